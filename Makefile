@@ -1,0 +1,46 @@
+# The commands of the project. A fresh machine needs git, make and CPython 3.11 or later.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format bench lock clean
+
+help:  ## list the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+
+setup: $(STAMP)  ## make .venv from the lock file
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+demo: setup  ## show the gateway at work: two simulated carriers, a campaign, a table of outcomes
+	@$(BIN)/python -m examples.demo
+
+test: setup  ## run every test
+	$(BIN)/python -m pytest
+
+lint: setup  ## check format, style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: setup  ## put the code into the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup  ## measure: end to end, memory under backlog, and the parts
+	$(BIN)/python -m benchmarks
+
+lock: $(STAMP)  ## resolve pyproject.toml anew into requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--extra dev --python-version 3.11 --upgrade -o requirements.lock pyproject.toml
+
+clean:  ## remove what the commands made
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis var build dist

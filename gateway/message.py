@@ -1,0 +1,142 @@
+"""The vocabulary of the gateway as types, and nothing else.
+
+A `Message` never changes. What happens to it is told by the lane or the table it stands in and,
+at the end, by one `Event`. Times are Unix seconds (UTC) as floats throughout; recipients are
+E.164 digits without ``+``.
+"""
+
+from typing import Any, Final, Literal, NamedTuple
+
+import msgspec
+
+Category = Literal["otp", "transactional", "marketing"]
+CATEGORIES: Final[tuple[Category, ...]] = ("otp", "transactional", "marketing")
+"""Every category, the most urgent first."""
+
+Encoding = Literal["gsm7", "ucs2"]
+Report = Literal["final", "none"]
+
+Outcome = Literal["delivered", "failed", "expired", "cancelled", "blocked", "unknown", "sent"]
+"""The one final state of a message; ``sent`` only where no receipt was asked for."""
+
+EventType = Literal[
+    "delivered", "failed", "expired", "cancelled", "blocked", "unknown", "sent",
+    "inbound", "optout",
+]  # fmt: skip
+
+WaitingState = Literal["deferred", "queued", "sent"]
+"""Where a message without an outcome is: due later, due now, or with a carrier."""
+
+
+class LaneKey(NamedTuple):
+    """Names a lane: the messages of one tenant and category that take the same route.
+
+    The route is part of the name so that a route whose carriers are all down holds up nobody
+    else's messages, not even the same tenant's.
+    """
+
+    tenant: str
+    category: Category
+    route: str
+
+
+class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One text to one recipient, as accepted.
+
+    Attributes:
+        id: unique, ascending in order of acceptance; `message_id` gives its form on the wire.
+        tenant: whose message it is.
+        to: E.164 digits, no ``+``.
+        sender: source address: digits, or up to 11 letters and digits.
+        text: as submitted.
+        category: decides priority and which policies apply.
+        route: the name of the route that the router chose when the message was accepted.
+        encoding: ``gsm7`` or ``ucs2``, chosen or asked for.
+        parts: how many PDUs the text needs in that encoding.
+        accepted_at: when the batch was taken in.
+        due: not to be sent before; equals ``accepted_at`` for "at once".
+        expires_at: not to be sent at or after.
+        report: ``final`` where the tenant wants the carrier's receipt awaited.
+        key: the tenant's idempotency key.
+        campaign: the tenant's name for what the message belongs to.
+        attempts: how often a carrier has refused it for the time being.
+        maybe_duplicate: an earlier attempt may have reached the recipient.
+    """
+
+    id: int
+    tenant: str
+    to: str
+    sender: str
+    text: str
+    category: Category
+    route: str
+    encoding: Encoding
+    parts: int
+    accepted_at: float
+    due: float
+    expires_at: float
+    report: Report = "final"
+    key: str | None = None
+    campaign: str | None = None
+    attempts: int = 0
+    maybe_duplicate: bool = False
+
+    @property
+    def lane(self) -> LaneKey:
+        return LaneKey(self.tenant, self.category, self.route)
+
+
+class Event(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A durable notice to a tenant, as it goes over the wire but for its ``seq``.
+
+    The store gives each event its ``seq`` when it appends it. At most 14 fields, so that the
+    encoded map has a one-byte header (`gateway.queue.events` relies on it).
+
+    Attributes:
+        type: an outcome, ``inbound`` or ``optout``.
+        at: when it came about.
+        message_id: the message that has its outcome; absent for ``inbound`` and ``optout``.
+        key, campaign: as submitted.
+        to: the recipient of the message; for ``inbound``, our number that was texted.
+        sender: (``from`` on the wire) who texted us; for ``optout``, who opted out.
+        parts: how many parts the message had.
+        text: what the phone sent.
+        code: why the message was not delivered.
+        detail: what is known beyond the code: ``carrier``, ``smpp_status``, ``receipt_state``,
+            ``receipt_error``, ``parts_delivered``, ``reason``.
+        maybe_duplicate: the recipient may have got the message twice.
+    """
+
+    type: EventType
+    at: float
+    message_id: str | None = None
+    key: str | None = None
+    to: str | None = None
+    sender: str | None = msgspec.field(default=None, name="from")
+    campaign: str | None = None
+    parts: int | None = None
+    text: str | None = None
+    code: str | None = None
+    detail: dict[str, Any] | None = None
+    maybe_duplicate: bool = False
+
+
+def message_id(number: int) -> str:
+    """The wire form of `Message.id`: an opaque string."""
+    return f"{number:x}"
+
+
+def message_number(text: str) -> int | None:
+    """The `Message.id` that ``text`` stands for, or None where it can be no message id."""
+    if not 1 <= len(text) <= 16:
+        return None
+    try:
+        number = int(text, 16)
+    except ValueError:
+        return None
+    return number if message_id(number) == text and number < 1 << 63 else None
+
+
+def masked(number: str) -> str:
+    """A phone number fit for a log: the country and the last two digits, ``4479*****12``."""
+    return number[:4] + "*" * max(0, len(number) - 6) + number[-2:] if len(number) > 6 else "***"

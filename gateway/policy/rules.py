@@ -1,0 +1,59 @@
+"""What a policy rule is: a pure judge of a batch of messages.
+
+A rule is given messages, the facts that were looked up for the whole batch, and the time; it says
+which messages it refuses or defers, and why. It reads no clock, no store and no random source.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from gateway.errors import MessageCode
+from gateway.message import Message
+
+
+class Refuse(NamedTuple):
+    """Not to be sent, ever. ``why`` is a sentence for the tenant; ``rule`` names the judge."""
+
+    rule: str
+    code: MessageCode
+    why: str
+
+
+class Defer(NamedTuple):
+    """Not to be sent before ``until``."""
+
+    rule: str
+    until: float
+    why: str
+
+
+Verdict = Refuse | Defer
+"""What a rule says of a message it does not allow; silence allows."""
+
+Verdicts = dict[int, Verdict]
+"""By index in the batch; a message without an entry is allowed."""
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What rules need to know of a batch beyond its messages, looked up in one call.
+
+    Attributes:
+        opted_out: the recipients of this batch that opted out.
+        queued: messages without an outcome that the tenant has before this batch.
+    """
+
+    opted_out: frozenset[str] | set[str] = frozenset()
+    queued: int = 0
+
+
+class Rule(Protocol):
+    """One rule of a tenant's policy."""
+
+    @property
+    def name(self) -> str: ...
+
+    def judge(self, messages: Sequence[Message], facts: Facts, now: float) -> Verdicts:
+        """The verdicts on a batch of one tenant's messages that are to be sent at ``now`` or, where
+        a message's ``due`` is later, then."""

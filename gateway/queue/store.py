@@ -1,0 +1,286 @@
+"""The store's interface: what every engine promises, in batches, and the types it speaks.
+
+No SQL and no single-process assumption shows here. Messages are *leased* to a node for dispatch.
+Everything awaited below is durable when it returns: it survives ``kill -9`` and power loss.
+Calls made while a commit is under way share the next one (group commit); each call is atomic, and
+calls take effect in the order in which they were made. A call raises `StoreError` when none of it
+was done.
+
+A message in the store is in one of three places, and leaves with its outcome:
+
+    accept ──> waiting ──lease──> leased ──sent──> sent ──receipt or deadline──> (gone)
+                  ^                  │
+                  └──────defer───────┘        any of them ──settle(final)──> (gone)
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol
+
+import msgspec
+
+from gateway.message import Category, Event, LaneKey, Message, WaitingState
+
+GLOBAL: str = ""
+"""The opt-out scope that holds for every tenant."""
+
+
+class Entry(NamedTuple):
+    """A message to accept. ``digest`` identifies its content, for the idempotency key; ``leased``
+    says that it goes straight to its lane instead of waiting in the store."""
+
+    message: Message
+    digest: int
+    leased: bool
+
+
+class Known(NamedTuple):
+    """What an idempotency key stands for: the first message under it, and its digest."""
+
+    message: int
+    digest: int
+
+
+class Lease(NamedTuple):
+    """Messages leased from one lane, in order of (due, id), and when the next one is due there
+    (None where the lane has no more in the store)."""
+
+    messages: list[Message]
+    next_due: float | None
+
+
+class Sent(NamedTuple):
+    """A message all of whose parts a carrier has taken. ``refs`` are the carrier's message ids in
+    canonical form (`gateway.smpp.receipts`), in the order of the parts; ``deadline`` is when the
+    message gets the outcome ``unknown`` unless a receipt came."""
+
+    message: Message
+    carrier: str
+    refs: tuple[str, ...]
+    deadline: float
+
+
+class Ref(NamedTuple):
+    """Names a part at a carrier, by the carrier's message id in canonical form."""
+
+    carrier: str
+    ref: str
+
+
+class Match(NamedTuple):
+    """The part that a receipt speaks of. ``states`` has a byte for each part of the message: 0
+    while no final receipt has come, else the receipt's SMPP message_state."""
+
+    message: Message
+    part: int
+    states: bytes
+
+
+class Progress(NamedTuple):
+    """A final receipt for one part of a message that waits for others: its new ``states``."""
+
+    message: int
+    states: bytes
+
+
+class Final(NamedTuple):
+    """The one outcome of a message. ``refs`` are the parts at the carrier that may be forgotten."""
+
+    message: Message
+    event: Event
+    refs: tuple[Ref, ...] = ()
+
+
+class Notice(NamedTuple):
+    """An event that is no outcome: an inbound message or an opt-out."""
+
+    tenant: str
+    event: Event
+
+
+HeldKind = Literal["receipt", "inbound"]
+
+
+class Held(NamedTuple):
+    """Something kept until its other half arrives: a receipt that came before its response, or a
+    part of an inbound message. ``(kind, key)`` is unique; a second one replaces the first."""
+
+    kind: HeldKind
+    key: str
+    body: bytes
+    expires_at: float
+
+
+class Settlement(msgspec.Struct):
+    """What became of messages, to be made durable in one step.
+
+    ``finals`` whose message is gone already (it has its outcome) are passed over: there is never
+    a second outcome.
+    """
+
+    sent: list[Sent] = []
+    progress: list[Progress] = []
+    finals: list[Final] = []
+    notices: list[Notice] = []
+    hold: list[Held] = []
+    drop: list[tuple[HeldKind, str]] = []
+    optouts: list["OptoutChange"] = []
+
+
+class OptoutChange(NamedTuple):
+    """``scope`` is a tenant, or `GLOBAL`; ``source`` is where it came from: ``api``, ``keyword``."""
+
+    scope: str
+    number: str
+    out: bool
+    source: str
+    at: float
+
+
+class EventChunk(NamedTuple):
+    """Consecutive events of one tenant, encoded: ``size`` msgpack maps one after the other, the
+    first with ``seq`` = ``first``. Bounded to `gateway.queue.events.CHUNK` events."""
+
+    tenant: str
+    first: int
+    size: int
+    body: bytes
+
+    @property
+    def last(self) -> int:
+        return self.first + self.size - 1
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What is known of a message: ``message`` and ``state`` while it has no outcome, ``event``
+    (with its ``seq`` left out) once it has one."""
+
+    number: int
+    updated_at: float
+    message: Message | None = None
+    state: WaitingState | None = None
+    event: Event | None = None
+
+
+class Count(NamedTuple):
+    tenant: str
+    category: Category
+    state: WaitingState
+    messages: int
+
+
+class Recovery(msgspec.Struct, frozen=True):
+    """What a store that was opened holds.
+
+    Attributes:
+        clean: the last node let go of the store in order; else messages that were leased are now
+            waiting again, marked `Message.maybe_duplicate`.
+        last_id: the highest message id ever accepted, 0 for none.
+        lanes: when the first waiting message of each lane is due.
+        counts: messages without an outcome.
+        held: everything held, see `Held`.
+    """
+
+    clean: bool
+    last_id: int
+    lanes: Mapping[LaneKey, float]
+    counts: Sequence[Count]
+    held: Sequence[Held]
+
+
+class Store(Protocol):
+    """Messages, events and opt-outs on durable storage."""
+
+    async def open(self) -> Recovery:
+        """Take hold of the store. Raises StoreError where it cannot be opened or written, where
+        another process holds it, or where its schema is newer than this program."""
+
+    async def aclose(self) -> None:
+        """Put leased messages back to waiting, unmarked, and let go in order."""
+
+    # --- the way in ---
+
+    async def accept(self, entries: Sequence[Entry]) -> Mapping[int, Known]:
+        """Make messages durable.
+
+        Returns:
+            what the key of each duplicate stands for, by its index in ``entries``; a duplicate
+            (of an earlier message, or of an earlier entry of this very call) is not stored.
+        """
+
+    async def known(self, tenant: str, keys: Sequence[str]) -> Mapping[str, Known]:
+        """The messages that idempotency keys stand for; unknown keys are left out."""
+
+    async def opted_out(self, tenant: str, numbers: Sequence[str]) -> set[str]:
+        """Those of ``numbers`` that are opted out of this tenant's texts, or of everybody's.
+        Does not block in the common case that none is."""
+
+    # --- lanes ---
+
+    async def lease(self, lane: LaneKey, now: float, limit: int) -> Lease:
+        """Lease up to ``limit`` messages due at ``now``, the longest due first."""
+
+    async def lease_ids(self, tenant: str, numbers: Sequence[int]) -> list[Message]:
+        """Lease those of these messages that are waiting (to cancel them)."""
+
+    async def lease_campaign(self, tenant: str, campaign: str, limit: int) -> list[Message]:
+        """Lease up to ``limit`` waiting messages of a campaign (to cancel them)."""
+
+    async def defer(self, messages: Sequence[Message]) -> None:
+        """Put leased messages back to waiting, with the ``due``, ``attempts``, ``route`` and
+        ``maybe_duplicate`` that they have now."""
+
+    # --- outcomes ---
+
+    async def match(self, refs: Sequence[Ref]) -> Mapping[Ref, Match]:
+        """The parts that receipts speak of; unknown ones are left out."""
+
+    async def settle(self, settlement: Settlement) -> frozenset[int]:
+        """Record a `Settlement`.
+
+        Returns:
+            the numbers of ``finals`` that were passed over because they had their outcome.
+        """
+
+    async def overdue(self, now: float, limit: int) -> list[Message]:
+        """Sent messages whose deadline has passed, the longest overdue first."""
+
+    async def expired(self, now: float, limit: int) -> list[Message]:
+        """Waiting messages whose ``expires_at`` has passed, leased to the caller."""
+
+    # --- what tenants ask ---
+
+    async def find(
+        self, tenant: str, numbers: Sequence[int], keys: Sequence[str]
+    ) -> tuple[list[Record | None], list[Record | None]]:
+        """What became of messages, by number and by key, each in order; None for one that this
+        tenant does not have (or had too long ago)."""
+
+    async def optout(self, changes: Sequence[OptoutChange]) -> list[bool]:
+        """Add and remove opt-outs; says of each whether it changed anything."""
+
+    # --- events ---
+
+    async def events(self, tenant: str, after: int, limit: int) -> list[EventChunk]:
+        """Events with ``seq`` > ``after``, about ``limit`` at most, whole chunks but for the first,
+        which starts at ``after + 1``. Empty where there is nothing newer."""
+
+    async def cursor(self, tenant: str, consumer: str) -> int:
+        """What this consumer has acknowledged; 0 where it never has."""
+
+    async def acknowledge(self, tenant: str, consumer: str, seq: int) -> None:
+        """Move a consumer's cursor forward; an older ``seq`` changes nothing."""
+
+    async def bounds(self, tenant: str) -> tuple[int, int]:
+        """The first ``seq`` that is still kept and the last one given, ``(1, 0)`` for none."""
+
+    # --- upkeep ---
+
+    async def remember(self, name: str, value: bytes) -> None:
+        """Keep a small named value (learnt receipt id forms)."""
+
+    async def recall(self, name: str) -> bytes | None:
+        """The value kept under ``name``."""
+
+    async def prune(self, before: float, limit: int) -> int:
+        """Forget events, outcomes, keys and unmatched parts from before a moment, about ``limit``
+        rows; returns how many rows went, 0 once there is nothing left to do."""
