@@ -61,6 +61,8 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
         campaign: the tenant's name for what the message belongs to.
         attempts: how often a carrier has refused it for the time being.
         maybe_duplicate: an earlier attempt may have reached the recipient.
+        exempt: a reply that the law asks for (the confirmation of an opt-out): neither opt-outs
+            nor quiet hours hold it back.
     """
 
     id: int
@@ -80,6 +82,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
     campaign: str | None = None
     attempts: int = 0
     maybe_duplicate: bool = False
+    exempt: bool = False
 
     @property
     def lane(self) -> LaneKey:

@@ -241,8 +241,9 @@ class Store(Protocol):
             the numbers of ``finals`` that were passed over because they had their outcome.
         """
 
-    async def overdue(self, now: float, limit: int) -> list[Message]:
-        """Sent messages whose deadline has passed, the longest overdue first."""
+    async def overdue(self, now: float, limit: int) -> list[tuple[Message, bytes]]:
+        """Sent messages whose deadline has passed, the longest overdue first, each with the
+        ``states`` of its parts (see `Match`)."""
 
     async def expired(self, now: float, limit: int) -> list[Message]:
         """Waiting messages whose ``expires_at`` has passed, leased to the caller."""

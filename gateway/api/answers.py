@@ -1,0 +1,134 @@
+"""Turns the requests of one connection into replies by asking the backend, in order of arrival.
+
+Knows nothing of sockets: bodies of frames come in, replies go out through a callback.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from gateway.api import codec, schema
+from gateway.api.schema import Reply, Request, RequestId
+from gateway.api.shared import Shared, Tenant
+from gateway.errors import RequestError, StoreError
+
+Subscriber = Callable[[schema.Subscribe], Awaitable[Reply]]
+Put = Callable[[Reply], None]
+
+
+class Answers:
+    """Answers one connection's requests."""
+
+    def __init__(self, shared: Shared, tenant: Tenant, subscribe: Subscriber) -> None:
+        self._shared = shared
+        self._backend = shared.backend
+        self._tenant = tenant
+        self._handlers: dict[type, Callable[[Any], Awaitable[Reply]]] = {
+            schema.Hello: self._hello,
+            schema.Quote: self._quote,
+            schema.Status: self._status,
+            schema.Cancel: self._cancel,
+            schema.Subscribe: subscribe,
+            schema.Ack: self._acknowledge,
+            schema.Optout: self._optout,
+        }
+
+    async def give(self, bodies: Sequence[bytes], put: Put) -> None:
+        """Answer requests that arrived together; ``put`` is called once for each."""
+        size = sum(map(len, bodies))
+        self._tenant.bytes += size
+        try:
+            submits: list[schema.Submit] = []
+            for request in self._requests(bodies, put):
+                if isinstance(request, schema.Submit):
+                    submits.append(request)
+                    continue
+                await self._submit(submits, put)
+                submits = []
+                await self._attempt([request], self._one(request), put)
+            await self._submit(submits, put)
+        finally:
+            self._tenant.bytes -= size
+
+    def _requests(self, bodies: Sequence[bytes], put: Put) -> list[Request]:
+        """Those that are to be carried out; the others are refused at once."""
+        limit, options, counts = None, self._shared.options, self._shared.stats.requests
+        if self._tenant.bytes > options.max_tenant_bytes:
+            limit = RequestError("busy", f"{options.max_tenant_bytes} bytes of requests in flight")
+        accepted = []
+        for body in bodies:
+            try:
+                if limit is not None:
+                    raise limit
+                request = codec.decode(body, options.max_batch)
+                # Events that were handled need not come again after a restart.
+                if self._shared.draining and not isinstance(request, schema.Ack):
+                    raise RequestError("shutting_down", "the gateway is shutting down")
+            except RequestError as error:
+                put(self._refusal(codec.request_id(body), error))
+            else:
+                counts[type(request).__struct_config__.tag] += 1  # type: ignore[index]
+                accepted.append(request)
+        return accepted
+
+    async def _submit(self, requests: Sequence[schema.Submit], put: Put) -> None:
+        if requests:
+            await self._attempt(requests, self._submitted(requests), put)
+
+    async def _attempt(
+        self, requests: Sequence[Request], work: Awaitable[Sequence[Reply]], put: Put
+    ) -> None:
+        try:
+            replies = await work
+        except (RequestError, StoreError) as error:
+            replies = [self._refusal(request.id, error) for request in requests]
+        for reply in replies:
+            put(reply)
+
+    def _refusal(self, request_id: RequestId | None, error: RequestError | StoreError) -> Reply:
+        if isinstance(error, StoreError):
+            what = "the disk is full" if error.full else "the store failed"
+            error = RequestError("busy", f"{what}; nothing was done, try later")
+        self._shared.stats.errors[error.code] += 1
+        return schema.refusal(request_id, error.code, error.message)
+
+    # --- one method for each op ---
+
+    async def _submitted(self, requests: Sequence[schema.Submit]) -> Sequence[Reply]:
+        batches = [request.messages for request in requests]
+        results = await self._backend.submit(self._tenant.name, batches)
+        return [
+            schema.SubmitReply(request.id, True, result)
+            for request, result in zip(requests, results, strict=True)
+        ]
+
+    async def _one(self, request: Request) -> Sequence[Reply]:
+        return [await self._handlers[type(request)](request)]
+
+    async def _hello(self, _: schema.Hello) -> Reply:
+        raise RequestError("bad_request", "op: hello was said already")
+
+    async def _quote(self, request: schema.Quote) -> Reply:
+        results = await self._backend.quote(self._tenant.name, request.messages)
+        return schema.QuoteReply(request.id, True, results)
+
+    async def _status(self, request: schema.Status) -> Reply:
+        if not (request.ids or request.keys):
+            return schema.StatusReply(request.id, True, ())
+        found = await self._backend.status(self._tenant.name, request.ids, request.keys)
+        return schema.StatusReply(request.id, True, found)
+
+    async def _cancel(self, request: schema.Cancel) -> Reply:
+        if not (request.ids or request.keys or request.campaign):
+            raise RequestError("bad_request", "ids, keys or campaign: one is needed")
+        done = await self._backend.cancel(
+            self._tenant.name, request.ids, request.keys, request.campaign
+        )
+        return schema.CancelReply(request.id, True, done.cancelled, done.results)
+
+    async def _acknowledge(self, request: schema.Ack) -> Reply:
+        seq = await self._backend.acknowledge(self._tenant.name, request.consumer, request.seq)
+        return schema.AckReply(request.id, True, seq)
+
+    async def _optout(self, request: schema.Optout) -> Reply:
+        results = await self._backend.optout(self._tenant.name, request.action, request.numbers)
+        return schema.OptoutReply(request.id, True, results)

@@ -1,0 +1,76 @@
+"""What the API asks of the gateway behind it. `gateway.dispatch` answers; tests have a fake.
+
+Every method may raise `RequestError`, which refuses the request whole with its code, and
+`StoreError`, which refuses it as ``busy``. Anything else that leaves a method is a bug: it is
+logged and costs that one connection.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from gateway.api.schema import (
+    Accepted,
+    Cancelled,
+    MessageStatus,
+    OptoutAction,
+    OptoutResult,
+    Quoted,
+    Rejected,
+    Start,
+    SubmitMessage,
+)
+
+
+class Subscription(Protocol):
+    """One consumer's place in its tenant's events. It needs no closing: who stops calling
+    `receive` has let go of it."""
+
+    @property
+    def next(self) -> int:
+        """The ``seq`` of the first event that `receive` is to give."""
+
+    async def receive(self) -> Sequence[tuple[int, bytes]]:
+        """Wait for events and return them in order of ``seq``, in chunks ``(count, body)``: each
+        body is ``count`` msgpack maps one after the other. A chunk becomes a frame, so its body is
+        well below ``max_frame``."""
+
+
+class Backend(Protocol):
+    """The gateway as a tenant's connection sees it."""
+
+    def tokens(self) -> Mapping[bytes, str]:
+        """The SHA-256 digest of every token that is valid now, and the tenant it stands for."""
+
+    async def submit(
+        self, tenant: str, batches: Sequence[Sequence[SubmitMessage]]
+    ) -> Sequence[Sequence[Accepted | Rejected]]:
+        """Accept the messages of several requests that arrived together; a result for each message,
+        in its place. When this returns, what was accepted is durable."""
+
+    async def quote(
+        self, tenant: str, messages: Sequence[SubmitMessage]
+    ) -> Sequence[Quoted | Rejected]:
+        """What submitting now would give."""
+
+    async def status(
+        self, tenant: str, ids: Sequence[str], keys: Sequence[str]
+    ) -> Sequence[MessageStatus | None]:
+        """Where messages stand, ids first; None for one this tenant does not have."""
+
+    async def cancel(
+        self, tenant: str, ids: Sequence[str], keys: Sequence[str], campaign: str | None
+    ) -> Cancelled:
+        """Cancel what no carrier has yet."""
+
+    async def optout(
+        self, tenant: str, action: OptoutAction, numbers: Sequence[str]
+    ) -> Sequence[OptoutResult | Rejected]:
+        """Add, remove or look up opt-outs, in order of ``numbers``."""
+
+    async def subscribe(self, tenant: str, consumer: str, start: Start) -> Subscription:
+        """Events after the consumer's cursor (``acked``), from the oldest kept (``start``), or only
+        those still to come (``now``)."""
+
+    async def acknowledge(self, tenant: str, consumer: str, seq: int) -> int:
+        """Move a consumer's cursor forward to ``seq``; returns where it stands now. An older
+        ``seq`` changes nothing."""

@@ -1,0 +1,196 @@
+"""Bytes of a frame's body to typed request, typed reply to bytes of a frame.
+
+`decode` says what is wrong with a request, and where, in the words of ``docs/api.md``. No I/O.
+"""
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+
+from gateway.api.frames import HEADER_SIZE, put_length
+from gateway.api.schema import (
+    Ack,
+    Cancel,
+    Hello,
+    MessageOptions,
+    Optout,
+    Quote,
+    Reply,
+    Request,
+    RequestBase,
+    RequestId,
+    Status,
+    Submit,
+    SubmitMessage,
+    Subscribe,
+)
+from gateway.errors import RequestError
+
+
+class _Defaults(MessageOptions, frozen=True, gc=False, kw_only=True):
+    text: str | None = None
+
+
+class _PartialMessage(_Defaults, frozen=True, gc=False, kw_only=True):
+    to: str
+
+
+class _SubmitPartial(RequestBase, frozen=True, tag="submit"):
+    messages: list[_PartialMessage]
+    defaults: _Defaults = _Defaults()
+
+
+class _QuotePartial(RequestBase, frozen=True, tag="quote"):
+    messages: list[_PartialMessage]
+    defaults: _Defaults = _Defaults()
+
+
+class _Envelope(Struct):
+    op: str
+
+
+class _Identified(Struct):
+    id: RequestId
+
+
+_Partial = Hello | _SubmitPartial | _QuotePartial | Status | Cancel | Subscribe | Ack | Optout
+
+_plain: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+_partial: msgspec.msgpack.Decoder[_Partial] = msgspec.msgpack.Decoder(_Partial)
+_envelope = msgspec.msgpack.Decoder(_Envelope)
+_identified = msgspec.msgpack.Decoder(_Identified)
+
+
+def decode(body: bytes, max_batch: int) -> Request:
+    """The request in the body of a frame.
+
+    Raises:
+        RequestError: ``bad_request`` with the path of what is wrong, or ``unknown_op``.
+    """
+    try:
+        # A body without the word has no defaults, and its messages are decoded in one step.
+        request = (_partial if b"defaults" in body else _plain).decode(body)
+    except msgspec.ValidationError as error:
+        raise _explain(body, str(error)) from None
+    except msgspec.DecodeError as error:
+        raise RequestError("bad_request", f"not one msgpack map: {error}") from None
+    except UnicodeDecodeError:
+        raise RequestError("bad_request", "a string is not valid UTF-8") from None
+    except RecursionError:
+        raise RequestError("bad_request", "nested too deeply") from None
+    if isinstance(request, _SubmitPartial):
+        request = Submit(request.id, _filled(request.messages, request.defaults))
+    elif isinstance(request, _QuotePartial):
+        request = Quote(request.id, _filled(request.messages, request.defaults))
+    name, count = _size(request)
+    if count > max_batch:
+        raise RequestError("bad_request", f"{name}: {count} are more than max_batch, {max_batch}")
+    return request
+
+
+def request_id(body: bytes) -> RequestId | None:
+    """The ``id`` of a request that could not be decoded, or None where it has none."""
+    try:
+        return _identified.decode(body).id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _filled(messages: Sequence[_PartialMessage], common: _Defaults) -> list[SubmitMessage]:
+    text, sender, key = common.text, common.sender, common.key
+    category, campaign = common.category, common.campaign
+    send_at, expires_at = common.send_at, common.expires_at
+    encoding, report = common.encoding, common.report
+    if text is None and (bare := [i for i, m in enumerate(messages) if m.text is None]):
+        raise RequestError("bad_request", f"messages[{bare[0]}].text: missing")
+    return [
+        SubmitMessage(
+            to=m.to,
+            text=text if m.text is None else m.text,  # type: ignore[arg-type]  # see above
+            sender=sender if m.sender is None else m.sender,
+            key=key if m.key is None else m.key,
+            category=category if m.category is None else m.category,
+            campaign=campaign if m.campaign is None else m.campaign,
+            send_at=send_at if m.send_at is None else m.send_at,
+            expires_at=expires_at if m.expires_at is None else m.expires_at,
+            encoding=encoding if m.encoding is None else m.encoding,
+            report=report if m.report is None else m.report,
+        )
+        for m in messages
+    ]
+
+
+def _size(request: Request) -> tuple[str, int]:
+    match request:
+        case Submit(messages=messages) | Quote(messages=messages):
+            return "messages", len(messages)
+        case Status(ids=ids, keys=keys) | Cancel(ids=ids, keys=keys):
+            return "ids and keys", len(ids) + len(keys)
+        case Optout(numbers=numbers):
+            return "numbers", len(numbers)
+    return "", 0
+
+
+_WHERE = re.compile(r"(.*?)(?: - at (`key` in )?`\$\.?(.*?)`)?", re.DOTALL)
+_FIELD = re.compile(r"Object (contains unknown|missing required) field `(.*)`", re.DOTALL)
+_SAID = {"contains unknown": "unknown field", "missing required": "missing"}
+_WORDS = {"object": "map", "None": "nil", "Invalid": "invalid", "Expected": "expected"}
+_WORD = re.compile("|".join(rf"\b{word}\b" for word in _WORDS))
+_QUOTED_MAX = 64
+"""Characters of the client's own words that an error repeats: enough to recognise them."""
+
+
+def _explain(body: bytes, error: str) -> RequestError:
+    """msgspec's ``Expected `str`, got `int` - at `$.messages[3].to``` in the words of the API."""
+    match = _WHERE.fullmatch(error)
+    what, in_key, path = match.groups() if match else (error, None, None)
+    path = path or ""
+    if path == "op" and (op := _op(body)) is not None:
+        return RequestError("unknown_op", f"op: there is no {op[:_QUOTED_MAX]!r}")
+    if named := _FIELD.fullmatch(what):
+        name = named[2][:_QUOTED_MAX]
+        path, what = (f"{path}.{name}" if path else name), _SAID[named[1]]
+    else:
+        what = _WORD.sub(lambda word: _WORDS[word[0]], what.replace("`", ""))[:_QUOTED_MAX]
+    if in_key:
+        what = f"a key of the map: {what}"
+    return RequestError("bad_request", f"{path}: {what}" if path else what)
+
+
+def _op(body: bytes) -> str | None:
+    try:
+        return _envelope.decode(body).op
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+def encode(reply: Reply, buffer: bytearray) -> None:
+    """Append a reply to ``buffer`` as a frame."""
+    start = len(buffer)
+    _encoder.encode_into(reply, buffer, start + HEADER_SIZE)
+    put_length(buffer, start)
+
+
+def events_prefix(consumer: str) -> bytes:
+    """How the body of each of a consumer's event frames begins: all up to the array of events."""
+    return b"\x82\xa8consumer" + _encoder.encode(consumer) + b"\xa6events"
+
+
+def encode_events(prefix: bytes, count: int, body: bytes, buffer: bytearray) -> None:
+    """Append a frame of ``count`` events to ``buffer``; ``body`` is their maps, one after the
+    other."""
+    start = len(buffer)
+    buffer += bytes(HEADER_SIZE) + prefix + _array_header(count)
+    buffer += body
+    put_length(buffer, start)
+
+
+def _array_header(count: int) -> bytes:
+    if count < 16:
+        return bytes((0x90 | count,))
+    return b"\xdc" + count.to_bytes(2) if count < 1 << 16 else b"\xdd" + count.to_bytes(4)

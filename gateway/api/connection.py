@@ -1,0 +1,222 @@
+"""One client's connection to the server, from accepting it to its end: hello, flow control,
+requests in, replies and events out.
+
+Frames are answered in the groups they arrive in; replies and events leave through one `Outbox`.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Final
+
+import structlog
+import trio
+
+from gateway.api import codec, schema
+from gateway.api.answers import Answers
+from gateway.api.backend import Subscription
+from gateway.api.frames import FrameReader, FrameTooLargeError
+from gateway.api.hello import GONE, Refused, await_hello
+from gateway.api.outbox import Outbox
+from gateway.api.shared import Shared, Tenant
+from gateway.errors import GatewayError, RequestError
+
+logger = structlog.get_logger(__name__)
+
+_LINGER: Final = 1.0
+"""Seconds for a client to read why it is turned away, while what it still sends is thrown away:
+closing with unread bytes would reset the connection, and the reply with it."""
+
+
+class Connection:
+    """One connection. The caller closes the stream when `run` or `turn_away` returns."""
+
+    def __init__(self, stream: trio.abc.Stream, shared: Shared) -> None:
+        self._stream = stream
+        self._shared = shared
+        self._options = shared.options
+        self._peer = _peer(stream)
+        self._frames = FrameReader(shared.options.max_frame)
+        self._outbox = Outbox(self._sent)
+        self._in_flight = 0
+        self._released = trio.lowlevel.ParkingLot()
+        self._idle = trio.CancelScope()
+        self._consumers: set[str] = set()
+
+    async def run(self) -> None:
+        """Serve the connection until its end."""
+        try:
+            known = await await_hello(self._stream, self._frames, self._shared, self._peer)
+            if known is not None:
+                tenant, welcome = known
+                codec.encode(welcome, self._outbox.buffer)
+                try:
+                    await self._serve(tenant)
+                finally:
+                    self._shared.leave(tenant)
+        except Refused as refused:
+            await self._refuse(refused)
+        except GONE:
+            pass
+
+    async def turn_away(self) -> None:
+        """Say that there are too many connections."""
+        limit = self._options.max_connections
+        await self._refuse(Refused("too_many", "busy", f"{limit} connections are open: try later"))
+
+    async def _refuse(self, refused: Refused) -> None:
+        self._shared.ended(refused.reason, self._peer)
+        self._shared.stats.errors[refused.reply.error.code] += 1
+        data = bytearray()
+        codec.encode(refused.reply, data)
+        with suppress(*GONE), trio.move_on_after(_LINGER):
+            await self._stream.send_all(data)
+            if isinstance(self._stream, trio.abc.HalfCloseableStream):
+                await self._stream.send_eof()
+            while await self._stream.receive_some():
+                pass
+
+    async def _serve(self, tenant: Tenant) -> None:
+        self._tenant = tenant.name
+        self._answers = Answers(self._shared, tenant, self._subscribe)
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                nursery.start_soon(self._write)
+                too_large = await self._read()
+                while self._in_flight:
+                    await self._released.park()
+                nursery.cancel_scope.cancel()
+        finally:
+            self._outbox.close()
+        if too_large is not None:
+            raise Refused("frame_too_large", "frame_too_large", str(too_large))
+
+    async def _read(self) -> FrameTooLargeError | None:
+        """Start on requests as they come, until the client has no more, or goes away, or sends a
+        frame after which there is no telling where the next one starts."""
+        try:
+            with self._idle:
+                self._touch()
+                while True:
+                    while self._in_flight >= self._options.max_in_flight:
+                        await self._released.park()
+                    if bodies := self._take():
+                        self._shared.requests.start_soon(self._answer, bodies)
+                    elif data := await self._stream.receive_some():
+                        self._frames.receive(data)
+                    else:
+                        return None
+            self._shared.ended("idle", self._peer)
+        except FrameTooLargeError as error:
+            return error
+        except GONE:
+            pass
+        return None
+
+    def _take(self) -> list[bytes]:
+        """The complete frames that have come, as many as may be in flight."""
+        bodies: list[bytes] = []
+        free = self._options.max_in_flight - self._in_flight
+        try:
+            while len(bodies) < free and (body := self._frames.next_frame()) is not None:
+                bodies.append(body)
+        except FrameTooLargeError:
+            if not bodies:
+                raise
+        if bodies:
+            self._touch()
+            self._in_flight += len(bodies)
+            self._shared.stats.in_flight += len(bodies)
+        return bodies
+
+    async def _answer(self, bodies: Sequence[bytes]) -> None:
+        unanswered = len(bodies)
+
+        def put(reply: schema.Reply) -> None:
+            nonlocal unanswered
+            unanswered -= 1
+            codec.encode(reply, self._outbox.buffer)
+            self._outbox.wake(1)
+
+        with self._contained():
+            try:
+                await self._answers.give(bodies, put)
+            finally:
+                self._release(unanswered)
+
+    async def _write(self) -> None:
+        if await self._outbox.write(self._stream, self._options.send_timeout):
+            self._shared.ended("slow_reader", self._peer)
+        self._nursery.cancel_scope.cancel()
+
+    def _sent(self, answers: int) -> None:
+        self._touch()
+        self._release(answers)
+
+    def _release(self, requests: int) -> None:
+        """So many requests are done with: answered, or dropped with their connection."""
+        if requests:
+            self._in_flight -= requests
+            self._shared.stats.in_flight -= requests
+            self._released.unpark_all()
+            self._shared.progress.unpark_all()
+
+    def _touch(self) -> None:
+        self._idle.deadline = trio.current_time() + self._options.idle_timeout
+
+    @contextmanager
+    def _contained(self) -> Iterator[None]:
+        """What goes wrong in here ends this connection, not the server."""
+        try:
+            yield
+        except Exception as error:
+            if not isinstance(error, GatewayError):
+                logger.exception("a connection failed", tenant=self._tenant, peer=self._peer)
+            self._shared.ended("error", self._peer)
+            self._nursery.cancel_scope.cancel()
+
+    # --- events ---
+
+    async def _subscribe(self, request: schema.Subscribe) -> schema.Reply:
+        consumer = request.consumer
+        if consumer in self._consumers:
+            raise RequestError("bad_request", "consumer: subscribed on this connection already")
+        if len(self._consumers) >= self._options.max_subscriptions:
+            most = self._options.max_subscriptions
+            raise RequestError("bad_request", f"consumer: {most} on this connection already")
+        self._consumers.add(consumer)
+        try:
+            subscription = await self._shared.backend.subscribe(
+                self._tenant, consumer, request.start
+            )
+        except GatewayError:
+            self._consumers.discard(consumer)
+            raise
+        if not self._outbox.closed:
+            # The reply is put down before the new task first runs, and so leaves before its events.
+            self._nursery.start_soon(self._pump, consumer, subscription)
+        return schema.SubscribeReply(request.id, True, subscription.next)
+
+    async def _pump(self, consumer: str, subscription: Subscription) -> None:
+        """Send events as fast as the client takes them, and no faster."""
+        prefix = codec.events_prefix(consumer)
+        with self._contained():
+            while True:
+                await self._outbox.room()
+                for count, body in await subscription.receive():
+                    codec.encode_events(prefix, count, body, self._outbox.buffer)
+                    self._shared.stats.events += count
+                self._outbox.wake()
+
+
+def _peer(stream: trio.abc.Stream) -> str:
+    """The other end, for a log."""
+    if isinstance(stream, trio.SSLStream):
+        stream = stream.transport_stream
+    if not isinstance(stream, trio.SocketStream):
+        return "local"
+    try:
+        name = stream.socket.getpeername()
+    except OSError:
+        return "gone"
+    return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else "local"

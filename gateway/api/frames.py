@@ -1,0 +1,66 @@
+"""Frames: a 4-byte big-endian length, then that many bytes of body. No I/O, no msgpack.
+
+Used by the server and by the clients, so it needs nothing but this package's exceptions.
+"""
+
+from struct import Struct
+from typing import Final
+
+from gateway.errors import RemoteProtocolError
+
+_LENGTH = Struct(">I")
+HEADER_SIZE: Final = _LENGTH.size
+
+MAX_FRAME: Final = 8 * 1024 * 1024
+"""The default limit on a body: 10,000 messages of some 800 bytes each."""
+
+
+class FrameTooLargeError(RemoteProtocolError):
+    """A frame is announced that is longer than allowed; where the next one starts is past it."""
+
+
+def frame(body: bytes) -> bytes:
+    """``body`` as a frame."""
+    return _LENGTH.pack(len(body)) + body
+
+
+def put_length(buffer: bytearray, start: int) -> None:
+    """Write the header of the frame that begins at ``start`` and ends where ``buffer`` ends."""
+    _LENGTH.pack_into(buffer, start, len(buffer) - start - HEADER_SIZE)
+
+
+class FrameReader:
+    """Cuts a stream of bytes into frames.
+
+    Attributes:
+        max_frame: the longest body allowed; may change between frames.
+    """
+
+    def __init__(self, max_frame: int) -> None:
+        self.max_frame = max_frame
+        self._buffer = bytearray()
+        self._start = 0
+
+    def receive(self, data: bytes | bytearray) -> None:
+        """Take in bytes from the peer."""
+        if self._start:
+            del self._buffer[: self._start]
+            self._start = 0
+        self._buffer += data
+
+    def next_frame(self) -> bytes | None:
+        """The body of the next frame, or None until more bytes come.
+
+        Raises:
+            FrameTooLargeError: at the header of a frame longer than ``max_frame``, and ever after.
+        """
+        buffer, body = self._buffer, self._start + HEADER_SIZE
+        if len(buffer) < body:
+            return None
+        (length,) = _LENGTH.unpack_from(buffer, self._start)
+        if length > self.max_frame:
+            raise FrameTooLargeError(f"a frame of {length} bytes is longer than {self.max_frame}")
+        if len(buffer) < body + length:
+            return None
+        self._start = body + length
+        return bytes(memoryview(buffer)[body : self._start])

@@ -1,0 +1,255 @@
+"""The requests and replies of the wire API as types, and nothing else.
+
+`gateway.api.codec` turns them from and into bytes; ``docs/api.md`` says what they mean. Whether a
+*value* makes sense (a recipient, a category) is not decided by types: that refuses one message,
+not the request.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Struct, field
+
+from gateway.errors import MessageCode, RequestCode
+from gateway.message import Encoding
+
+VERSION: Final = 1
+
+RequestId = int | str
+ConsumerName = Annotated[str, Meta(min_length=1, max_length=64)]
+Seq = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+
+
+# --- requests ---
+
+
+class MessageOptions(Struct, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
+    """What a message may say of itself, and its batch may say for it.
+
+    ``category``, ``encoding`` and ``report`` are any string here: a wrong one is refused alone.
+    ``send_at`` and ``expires_at`` are Unix seconds.
+    """
+
+    sender: str | None = field(default=None, name="from")
+    key: str | None = None
+    category: str | None = None
+    campaign: str | None = None
+    send_at: float | None = None
+    expires_at: float | None = None
+    encoding: str | None = None
+    report: str | None = None
+
+
+class SubmitMessage(MessageOptions, frozen=True, gc=False, kw_only=True):
+    """One message as a tenant submits it, with the defaults of its batch filled in."""
+
+    to: str
+    text: str
+
+
+class RequestBase(Struct, frozen=True, forbid_unknown_fields=True, tag_field="op"):
+    id: RequestId
+
+
+class Hello(RequestBase, frozen=True, tag="hello"):
+    token: str
+    client: Annotated[str, Meta(max_length=64)] | None = None
+
+
+class Submit(RequestBase, frozen=True, tag="submit"):
+    messages: list[SubmitMessage]
+
+
+class Quote(RequestBase, frozen=True, tag="quote"):
+    messages: list[SubmitMessage]
+
+
+class Status(RequestBase, frozen=True, tag="status"):
+    ids: list[str] = []
+    keys: list[str] = []
+
+
+class Cancel(RequestBase, frozen=True, tag="cancel"):
+    ids: list[str] = []
+    keys: list[str] = []
+    campaign: str | None = None
+
+
+Start = Literal["acked", "start", "now"]
+
+
+class Subscribe(RequestBase, frozen=True, tag="subscribe"):
+    consumer: ConsumerName
+    start: Start = field(default="acked", name="from")
+
+
+class Ack(RequestBase, frozen=True, tag="ack"):
+    consumer: ConsumerName
+    seq: Seq
+
+
+OptoutAction = Literal["add", "remove", "check"]
+
+
+class Optout(RequestBase, frozen=True, tag="optout"):
+    action: OptoutAction
+    numbers: list[str]
+
+
+Request = Hello | Submit | Quote | Status | Cancel | Subscribe | Ack | Optout
+
+OPS: Final = frozenset(
+    {"hello", "submit", "quote", "status", "cancel", "subscribe", "ack", "optout"}
+)
+
+
+# --- replies ---
+
+
+class Error(Struct, frozen=True, gc=False):
+    code: RequestCode | MessageCode
+    message: str
+
+
+class Accepted(Struct, frozen=True, gc=False, omit_defaults=True):
+    """A message is durable. ``not_before``: Unix seconds, where it is deferred."""
+
+    message_id: str
+    parts: int
+    encoding: Encoding
+    not_before: float | None = None
+    duplicate: bool = False
+
+
+class Quoted(Struct, frozen=True, gc=False, omit_defaults=True):
+    """What a message would become."""
+
+    parts: int
+    encoding: Encoding
+    not_before: float | None = None
+
+
+class Rejected(Struct, frozen=True):
+    """One message, or one number, is refused."""
+
+    error: Error
+
+
+class MessageStatus(Struct, frozen=True, omit_defaults=True):
+    """Where a message stands.
+
+    Attributes:
+        state: ``deferred``, ``queued`` or ``sent`` while it has no outcome, then the outcome.
+        final: ``state`` is the outcome (``sent`` can be either).
+        updated_at: Unix seconds of the last change.
+        not_before: when a deferred message is due.
+        code, detail: as in the event of its outcome.
+    """
+
+    message_id: str
+    state: str
+    final: bool
+    updated_at: float
+    parts: int | None = None
+    key: str | None = None
+    to: str | None = None
+    campaign: str | None = None
+    not_before: float | None = None
+    code: str | None = None
+    detail: dict[str, object] | None = None
+
+
+class CancelResult(Struct, frozen=True):
+    """Whether a message named in a cancel was cancelled by it, and its state now."""
+
+    message_id: str
+    cancelled: bool
+    state: str
+
+
+class Cancelled(Struct, frozen=True):
+    """How many messages were cancelled, and what became of each id, then each key, that was asked
+    for: None for one that is not known."""
+
+    cancelled: int
+    results: Sequence[CancelResult | None] = ()
+
+
+class OptoutResult(Struct, frozen=True, gc=False):
+    """``opted_out``: the number is, now; ``changed``: it was not so before."""
+
+    number: str
+    opted_out: bool
+    changed: bool
+
+
+class Limits(Struct, frozen=True):
+    max_frame: int
+    max_batch: int
+    max_in_flight: int
+    idle_timeout: float
+
+
+class _Reply(Struct, frozen=True):
+    id: RequestId
+    ok: bool
+
+
+class Welcome(_Reply, frozen=True):
+    tenant: str
+    server: str
+    version: int
+    limits: Limits
+
+
+class SubmitReply(_Reply, frozen=True):
+    results: Sequence[Accepted | Rejected]
+
+
+class QuoteReply(_Reply, frozen=True):
+    results: Sequence[Quoted | Rejected]
+
+
+class StatusReply(_Reply, frozen=True):
+    messages: Sequence[MessageStatus | None]
+
+
+class CancelReply(_Reply, frozen=True):
+    cancelled: int
+    results: Sequence[CancelResult | None]
+
+
+class SubscribeReply(_Reply, frozen=True):
+    next: int
+
+
+class AckReply(_Reply, frozen=True):
+    seq: int
+
+
+class OptoutReply(_Reply, frozen=True):
+    results: Sequence[OptoutResult | Rejected]
+
+
+class ErrorReply(Struct, frozen=True):
+    id: RequestId | None
+    ok: bool
+    error: Error
+
+
+def refusal(request_id: RequestId | None, code: RequestCode, message: str) -> ErrorReply:
+    """The reply to a request that is refused whole."""
+    return ErrorReply(request_id, False, Error(code, message))
+
+
+Reply = (
+    Welcome
+    | SubmitReply
+    | QuoteReply
+    | StatusReply
+    | CancelReply
+    | SubscribeReply
+    | AckReply
+    | OptoutReply
+    | ErrorReply
+)

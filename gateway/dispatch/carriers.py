@@ -1,0 +1,397 @@
+"""Carriers at run time: their binds, their pace, and which of them takes a message.
+
+A `Carrier` adds to its binds what holds for the account as a whole: the rate, the pause after it
+said that it is throttled, parts to be sent once more. The `CarrierPool` knows which carriers a
+route has and how many parts could go out on it now.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from heapq import heapify, heappop, heappush
+from itertools import count
+from typing import Literal, Protocol
+
+import msgspec
+
+from gateway.dispatch.actions import Action
+from gateway.dispatch.correlation import Correlator, ReceiptId
+from gateway.dispatch.flights import Flight, Part
+from gateway.dispatch.outcomes import ACCEPTED, FINAL_STATES
+from gateway.dispatch.routing import DEFAULT_ROUTE, CarrierShare, RouteOptions
+from gateway.message import Message
+from gateway.ops.metrics import Metrics
+from gateway.queue.bucket import AdaptiveRate, TokenBucket
+from gateway.smpp.events import Delivery, Response
+from gateway.smpp.pdu import SubmitSm
+from gateway.smpp.receipts import STATS
+from gateway.smpp.status import status_name
+
+RECEIPT_WAIT = 72 * 3600.0
+"""How long after a message's validity its receipt may still come, in seconds (field facts B)."""
+
+
+class CarrierOptions(msgspec.Struct, frozen=True):
+    """What the gateway as a whole must know of a carrier; its binds have options of their own.
+
+    Attributes:
+        id: names the carrier in routes, metrics and events.
+        rate: parts per second over all its binds; 0 for unlimited.
+        alphabet: what data_coding 0 means to it: ``gsm7`` (unpacked) or ``latin1``.
+        gsm7_coding, latin1_coding, ucs2_coding: the data_coding for each alphabet.
+        service_type: goes into every submit_sm.
+        source_ton, source_npi: type of number of the sender; None to tell by its form.
+        dest_ton, dest_npi: type of number of recipients.
+        receipt_id: how ids in receipts relate to ids in responses: learnt, the same, or response
+            hexadecimal and receipt decimal, or the other way round.
+        accepted_is_delivered: an ACCEPTD receipt is the last one that comes.
+        receipt_wait: seconds after a message's expiry until its outcome is ``unknown``.
+        unanswered: what becomes of a message whose response never came: sent again (the event
+            then says ``maybe_duplicate``), or its outcome is ``unknown``.
+        statuses: actions for command_status values that this carrier uses in its own way.
+    """
+
+    id: str
+    rate: float = 0
+    alphabet: Literal["gsm7", "latin1"] = "gsm7"
+    gsm7_coding: int = 0
+    latin1_coding: int = 3
+    ucs2_coding: int = 8
+    service_type: str = ""
+    source_ton: int | None = None
+    source_npi: int | None = None
+    dest_ton: int = 1
+    dest_npi: int = 1
+    receipt_id: ReceiptId = "auto"
+    accepted_is_delivered: bool = False
+    receipt_wait: float = RECEIPT_WAIT
+    unanswered: Literal["resend", "unknown"] = "resend"
+    statuses: Mapping[int, Action] = {}
+
+
+BURST = 0.1
+"""Seconds' worth of parts that may go to a carrier at once after a pause."""
+
+
+class Bind(Protocol):
+    """What a carrier needs of a bind (`gateway.smpp.bind.Bind`)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def up(self) -> bool: ...
+    @property
+    def room(self) -> int: ...
+    @property
+    def in_use(self) -> int: ...
+    def submit(self, requests: Sequence[tuple[SubmitSm, object]]) -> None: ...
+    def answer(self, deliveries: Sequence[Delivery]) -> None: ...
+
+
+class Sink(Protocol):
+    """Where a carrier's answers go (`gateway.dispatch.settle.Settler`)."""
+
+    def responded(self, carrier: "Carrier", answered: Sequence[Response]) -> None: ...
+    def unanswered(self, carrier: "Carrier", parts: Sequence[object]) -> None: ...
+    async def delivered(
+        self, carrier: "Carrier", bind: Bind, deliveries: Sequence[Delivery]
+    ) -> None: ...
+
+
+class Carrier:
+    """One account at a carrier, and the listener of its binds (`gateway.smpp.bind.BindListener`).
+
+    Args:
+        on_room: called when a bind has come up.
+    """
+
+    def __init__(
+        self,
+        options: CarrierOptions,
+        sink: Sink,
+        metrics: Metrics,
+        clock: Callable[[], float],
+        on_room: Callable[[], None],
+    ) -> None:
+        self.options = options
+        self.binds: tuple[Bind, ...] = ()
+        self.correlator = Correlator(options.receipt_id)
+        self._sink = sink
+        self._metrics = metrics
+        self._clock = clock
+        self._on_room = on_room
+        self._pace = AdaptiveRate(options.rate)
+        self._bucket = TokenBucket(options.rate, options.rate * BURST)
+        self._paused_until = 0.0
+        self._again: list[tuple[float, int, Flight, list[int]]] = []
+        self._order = count()
+        self._delivery_seconds: list[float] = []
+
+    # --- what it can take ---
+
+    @property
+    def up(self) -> bool:
+        """Whether a bind is up that can send."""
+        return any(bind.up for bind in self.binds)
+
+    def limit(self, now: float) -> float:
+        """Parts per second that it is given at most; 0 for unlimited."""
+        return self._pace.limit(now)
+
+    def room(self, now: float) -> int:
+        """Parts that could go out at once: free window, within the rate."""
+        if now < self._paused_until:
+            return 0
+        free = sum(bind.room for bind in self.binds)
+        if not free:
+            return 0
+        limit = self._pace.limit(now)
+        if limit != self._bucket.rate:
+            self._bucket.change(limit, limit * BURST, now)
+        return min(free, self._bucket.available(now))
+
+    def ready_at(self, now: float) -> float | None:
+        """When time alone will give room, or parts to send once more; None where it will not."""
+        moments = [self._paused_until, self._bucket.ready_at(now)]
+        if self._again:
+            moments.append(self._again[0][0])
+        return min((at for at in moments if at > now), default=None)
+
+    def slow(self, now: float, pause: float) -> None:
+        """The carrier said that we are too fast."""
+        self._pace.throttled(now)
+        self._paused_until = max(self._paused_until, now + pause)
+
+    # --- sending ---
+
+    def submit(self, flights: Sequence[Flight], now: float) -> None:
+        """Send whole messages, each on the bind with the most free window, in order. A long
+        message goes to one bind entirely, even where its window is then briefly exceeded."""
+        self._bucket.take(sum(len(flight.pdus) for flight in flights), now)
+        left = iter(flights)
+        flight = next(left, None)
+        while flight is not None:
+            bind = max(self.binds, key=_room)
+            room = bind.room
+            requests: list[tuple[SubmitSm, object]] = []
+            while flight is not None and len(requests) < max(room, 1):
+                requests += [(pdu, Part(flight, index)) for index, pdu in enumerate(flight.pdus)]
+                flight = next(left, None)
+            bind.submit(requests)
+
+    def send_again(self, flight: Flight, indexes: list[int], at: float) -> None:
+        """Parts of a message of which the carrier has others already are to be sent at ``at``."""
+        heappush(self._again, (at, next(self._order), flight, indexes))
+
+    def due_again(self, now: float) -> list[tuple[Flight, list[int]]]:
+        """Take out the parts to be sent once more, as many as there is room for."""
+        found: list[tuple[Flight, list[int]]] = []
+        room = self.room(now) if self._again else 0
+        while self._again and self._again[0][0] <= now and room > 0:
+            _, _, flight, indexes = heappop(self._again)
+            found.append((flight, indexes))
+            room -= len(indexes)
+        return found
+
+    def resubmit(self, flight: Flight, indexes: list[int], now: float) -> None:
+        """Send parts of a flight once more."""
+        flight.unanswered = len(indexes)
+        flight.refused = None
+        self._bucket.take(len(indexes), now)
+        max(self.binds, key=_room).submit([(flight.pdus[i], Part(flight, i)) for i in indexes])
+
+    def expired(self, now: float) -> list[Flight]:
+        """Take out the flights that wait to be sent once more and may not be any longer."""
+        over = [flight for _, _, flight, _ in self._again if flight.message.expires_at <= now]
+        if over:
+            self._again = [one for one in self._again if one[2].message.expires_at > now]
+            heapify(self._again)
+        return over
+
+    # --- what binds tell (`gateway.smpp.bind.BindListener`) ---
+
+    def bound(self, bind: Bind) -> None:
+        self._on_room()
+
+    def lost(self, bind: Bind, unanswered: Sequence[object], reason: str) -> None:
+        if unanswered:
+            self._sink.unanswered(self, unanswered)
+
+    def refused(self, bind: Bind, status: int) -> None:
+        pass
+
+    def timed_out(self, bind: Bind, contexts: Sequence[object]) -> None:
+        self._sink.unanswered(self, contexts)
+
+    def responded(self, bind: Bind, responses: Sequence[Response]) -> None:
+        now = self._clock()
+        name = self.options.id
+        taken = 0
+        statuses: dict[int, int] = {}
+        for response in responses:
+            status = response.status
+            if status:
+                statuses[status] = statuses.get(status, 0) + 1
+            else:
+                taken += 1
+        if taken:
+            self._pace.taken(taken, now)
+            self._metrics.parts_submitted_total.add(taken, name, status_name(0))
+        for status, number in statuses.items():
+            self._metrics.parts_submitted_total.add(number, name, status_name(status))
+        self._metrics.submit_response_seconds.observe_many(
+            [now - response.sent_at for response in responses], name
+        )
+        self._sink.responded(self, responses)
+
+    async def delivered(self, bind: Bind, deliveries: Sequence[Delivery]) -> None:
+        await self._sink.delivered(self, bind, deliveries)
+
+    # --- receipts ---
+
+    def ends(self, state: int) -> bool:
+        """Whether a receipt with this message_state is a part's last."""
+        return state in FINAL_STATES or (state == ACCEPTED and self.options.accepted_is_delivered)
+
+    def note_delivery(self, seconds: float) -> None:
+        """A part was released so long ago, and its final receipt has come."""
+        self._delivery_seconds.append(seconds)
+
+    def note_receipts(self, states: Mapping[int | None, int]) -> None:
+        """So many receipts came, by message_state."""
+        name = self.options.id
+        for state, number in states.items():
+            stat = STATS[state] if state is not None else "none"
+            self._metrics.receipts_total.add(number, name, stat)
+        if self._delivery_seconds:
+            self._metrics.delivery_seconds.observe_many(self._delivery_seconds, name)
+            self._delivery_seconds = []
+
+
+def _room(bind: Bind) -> int:
+    return bind.room
+
+
+class _Route:
+    """A route with its carriers looked up, and how many parts each has had."""
+
+    def __init__(self, options: RouteOptions, carriers: Mapping[str, Carrier]) -> None:
+        self.shares = [
+            (carriers[share.id], max(share.weight, 1))
+            for share in options.carriers
+            if share.id in carriers
+        ]
+        self.backup = [carriers[name] for name in options.backup if name in carriers]
+        self.had: dict[str, float] = {}
+
+    def usable(self) -> list[tuple[Carrier, int]]:
+        """The carriers that take messages now: those that share the load and are up; failing
+        them, the first backup that is up."""
+        found = [(carrier, weight) for carrier, weight in self.shares if carrier.up]
+        if not found:
+            found = [(carrier, 1) for carrier in self.backup if carrier.up][:1]
+        return found
+
+    def names(self) -> Iterable[str]:
+        yield from (carrier.options.id for carrier, _ in self.shares)
+        yield from (carrier.options.id for carrier in self.backup)
+
+
+class CarrierPool:
+    """All carriers, by route."""
+
+    def __init__(self) -> None:
+        self.carriers: dict[str, Carrier] = {}
+        self._routes: dict[str, _Route] = {}
+        self._avoid: dict[int, set[str]] = {}
+
+    def configure(self, carriers: Iterable[Carrier], routes: Iterable[RouteOptions]) -> None:
+        """Use these carriers and routes from now on; with no route, every carrier shares one."""
+        self.carriers = {carrier.options.id: carrier for carrier in carriers}
+        self._routes = {route.name: _Route(route, self.carriers) for route in routes}
+
+    def has_route(self, name: str) -> bool:
+        return name in self._routes
+
+    def room(self, route: str, now: float) -> int:
+        """Parts that could go out on a route at once."""
+        found = self._routes.get(route)
+        if found is None:
+            return 0
+        return sum(carrier.room(now) for carrier, _ in found.usable())
+
+    def ready_at(self, now: float) -> float | None:
+        """When time alone will give some carrier room or parts to send once more."""
+        moments = (carrier.ready_at(now) for carrier in self.carriers.values())
+        return min((at for at in moments if at is not None), default=None)
+
+    def place(
+        self, route: str, messages: Sequence[Message], now: float
+    ) -> tuple[list[tuple[Carrier, list[Message]]], list[Message]]:
+        """Share messages out by weight among the carriers of a route that have room.
+
+        Returns:
+            which carrier gets which messages, in order, and the messages that none can take now.
+        """
+        found = self._routes.get(route)
+        usable = found.usable() if found else []
+        if found is None or not usable:
+            return [], list(messages)
+        if len(usable) == 1 and not self._avoid:
+            return [(usable[0][0], list(messages))], []
+        room = {carrier.options.id: carrier.room(now) for carrier, _ in usable}
+        placed: dict[str, list[Message]] = {}
+        left: list[Message] = []
+        for message in messages:
+            avoided = self._avoid.get(message.id, ())
+            name = min(
+                (
+                    (found.had.get(carrier.options.id, 0.0) / weight, carrier.options.id)
+                    for carrier, weight in usable
+                    if room[carrier.options.id] > 0 and carrier.options.id not in avoided
+                ),
+                default=(0.0, None),
+            )[1]
+            if name is None:
+                left.append(message)
+                continue
+            room[name] -= message.parts
+            found.had[name] = found.had.get(name, 0.0) + message.parts
+            placed.setdefault(name, []).append(message)
+        _forget_history(found.had, [(c.options.id, weight) for c, weight in usable])
+        return [(self.carriers[name], batch) for name, batch in placed.items()], left
+
+    def avoid(self, message: Message, carrier: str) -> bool:
+        """Do not try this carrier again for a message; says whether another one is left."""
+        avoided = self._avoid.setdefault(message.id, set())
+        avoided.add(carrier)
+        route = self._routes.get(message.route)
+        left = route is not None and any(name not in avoided for name in route.names())
+        if not left:
+            del self._avoid[message.id]
+        return left
+
+    def settled(self, message: Message) -> None:
+        """A message has its outcome: forget which carriers it avoided."""
+        if self._avoid:
+            self._avoid.pop(message.id, None)
+
+
+LEAD = 1_000.0
+"""Parts that one carrier's share may run ahead of another that had no room, before that is
+forgotten: a slow carrier catches up a little, and is not drowned when it gets faster."""
+
+
+def _forget_history(had: dict[str, float], usable: Sequence[tuple[str, int]]) -> None:
+    """Count shares from the least used carrier's level up, to `LEAD` at most."""
+    floor = min(had.get(name, 0.0) / weight for name, weight in usable)
+    now = {name: min(had.get(name, 0.0) - floor * weight, LEAD * weight) for name, weight in usable}
+    had.clear()
+    had.update(now)
+
+
+def routes_or_default(
+    routes: Sequence[RouteOptions], carriers: Iterable[str]
+) -> list[RouteOptions]:
+    """The configured routes; without any, one that shares the load among every carrier."""
+    return list(routes) or [
+        RouteOptions(name=DEFAULT_ROUTE, carriers=[CarrierShare(id=name) for name in carriers])
+    ]

@@ -1,0 +1,139 @@
+"""Which part a receipt speaks of: ids as carriers write them, flights in memory, parked receipts.
+
+A part is known by its carrier and the id that the carrier's response gave it, in canonical form.
+A receipt may write that id in another base; `ReceiptIds` knows, or learns, which. Parts submitted
+not long ago are found in memory, all others in the store. A receipt that matches nothing, because
+it overtook its response, is parked.
+"""
+
+from collections import OrderedDict
+from typing import Literal, NamedTuple
+
+from gateway.dispatch.flights import Flight, Part
+from gateway.smpp.receipts import canonical
+
+ReceiptId = Literal["auto", "same", "hex-dec", "dec-hex"]
+"""How ids in receipts relate to ids in responses, as configured; see `written`."""
+
+Form = Literal["same", "hex-dec", "dec-hex"]
+FORMS: tuple[Form, ...] = ("same", "hex-dec", "dec-hex")
+
+FLIGHTS = 65_536
+"""Parts kept in memory per carrier in the hope of an early receipt; about 50 MB when full."""
+
+PARKED = 100_000
+"""Parked receipts kept in memory per carrier; the oldest give way."""
+
+
+def written(ref: str, form: Form) -> str | None:
+    """The canonical response id that a receipt's id ``ref`` stands for, if carriers write them
+    in this form; None where it cannot be.
+
+    ``hex-dec``: hexadecimal in responses, decimal in receipts; ``dec-hex``: the other way round.
+    """
+    if form == "same":
+        return canonical(ref, "text")
+    try:
+        if form == "hex-dec":
+            return f"{int(ref):x}" if ref.isascii() and ref.isdigit() else None
+        return str(int(ref, 16)) if ref.isalnum() else None
+    except ValueError:
+        return None
+
+
+class ReceiptIds:
+    """How one carrier writes message ids in receipts: stated, or learnt from the first receipt
+    that can be read in one way only."""
+
+    def __init__(self, stated: ReceiptId) -> None:
+        self._forms: tuple[Form, ...] = FORMS if stated == "auto" else (stated,)
+        self.learnt: Form | None = None if stated == "auto" else stated
+
+    def candidates(self, ref: str) -> list[tuple[Form, str]]:
+        """The canonical ids that ``ref`` may stand for, the likeliest first."""
+        found: list[tuple[Form, str]] = []
+        for form in self._forms:
+            text = written(ref, form)
+            if text is not None and all(text != other for _, other in found):
+                found.append((form, text))
+        return found
+
+    def learn(self, form: Form) -> None:
+        """A receipt was matched beyond doubt in this form: prefer it from now on."""
+        if self.learnt is None:
+            self.learnt = form
+            self._forms = (form, *(other for other in FORMS if other != form))
+
+
+class Parked(NamedTuple):
+    """A final receipt that has matched nothing yet: under which canonical ids it may be looked
+    for, and when it is given up. ``key`` names it in the store."""
+
+    key: str
+    refs: tuple[str, ...]
+    recipient: str
+    state: int
+    error: str | None
+    expires_at: float
+
+
+class Correlator:
+    """The parts of one carrier that wait for a receipt, and the receipts that wait for a part."""
+
+    def __init__(self, stated: ReceiptId) -> None:
+        self.ids = ReceiptIds(stated)
+        self._parts: OrderedDict[str, Part] = OrderedDict()
+        self._parked: OrderedDict[str, Parked] = OrderedDict()
+
+    def expect(self, ref: str, part: Part) -> Parked | None:
+        """A part was taken under this canonical id; returns the receipt that came before."""
+        self._parts[ref] = part
+        if len(self._parts) > FLIGHTS:
+            self._parts.popitem(last=False)
+        if not self._parked:
+            return None
+        parked = self._parked.get(ref)
+        if parked is None or not same_number(parked.recipient, part.flight.message.to):
+            return None
+        self._unpark(parked)
+        return parked
+
+    def find(self, ref: str) -> Part | None:
+        """The part in memory under this canonical id."""
+        return self._parts.get(ref)
+
+    def forget(self, flight: Flight) -> None:
+        """The message has its outcome."""
+        for ref in flight.refs:
+            if ref is not None:
+                self._parts.pop(ref, None)
+
+    def park(self, parked: Parked) -> None:
+        """Keep a receipt until a part is taken under one of its ids."""
+        for ref in parked.refs:
+            self._parked[ref] = parked
+            if len(self._parked) > PARKED:
+                self._parked.popitem(last=False)
+
+    def given_up(self, now: float) -> list[Parked]:
+        """Take out the parked receipts whose time is over."""
+        over: list[Parked] = []
+        while self._parked:
+            parked = next(iter(self._parked.values()))
+            if parked.expires_at > now:
+                break
+            self._unpark(parked)
+            over.append(parked)
+        return over
+
+    def _unpark(self, parked: Parked) -> None:
+        for ref in parked.refs:
+            self._parked.pop(ref, None)
+
+
+def same_number(one: str, other: str) -> bool:
+    """Whether two spellings mean one phone: one may lack the country code or carry ``+`` or 0s."""
+    one, other = one.lstrip("+0"), other.lstrip("+0")
+    return one == other or (
+        min(len(one), len(other)) >= 6 and (one.endswith(other) or other.endswith(one))
+    )

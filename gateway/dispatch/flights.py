@@ -1,0 +1,77 @@
+"""A message on its way: between its release and the moment its submission is on record.
+
+A `Flight` is the one mutable thing about a message. It lives in memory only, for as long as parts
+of the message are unanswered at a carrier and, for a bounded number of flights, while receipts are
+expected soon; what must outlive the process is in the store.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from gateway.message import Message
+from gateway.smpp.pdu import SubmitSm
+
+UNANSWERED = -1
+"""Stands for a command_status where a part's response never came."""
+
+
+class Flight:
+    """One message at one carrier.
+
+    Attributes:
+        message: what was submitted.
+        carrier: the id of the carrier.
+        pdus: the parts as sent, in order; one that was refused for now is sent again from here.
+        refs: the carrier's id of each part in canonical form; None while it has not taken it.
+        states: a byte for each part, 0 or the message_state of its final receipt.
+        unanswered: parts that are in a window.
+        refused: command_status by part index, of the parts that were answered but not taken.
+        attempts: how often parts were sent again while the carrier had others already.
+        released_at: when the message was handed to a bind.
+        recorded: the store knows that the carrier has the message.
+    """
+
+    __slots__ = (
+        "attempts",
+        "carrier",
+        "message",
+        "pdus",
+        "recorded",
+        "refs",
+        "refused",
+        "released_at",
+        "states",
+        "unanswered",
+    )
+
+    def __init__(
+        self, message: Message, carrier: str, pdus: Sequence[SubmitSm], released_at: float
+    ) -> None:
+        parts = len(pdus)
+        self.message = message
+        self.carrier = carrier
+        self.pdus = pdus
+        self.refs: list[str | None] = [None] * parts
+        self.states = bytearray(parts)
+        self.unanswered = parts
+        self.refused: dict[int, int] | None = None
+        self.attempts = 0
+        self.released_at = released_at
+        self.recorded = False
+
+    @property
+    def taken(self) -> int:
+        """How many parts the carrier has taken."""
+        return len(self.refs) - self.refs.count(None)
+
+    @property
+    def delivered(self) -> int:
+        """How many parts the carrier has said to be delivered."""
+        return self.states.count(2)
+
+
+class Part(NamedTuple):
+    """What a bind gives back with a response: which part, from 0, of which flight."""
+
+    flight: Flight
+    number: int

@@ -1,0 +1,20 @@
+"""Numbers for messages: ascending, unique across restarts, and telling nobody another's volume."""
+
+COUNTER_BITS = 20
+"""Low bits that count within a millisecond; a burst beyond a million borrows from the next one."""
+
+
+class MessageNumbers:
+    """Hands out `Message.id`s: milliseconds since 1970 in the high bits, a counter in the low.
+
+    A clock that is set back does not make a number come twice: numbers never fall.
+    """
+
+    def __init__(self, last: int = 0) -> None:
+        self._last = last
+
+    def take(self, count: int, now: float) -> range:
+        """``count`` consecutive numbers, all higher than any before."""
+        first = max(self._last + 1, int(now * 1000) << COUNTER_BITS)
+        self._last = first + count - 1
+        return range(first, first + count)

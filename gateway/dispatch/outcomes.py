@@ -1,0 +1,88 @@
+"""From what became of a message to the one event that tells its tenant.
+
+Tables say which outcome a receipt's state stands for; the functions build events.
+"""
+
+from typing import Any, Final
+
+from gateway.message import Event, Message, Outcome, message_id
+from gateway.smpp.receipts import STATS
+from gateway.smpp.status import status_name
+
+ENROUTE, DELIVERED, EXPIRED, DELETED, UNDELIVERABLE = 1, 2, 3, 4, 5
+ACCEPTED, UNKNOWN, REJECTED, SKIPPED = 6, 7, 8, 9
+
+FINAL_STATES: Final[dict[int, Outcome]] = {
+    DELIVERED: "delivered",
+    EXPIRED: "expired",
+    DELETED: "failed",
+    UNDELIVERABLE: "failed",
+    REJECTED: "failed",
+    SKIPPED: "failed",
+}
+"""The receipts that end a part (SMPP message_state, field facts B). The others are on the way;
+ACCEPTED is final only where a carrier's configuration says so."""
+
+
+def event(
+    message: Message,
+    outcome: Outcome,
+    at: float,
+    code: str | None = None,
+    detail: dict[str, Any] | None = None,
+) -> Event:
+    """The event that tells a message's outcome."""
+    return Event(
+        outcome,
+        at,
+        message_id(message.id),
+        message.key,
+        message.to,
+        None,
+        message.campaign,
+        message.parts,
+        None,
+        code,
+        detail,
+        message.maybe_duplicate,
+    )
+
+
+def refused_by_carrier(message: Message, carrier: str, status: int, taken: int, at: float) -> Event:
+    """The carrier, and every other one of the route, refused the message."""
+    detail: dict[str, Any] = {"carrier": carrier, "smpp_status": status_name(status)}
+    if message.parts > 1:
+        detail["parts_taken"] = taken
+    return event(message, "failed", at, "carrier_refused", detail)
+
+
+def by_receipts(
+    message: Message,
+    carrier: str | None,
+    states: bytes | bytearray,
+    error: str | None,
+    at: float,
+) -> Event:
+    """Receipts decide: delivered if all parts are, else failed, or expired if that is all that
+    went wrong. A state of 0 is a part without a receipt, which does not hold up a failure."""
+    missing = [state for state in states if state not in (DELIVERED, ACCEPTED)]
+    if not missing:
+        return event(message, "delivered", at)
+    worst = next((state for state in missing if state not in (0, EXPIRED)), EXPIRED)
+    detail: dict[str, Any] = {"receipt_state": STATS[worst]}
+    if carrier is not None:
+        detail["carrier"] = carrier
+    if error is not None:
+        detail["receipt_error"] = error
+    if len(states) > 1:
+        detail["parts_delivered"] = len(states) - len(missing)
+    outcome = FINAL_STATES[worst]
+    return event(message, outcome, at, "expired" if outcome == "expired" else "undelivered", detail)
+
+
+def without_receipts(message: Message, states: bytes, at: float) -> Event:
+    """The deadline has passed and not every part has its receipt."""
+    if any(state not in (0, DELIVERED, ACCEPTED) for state in states):
+        return by_receipts(message, None, states, None, at)
+    detail = {"parts_delivered": len(states) - states.count(0)} if len(states) > 1 else None
+    return event(message, "unknown", at, "no_receipt", detail)

@@ -1,0 +1,55 @@
+"""One settlement in the making, with all that is to follow in memory once it is durable."""
+
+from gateway.dispatch.flights import Flight
+from gateway.message import Event, Message
+from gateway.queue.store import Final, Progress, Ref, Sent, Settlement
+
+
+class Plan:
+    """What one round of settling is about to do.
+
+    Attributes:
+        now: the time of the whole round.
+        settlement: goes to the store, after `complete`.
+        ended: the outcomes in it by message id, and whether the message was on record as sent.
+        soon, later: messages to be released again, from their lane or from the store.
+    """
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+        self.settlement = Settlement()
+        self.ended: dict[int, tuple[Message, Event, bool]] = {}
+        self.soon: list[Message] = []
+        self.later: list[Message] = []
+        self.sent: dict[int, tuple[Flight, Sent]] = {}
+
+    def send(self, flight: Flight, deadline: float) -> None:
+        """A carrier has every part of a flight; receipts are to come until ``deadline``."""
+        message = flight.message
+        refs = tuple([ref for ref in flight.refs if ref is not None])
+        self.sent[message.id] = (flight, Sent(message, flight.carrier, refs, deadline))
+
+    def progress(self, message: Message, states: bytes | bytearray) -> None:
+        """Some parts of a long message have their final receipts."""
+        self.settlement.progress.append(Progress(message.id, bytes(states)))
+
+    def end(self, flight: Flight, event: Event) -> None:
+        """A flight has its outcome."""
+        refs: tuple[Ref, ...] = ()
+        if flight.recorded:
+            refs = tuple([Ref(flight.carrier, ref) for ref in flight.refs if ref is not None])
+        self.sent.pop(flight.message.id, None)
+        self.finish(flight.message, event, refs, was_sent=flight.recorded)
+
+    def finish(
+        self, message: Message, event: Event, refs: tuple[Ref, ...] = (), *, was_sent: bool
+    ) -> None:
+        """A message has its outcome; the first one counts."""
+        if message.id not in self.ended:
+            self.ended[message.id] = (message, event, was_sent)
+            self.settlement.finals.append(Final(message, event, refs))
+
+    def complete(self) -> Settlement:
+        """The settlement, whole."""
+        self.settlement.sent = [sent for _, sent in self.sent.values()]
+        return self.settlement

@@ -1,0 +1,103 @@
+"""What delivery receipts mean for messages: matched in memory or in the store, or parked."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from gateway.dispatch import outcomes
+from gateway.dispatch.carriers import Carrier
+from gateway.dispatch.correlation import Parked, same_number
+from gateway.dispatch.flights import Flight
+from gateway.dispatch.plan import Plan
+from gateway.queue.store import Held, Ref, Store
+from gateway.smpp.receipts import Receipt
+
+PARKED_FOR = 3600.0
+"""Seconds that a receipt which matches nothing waits for its response."""
+
+
+class Missed(NamedTuple):
+    """A final receipt that speaks of no part in memory, and the phone it is about."""
+
+    carrier: Carrier
+    receipt: Receipt
+    state: int
+    phone: str
+
+
+def match_in_memory(carrier: Carrier, receipt: Receipt, state: int, phone: str, plan: Plan) -> bool:
+    """Try a final receipt against the parts in memory."""
+    correlator = carrier.correlator
+    for form, ref in correlator.ids.candidates(receipt.ref_raw):
+        part = correlator.find(ref)
+        if part is None:
+            continue
+        flight, index = part
+        agrees = same_number(phone, flight.message.to)
+        if agrees or form == correlator.ids.learnt:
+            if agrees:
+                correlator.ids.learn(form)
+            if not flight.states[index]:
+                carrier.note_delivery(plan.now - flight.released_at)
+            flight.states[index] = state
+            if not flight.unanswered and flight.taken == len(flight.refs):
+                part_final(carrier, flight, receipt.error, plan)
+            return True
+    return False
+
+
+def part_final(carrier: Carrier, flight: Flight, error: str | None, plan: Plan) -> None:
+    """A flight that the carrier has taken whole got final receipts: is that all of them?"""
+    if 0 in flight.states:
+        plan.progress(flight.message, flight.states)
+        return
+    carrier.correlator.forget(flight)
+    name = carrier.options.id
+    event = outcomes.by_receipts(flight.message, name, flight.states, error, plan.now)
+    plan.end(flight, event)
+
+
+async def match_in_store(store: Store, missed: Sequence[Missed], plan: Plan) -> None:
+    """Look receipts up in the store; park those that match nothing there either."""
+    wanted = [
+        [
+            (form, Ref(one.carrier.options.id, ref))
+            for form, ref in one.carrier.correlator.ids.candidates(one.receipt.ref_raw)
+        ]
+        for one in missed
+    ]
+    matches = await store.match([ref for refs in wanted for _, ref in refs])
+    states: dict[int, bytearray] = {}
+    for one, refs in zip(missed, wanted, strict=True):
+        ids = one.carrier.correlator.ids
+        for form, ref in refs:
+            match = matches.get(ref)
+            if match is None:
+                continue
+            agrees = same_number(one.phone, match.message.to)
+            if not agrees and form != ids.learnt:
+                continue
+            if agrees:
+                ids.learn(form)
+            known = states.setdefault(match.message.id, bytearray(match.states))
+            known[match.part] = one.state
+            if 0 in known:
+                plan.progress(match.message, known)
+            else:
+                event = outcomes.by_receipts(
+                    match.message, ref.carrier, known, one.receipt.error, plan.now
+                )
+                plan.finish(match.message, event, (ref,), was_sent=True)
+            break
+        else:
+            _park(one, tuple(ref.ref for _, ref in refs), plan)
+
+
+def _park(one: Missed, refs: tuple[str, ...], plan: Plan) -> None:
+    carrier = one.carrier
+    key = f"{carrier.options.id}:{one.receipt.ref_raw}"
+    parked = Parked(key, refs, one.phone, one.state, one.receipt.error, plan.now + PARKED_FOR)
+    carrier.correlator.park(parked)
+    body = msgspec.msgpack.encode((carrier.options.id, parked))
+    plan.settlement.hold.append(Held("receipt", key, body, parked.expires_at))

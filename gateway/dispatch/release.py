@@ -1,0 +1,254 @@
+"""The way out: from the lanes, past the release rules, to a bind.
+
+One pass asks the scheduler for batches until nothing more can be sent now. Every batch is of one
+tenant and one route; the tenant's release chain judges it with fresh facts, the carriers of the
+route share it, and each carrier writes its PDUs at once. Between passes it sleeps until there is
+news: a message, a free window, a bucket that has filled, a bind that came up.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import msgspec
+import structlog
+import trio
+
+from gateway.dispatch import outcomes
+from gateway.dispatch.carriers import Carrier, CarrierPool
+from gateway.dispatch.flights import Flight
+from gateway.dispatch.ledger import Ledger, waiting_state
+from gateway.dispatch.settle import Settler
+from gateway.dispatch.submission import References, parts
+from gateway.dispatch.tenants import Tenant, Tenants
+from gateway.errors import StoreError
+from gateway.message import Event, LaneKey, Message, Outcome
+from gateway.ops.metrics import Metrics
+from gateway.policy.rules import Defer, Facts
+from gateway.queue.lanes import Lanes
+from gateway.queue.scheduler import Scheduler
+from gateway.queue.store import Store
+from gateway.text.errors import TextError
+
+log = structlog.get_logger(__name__)
+
+NAP = 1.0
+"""The longest sleep between passes, in seconds: a wall clock that is set forward is noticed."""
+
+STRETCH = 16
+"""Batches after which others get a turn: about two milliseconds of work."""
+
+NOT_NOW = 5.0
+"""Seconds after which a message is tried again that no carrier of its route would take, though
+there was room: it is to avoid those that are up."""
+
+RETRY = 1.0
+"""Seconds to wait after the store has failed."""
+
+
+class Releaser:
+    """Sends what is ready, as fast as policies and carriers allow."""
+
+    def __init__(
+        self,
+        store: Store,
+        lanes: Lanes,
+        scheduler: Scheduler,
+        pool: CarrierPool,
+        tenants: Tenants,
+        settler: Settler,
+        ledger: Ledger,
+        metrics: Metrics,
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._lanes = lanes
+        self._scheduler = scheduler
+        self._pool = pool
+        self._tenants = tenants
+        self._settler = settler
+        self._ledger = ledger
+        self._metrics = metrics
+        self._clock = clock
+        self._references = References(int(clock() * 1000))
+        self._news = trio.Event()
+        self._ended: list[tuple[Message, Event]] = []
+        self._deferred: list[Message] = []
+
+    def wake(self) -> None:
+        """There may be something to send."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Send what comes, until cancelled."""
+        while True:
+            self._news = news = trio.Event()
+            now = self._clock()
+            if not self._settler.congested:
+                await self._pass(now)
+            moments = (self._scheduler.next_ready(), self._pool.ready_at(now))
+            at = min((moment for moment in moments if moment is not None), default=math.inf)
+            with trio.move_on_after(max(0.0, min(at - self._clock(), NAP))):
+                await news.wait()
+
+    async def _pass(self, now: float) -> None:
+        def room(route: str) -> int:
+            return self._pool.room(route, now)
+
+        for carrier in self._pool.carriers.values():
+            await self._release_again(carrier, now)
+        count = 0
+        while not self._settler.congested:
+            batch = self._scheduler.next(now, room)
+            if batch is None:
+                break
+            await self._release(*batch, now)
+            count += 1
+            if count % STRETCH == 0:
+                await self._put_on_record()
+                await trio.lowlevel.checkpoint()
+        await self._put_on_record()
+
+    async def _release(self, key: LaneKey, messages: Sequence[Message], now: float) -> None:
+        tenant = self._tenants.get(key.tenant)
+        if tenant is None:
+            self._ended += [
+                (m, outcomes.event(m, "cancelled", now, "tenant_removed")) for m in messages
+            ]
+            return
+        allowed = await self._allowed(tenant, messages, now)
+        if not allowed:
+            return
+        placed, left = self._pool.place(key.route, allowed, now)
+        for carrier, share in placed:
+            self._send(tenant, carrier, share, now)
+        self._deferred += [msgspec.structs.replace(m, due=now + NOT_NOW) for m in left]
+
+    async def _allowed(
+        self, tenant: Tenant, messages: Sequence[Message], now: float
+    ) -> Sequence[Message]:
+        """Those that may be sent now; what becomes of the others is noted."""
+        out = await self._store.opted_out(tenant.options.id, [m.to for m in messages])
+        verdicts = tenant.policy.release.judge(messages, Facts(opted_out=out), now)
+        if not verdicts and all(message.expires_at > now for message in messages):
+            return messages
+        allowed: list[Message] = []
+        for index, message in enumerate(messages):
+            verdict = None if message.exempt else verdicts.get(index)
+            if message.expires_at <= now:
+                self._ended.append((message, outcomes.event(message, "expired", now, "expired")))
+            elif verdict is None:
+                allowed.append(message)
+            elif isinstance(verdict, Defer):
+                self._deferred.append(msgspec.structs.replace(message, due=verdict.until))
+            else:
+                outcome: Outcome = "expired" if verdict.code == "expired" else "blocked"
+                detail = {"rule": verdict.rule, "reason": verdict.why}
+                event = outcomes.event(message, outcome, now, verdict.code, detail)
+                self._ended.append((message, event))
+        return allowed
+
+    def _send(
+        self, tenant: Tenant, carrier: Carrier, messages: Sequence[Message], now: float
+    ) -> None:
+        flights: list[Flight] = []
+        options = carrier.options
+        hours = tenant.policy.quiet_hours
+        waited: list[float] = []
+        for message in messages:
+            end = message.expires_at
+            if hours is not None:
+                closing = hours.closes_at(message, now)
+                if closing is not None and closing < end:
+                    end = closing
+            try:
+                pdus = parts(message, options, self._references, end - now)
+            except TextError as error:
+                detail = {"carrier": options.id, "reason": str(error)}
+                event = outcomes.event(message, "failed", now, error.code, detail)
+                self._ended.append((message, event))
+                continue
+            flights.append(Flight(message, options.id, pdus, now))
+            waited.append(now - max(message.accepted_at, message.due))
+        carrier.submit(flights, now)
+        if waited:
+            category = messages[0].category
+            self._metrics.accept_to_submit_seconds.observe_many(waited, category)
+
+    async def _release_again(self, carrier: Carrier, now: float) -> None:
+        """Send parts once more of messages that a carrier has others of, if they may go still."""
+        for flight, indexes in carrier.due_again(now):
+            message = flight.message
+            tenant = self._tenants.get(message.tenant)
+            if tenant is not None and await self._allowed(tenant, [message], now):
+                carrier.resubmit(flight, indexes, now)
+            elif tenant is None:
+                self._ended.append((message, outcomes.event(message, "cancelled", now)))
+
+    async def _put_on_record(self) -> None:
+        """Make durable what was decided not to be sent now, or ever."""
+        ended, self._ended = self._ended, []
+        deferred, self._deferred = self._deferred, []
+        if ended:
+            await self._settler.finish(ended, was_sent=False)
+        while deferred:
+            try:
+                await self._store.defer(deferred)
+                break
+            except StoreError as error:
+                log.error("defer_failed", reason=str(error), retry_seconds=RETRY)
+                await trio.sleep(RETRY)
+        if deferred:
+            now = self._clock()
+            self._ledger.move(deferred, "queued", "deferred")
+            for message in deferred:
+                self._lanes.deferred(message.lane, message.due, now)
+
+
+class Refiller:
+    """Leases messages from the store for the lanes that want some, and wakes them on time."""
+
+    def __init__(
+        self,
+        store: Store,
+        lanes: Lanes,
+        ledger: Ledger,
+        clock: Callable[[], float],
+        on_ready: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._lanes = lanes
+        self._ledger = ledger
+        self._clock = clock
+        self._on_ready = on_ready
+        self._news = trio.Event()
+
+    def wake(self) -> None:
+        """Some lane may want messages."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Refill lanes, until cancelled."""
+        while True:
+            self._news = news = trio.Event()
+            now = self._clock()
+            wanted = self._lanes.wanting(now)
+            if wanted:
+                async with trio.open_nursery() as nursery:
+                    for key, count in wanted:
+                        nursery.start_soon(self._refill, key, count)
+                self._on_ready()
+            at = self._lanes.next_wakeup()
+            with trio.move_on_after(NAP if at is None else max(0.0, min(at - now, NAP))):
+                await news.wait()
+
+    async def _refill(self, key: LaneKey, count: int) -> None:
+        try:
+            lease = await self._store.lease(key, self._clock(), count)
+        except StoreError as error:
+            log.error("lease_failed", reason=str(error), retry_seconds=RETRY)
+            self._lanes.refilled(key, [], self._clock() + RETRY, self._clock())
+            return
+        now = self._clock()
+        late = [m for m in lease.messages if waiting_state(m) == "deferred"]
+        self._ledger.move(late, "deferred", "queued")
+        self._lanes.refilled(key, lease.messages, lease.next_due, now)

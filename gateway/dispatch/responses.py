@@ -1,0 +1,121 @@
+"""What submit_sm responses mean for messages: taken, tried again, or refused for good."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import msgspec
+
+from gateway.dispatch import outcomes
+from gateway.dispatch.actions import REFUSE, Action, action
+from gateway.dispatch.carriers import Carrier, CarrierPool
+from gateway.dispatch.flights import UNANSWERED, Flight, Part
+from gateway.dispatch.plan import Plan
+from gateway.dispatch.receipts import part_final
+from gateway.message import Event, Message
+from gateway.smpp.events import Response
+from gateway.smpp.receipts import canonical
+
+SOON = 2.0
+"""A message to be tried again within this many seconds stays in its lane; else the store has it."""
+
+PARTS_AGAIN = 10
+"""How often parts of a message are sent again while the carrier has others of it: after that, what
+the recipient got is a torn message, and more attempts only make it later."""
+
+KINDS = ("wait", "other", "refuse")
+"""From the mildest to the gravest: the gravest status decides about a message of several parts."""
+
+
+def take(carrier: Carrier, pool: CarrierPool, responses: Sequence[Response], plan: Plan) -> None:
+    """Work out what a bind's responses mean."""
+    expect = carrier.correlator.expect
+    for response in responses:
+        part = cast("Part", response.context)
+        flight, index = part
+        status = response.status
+        flight.unanswered -= 1
+        if status == 0:
+            ref = flight.refs[index] = canonical(response.message_id, "text")
+            parked = expect(ref, part)
+            if parked is not None:
+                plan.settlement.drop.append(("receipt", parked.key))
+                flight.states[index] = parked.state
+        else:
+            if flight.refused is None:
+                flight.refused = {}
+            flight.refused[index] = status
+        if not flight.unanswered:
+            if flight.refused:
+                _refused(carrier, pool, flight, plan)
+            else:
+                _taken(carrier, flight, plan)
+
+
+def _taken(carrier: Carrier, flight: Flight, plan: Plan) -> None:
+    """The carrier has every part."""
+    message = flight.message
+    if message.report == "none":
+        _end(carrier, flight, outcomes.event(message, "sent", plan.now), plan)
+        return
+    plan.send(flight, max(message.expires_at, plan.now) + carrier.options.receipt_wait)
+    if any(flight.states):
+        part_final(carrier, flight, None, plan)
+
+
+def _refused(carrier: Carrier, pool: CarrierPool, flight: Flight, plan: Plan) -> None:
+    """The carrier did not take every part: what now, by the table of actions."""
+    refused = flight.refused or {}
+    actions = {status: _action(carrier, status) for status in refused.values()}
+    status = max(actions, key=lambda status: KINDS.index(actions[status].kind))
+    act = actions[status]
+    if act.slows:
+        carrier.slow(plan.now, act.delay)
+    if UNANSWERED in actions:
+        if carrier.options.unanswered == "unknown":
+            detail = {"carrier": carrier.options.id, "reason": "no response"}
+            event = outcomes.event(flight.message, "unknown", plan.now, "no_response", detail)
+            _end(carrier, flight, event, plan)
+            return
+        flight.message = msgspec.structs.replace(flight.message, maybe_duplicate=True)
+    message = flight.message
+    if flight.taken:
+        again = act.kind == "wait" and flight.attempts < (act.tries or PARTS_AGAIN)
+        if again:
+            flight.attempts += 1
+            carrier.send_again(flight, sorted(refused), plan.now + act.delay)
+    else:
+        again = _whole_again(carrier, pool, message, act, plan)
+    if not again:
+        event = outcomes.refused_by_carrier(
+            message, carrier.options.id, status, flight.taken, plan.now
+        )
+        _end(carrier, flight, event, plan)
+
+
+def _action(carrier: Carrier, status: int) -> Action:
+    if status == UNANSWERED:
+        return Action("wait")
+    return carrier.options.statuses.get(status) or action(status)
+
+
+def _whole_again(
+    carrier: Carrier, pool: CarrierPool, message: Message, act: Action, plan: Plan
+) -> bool:
+    """Have a message released again of which the carrier has nothing; False where it has failed."""
+    delay = 0.0
+    if act.kind == "wait" and (not act.tries or message.attempts < act.tries):
+        delay = act.delay
+        if act.tries:
+            message = msgspec.structs.replace(message, attempts=message.attempts + 1)
+    elif act.kind == REFUSE.kind or not pool.avoid(message, carrier.options.id):
+        return False
+    if delay <= SOON:
+        plan.soon.append(message)
+    else:
+        plan.later.append(msgspec.structs.replace(message, due=plan.now + delay))
+    return True
+
+
+def _end(carrier: Carrier, flight: Flight, event: Event, plan: Plan) -> None:
+    carrier.correlator.forget(flight)
+    plan.end(flight, event)

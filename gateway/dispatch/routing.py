@@ -1,0 +1,85 @@
+"""Routes: which carriers may take a message. The first route that matches wins.
+
+A route is chosen when a message is accepted, by what does not change about it: tenant, category
+and the recipient's leading digits. Which of the route's carriers takes it is decided when it is
+released (`gateway.dispatch.carriers`).
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from gateway.message import Category
+
+DEFAULT_ROUTE = "default"
+"""The route there is when none is configured: every carrier shares the load."""
+
+CACHE_SIZE = 100_000
+"""Decisions remembered, by tenant, category and leading digits; forgotten all at once when full."""
+
+
+class CarrierShare(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A carrier of a route and its share of the route's parts."""
+
+    id: str
+    weight: int = 1
+
+
+class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a route takes; an empty list takes everything.
+
+    Attributes:
+        prefix: leading digits of the recipient's number.
+        category: categories.
+        tenant: tenants' ids.
+    """
+
+    prefix: list[str] = []
+    category: list[Category] = []
+    tenant: list[str] = []
+
+
+class RouteOptions(msgspec.Struct, frozen=True):
+    """A route.
+
+    Attributes:
+        name: stands in lanes and logs.
+        carriers: share the load by weight.
+        backup: take over, in this order, while none of ``carriers`` is up.
+    """
+
+    name: str
+    carriers: list[CarrierShare]
+    match: Match = Match()
+    backup: list[str] = []
+
+
+class Router:
+    """Finds the route of a message."""
+
+    def __init__(self, routes: Sequence[RouteOptions]) -> None:
+        self._routes = tuple(routes)
+        self._digits = max((len(p) for r in routes for p in r.match.prefix), default=0)
+        self._found: dict[tuple[str, str, str], str | None] = {}
+
+    def route(self, tenant: str, category: Category, to: str) -> str | None:
+        """The name of the first route that takes such a message, or None."""
+        key = (tenant, category, to[: self._digits])
+        try:
+            return self._found[key]
+        except KeyError:
+            if len(self._found) >= CACHE_SIZE:
+                self._found.clear()
+            found = self._found[key] = self._search(tenant, category, to)
+            return found
+
+    def _search(self, tenant: str, category: Category, to: str) -> str | None:
+        for route in self._routes:
+            match = route.match
+            if (
+                (not match.tenant or tenant in match.tenant)
+                and (not match.category or category in match.category)
+                and (not match.prefix or to.startswith(tuple(match.prefix)))
+            ):
+                return route.name
+        return None

@@ -1,0 +1,202 @@
+"""What a tenant can ask of the gateway: the backend of the API (`gateway.api.backend.Backend`)."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from gateway.api.schema import (
+    Accepted,
+    Cancelled,
+    CancelResult,
+    Error,
+    MessageStatus,
+    OptoutAction,
+    OptoutResult,
+    Quoted,
+    Rejected,
+    Start,
+    SubmitMessage,
+)
+from gateway.dispatch import outcomes
+from gateway.dispatch.events import EventHub, Subscription
+from gateway.dispatch.intake import Intake
+from gateway.dispatch.ledger import Ledger, waiting_state
+from gateway.dispatch.settle import Settler
+from gateway.dispatch.tenants import Tenant, Tenants
+from gateway.errors import RequestError
+from gateway.message import Message, message_id, message_number
+from gateway.policy.recipients import normalise
+from gateway.queue.lanes import Lanes
+from gateway.queue.store import OptoutChange, Record, Store
+
+SLICE = 5_000
+"""Messages of a campaign that are cancelled in one step."""
+
+
+class Service:
+    """Answers tenants' requests."""
+
+    def __init__(
+        self,
+        store: Store,
+        tenants: Tenants,
+        intake: Intake,
+        lanes: Lanes,
+        ledger: Ledger,
+        settler: Settler,
+        hub: EventHub,
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._tenants = tenants
+        self._intake = intake
+        self._lanes = lanes
+        self._ledger = ledger
+        self._settler = settler
+        self._hub = hub
+        self._clock = clock
+
+    def tokens(self) -> Mapping[bytes, str]:
+        """The SHA-256 of every valid token, and whose it is."""
+        return self._tenants.tokens
+
+    async def submit(
+        self, tenant: str, batches: Sequence[Sequence[SubmitMessage]]
+    ) -> Sequence[Sequence[Accepted | Rejected]]:
+        """Accept messages; durable when this returns."""
+        return await self._intake.submit(self._tenant(tenant), batches)
+
+    async def quote(
+        self, tenant: str, messages: Sequence[SubmitMessage]
+    ) -> Sequence[Quoted | Rejected]:
+        """What submitting would give."""
+        return await self._intake.quote(self._tenant(tenant), messages)
+
+    async def status(
+        self, tenant: str, ids: Sequence[str], keys: Sequence[str]
+    ) -> Sequence[MessageStatus | None]:
+        """Where messages stand, ids first, then keys."""
+        return [
+            None if record is None else _status(record)
+            for record in await self._find(tenant, ids, keys)
+        ]
+
+    async def cancel(
+        self, tenant: str, ids: Sequence[str], keys: Sequence[str], campaign: str | None
+    ) -> Cancelled:
+        """Cancel what no carrier has yet."""
+        count = 0
+        if campaign is not None:
+            count += await self._cancel(
+                self._lanes.remove(tenant, lambda message: message.campaign == campaign)
+            )
+            while leased := await self._store.lease_campaign(tenant, campaign, SLICE):
+                count += await self._cancel(self._leased(leased))
+        if not ids and not keys:
+            return Cancelled(count)
+        known = await self._store.known(tenant, keys)
+        numbers = {entry.message for entry in known.values()}
+        numbers.update(n for n in map(message_number, ids) if n is not None)
+        doomed = self._lanes.remove(tenant, lambda message: message.id in numbers)
+        doomed += self._leased(await self._store.lease_ids(tenant, list(numbers)))
+        done = {message.id for message in doomed}
+        count += await self._cancel(doomed)
+        results = [
+            None
+            if record is None
+            else CancelResult(
+                message_id(record.number), record.number in done, _status(record).state
+            )
+            for record in await self._find(tenant, ids, keys)
+        ]
+        return Cancelled(count, results)
+
+    async def optout(
+        self, tenant: str, action: OptoutAction, numbers: Sequence[str]
+    ) -> Sequence[OptoutResult | Rejected]:
+        """Change or look up opt-outs, in order of ``numbers``."""
+        digits = [normalise(number) for number in numbers]
+        valid = [number for number in digits if number is not None]
+        changed: dict[str, bool] = {}
+        if action != "check":
+            now = self._clock()
+            changes = [
+                OptoutChange(tenant, number, action == "add", "api", now) for number in valid
+            ]
+            for number, did in zip(valid, await self._store.optout(changes), strict=True):
+                changed[number] = changed.get(number, False) or did
+        out = await self._store.opted_out(tenant, valid)
+        return [
+            Rejected(Error("invalid_recipient", f"{number[:32]!r} is no E.164 number"))
+            if digit is None
+            else OptoutResult(digit, digit in out, changed.get(digit, False))
+            for number, digit in zip(numbers, digits, strict=True)
+        ]
+
+    async def subscribe(self, tenant: str, consumer: str, start: Start) -> Subscription:
+        """Read a tenant's events."""
+        return await self._hub.subscribe(tenant, consumer, start)
+
+    async def acknowledge(self, tenant: str, consumer: str, seq: int) -> int:
+        """Move a consumer's cursor forward; returns where it stands."""
+        _, last = await self._store.bounds(tenant)
+        if seq > last:
+            raise RequestError("bad_request", f"seq: {seq} is beyond the last event, {last}")
+        await self._store.acknowledge(tenant, consumer, seq)
+        return await self._store.cursor(tenant, consumer)
+
+    def _tenant(self, name: str) -> Tenant:
+        tenant = self._tenants.get(name)
+        if tenant is None:
+            raise RequestError("forbidden", f"tenant {name!r} is not configured any more")
+        return tenant
+
+    async def _find(
+        self, tenant: str, ids: Sequence[str], keys: Sequence[str]
+    ) -> list[Record | None]:
+        numbers = [message_number(text) or 0 for text in ids]
+        by_number, by_key = await self._store.find(tenant, numbers, keys)
+        return by_number + by_key
+
+    def _leased(self, messages: list[Message]) -> list[Message]:
+        """Count messages that were leased from the store as queued."""
+        for message in messages:
+            self._ledger.move([message], waiting_state(message), "queued")
+        return messages
+
+    async def _cancel(self, messages: Sequence[Message]) -> int:
+        now = self._clock()
+        ends = [(message, outcomes.event(message, "cancelled", now)) for message in messages]
+        await self._settler.finish(ends, was_sent=False)
+        return len(ends)
+
+
+def _status(record: Record) -> MessageStatus:
+    """A record in the words of the API."""
+    identifier = message_id(record.number)
+    event, message = record.event, record.message
+    if event is not None:
+        return MessageStatus(
+            identifier,
+            event.type,
+            True,
+            record.updated_at,
+            event.parts,
+            event.key,
+            event.to,
+            event.campaign,
+            None,
+            event.code,
+            event.detail,
+        )
+    if message is None:
+        raise AssertionError("a record of nothing")
+    return MessageStatus(
+        identifier,
+        record.state or "queued",
+        False,
+        record.updated_at,
+        message.parts,
+        message.key,
+        message.to,
+        message.campaign,
+        message.due if record.state == "deferred" else None,
+    )

@@ -1,0 +1,220 @@
+"""What carriers answer, made durable: responses and receipts of all binds, one commit at a time.
+
+Binds hand over what they read and go on. The settler takes everything that has gathered, has it
+worked out what it means (`responses`, `receipts`, `inbound`), commits that in one transaction, and
+only then answers the receipts and lets subscribers see the events. While the store cannot commit,
+nothing is answered and `Settler.congested` stops new submissions; the same settlement is tried
+until it is durable.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+import structlog
+import trio
+
+from gateway.dispatch import receipts, responses
+from gateway.dispatch.carriers import Bind, Carrier, CarrierPool
+from gateway.dispatch.events import EventHub
+from gateway.dispatch.flights import UNANSWERED
+from gateway.dispatch.ledger import Ledger
+from gateway.dispatch.plan import Plan
+from gateway.errors import StoreError
+from gateway.message import Event, Message
+from gateway.ops.metrics import Metrics
+from gateway.queue.lanes import Lanes
+from gateway.queue.store import Store
+from gateway.smpp.events import Delivery, Response
+from gateway.smpp.pdu import DataSm, DeliverSm
+from gateway.smpp.receipts import parse
+
+log = structlog.get_logger(__name__)
+
+UNSETTLED = 20_000
+"""Responses and deliveries that may wait for a commit before submission and reading pause: a
+second's worth at full speed."""
+
+RETRY = 1.0
+"""Seconds between attempts to commit while the store refuses."""
+
+
+class Inbound(Protocol):
+    """Takes deliveries that are no receipts (`gateway.dispatch.inbound.Inbox`)."""
+
+    async def receive(self, carrier: str, pdu: DeliverSm | DataSm, plan: Plan) -> None:
+        """Add what an inbound message means to the plan."""
+
+    async def settled(self) -> None:
+        """What was added is durable: send the replies that it asks for."""
+
+
+class Settler:
+    """Settles what carriers answer. One runs for the whole gateway."""
+
+    def __init__(
+        self,
+        store: Store,
+        pool: CarrierPool,
+        lanes: Lanes,
+        ledger: Ledger,
+        hub: EventHub,
+        metrics: Metrics,
+        clock: Callable[[], float],
+        on_room: Callable[[], None],
+    ) -> None:
+        self.inbox: Inbound | None = None
+        self._store = store
+        self._pool = pool
+        self._lanes = lanes
+        self._ledger = ledger
+        self._hub = hub
+        self._metrics = metrics
+        self._clock = clock
+        self._on_room = on_room
+        self._responses: list[tuple[Carrier, Sequence[Response]]] = []
+        self._deliveries: list[tuple[Carrier, Bind, Sequence[Delivery]]] = []
+        self._waiting = 0
+        self._work = trio.Event()
+        self._settled = trio.Event()
+
+    # --- what binds hand over ---
+
+    @property
+    def congested(self) -> bool:
+        """So much waits for the store that nothing more should be submitted."""
+        return self._waiting >= UNSETTLED
+
+    @property
+    def idle(self) -> bool:
+        """Everything handed over is durable."""
+        return not self._waiting
+
+    def responded(self, carrier: Carrier, answered: Sequence[Response]) -> None:
+        """Responses to parts, in the order in which they came."""
+        self._responses.append((carrier, answered))
+        self._add(len(answered))
+        self._on_room()
+
+    def unanswered(self, carrier: Carrier, parts: Iterable[object]) -> None:
+        """Parts whose response will not come: a bind was lost, or the time is over."""
+        now = self._clock()
+        self.responded(carrier, [Response(part, UNANSWERED, "", now) for part in parts])
+
+    async def delivered(self, carrier: Carrier, bind: Bind, deliveries: Sequence[Delivery]) -> None:
+        """Receipts and inbound messages. Returns at once unless too much waits already."""
+        self._deliveries.append((carrier, bind, deliveries))
+        self._add(len(deliveries))
+        while self.congested:
+            await self._settled.wait()
+
+    def _add(self, count: int) -> None:
+        self._waiting += count
+        self._work.set()
+
+    # --- settling ---
+
+    async def run(self) -> None:
+        """Settle what comes, until cancelled."""
+        while True:
+            await self._work.wait()
+            self._work = trio.Event()
+            await self._round()
+            self._settled.set()
+            self._settled = trio.Event()
+
+    async def _round(self) -> None:
+        answered, self._responses = self._responses, []
+        delivered, self._deliveries = self._deliveries, []
+        plan = Plan(self._clock())
+        for carrier, batch in answered:
+            responses.take(carrier, self._pool, batch, plan)
+        await self._take_deliveries(delivered, plan)
+        await self.commit(plan)
+        for _, bind, deliveries in delivered:
+            bind.answer(deliveries)
+        self._waiting -= sum(len(batch) for _, batch in answered)
+        self._waiting -= sum(len(deliveries) for _, _, deliveries in delivered)
+        if self.inbox is not None:
+            await self.inbox.settled()
+        self._on_room()
+
+    async def _take_deliveries(
+        self, delivered: Sequence[tuple[Carrier, Bind, Sequence[Delivery]]], plan: Plan
+    ) -> None:
+        missed: list[receipts.Missed] = []
+        for carrier, _, deliveries in delivered:
+            states: dict[int | None, int] = {}
+            for delivery in deliveries:
+                pdu = delivery.pdu
+                receipt = parse(pdu)
+                if receipt is None:
+                    if self.inbox is not None:
+                        await self.inbox.receive(carrier.options.id, pdu, plan)
+                    continue
+                state = receipt.state
+                states[state] = states.get(state, 0) + 1
+                if state is None or receipt.intermediate or not carrier.ends(state):
+                    continue
+                phone = pdu.source_addr
+                if not receipts.match_in_memory(carrier, receipt, state, phone, plan):
+                    missed.append(receipts.Missed(carrier, receipt, state, phone))
+            carrier.note_receipts(states)
+        if missed:
+            await receipts.match_in_store(self._store, missed, plan)
+
+    async def commit(self, plan: Plan) -> None:
+        """Make a plan durable, however long the store takes, and then true in memory."""
+        settlement = plan.complete()
+        while True:
+            try:
+                gone = await self._store.settle(settlement)
+                if plan.later:
+                    await self._store.defer(plan.later)
+                break
+            except StoreError as error:
+                log.error("settle_failed", reason=str(error), retry_seconds=RETRY)
+                await trio.sleep(RETRY)
+        self._account(plan, gone)
+
+    async def finish(self, ends: Iterable[tuple[Message, Event]], *, was_sent: bool) -> None:
+        """Make outcomes durable that no carrier decided; ``was_sent`` says where the messages
+        were."""
+        plan = Plan(self._clock())
+        for message, event in ends:
+            plan.finish(message, event, was_sent=was_sent)
+        if plan.ended:
+            await self.commit(plan)
+
+    def _account(self, plan: Plan, gone: frozenset[int]) -> None:
+        recorded: list[Message] = []
+        for flight, sent in plan.sent.values():
+            flight.recorded = True
+            recorded.append(sent.message)
+        self._ledger.move(recorded, "queued", "sent")
+        tenants = {notice.tenant for notice in plan.settlement.notices}
+        finals: dict[tuple[str, str], int] = {}
+        queued: list[Message] = []
+        sent_before: list[Message] = []
+        for message, event, was_sent in plan.ended.values():
+            if message.id in gone:
+                continue
+            (sent_before if was_sent else queued).append(message)
+            self._pool.settled(message)
+            key = (message.tenant, event.type)
+            finals[key] = finals.get(key, 0) + 1
+        self._ledger.leave(queued, "queued")
+        self._ledger.leave(sent_before, "sent")
+        for (tenant, outcome), count in finals.items():
+            self._metrics.messages_final_total.add(count, tenant, outcome)
+            tenants.add(tenant)
+        if plan.later:
+            self._ledger.move(plan.later, "queued", "deferred")
+            for message in plan.later:
+                self._lanes.deferred(message.lane, message.due, plan.now)
+        if plan.soon:
+            self._lanes.give_back(sorted(plan.soon, key=_age))
+        self._hub.wake(tenants)
+
+
+def _age(message: Message) -> int:
+    return message.id

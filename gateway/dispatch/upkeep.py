@@ -1,0 +1,129 @@
+"""What time does: messages that expire, receipts that never come, history that grows old."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+import trio
+
+from gateway.dispatch import outcomes
+from gateway.dispatch.carriers import CarrierPool
+from gateway.dispatch.inbound import Inbox
+from gateway.dispatch.ledger import Ledger, waiting_state
+from gateway.dispatch.plan import Plan
+from gateway.dispatch.settle import Settler
+from gateway.errors import StoreError
+from gateway.message import Message
+from gateway.ops.metrics import Metrics
+from gateway.queue.lanes import Lanes
+from gateway.queue.store import Store
+
+log = structlog.get_logger(__name__)
+
+SLICE = 5_000
+"""Messages that are looked at in one call of the store, so that nothing else waits long."""
+
+MEMORY_EVERY, STORE_EVERY, PRUNE_EVERY = 1.0, 5.0, 30.0
+"""Seconds between rounds: over what is in memory, over the store's due dates, over its history."""
+
+
+class Upkeep:
+    """Ends what time ends.
+
+    Args:
+        retention: seconds for which events, outcomes and keys are kept.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        lanes: Lanes,
+        pool: CarrierPool,
+        settler: Settler,
+        inbox: Inbox,
+        ledger: Ledger,
+        metrics: Metrics,
+        clock: Callable[[], float],
+        retention: float,
+    ) -> None:
+        self.retention = retention
+        self._store = store
+        self._lanes = lanes
+        self._pool = pool
+        self._settler = settler
+        self._inbox = inbox
+        self._ledger = ledger
+        self._metrics = metrics
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Do each job in its own time, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_every, MEMORY_EVERY, self.expire_in_memory)
+            nursery.start_soon(_every, STORE_EVERY, self.expire_in_store)
+            nursery.start_soon(_every, STORE_EVERY, self.give_up_receipts)
+            nursery.start_soon(_every, STORE_EVERY, self.give_up_halves)
+            nursery.start_soon(_every, PRUNE_EVERY, self.prune)
+
+    async def expire_in_memory(self) -> None:
+        """Messages that outlive their validity in a lane, or torn at a carrier, have expired."""
+        now = self._clock()
+        expired = self._lanes.expired(now)
+        for carrier in self._pool.carriers.values():
+            for flight in carrier.expired(now):
+                carrier.correlator.forget(flight)
+                expired.append(flight.message)
+        await self._expire(expired, now)
+
+    async def expire_in_store(self) -> None:
+        """The same for messages that wait in the store."""
+        while True:
+            now = self._clock()
+            expired = await self._store.expired(now, SLICE)
+            for message in expired:
+                self._ledger.move([message], waiting_state(message), "queued")
+            await self._expire(expired, now)
+            if len(expired) < SLICE:
+                return
+
+    async def give_up_receipts(self) -> None:
+        """Messages whose receipts did not come by the deadline end in what is known of them."""
+        while True:
+            now = self._clock()
+            overdue = await self._store.overdue(now, SLICE)
+            ends = [
+                (message, outcomes.without_receipts(message, states, now))
+                for message, states in overdue
+            ]
+            await self._settler.finish(ends, was_sent=True)
+            if len(overdue) < SLICE:
+                return
+
+    async def give_up_halves(self) -> None:
+        """Parked receipts and parts of inbound messages whose other half did not come."""
+        plan = Plan(self._clock())
+        for carrier in self._pool.carriers.values():
+            over = carrier.correlator.given_up(plan.now)
+            plan.settlement.drop += [("receipt", parked.key) for parked in over]
+            if over:
+                self._metrics.receipts_unmatched_total.add(len(over), carrier.options.id)
+        await self._inbox.overdue(plan)
+        if plan.settlement.drop:
+            await self._settler.commit(plan)
+
+    async def prune(self) -> None:
+        """Forget history that is older than the retention."""
+        while await self._store.prune(self._clock() - self.retention, SLICE):
+            await trio.lowlevel.checkpoint()
+
+    async def _expire(self, messages: Sequence[Message], now: float) -> None:
+        ends = [(m, outcomes.event(m, "expired", now, "expired")) for m in messages]
+        await self._settler.finish(ends, was_sent=False)
+
+
+async def _every(seconds: float, job: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await trio.sleep(seconds)
+        try:
+            await job()
+        except StoreError as error:
+            log.error("upkeep_failed", job=job.__name__, reason=str(error))

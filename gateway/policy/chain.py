@@ -1,0 +1,130 @@
+"""The chain that runs rules over a batch, and the policy of a tenant made of two of them.
+
+Rules are asked in order. The first refusal of a message stands, and later rules do not see the
+message. A deferral moves it: later rules judge it at the time to which it was deferred, so that
+where several defer, the last word holds for all that came after it. That asks of a rule that defers
+to stand after those whose verdict depends on the time.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from gateway.message import Message
+from gateway.policy.limits import QueueLimit
+from gateway.policy.optout import Optout, OptoutOptions
+from gateway.policy.quiet_hours import QuietHours, QuietHoursOptions
+from gateway.policy.rules import Defer, Facts, Rule, Verdicts
+from gateway.policy.senders import ANY, Senders, normalise
+
+MAX_QUEUED: Final = 1_000_000
+"""Messages without an outcome that a tenant may have unless it is given another limit."""
+
+
+class Chain:
+    """Rules in the order in which they are asked."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = tuple(rules)
+
+    def judge(self, messages: Sequence[Message], facts: Facts, now: float) -> Verdicts:
+        """The verdicts on a batch of one tenant's messages, see `Rule.judge`."""
+        verdicts: Verdicts = {}
+        places: Sequence[int] = range(len(messages))
+        batch = messages
+        for rule in self._rules:
+            found = rule.judge(batch, facts, now)
+            if not found:
+                continue
+            for index, verdict in found.items():
+                verdicts[places[index]] = verdict
+            if rule is not self._rules[-1]:
+                places, batch = _remaining(places, batch, found)
+        return verdicts
+
+
+def _remaining(
+    places: Sequence[int], batch: Sequence[Message], found: Verdicts
+) -> tuple[list[int], list[Message]]:
+    """The messages for the next rule, the deferred ones at their new time, and their places."""
+    left: list[int] = []
+    messages: list[Message] = []
+    for index, message in enumerate(batch):
+        verdict = found.get(index)
+        if verdict is None:
+            messages.append(message)
+        elif isinstance(verdict, Defer):
+            messages.append(msgspec.structs.replace(message, due=verdict.until))
+        else:
+            continue
+        left.append(places[index])
+    return left, messages
+
+
+class TenantOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What one tenant's policy depends on; the fields are those of ``[[tenants]]``.
+
+    Attributes:
+        senders: those it may use, the first being its default; ``*`` allows any.
+        max_queued: messages without an outcome that it may have.
+        quiet_hours: whether quiet hours are kept for its messages.
+    """
+
+    senders: tuple[str, ...] = ()
+    max_queued: int = MAX_QUEUED
+    quiet_hours: bool = True
+
+    def problems(self) -> list[str]:
+        """What is wrong, each with its key."""
+        found = [
+            f"senders[{index}]: {sender!r} is neither a number, a name of up to 11 letters nor '*'"
+            for index, sender in enumerate(self.senders)
+            if sender != ANY and normalise(sender) is None
+        ]
+        if self.max_queued < 1:
+            found.append(f"max_queued: {self.max_queued} is not at least 1")
+        return found
+
+
+class PolicyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[policy]``: what holds for all tenants."""
+
+    quiet_hours: QuietHoursOptions = QuietHoursOptions()
+    optout: OptoutOptions = OptoutOptions()
+
+    def problems(self) -> list[str]:
+        """What is wrong, each with its key."""
+        return [f"quiet_hours.{problem}" for problem in self.quiet_hours.problems()]
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """What is asked of one tenant's messages.
+
+    Attributes:
+        admission: asked when a batch is submitted.
+        release: asked, with fresh facts, when messages are about to be sent.
+        quiet_hours: the rule in both, for `QuietHours.closes_at`; None where none are kept.
+    """
+
+    admission: Chain
+    release: Chain
+    quiet_hours: QuietHours | None
+
+
+def build(options: PolicyOptions, tenants: Mapping[str, TenantOptions]) -> dict[str, Policy]:
+    """The policy of each tenant by its id. Raises ValueError where the options have `problems`."""
+    quiet_hours = QuietHours(options.quiet_hours)
+    optout = Optout(options.optout)
+    policies = {}
+    for tenant, own in tenants.items():
+        quiet: list[Rule] = [quiet_hours] if own.quiet_hours else []
+        # What a message is refused for goes before the count, lest it take up room in it; what
+        # quiet hours refuse is too rare to matter, and their deferrals are cheapest at the end.
+        admission = Chain([Senders(own.senders), optout, QueueLimit(own.max_queued), *quiet])
+        policies[tenant] = Policy(
+            admission=admission,
+            release=Chain([optout, *quiet]),
+            quiet_hours=quiet_hours if own.quiet_hours else None,
+        )
+    return policies

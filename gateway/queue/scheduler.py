@@ -1,0 +1,288 @@
+"""Whose turn it is: the order in which messages leave their lanes.
+
+The most urgent category goes first, with a floor for the others so that nothing starves. Within a
+category the lanes of one route stand in a *line* and take turns by deficit round robin: a turn is
+worth ``quantum`` parts times the tenant's weight, and what a long message overdraws is paid back
+from the turns after. Lines whose route has no room are passed over whole; lanes whose tenant may
+not send yet step aside until it may. So a call costs the same however many lanes wait or are
+blocked.
+
+Fairness is between the lanes of a line. Where the routes of two lines share a carrier, the lines
+share it in proportion to the weights that stand in them.
+"""
+
+import heapq
+import math
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from gateway.message import CATEGORIES, Category, LaneKey, Message
+from gateway.queue.bucket import UNLIMITED, TokenBucket
+from gateway.queue.lanes import Lane, Lanes
+
+WORTHWHILE: Final = 0.01
+"""A tenant whose bucket ran dry comes back once it holds this many seconds' worth of parts (at
+least one), so that a fast tenant sends batches and not single messages."""
+
+
+FLOORS: Final[Mapping[Category, float]] = {"transactional": 0.10, "marketing": 0.05}
+"""Enough that a category keeps moving, too little to hold up the one above it noticeably."""
+
+
+class Share(msgspec.Struct, frozen=True):
+    """What a tenant may take.
+
+    Attributes:
+        weight: of the tenant among others that wait for the same.
+        rate: parts per second; 0 for unlimited.
+        burst: parts; 0 for one second's worth.
+    """
+
+    weight: float = 1.0
+    rate: float = 0.0
+    burst: float = 0.0
+
+
+class SchedulerOptions(msgspec.Struct, frozen=True):
+    """How to schedule.
+
+    Attributes:
+        shares: by tenant; one that is not named has a plain `Share`.
+        floors: for a category, the part of what it and more urgent ones are given that it gets at
+            least, while it has messages to send and room to send them.
+        quantum: parts that a turn of weight 1 is worth; batches are this long at best.
+    """
+
+    shares: Mapping[str, Share] = {}
+    floors: Mapping[Category, float] = msgspec.field(default_factory=lambda: FLOORS)
+    quantum: int = 64
+
+
+class _Batch(NamedTuple):
+    key: LaneKey
+    messages: list[Message]
+    parts: int
+
+
+class _Tenant:
+    __slots__ = ("aside", "bucket", "weight")
+
+    def __init__(self, share: Share) -> None:
+        self.weight = share.weight
+        self.bucket = TokenBucket(share.rate, share.burst)
+        # Lanes that wait for the bucket, and how far their lines must have got by the time they
+        # are back for them to have had less than their share.
+        self.aside: list[tuple[Lane, float]] = []
+
+
+class _Line:
+    """The lanes of one category and route, the one whose turn it is first.
+
+    ``weight`` is that of all who stand in it, ``served`` the parts that each unit of weight has
+    had, to choose between lines.
+    """
+
+    __slots__ = ("lanes", "route", "served", "weight")
+
+    def __init__(self, route: str, served: float) -> None:
+        self.route = route
+        self.lanes: deque[Lane] = deque()
+        self.weight = 0.0
+        self.served = served
+
+
+class _Rank:
+    """The lines of one category."""
+
+    __slots__ = ("below", "lines", "owed", "served", "tithe")
+
+    def __init__(self) -> None:
+        self.below: list[_Rank] = []  # the less urgent ones
+        self.lines: dict[str, _Line] = {}  # by route; none of them empty
+        self.served = 0.0  # of the line that was served last
+        self.tithe = 0.0  # what it is owed of every part that a more urgent one sends
+        self.owed = 0.0  # parts
+
+
+class Scheduler:
+    """Chooses the next batch to send from `Lanes`."""
+
+    def __init__(self, lanes: Lanes, options: SchedulerOptions) -> None:
+        self._lanes = lanes
+        self._ranks = {category: _Rank() for category in CATEGORIES}
+        urgent_last = list(reversed(self._ranks.values()))
+        for place, rank in enumerate(urgent_last):
+            rank.below = urgent_last[:place]
+        self._tenants: dict[str, _Tenant] = {}
+        self._dry: list[tuple[float, str]] = []  # a heap: when tenants with lanes aside may go on
+        self._full: set[str] = set()  # routes found without room in this pass
+        self._now = 0.0
+        self.configure(options, self._now)
+
+    def configure(self, options: SchedulerOptions, now: float) -> None:
+        """Go on under other options. A tenant that is not named any more keeps its share for as
+        long as the program runs, for it may still have messages."""
+        self._quantum = options.quantum
+        for name, share in options.shares.items():
+            tenant = self._tenants.setdefault(name, _Tenant(share))
+            tenant.bucket.change(share.rate, share.burst, now)
+            tenant.weight = share.weight
+        for category, rank in self._ranks.items():
+            floor = options.floors.get(category, 0.0)
+            rank.tithe = floor / (1.0 - floor)
+            for line in rank.lines.values():
+                line.weight = sum(self._tenant(lane).weight for lane in line.lanes)
+        self._call_back(math.inf)
+
+    def next(self, now: float, room: Callable[[str], int]) -> tuple[LaneKey, list[Message]] | None:
+        """The next batch to send; call it until there is none.
+
+        Args:
+            now: as everywhere; calls with the same ``now`` are one pass.
+            room: how many parts a route takes at this moment. A route that has none is not asked
+                again in the same pass.
+
+        Returns:
+            messages of one lane, in order, with at most as many parts as there is room for (a
+            longer message goes alone); None where nothing can be sent, which ends the pass.
+        """
+        if now != self._now:
+            self._full.clear()
+            # Buckets do not refill while a clock that was set back catches up: ask them anew.
+            self._call_back(now if now > self._now else math.inf)
+            self._now = now
+        for lane in self._lanes.woken():
+            self._join(lane)
+        for rank in self._ranks.values():
+            if rank.owed >= 1.0 and (batch := self._pick(rank, room, int(rank.owed))):
+                rank.owed -= batch.parts
+                return batch.key, batch.messages
+        for rank in self._ranks.values():
+            if rank.lines and (batch := self._pick(rank, room, UNLIMITED)):
+                return batch.key, batch.messages
+        self._full.clear()
+        return None
+
+    def give_back(self, messages: Sequence[Message], now: float) -> None:
+        """Take back the end of a batch, or all of it, that was not sent after all: it goes to the
+        front of its lane, and what was charged for it is given back too."""
+        lane = self._lanes.give_back(messages)
+        parts = sum(message.parts for message in messages)
+        self._tenant(lane).bucket.take(-parts, now)
+        lane.deficit += parts
+
+    def next_ready(self) -> float | None:
+        """When the rate of a tenant that has messages will let it go on; None where no message
+        waits for that."""
+        return self._dry[0][0] if self._dry else None
+
+    def _pick(self, rank: _Rank, room: Callable[[str], int], most: int) -> _Batch | None:
+        full = self._full
+        while True:
+            chosen = None
+            space = 0
+            for line in rank.lines.values():
+                if line.route in full or (chosen and chosen.served <= line.served):
+                    continue
+                parts = room(line.route)
+                if parts > 0:
+                    chosen, space = line, parts
+                else:
+                    full.add(line.route)
+            if chosen is None:
+                return None
+            weight = chosen.weight
+            batch = self._turn(chosen, min(space, most))
+            if not chosen.lanes:
+                del rank.lines[chosen.route]
+            if batch is not None:
+                rank.served = max(rank.served, chosen.served)
+                chosen.served = rank.served + batch.parts / weight
+                for other in rank.below:
+                    if other.lines:
+                        other.owed = min(self._quantum, other.owed + other.tithe * batch.parts)
+                return batch
+
+    def _turn(self, line: _Line, most: int) -> _Batch | None:
+        """The next batch of a line, or None once nobody is left in it."""
+        lanes = line.lanes
+        while lanes:
+            lane = lanes[0]
+            tenant = self._tenant(lane)
+            batch = None
+            if lane.messages and lane.deficit > 0.0:
+                available = tenant.bucket.available(self._now)
+                if available < 1:
+                    self._put_aside(line, tenant)
+                    continue
+                messages, parts = self._lanes.take(lane, min(most, available), lane.deficit)
+                tenant.bucket.take(parts, self._now)
+                lane.deficit -= parts
+                batch = _Batch(lane.key, messages, parts)
+            if not lane.messages and lane.deficit >= 0.0:
+                self._dismiss(line, tenant)
+            elif lane.deficit <= 0.0:
+                lane.deficit += self._quantum * tenant.weight
+                lanes.rotate(-1)
+            if batch is not None:
+                return batch
+        return None
+
+    def _join(self, lane: Lane) -> None:
+        """A lane enters its line: in front where its turn is not over, else at the end."""
+        _, category, route = lane.key
+        rank = self._ranks[category]
+        tenant = self._tenant(lane)
+        line = rank.lines.get(route)
+        if line is None:
+            line = rank.lines[route] = _Line(route, rank.served)
+        line.weight += tenant.weight
+        if lane.deficit > 0.0:
+            line.lanes.appendleft(lane)
+        else:
+            lane.deficit += self._quantum * tenant.weight
+            line.lanes.append(lane)
+
+    def _dismiss(self, line: _Line, tenant: _Tenant) -> None:
+        """The first lane of a line has nothing to send; what is left of its turn is lost."""
+        lane = line.lanes.popleft()
+        line.weight -= tenant.weight
+        lane.deficit = 0.0
+        self._lanes.unlist(lane)
+
+    def _put_aside(self, line: _Line, tenant: _Tenant) -> None:
+        """The first lane of a line waits for its tenant's bucket."""
+        lane = line.lanes.popleft()
+        line.weight -= tenant.weight
+        if not tenant.aside:
+            bucket = tenant.bucket
+            ready_at = bucket.ready_at(self._now, max(1, int(bucket.rate * WORTHWHILE)))
+            heapq.heappush(self._dry, (ready_at, lane.key.tenant))
+        had = self._quantum - lane.deficit / tenant.weight
+        tenant.aside.append((lane, line.served + had))
+
+    def _call_back(self, until: float) -> None:
+        """Lanes of the tenants whose buckets are ready by ``until`` enter their lines again.
+
+        A turn that was cut short goes on, in front, if the others of the line have meanwhile had
+        as much as this lane had of it: a tenant that is held to less than its share is served when
+        its rate allows, and one that is held to more waits like everybody.
+        """
+        while self._dry and self._dry[0][0] <= until:
+            tenant = self._tenants[heapq.heappop(self._dry)[1]]
+            aside, tenant.aside = tenant.aside, []
+            for lane, mark in aside:
+                line = self._ranks[lane.key.category].lines.get(lane.key.route)
+                if line is not None and line.served < mark:
+                    lane.deficit = 0.0
+                self._join(lane)
+
+    def _tenant(self, lane: Lane) -> _Tenant:
+        name = lane.key[0]
+        tenant = self._tenants.get(name)
+        if tenant is None:
+            tenant = self._tenants[name] = _Tenant(Share())
+        return tenant

@@ -1,0 +1,83 @@
+"""The tables of the SQLite store, their version, and the steps from one version to the next.
+
+What each table is for is told in ``docs/store.md``. A file says what it is by its
+``application_id`` and which schema it has by its ``user_version``, the number of steps taken.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import apsw
+
+from gateway.errors import StoreError
+
+APPLICATION_ID: Final = 0x534D5347
+"""``SMSG``: the file is a gateway's store and nobody else's database."""
+
+WAITING, LEASED, SENT = 0, 1, 2
+"""``message.state``. The partial indexes below name these numbers."""
+
+TENANT_BITS: Final = 40
+"""``event.id`` is the tenant's number shifted by this, plus the ``seq`` of the first event."""
+
+STEPS: Final[Sequence[str]] = (
+    """
+    CREATE TABLE tenant (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
+        seq INTEGER NOT NULL DEFAULT 0);
+    CREATE TABLE carrier (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+    CREATE TABLE lane (id INTEGER PRIMARY KEY, tenant TEXT NOT NULL, category TEXT NOT NULL,
+        route TEXT NOT NULL, UNIQUE (tenant, category, route));
+
+    CREATE TABLE message (id INTEGER PRIMARY KEY, lane INTEGER NOT NULL, state INTEGER NOT NULL,
+        due REAL NOT NULL, expires REAL NOT NULL, at REAL NOT NULL, campaign TEXT,
+        body BLOB NOT NULL, states BLOB);
+    CREATE INDEX message_due ON message (lane, due) WHERE state = 0;
+    CREATE INDEX message_expires ON message (expires) WHERE state = 0;
+    CREATE INDEX message_campaign ON message (campaign, lane)
+        WHERE state = 0 AND campaign IS NOT NULL;
+    CREATE INDEX message_leased ON message (id) WHERE state = 1;
+    CREATE INDEX message_deadline ON message (due, lane) WHERE state = 2;
+
+    CREATE TABLE idempotency (tenant INTEGER NOT NULL, key TEXT NOT NULL, message INTEGER NOT NULL,
+        digest INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (tenant, key)) WITHOUT ROWID;
+    CREATE TABLE part (carrier INTEGER NOT NULL, ref TEXT NOT NULL, message INTEGER NOT NULL,
+        part INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (carrier, ref)) WITHOUT ROWID;
+    CREATE TABLE held (kind TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL,
+        expires REAL NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
+
+    CREATE TABLE event (id INTEGER PRIMARY KEY, size INTEGER NOT NULL, at REAL NOT NULL,
+        body BLOB NOT NULL);
+    CREATE TABLE finished (id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, seq INTEGER NOT NULL);
+    CREATE TABLE cursor (tenant INTEGER NOT NULL, consumer TEXT NOT NULL, seq INTEGER NOT NULL,
+        PRIMARY KEY (tenant, consumer)) WITHOUT ROWID;
+
+    CREATE TABLE optout (scope INTEGER NOT NULL, number TEXT NOT NULL, source TEXT NOT NULL,
+        at REAL NOT NULL, PRIMARY KEY (scope, number)) WITHOUT ROWID;
+    CREATE TABLE memo (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE node (id INTEGER PRIMARY KEY CHECK (id = 1), clean INTEGER NOT NULL,
+        last_id INTEGER NOT NULL, repairs INTEGER NOT NULL);
+    INSERT INTO node VALUES (1, 1, 0, 0);
+    """,
+)
+"""Step *n* leads from version *n* to *n* + 1. Steps are added, never changed."""
+
+
+def migrate(connection: apsw.Connection, path: str, steps: Sequence[str] = STEPS) -> None:
+    """Bring the file to the newest schema, each step in one transaction.
+
+    Raises StoreError where the file is another program's or a newer gateway's.
+    """
+    owner, version = connection.pragma("application_id"), connection.pragma("user_version")
+    empty = not list(connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1"))
+    if owner != APPLICATION_ID and not (empty and owner == 0):
+        raise StoreError(f"{path}: is another program's database; give another queue.path")
+    if version > len(steps):
+        raise StoreError(
+            f"{path}: has schema version {version}, this gateway knows up to {len(steps)};"
+            " run the newer gateway, or restore a backup made before it ran"
+        )
+    for number, step in enumerate(steps[version:], version + 1):
+        connection.execute(
+            f"BEGIN IMMEDIATE; {step};"
+            f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT"
+        )

@@ -1,0 +1,122 @@
+"""The writer's transactions: begun, committed, and undone where they fail, without doubt.
+
+A commit that fails in its last step, the fsync, may have left all its frames in the log. SQLite
+goes on from before them, but if the process ended now, recovery would find them whole and take
+them for committed: a call that was answered with an error would come back. So the first thing
+written after such a failure is a commit of no meaning: it takes the place of the first of those
+frames, and since each frame's checksum goes on from the one before, none behind it counts any
+more. Nothing else is written before that has succeeded.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, TypeVar
+
+import apsw
+
+from gateway.queue.sqlite.bulk import Execute
+
+Name = TypeVar("Name", str, tuple[str, str, str])
+
+
+class Names(Generic[Name]):
+    """Small numbers that stand for names in the tables.
+
+    A number is given in the event loop at once, and every transaction writes those that none has
+    written yet: a call needs no transaction of its own for its names. Bounded by the tenants,
+    carriers and routes that were ever configured.
+    """
+
+    def __init__(self, insert: str) -> None:
+        self._insert = insert
+        self._numbers: dict[Name, int] = {}
+        self._given: deque[tuple[int, Name]] = deque()
+        self._unwritten: list[tuple[int, Name]] = []
+
+    def load(self, numbers: Iterable[tuple[int, Name]]) -> None:
+        self._numbers = {name: number for number, name in numbers}
+
+    def known(self, name: Name) -> int | None:
+        """The number of a name that has one."""
+        return self._numbers.get(name)
+
+    def number(self, name: Name) -> int:
+        """The number of a name, given now if need be."""
+        number = self._numbers.get(name)
+        if number is None:
+            number = self._numbers[name] = max(self._numbers.values(), default=0) + 1
+            self._given.append((number, name))
+        return number
+
+    def write(self, execute: Execute) -> None:
+        """Write what is not known to be written; in the writer's thread."""
+        while self._given:
+            self._unwritten.append(self._given.popleft())
+        for number, name in self._unwritten:
+            execute(self._insert, (number, name) if isinstance(name, str) else (number, *name))
+
+    def written(self) -> None:
+        """The transaction of the last `write` was committed."""
+        self._unwritten.clear()
+
+
+class Session:
+    """The writing connection, and what is known of its data.
+
+    Attributes:
+        execute: runs a statement.
+        seqs: the last ``seq`` of tenants, by number, as far as known; forgotten with a
+            transaction that fails.
+        tenants, carriers, lanes: the numbers of names.
+    """
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.connection = connection
+        self.execute: Execute = connection.execute
+        self.seqs: dict[int, int] = {}
+        self.tenants: Names[str] = Names("INSERT INTO tenant (id, name) VALUES (?, ?)")
+        self.carriers: Names[str] = Names("INSERT INTO carrier VALUES (?, ?)")
+        self.lanes: Names[tuple[str, str, str]] = Names("INSERT INTO lane VALUES (?, ?, ?, ?)")
+        self._names = (self.tenants, self.carriers, self.lanes)
+        self._doubtful = False
+
+    def load(self) -> None:
+        """Read the names."""
+        self.tenants.load(self.execute("SELECT id, name FROM tenant").fetchall())
+        self.carriers.load(self.execute("SELECT id, name FROM carrier").fetchall())
+        lanes = self.execute("SELECT id, tenant, category, route FROM lane").fetchall()
+        self.lanes.load((number, (tenant, cat, route)) for number, tenant, cat, route in lanes)
+
+    def transact(self, works: Sequence[Callable[[], Any]]) -> list[Any]:
+        """Do all of ``works`` in one transaction; where it raises, none of them was done."""
+        try:
+            self.clear_doubt()
+            self.execute("BEGIN IMMEDIATE")
+            for names in self._names:
+                names.write(self.execute)
+            values = [work() for work in works]
+            self._commit()
+        except BaseException:
+            self._undo()
+            raise
+        for names in self._names:
+            names.written()
+        return values
+
+    def clear_doubt(self) -> None:
+        """Make sure that a commit which failed stays failed; raises where that is not possible."""
+        if self._doubtful:
+            self.execute("BEGIN IMMEDIATE")
+            self.execute("UPDATE node SET repairs = repairs + 1")
+            self._commit()
+
+    def _commit(self) -> None:
+        self._doubtful, doubtful = True, self._doubtful
+        self.execute("COMMIT")
+        self._doubtful = False
+
+    def _undo(self) -> None:
+        self.seqs.clear()
+        # Some errors have rolled back by themselves.
+        if self.connection.in_transaction:
+            self.execute("ROLLBACK")

@@ -1,0 +1,104 @@
+"""A thread that serves calls made from the event loop, all that wait at a time.
+
+This is what makes group commit: while the thread is busy with one group of calls, the next group
+gathers. It knows nothing of SQLite.
+"""
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Generic, TypeVar, cast
+
+import trio
+
+from gateway.errors import StoreError
+
+T = TypeVar("T")
+
+GROUP: Final = 64
+"""Calls in a group at most: with a thousand messages each, some 30 MB of one transaction."""
+
+
+class Call(Generic[T]):
+    """Something to do in the thread, and what came of it.
+
+    ``applied`` is called in the event loop with the value, call after call in their order, before
+    any caller goes on: it brings what the loop keeps in memory up to the store.
+    """
+
+    __slots__ = ("applied", "done", "error", "value", "work")
+
+    def __init__(self, work: Callable[[], T], applied: Callable[[T], None] | None) -> None:
+        self.work = work
+        self.applied = applied
+        self.value: T | None = None
+        self.error: Exception | None = None
+        self.done = trio.Event()
+
+
+class CallThread:
+    """A thread and the calls that wait for it.
+
+    Args:
+        name: the thread's name.
+        serve: does the calls of a group and sets ``value`` or ``error`` of each; raises nothing.
+    """
+
+    def __init__(self, name: str, serve: Callable[[Sequence[Call[Any]]], None]) -> None:
+        self._serve = serve
+        self._waiting: queue.SimpleQueue[Call[Any] | None] = queue.SimpleQueue()
+        self._token = trio.lowlevel.current_trio_token()
+        self._ended = trio.Event()
+        self._closed = False
+        # A daemon, so that an event loop that ends without `stop` does not hang the process.
+        threading.Thread(target=self._main, name=name, daemon=True).start()
+
+    async def call(self, work: Callable[[], T], applied: Callable[[T], None] | None = None) -> T:
+        """Do ``work`` in the thread.
+
+        Once made, a call takes its course: cancellation waits for it, so that nobody gives up on
+        a commit that happens nevertheless.
+        """
+        if self._closed:
+            raise StoreError("the store is closed")
+        call = Call(work, applied)
+        self._waiting.put(call)
+        with trio.CancelScope(shield=True):
+            await call.done.wait()
+        if call.error is not None:
+            raise call.error
+        return cast("T", call.value)
+
+    async def stop(self) -> None:
+        """End the thread after the calls that were made."""
+        if not self._closed:
+            self._closed = True
+            self._waiting.put(None)
+        with trio.CancelScope(shield=True):
+            await self._ended.wait()
+
+    def _main(self) -> None:
+        ending = False
+        while not ending:
+            group = [self._waiting.get()]
+            while len(group) < GROUP and not self._waiting.empty():
+                group.append(self._waiting.get())
+            ending = group[-1] is None
+            calls = [call for call in group if call is not None]
+            if calls:
+                self._serve(calls)
+            try:
+                self._token.run_sync_soon(_finish, calls)
+            except trio.RunFinishedError:
+                return
+        with contextlib.suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(self._ended.set)
+
+
+def _finish(group: Sequence[Call[Any]]) -> None:
+    for call in group:
+        if call.error is None and call.applied is not None:
+            call.applied(call.value)
+    for call in group:
+        call.done.set()

@@ -1,0 +1,430 @@
+"""A bind: one account's session with a carrier over a socket, made again whenever it is lost.
+
+`Bind` connects, binds, and lets `gateway.smpp.session` say what the octets mean; a `BindListener`
+hears of it. Requests go in by plain calls, as many at once as there is room for, and leave in one
+write. Not here: which message goes to which bind, rates, and what a status means for a message.
+
+Three tasks serve a connection. One reads, and stops while the listener is busy with deliveries or
+too much is unanswered or unwritten: that holds up the carrier, and nothing piles up here. One
+writes. One watches the time.
+"""
+
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, NamedTuple, Protocol
+
+import structlog
+import trio
+
+from gateway.errors import LocalProtocolError
+from gateway.smpp import events
+from gateway.smpp.options import BindOptions
+from gateway.smpp.pdu import DataSm, SubmitSm
+from gateway.smpp.session import MAX_UNANSWERED, Session
+from gateway.smpp.states import ANSWERS
+from gateway.smpp.status import Status, status_name
+
+MAX_UNWRITTEN: Final = 1 << 20
+"""Octets that wait to be written beyond which nothing more is read or submitted. With a window of
+thousands it takes a carrier that does not read to get there."""
+
+_READ_SIZE: Final = 1 << 16
+"""Octets read at once: several hundred responses, handled together."""
+
+_FAREWELL: Final = 1.0
+"""Seconds for what is unwritten when a session ends: the answer to an unbind, a generic_nack."""
+
+_PATIENCE: Final = 1.0
+"""Seconds. Whoever has not been reading for longer than this reads for as long before it holds a
+missing answer against the carrier: it may be there, unread."""
+
+_REPEAT: Final = 60.0
+"""Seconds in which a log line that says the same again is only counted."""
+
+_HOPELESS: Final = frozenset(
+    {
+        Status.ESME_RINVPASWD,
+        Status.ESME_RINVSYSID,
+        Status.ESME_RINVSYSTYP,
+        Status.ESME_RBINDFAIL,
+    }
+)
+"""Refusals that only a person mends, at the carrier or in the configuration; hammering gets
+accounts locked. The next attempt comes after the longest wait, or half of it at least."""
+
+_log = structlog.get_logger(__name__)
+
+
+class BindListener(Protocol):
+    """Who hears what happens at a bind. Only `delivered` may wait; the rest must be quick."""
+
+    def bound(self, bind: "Bind") -> None:
+        """The session is up. `lost` follows once."""
+
+    def refused(self, bind: "Bind", status: int) -> None:
+        """The carrier refused the bind with this status. It will be tried again."""
+
+    def lost(self, bind: "Bind", unanswered: list[object], reason: str) -> None:
+        """The session is over, in whatever way. ``unanswered`` are the contexts of the requests
+        whose fate is not known, in order of submission."""
+
+    def responded(self, bind: "Bind", responses: list[events.Response]) -> None:
+        """Requests were answered."""
+
+    def timed_out(self, bind: "Bind", contexts: list[object]) -> None:
+        """Requests were not answered in time, and their fate is not known. Their place in the
+        window is free; an answer that still comes is passed over."""
+
+    async def delivered(self, bind: "Bind", deliveries: list[events.Delivery]) -> None:
+        """The carrier delivered receipts or inbound messages. Nothing more is read until this
+        returns. Each is to be answered with `Bind.answer`, now or later. Cancelled where the
+        session ends meanwhile: the carrier will deliver again what was not answered."""
+
+
+class _Link:
+    """One connection, and the session on it.
+
+    Attributes:
+        reason: why it ends; empty while it does not.
+        refused: the status that our bind was refused with, if it was.
+        bound_at: when it was accepted; never, until then.
+        patient_until: when to look at the time again.
+        scope: holds the tasks that serve it.
+        progress: where to park until something was written or answered.
+        rearm: where to park until there is a new deadline.
+    """
+
+    def __init__(self, stream: trio.abc.Stream, session: Session) -> None:
+        self.stream = stream
+        self.session = session
+        self.refused = 0
+        self.bound_at = math.inf
+        self.patient_until = -math.inf
+        self.reason = ""
+        self.scope = trio.CancelScope()
+        self.progress = trio.lowlevel.ParkingLot()
+        self.rearm = trio.lowlevel.ParkingLot()
+        self._outgoing = bytearray()
+        self._being_written = 0
+        self._to_write = trio.lowlevel.ParkingLot()
+
+    @property
+    def was_bound(self) -> bool:
+        return self.bound_at < math.inf
+
+    @property
+    def unwritten(self) -> int:
+        """Octets not yet handed to the system."""
+        return len(self._outgoing) + self._being_written
+
+    @property
+    def jammed(self) -> bool:
+        """Whether nothing more should be read for now."""
+        return self.unwritten >= MAX_UNWRITTEN or self.session.unanswered >= MAX_UNANSWERED
+
+    def send(self, data: bytes) -> None:
+        """Have ``data`` written soon, together with what else comes until then."""
+        self._outgoing += data
+        self._to_write.unpark_all()
+
+    def end(self, reason: str) -> None:
+        """End the connection once everything is written, or soon."""
+        if not self.reason:
+            self.reason = reason
+            self.scope.deadline = trio.current_time() + _FAREWELL
+            self._to_write.unpark_all()
+
+    async def write(self, timeout: float) -> None:
+        """The task that writes. Nobody has to read for ``timeout`` seconds to be given up."""
+        try:
+            while self._outgoing or not self.reason:
+                if not self._outgoing:
+                    await self._to_write.park()
+                    continue
+                data, self._outgoing = self._outgoing, bytearray()
+                self._being_written = len(data)
+                with trio.fail_after(timeout):
+                    await self.stream.send_all(data)
+                self._being_written = 0
+                self.progress.unpark_all()
+        except trio.TooSlowError:
+            self.end("the carrier does not read")
+        except trio.BrokenResourceError as error:
+            self.end(f"write failed: {_cause(error)}")
+        self.scope.cancel()
+
+
+class _Line(NamedTuple):
+    detail: str
+    at: float
+    repeats: int
+
+
+class Bind:
+    """One bind of a carrier.
+
+    Attributes:
+        name: tells it from the carrier's others, in logs and metrics.
+        options: what it was built with.
+    """
+
+    def __init__(
+        self,
+        options: BindOptions,
+        name: str,
+        listener: BindListener,
+        *,
+        clock: Callable[[], float] = time.time,
+        rng: Callable[[], float] = random.random,
+    ) -> None:
+        """``clock`` gives seconds and should not jump: a step forward looks like a silence. ``rng``
+        gives numbers from 0 to 1, to spread attempts in time."""
+        self.options = options
+        self.name = name
+        self._listener = listener
+        self._clock = clock
+        self._rng = rng
+        self._link: _Link | None = None
+        self._sessions = 0
+        self._failures = 0
+        self._draining = False
+        self._pause = trio.CancelScope()  # around what may be dropped at once
+        self._over = trio.Event()
+        self._over.set()
+        self._lines: dict[str, _Line] = {}
+
+    @property
+    def up(self) -> bool:
+        """Whether it is bound."""
+        link = self._link
+        return link is not None and not link.reason and link.session.bound
+
+    @property
+    def room(self) -> int:
+        """How many requests `submit` takes now; 0 unless bound and able to send."""
+        link = self._link
+        if link is None or link.reason or self._draining or link.unwritten >= MAX_UNWRITTEN:
+            return 0
+        return link.session.room
+
+    @property
+    def in_use(self) -> int:
+        """How many requests are unanswered."""
+        return self._link.session.in_use if self._link else 0
+
+    def submit(self, requests: Sequence[tuple[SubmitSm | DataSm, object]]) -> None:
+        """Send requests, in order, each with a context that comes back to the listener once:
+        with `responded`, `timed_out` or `lost`.
+
+        Raises LocalProtocolError, and sends none, where there is not `room` for all, or where a
+        field does not fit.
+        """
+        if len(requests) > self.room or self._link is None:
+            raise LocalProtocolError(f"{len(requests)} requests, but room for {self.room}")
+        self._link.send(self._link.session.submit(requests, self._clock()))
+
+    def answer(self, answers: Sequence[tuple[events.Delivery, int]]) -> None:
+        """Answer deliveries, each with a status. Those of a session that is over are passed over:
+        the carrier delivers them again."""
+        link = self._link
+        if link is None or link.session.closed:
+            return
+        number = link.session.number
+        mine = [
+            (delivery.sequence, ANSWERS[type(delivery.pdu)], status)
+            for delivery, status in answers
+            if delivery.session == number
+        ]
+        link.send(link.session.answer(mine))
+        link.progress.unpark_all()
+
+    def restart(self, reason: str) -> None:
+        """Give up the session, if there is one, and make a new one: the way out where a carrier
+        answers as if there were none (ESME_RINVBNDSTS)."""
+        if self._link:
+            self._link.end(reason)
+
+    async def drain(self) -> None:
+        """End in order: submit nothing more, wait for what is unanswered, unbind, and let `run`
+        return. How long that may take is the caller's to limit; `run` is then to be cancelled."""
+        self._draining = True
+        self._pause.cancel()
+        if self.up:
+            self._unbind_once_done()
+        else:
+            self.restart("drained")
+        await self._over.wait()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Keep the bind up until cancelled or drained."""
+        self._over = trio.Event()
+        task_status.started()
+        try:
+            while not self._draining:
+                delay = await self._attempt()
+                with self._pausing():
+                    await trio.sleep(delay)
+        finally:
+            self._over.set()
+
+    def _pausing(self) -> trio.CancelScope:
+        self._pause = trio.CancelScope()
+        if self._draining:
+            self._pause.cancel()
+        return self._pause
+
+    async def _attempt(self) -> float:
+        """One connection from start to end. Returns how long to wait before the next, in seconds."""
+        stream = None
+        with self._pausing():
+            try:
+                stream = await self._connect()
+            except (OSError, UnicodeError, trio.BrokenResourceError, trio.TooSlowError) as error:
+                self._say("connect failed", _cause(error))
+        hopeless = False
+        if stream is not None:
+            link = await self._serve(stream)
+            hopeless = link.refused in _HOPELESS
+            if self._clock() - link.bound_at >= self.options.backoff.longest:
+                self._failures = 0
+        self._failures += 1
+        backoff = self.options.backoff
+        if hopeless:
+            return backoff.longest * (1 + self._rng()) / 2
+        return backoff.ceiling(self._failures) * self._rng()
+
+    async def _connect(self) -> trio.abc.Stream:
+        options = self.options
+        with trio.fail_after(options.connect_timeout):
+            plain = await trio.open_tcp_stream(options.host, options.port)  # sets TCP_NODELAY
+            if options.tls is None:
+                return plain
+            name = options.server_name or options.host
+            # Carriers close as HTTP servers do: without a word of TLS.
+            secure = trio.SSLStream(plain, options.tls, server_hostname=name, https_compatible=True)
+            try:
+                await secure.do_handshake()
+            except BaseException:
+                await trio.aclose_forcefully(plain)
+                raise
+            return secure
+
+    async def _serve(self, stream: trio.abc.Stream) -> _Link:
+        now = self._clock()
+        self._sessions += 1
+        session = Session("esme", self.options, now, self._sessions)
+        link = self._link = _Link(stream, session)
+        try:
+            link.send(session.bind(now))
+            with link.scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(link.write, self.options.response_timeout)
+                    nursery.start_soon(self._read, link)
+                    nursery.start_soon(self._watch, link)
+        finally:
+            self._link = None
+            unanswered = session.close()
+            if link.was_bound:
+                reason = link.reason or "cancelled"
+                self._say("lost", reason)
+                self._listener.lost(self, unanswered, reason)
+            await trio.aclose_forcefully(stream)
+        return link
+
+    async def _read(self, link: _Link) -> None:
+        try:
+            while not link.reason:
+                if link.jammed:
+                    await self._wait_for_progress(link)
+                    continue
+                data = await link.stream.receive_some(_READ_SIZE)
+                if data:
+                    await self._handle(link, link.session.receive(data, self._clock()))
+                else:
+                    link.end("closed by the carrier")
+        except trio.BrokenResourceError as error:
+            link.end(f"read failed: {_cause(error)}")
+
+    async def _wait_for_progress(self, link: _Link) -> None:
+        with self._not_reading(link), trio.move_on_after(self.options.response_timeout) as waited:
+            while link.jammed:
+                await link.progress.park()
+        if waited.cancelled_caught:
+            link.end(f"{link.session.unanswered} deliveries unanswered")
+
+    async def _watch(self, link: _Link) -> None:
+        # A request that is sent while this sleeps is due no sooner than after the longest sleep.
+        longest = min(self.options.response_timeout, self.options.enquire_link)
+        while not link.reason:
+            now = self._clock()
+            due = max(link.session.next_wakeup(), link.patient_until)
+            if now < due:
+                with trio.move_on_after(min(due - now, longest)):
+                    await link.rearm.park()
+            else:
+                await self._handle(link, link.session.tick(now))
+                await trio.lowlevel.checkpoint()
+
+    async def _handle(self, link: _Link, happened: Sequence[events.SessionEvent]) -> None:
+        link.send(link.session.data_to_send())
+        listener = self._listener
+        for event in happened:
+            match event:
+                case events.Responses(responses):
+                    listener.responded(self, responses)
+                case events.Deliveries(deliveries):
+                    with self._not_reading(link):
+                        await listener.delivered(self, deliveries)
+                case events.TimedOut(contexts):
+                    listener.timed_out(self, contexts)
+                case events.Bound(system_id):
+                    link.bound_at = self._clock()
+                    link.rearm.unpark_all()
+                    self._say("bound", system_id)
+                    listener.bound(self)
+                case events.BindRefused(status):
+                    link.refused = status
+                    link.end(f"refused with {status_name(status)}")
+                    self._say("refused", status_name(status))
+                    listener.refused(self, status)
+                case events.Unbound():
+                    link.end("unbound")
+                case events.Dead(reason):
+                    link.end(reason)
+                case events.Strange(kind, _):
+                    self._say(f"strange: {kind}", "")
+        if self._draining:
+            self._unbind_once_done()
+
+    def _unbind_once_done(self) -> None:
+        link = self._link
+        if link is not None and link.session.bound and not link.session.in_use:
+            link.send(link.session.unbind(self._clock()))
+            link.rearm.unpark_all()
+
+    @contextmanager
+    def _not_reading(self, link: _Link) -> Iterator[None]:
+        """While nothing is read, no missing answer is held against the carrier."""
+        since, before = self._clock(), link.patient_until
+        link.patient_until = math.inf
+        yield
+        now = self._clock()
+        link.patient_until = now + _PATIENCE if now - since > _PATIENCE else before
+
+    def _say(self, event: str, detail: str) -> None:
+        """Log a line, unless the last one of its kind said the same a moment ago."""
+        now = self._clock()
+        last = self._lines.get(event, _Line("", -math.inf, 0))
+        if detail == last.detail and now - last.at < _REPEAT:
+            self._lines[event] = last._replace(repeats=last.repeats + 1)
+            return
+        self._lines[event] = _Line(detail, now, 0)
+        _log.info(event, bind=self.name, detail=detail, repeats=last.repeats)
+
+
+def _cause(error: BaseException) -> str:
+    cause = error.__cause__ or error
+    return str(cause) or type(cause).__name__

@@ -1,0 +1,87 @@
+"""What a session and a bind are told once, when they are built, as types.
+
+The limits and timers are the field's habits; a carrier's contract overrules them. This module
+reads no configuration: `gateway.config` builds these.
+"""
+
+import ssl
+from typing import Any, Literal
+
+import msgspec
+
+Mode = Literal["transceiver", "transmitter", "receiver"]
+"""What a bind may do: send and receive, only send, only receive."""
+
+
+class SessionOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What either end of a session needs to know. Times are in seconds.
+
+    Attributes:
+        system_id: the name to give to the peer: the account's at an ESME, the carrier's own at an
+            SMSC. At most 15 octets.
+        window: how many requests may be unanswered at once, each way of sending on its own.
+        enquire_link: after how long a silence to ask whether the peer is there.
+        response_timeout: how long to wait for the answer to a request or an enquire_link.
+        session_init_timeout: how long a bind and its answer may take.
+        interface_version: 0x34 for SMPP 3.4.
+    """
+
+    system_id: str = ""
+    window: int = 10
+    enquire_link: float = 30.0
+    response_timeout: float = 60.0
+    session_init_timeout: float = 30.0
+    interface_version: int = 0x34
+
+
+class Backoff(msgspec.Struct, frozen=True, kw_only=True):
+    """How long to wait before the next attempt to bind: at random between nothing and a ceiling,
+    which is ``initial`` seconds first and grows by ``factor`` with each failure up to ``longest``.
+    """
+
+    initial: float = 1.0
+    longest: float = 60.0
+    factor: float = 2.0
+
+    def ceiling(self, failures: int) -> float:
+        """The longest wait after ``failures`` failures in a row, in seconds; at least one."""
+        # Past 64 failures nothing grows any more; the exponent must not, or it overflows.
+        return min(self.longest, self.initial * self.factor ** min(failures - 1, 64))
+
+
+class BindOptions(SessionOptions, frozen=True, kw_only=True):
+    """An account at a carrier and how to reach it.
+
+    Attributes:
+        host, port: where the carrier listens.
+        password: at most 8 octets. Neither ``repr`` nor a log shows it.
+        mode: what to bind as.
+        system_type, address_range, addr_ton, addr_npi: as the carrier's contract says; mostly
+            left empty.
+        tls: speak TLS with these settings.
+        server_name: the name in the carrier's certificate, where it is not ``host``.
+        connect_timeout: how long the connection, with TLS if asked for, may take, in seconds.
+        backoff: how long to wait between attempts.
+    """
+
+    host: str
+    port: int
+    password: str = ""
+    mode: Mode = "transceiver"
+    system_type: str = ""
+    address_range: str = ""
+    addr_ton: int = 0
+    addr_npi: int = 0
+    tls: ssl.SSLContext | None = None
+    server_name: str | None = None
+    connect_timeout: float = 10.0
+    backoff: Backoff = Backoff()
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [
+            (name, "***" if name == "password" else getattr(self, name))
+            for name in self.__struct_fields__
+        ]
+
+    def __repr__(self) -> str:
+        return f"BindOptions({', '.join(f'{k}={v!r}' for k, v in self.__rich_repr__())})"

@@ -1,0 +1,207 @@
+from itertools import accumulate, pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.message import Encoding
+from gateway.text import (
+    Concat,
+    DefaultAlphabet,
+    Encoded,
+    TooLongError,
+    UnencodableError,
+    concat_header,
+    decode,
+    encode,
+    join,
+    measure,
+)
+
+HEADER = len(concat_header(Concat(1, 1, 1)))
+GSM7 = "@£\nΔ §aàzé" + "\f^{}\\[~]|€"
+LATIN1_TOO = "@£\n §aàzé" + "\f^{}\\[~]|"
+UCS2 = "中😀e\u0301\u200d🇫🇷👩🚀\r\n"
+
+
+def texts(characters: str | None, most: int) -> st.SearchStrategy[str]:
+    """Texts of every length up to ``most``, of which `st.text` by itself makes short ones."""
+    of = st.characters(codec="utf-8") if characters is None else st.sampled_from(characters)
+    return st.integers(1, most).flatmap(lambda size: st.text(of, min_size=size, max_size=size))
+
+
+def octets_on_the_air(encoded: Encoded) -> list[int]:
+    """What each part and its header take in a short message, which holds 140 octets."""
+    header = HEADER if len(encoded.payloads) > 1 else 0
+    sizes = []
+    for payload in encoded.payloads:
+        if encoded.alphabet == "ucs2":
+            sizes.append(header + len(payload))
+        else:
+            septets = sum(
+                2 if c in "\f^{}\\[~]|€" else 1 for c in decode(payload, encoded.alphabet)
+            )
+            sizes.append(header + (septets * 7 + 7) // 8)
+    return sizes
+
+
+def check(text: str, default: DefaultAlphabet) -> Encoded:
+    """What holds of every text."""
+    encoding, parts = measure(text)
+    encoded = encode(text, encoding, default)
+    if encoded.alphabet == "ucs2":
+        parts = measure(text, "ucs2").parts
+    assert len(encoded.payloads) == parts
+    assert max(octets_on_the_air(encoded)) <= 140
+    assert join(encoded.payloads, encoded.alphabet) == text
+    pieces = [decode(payload, encoded.alphabet) for payload in encoded.payloads]
+    assert "".join(pieces) == text, "an escape pair or a surrogate pair is cut"
+    assert all(pieces)
+    return encoded
+
+
+@pytest.mark.parametrize("default", ["gsm7", "latin1"])
+class TestEveryText:
+    @given(text=texts(GSM7, 700))
+    def test_gsm7(self, text: str, default: DefaultAlphabet) -> None:
+        assert check(text, default).alphabet in {default, "ucs2"}
+
+    @given(text=texts(LATIN1_TOO, 700))
+    def test_both(self, text: str, default: DefaultAlphabet) -> None:
+        assert check(text, default).alphabet == default
+
+    @given(text=texts(None, 300))
+    def test_any(self, text: str, default: DefaultAlphabet) -> None:
+        check(text, default)
+
+    @given(text=texts(UCS2, 300))
+    def test_ucs2(self, text: str, default: DefaultAlphabet) -> None:
+        assert check("中" + text, default).alphabet == "ucs2"
+
+    def test_real(self, real_texts: list[str], default: DefaultAlphabet) -> None:
+        for text in real_texts:
+            check(text, default)
+
+    def test_real_and_long(self, real_texts: list[str], default: DefaultAlphabet) -> None:
+        for at in range(0, len(real_texts), 20):
+            check(" ".join(real_texts[at : at + 20]), default)
+
+    def test_real_as_ucs2(self, real_texts: list[str], default: DefaultAlphabet) -> None:
+        for text in real_texts:
+            encoded = encode(text, "ucs2", default)
+            assert encoded.alphabet == "ucs2"
+            assert len(encoded.payloads) == measure(text, "ucs2").parts
+            assert join(encoded.payloads, "ucs2") == text
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "default", "alphabet", "payloads"),
+    [
+        ("a@{", "gsm7", "gsm7", "gsm7", (b"a\0\x1b\x28",)),
+        ("a@{", "gsm7", "latin1", "latin1", (b"a@{",)),
+        ("a@{", "ucs2", "latin1", "ucs2", (b"\0a\0@\0{",)),
+        ("5€", "gsm7", "latin1", "ucs2", (b"\x005\x20\xac",)),
+        ("Ω", "gsm7", "latin1", "ucs2", (b"\x03\xa9",)),
+        ("😀", "ucs2", "gsm7", "ucs2", (b"\xd8\x3d\xde\x00",)),
+        ("a" * 160, "gsm7", "gsm7", "gsm7", (b"a" * 160,)),
+        ("a" * 161, "gsm7", "gsm7", "gsm7", (b"a" * 152, b"a" * 9)),
+        ("a" * 161, "gsm7", "latin1", "latin1", (b"a" * 152, b"a" * 9)),
+        # An escape pair, and a surrogate pair, that would be cut goes to the next part whole.
+        ("a" * 151 + "^" * 8, "gsm7", "gsm7", "gsm7", (b"a" * 151, b"\x1b\x14" * 8)),
+        ("a" * 151 + "^" * 8, "gsm7", "latin1", "latin1", (b"a" * 151, b"^" * 8)),
+        ("a" * 65 + "😀" * 3, "ucs2", "gsm7", "ucs2", (b"\0a" * 65, b"\xd8\x3d\xde\0" * 3)),
+        # A line break stays in one part.
+        ("\r\n" * 80, "gsm7", "gsm7", "gsm7", (b"\r\n" * 80,)),
+        ("a" * 151 + "\r\n" * 5, "gsm7", "gsm7", "gsm7", (b"a" * 151, b"\r\n" * 5)),
+    ],
+)  # fmt: skip
+def test_payloads(
+    text: str,
+    encoding: Encoding,
+    default: DefaultAlphabet,
+    alphabet: str,
+    payloads: tuple[bytes, ...],
+) -> None:
+    encoded = encode(text, encoding, default)
+    assert (encoded.alphabet, encoded.payloads) == (alphabet, payloads)
+
+
+def test_ucs2_for_want_of_latin1_may_need_too_many_parts() -> None:
+    text = "€" + "a" * 255 * 66
+    assert measure(text).encoding == "gsm7"
+    assert len(encode(text, "gsm7", "gsm7").payloads) == 111
+    with pytest.raises(TooLongError):
+        encode(text, "gsm7", "latin1")
+
+
+def test_a_text_that_was_not_measured_as_gsm7() -> None:
+    with pytest.raises(UnencodableError):
+        encode("中", "gsm7", "gsm7")
+
+
+CLUSTERS = [
+    "中", "a", "e\u0301", "\r\n", "🚀", "👨‍👩‍👧‍👦", "👍🏽", "❤️", "1️⃣", "🇫🇷", "🇨🇳",
+    "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", "नि", "ก็",
+    "\u1112\u1161\u11ab", "z" + "\u0323" * 40,
+]  # fmt: skip
+
+
+def pieces_of(text: str) -> list[str]:
+    return [decode(payload, "ucs2") for payload in encode(text, "ucs2").payloads]
+
+
+@given(st.lists(st.sampled_from(CLUSTERS), min_size=20, max_size=200))
+def test_clusters_stay_whole_wherever_the_fewest_parts_allow_it(clusters: list[str]) -> None:
+    text = "".join(clusters)
+    parts, used = 1, 0
+    for cluster in clusters:
+        size = len(cluster.encode("utf-16-be")) // 2
+        if used + size > 66:
+            parts, used = parts + 1, 0
+        used += size
+    pieces = pieces_of(text)
+    ends = set(accumulate(map(len, pieces)))
+    whole = ends <= set(accumulate(map(len, clusters)))
+    if len(pieces) == 1 or parts == len(pieces):
+        assert whole
+    else:
+        assert parts > len(pieces)
+        assert not whole
+
+
+def test_a_family_moves_to_the_next_part_whole() -> None:
+    family = "👨‍👩‍👧‍👦"
+    assert pieces_of("中" * 60 + family) == ["中" * 60, family]
+
+
+def test_a_family_is_torn_where_keeping_it_would_cost_a_part() -> None:
+    text = "中" * 60 + "👨‍👩‍👧‍👦" + "中" * 61  # 132 code units fill two parts
+    assert [len(piece.encode("utf-16-be")) for piece in pieces_of(text)] == [132, 132]
+
+
+def test_only_what_cannot_be_kept_is_torn() -> None:
+    # Longer than a part, this one is torn anyhow; the flag after it is not.
+    monster = "z" + "\u0323" * 100
+    pieces = pieces_of(monster + "中" * 30 + "🇫🇷" + "中" * 20)
+    assert [len(piece) for piece in pieces] == [66, 65, 22]
+    assert pieces[2].startswith("🇫🇷")
+
+
+def test_a_run_of_flags_is_cut_between_flags() -> None:
+    pieces = pieces_of("🇫🇷" * 50)
+    assert all(piece == "🇫🇷" * (len(piece) // 2) for piece in pieces)
+    assert len(pieces) == measure("🇫🇷" * 50).parts
+
+
+@given(st.lists(st.sampled_from(CLUSTERS), min_size=40, max_size=200))
+def test_no_part_could_take_in_more(clusters: list[str]) -> None:
+    """A part that is not full ends where it does for the sake of a cluster or of a pair."""
+    pieces = pieces_of("".join(clusters))
+    if len(pieces) > 1:
+        ends = set(accumulate(map(len, clusters)))
+        at = 0
+        for piece, following in pairwise(pieces):
+            at += len(piece)
+            free = 66 - len(piece.encode("utf-16-be")) // 2
+            pair = following[0] > "\uffff"
+            assert free == 0 or (free == 1 and pair) or at in ends

@@ -1,0 +1,385 @@
+"""Writes `gateway/policy/prefixes.txt`: where a phone number is, by its leading digits.
+
+The source is `phonenumbers`, which knows more than a gateway needs and takes longer than a gateway
+has. Its answer for a number depends on three things: the region, the kind of number (one tied to a
+place, or one that may be anywhere in its country, as toll-free and most mobile numbers are), and
+the time zones of the prefix. All three follow from leading digits, so the table is exact and not a
+sample: this program walks the digits, carrying along what is left of every pattern, and stops where
+every number that can still follow has the same answer. `tests/policy/test_regions.py` checks the
+outcome against `phonenumbers` itself.
+
+Run ``python tools/prefixes.py`` after an update of `phonenumbers` or `tzdata`, and read the diff.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from importlib import resources
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import phonenumbers
+from holidays import country_holidays
+from phonenumbers.geodata import GEOCODE_DATA
+from phonenumbers.phonenumberutil import is_number_type_geographical
+from phonenumbers.tzdata import TIMEZONE_DATA
+
+TARGET = Path(__file__).parent.parent / "gateway/policy/prefixes.txt"
+DIGITS = "0123456789"
+NANP = "1"
+NPA = 4
+"""Digits of a North American number that name its area: the country code and the area code."""
+
+NANP_LENGTH = 10
+"""Digits of a North American number after the country code."""
+
+Skeleton = tuple[str, ...]
+"""A pattern without choices of length: for each position, the digits it allows."""
+
+HEADER = """\
+# Where a phone number is, by its leading digits; the longest prefix wins.
+# prefix (120[68] is 1206 and 1208), region or region-subdivision ("-" for none), time zones
+# Written by tools/prefixes.py from phonenumbers {version}; do not edit.
+"""
+
+KINDS = {
+    "premium_rate": phonenumbers.PhoneNumberType.PREMIUM_RATE,
+    "toll_free": phonenumbers.PhoneNumberType.TOLL_FREE,
+    "shared_cost": phonenumbers.PhoneNumberType.SHARED_COST,
+    "voip": phonenumbers.PhoneNumberType.VOIP,
+    "personal_number": phonenumbers.PhoneNumberType.PERSONAL_NUMBER,
+    "pager": phonenumbers.PhoneNumberType.PAGER,
+    "uan": phonenumbers.PhoneNumberType.UAN,
+    "voicemail": phonenumbers.PhoneNumberType.VOICEMAIL,
+    "fixed_line": phonenumbers.PhoneNumberType.FIXED_LINE,
+    "mobile": phonenumbers.PhoneNumberType.MOBILE,
+}
+"""The kinds of number in the order in which `phonenumbers` tries them."""
+
+MISNAMED = {"Washington State": "WA", "Washington D.C.": "DC", "British Colombia": "BC"}
+"""Names in the geocoder's data that are no state's own."""
+
+
+class Answer(NamedTuple):
+    """What is said of a number: ``US-TX`` or ``FR`` (None for none), and its time zones."""
+
+    region: str | None
+    zones: tuple[str, ...]
+
+
+class Tree(NamedTuple):
+    """What is said of the numbers under a prefix that do not all share one answer."""
+
+    children: dict[str, "Answer | Tree"]
+
+
+def skeletons(pattern: str) -> list[Skeleton]:
+    """Every skeleton of a pattern of `phonenumbers`, which uses only digits, ``\\d``, ``[…]``,
+    ``(?:…)``, ``|``, ``?``, ``{m}`` and ``{m,n}``."""
+    found, end = _alternatives(pattern, 0)
+    if end != len(pattern):
+        raise ValueError(f"{pattern!r}: cannot be read from position {end} on")
+    return found
+
+
+def _alternatives(pattern: str, at: int) -> tuple[list[Skeleton], int]:
+    found: list[Skeleton] = []
+    branch: list[Skeleton] = [()]
+    while at < len(pattern) and pattern[at] != ")":
+        if pattern[at] == "|":
+            found += branch
+            branch, at = [()], at + 1
+            continue
+        atom, at = _atom(pattern, at)
+        low, high, at = _repeats(pattern, at)
+        repeated: list[Skeleton] = [()]
+        choices = [*repeated] if low == 0 else []
+        for count in range(1, high + 1):
+            repeated = [head + tail for head in repeated for tail in atom]
+            if count >= low:
+                choices += repeated
+        branch = [head + tail for head in branch for tail in choices]
+    return found + branch, at
+
+
+def _atom(pattern: str, at: int) -> tuple[list[Skeleton], int]:
+    if pattern.startswith("(?:", at):
+        found, at = _alternatives(pattern, at + 3)
+        return found, at + 1
+    if pattern.startswith("\\d", at):
+        return [(DIGITS,)], at + 2
+    if pattern[at] == "[":
+        end = pattern.index("]", at)
+        return [(_class(pattern[at + 1 : end]),)], end + 1
+    if pattern[at] in DIGITS:
+        return [(pattern[at],)], at + 1
+    raise ValueError(f"{pattern!r}: cannot be read from position {at} on")
+
+
+def _class(body: str) -> str:
+    allowed = ""
+    while body:
+        if body[1:2] == "-":
+            allowed += DIGITS[int(body[0]) : int(body[2]) + 1]
+            body = body[3:]
+        else:
+            allowed += body[0]
+            body = body[1:]
+    return allowed
+
+
+def _repeats(pattern: str, at: int) -> tuple[int, int, int]:
+    if pattern.startswith("?", at):
+        return 0, 1, at + 1
+    if pattern.startswith("{", at):
+        end = pattern.index("}", at)
+        low, _, high = pattern[at + 1 : end].partition(",")
+        return int(low), int(high or low), end + 1
+    return 1, 1, at
+
+
+class Kind(NamedTuple):
+    """What is left, after some digits, of the patterns of one kind of number in one region.
+
+    ``lengths`` are those that a national number of this kind may have, empty for any."""
+
+    kind: int
+    lengths: tuple[int, ...]
+    left: list[Skeleton]
+
+    def step(self, digit: str) -> "Kind":
+        return self._replace(left=[rest[1:] for rest in self.left if rest and digit in rest[0]])
+
+    def complete(self, consumed: int) -> set[int]:
+        """The lengths of the national numbers that still match, if every digit may follow."""
+        lengths = {consumed + len(rest) for rest in self.left}
+        return lengths.intersection(self.lengths) if self.lengths else lengths
+
+
+class Region(NamedTuple):
+    """A region after some digits: its kinds, and, where it has leading digits of its own within
+    the country code, what is left of those (an empty one: they matched)."""
+
+    name: str
+    general: Kind
+    kinds: list[Kind]
+    leading: list[Skeleton] | None
+    zones: tuple[str, ...]
+
+    def step(self, digit: str) -> "Region":
+        leading = self.leading and [
+            rest[1:] for rest in self.leading if not rest or digit in rest[0]
+        ]
+        kinds = [kind.step(digit) for kind in self.kinds]
+        return self._replace(
+            general=self.general.step(digit),
+            kinds=[kind for kind in kinds if kind.left],
+            leading=leading,
+        )
+
+    @property
+    def settled(self) -> bool:
+        """Only the length of a number still matters, not its further digits."""
+        kinds = [self.general, *self.kinds]
+        return not any(self.leading or []) and all(
+            part == DIGITS for kind in kinds for rest in kind.left for part in rest
+        )
+
+    def kind(self, consumed: int, length: int) -> int | None:
+        """The kind of a number of this length, None where it is not a number."""
+        if length not in self.general.complete(consumed):
+            return None
+        found = [kind.kind for kind in self.kinds if length in kind.complete(consumed)]
+        return found[0] if found else None
+
+
+def regions_of(code: str) -> list[Region]:
+    """The regions of a country code, in the order in which `phonenumbers` asks them."""
+    found = []
+    for name in phonenumbers.COUNTRY_CODE_TO_REGION_CODE[int(code)]:
+        metadata = phonenumbers.PhoneMetadata.metadata_for_region(name)
+        if metadata is None:
+            raise LookupError(f"phonenumbers lists {name} without describing it")
+        described = {kind: getattr(metadata, kind) for kind in ("general_desc", *KINDS)}
+        general, *kinds = (
+            Kind(
+                KINDS.get(name, phonenumbers.PhoneNumberType.UNKNOWN),
+                tuple(desc.possible_length),
+                skeletons(desc.national_number_pattern),
+            )
+            for name, desc in described.items()
+            if desc is not None and desc.national_number_pattern
+        )
+        leading = skeletons(metadata.leading_digits) if metadata.leading_digits else None
+        found.append(Region(name, general, kinds, leading, home_zones(code, leading or [])))
+    return found
+
+
+def home_zones(code: str, leading: list[Skeleton]) -> tuple[str, ...]:
+    """Where a number of a region may be if it is not tied to a place: anywhere in the country code.
+    But a region with leading digits of its own (Kazakhstan within 7, the islands of the Caribbean
+    within 1) cannot be elsewhere; `phonenumbers` does not go so far, and names all of Russia."""
+    own = tuple("".join((code, *digits)) for skeleton in leading for digits in product(*skeleton))
+    under = (named for prefix, named in TIMEZONE_DATA.items() if prefix.startswith(own))
+    zones = {zone for named in under for zone in named}
+    return tuple(sorted(zones)) or TIMEZONE_DATA[code]
+
+
+class Walk:
+    """The answers of one country code, found by walking its numbers digit by digit."""
+
+    def __init__(self, code: str, states: dict[str, str]) -> None:
+        self.code = code
+        self.states = states
+        self.root = Answer(
+            phonenumbers.COUNTRY_CODE_TO_REGION_CODE[int(code)][0], zones_named(TIMEZONE_DATA[code])
+        )
+        self.inner = {key[:size] for key in TIMEZONE_DATA for size in range(1, len(key))}
+
+    def lines(self) -> Iterator[tuple[str, Answer]]:
+        yield self.code, self.root
+        tree = self.visit(self.code, regions_of(self.code))
+        yield from self.flatten(self.code, tree)
+
+    def visit(self, prefix: str, regions: list[Region]) -> Answer | Tree | None:
+        """What is said of the numbers under a prefix, None where there are none."""
+        regions = [region for region in regions if region.general.left]
+        if not any(region.kinds for region in regions):
+            return None
+        deep = len(prefix) < NPA if self.code == NANP else False
+        if not deep and prefix not in self.inner and all(region.settled for region in regions):
+            return self.settle(prefix, regions)
+        children: dict[str, Answer | Tree] = {}
+        for digit in DIGITS:
+            child = self.visit(prefix + digit, [region.step(digit) for region in regions])
+            if child is not None:
+                children[digit] = child
+        if not children:
+            return None
+        first, *others = children.values()
+        same = isinstance(first, Answer) and all(other == first for other in others)
+        return first if same else Tree(children)
+
+    def settle(self, prefix: str, regions: list[Region]) -> Answer | None:
+        consumed = len(prefix) - len(self.code)
+        lengths = {length for region in regions for length in region.general.complete(consumed)}
+        if self.code == NANP:
+            # Not Canada's numbers of 7 digits that begin with 310 and are dialled only from within:
+            # they would blur the Los Angeles area code.
+            lengths &= {NANP_LENGTH}
+        found = {self.answer(prefix, consumed, length, regions) for length in lengths} - {None}
+        answers = [answer for answer in found if answer is not None]
+        if len(answers) <= 1:
+            return answers[0] if answers else None
+        # The length decides, which a prefix does not tell: every zone, the less exact region.
+        names = {answer.region for answer in answers}
+        zones = sorted({zone for answer in answers for zone in answer.zones})
+        return Answer(names.pop() if len(names) == 1 else self.root.region, tuple(zones))
+
+    def answer(
+        self, prefix: str, consumed: int, length: int, regions: list[Region]
+    ) -> Answer | None:
+        for region in regions:
+            kind = region.kind(consumed, length)
+            if region.leading or (region.leading is None and kind is not None):
+                if kind is None:
+                    return None
+                if is_number_type_geographical(kind, int(self.code)):
+                    state = self.states.get(prefix[:NPA], "")
+                    name = state if state.startswith(f"{region.name}-") else region.name
+                    return Answer(name, zones_named(longest(prefix)))
+                return Answer(region.name, zones_named(region.zones))
+        return None
+
+    def flatten(self, prefix: str, node: Answer | Tree | None) -> Iterator[tuple[str, Answer]]:
+        if isinstance(node, Answer):
+            if node != self.root:
+                yield prefix, node
+        elif node is not None:
+            for digit, child in node.children.items():
+                yield from self.flatten(prefix + digit, child)
+
+
+def longest(prefix: str) -> tuple[str, ...]:
+    """The time zones of the longest known prefix of a prefix."""
+    sizes = range(len(prefix), 0, -1)
+    return next(TIMEZONE_DATA[prefix[:size]] for size in sizes if prefix[:size] in TIMEZONE_DATA)
+
+
+def area_states() -> dict[str, str]:
+    """``1`` and area code -> ``US-TX``: what the geocoder says of the area code itself, or else of
+    most of the exchanges within it; none where that names several provinces."""
+    codes = {
+        name: f"{country}-{code}"
+        for country, calendar in (("US", country_holidays("US")), ("CA", country_holidays("CA")))
+        for code in calendar.subdivisions
+        for name in (code, *alias_names(calendar.subdivisions_aliases, code))
+    }
+    codes |= {name: codes[code] for name, code in MISNAMED.items()}
+    votes: dict[str, Counter[str]] = {}
+    for prefix, names in GEOCODE_DATA.items():
+        name = names.get("en", "").rpartition(", ")[2]
+        if prefix.startswith(NANP) and len(prefix) >= NPA and name in codes:
+            # The area code's own entry outweighs those of all its exchanges.
+            weight = 1_000_000 if len(prefix) == NPA else 1
+            votes.setdefault(prefix[:NPA], Counter())[codes[name]] += weight
+    several = {area for area, names in GEOCODE_DATA.items() if "/" in names.get("en", "")}
+    return {
+        area: counted.most_common(1)[0][0] for area, counted in votes.items() if area not in several
+    }
+
+
+def alias_names(aliases: dict[str, str], code: str) -> list[str]:
+    return [name for name, of in aliases.items() if of == code]
+
+
+def _renamed() -> dict[str, str]:
+    """Old time zone names -> the names in use (``Asia/Calcutta`` -> ``Asia/Kolkata``).
+
+    A name in use is one that tzdata lists in ``zone.tab``; systems may lack the others."""
+    data = resources.files("tzdata") / "zoneinfo"
+    rows = (data / "zone.tab").read_text().splitlines()
+    current = {row.split("\t")[2] for row in rows if not row.startswith("#")}
+    links = [
+        row.split() for row in (data / "tzdata.zi").read_text().splitlines() if row[:2] == "L "
+    ]
+    return {old: new for _, new, old in links if old not in current and new in current}
+
+
+RENAMED = _renamed()
+
+
+def zones_named(zones: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({RENAMED.get(zone, zone) for zone in zones}))
+
+
+def table() -> Iterator[tuple[str, Answer]]:
+    states = area_states()
+    for code in sorted(str(code) for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE):
+        if code in TIMEZONE_DATA:
+            yield from Walk(code, states).lines()
+        else:
+            yield code, Answer(None, ())
+
+
+def gathered(rows: Iterable[tuple[str, Answer]]) -> Iterator[tuple[str, Answer]]:
+    """Prefixes that share an answer and all but the last digit, as one: ``1208[024]``."""
+    families: dict[tuple[str, Answer], list[str]] = {}
+    for prefix, answer in rows:
+        families.setdefault((prefix[:-1], answer), []).append(prefix[-1])
+    for (stem, answer), last in families.items():
+        yield stem + (last[0] if len(last) == 1 else f"[{''.join(last)}]"), answer
+
+
+def main() -> None:
+    lines = sorted(
+        " ".join((prefix, answer.region or "-", *answer.zones)) + "\n"
+        for prefix, answer in gathered(table())
+    )
+    TARGET.write_text(HEADER.format(version=phonenumbers.__version__) + "".join(lines))
+    sys.stdout.write(f"{TARGET.name}: {len(lines)} lines, {TARGET.stat().st_size} bytes\n")
+
+
+if __name__ == "__main__":
+    main()
