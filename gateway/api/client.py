@@ -12,21 +12,22 @@ that safe. For scripts without trio there is `gateway.api.blocking`.
 """
 
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import Final
 
 import trio
 
-from gateway.api import wire
-from gateway.api.address import Address, TcpAddress, parse_address
+from gateway.api import dialogue, wire
+from gateway.api.address import parse_address
+from gateway.api.events import Events
+from gateway.api.link import Link, Target, open_link
 from gateway.api.outbox import Outbox
 from gateway.api.wire import (
     Accepted,
     ApiError,
     Cancelled,
-    Event,
     Message,
     OptoutAction,
     OptoutResult,
@@ -36,74 +37,11 @@ from gateway.api.wire import (
     Status,
 )
 
-_PATIENCE = 60.0
+_PATIENCE: Final = 60.0
 """Seconds for the server to take a piece of what is sent."""
 
-_ACK_EVERY = 1.0
-"""Seconds after which handled events are acknowledged at the latest, as long as events come."""
-
-
-class _Target(NamedTuple):
-    """Whom to connect to, and as whom."""
-
-    address: Address
-    token: str
-    tls: ssl.SSLContext | None
-    name: str
-
-
-class _Link:
-    """A connection whose hello was answered."""
-
-    def __init__(self, stream: trio.abc.Stream) -> None:
-        self.stream = stream
-        self.requests = wire.Requests()
-        self.limits = wire.Limits()
-        self._replies = wire.Replies()
-
-    async def send(self, fields: wire.Fields) -> int:
-        """Send a request; returns its id."""
-        number, data = self.requests.pack(fields)
-        try:
-            await self.stream.send_all(data)
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise ConnectionError("the connection was lost") from error
-        return number
-
-    async def receive(self) -> list[wire.Reply]:
-        """The next replies and event frames. Raises ConnectionError at the end."""
-        while True:
-            try:
-                data = await self.stream.receive_some()
-            except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-                raise ConnectionError("the connection was lost") from error
-            if not data:
-                raise ConnectionError("the server closed the connection")
-            if replies := self._replies.receive(data):
-                return replies
-
-
-async def _open(target: _Target) -> _Link:
-    """Connect and say hello. Raises OSError, or ApiError where the server refuses."""
-    stream: trio.abc.Stream
-    if isinstance(target.address, TcpAddress):
-        host, port = target.address
-        stream = await trio.open_tcp_stream(host, port)
-        if target.tls is not None:
-            stream = trio.SSLStream(stream, target.tls, server_hostname=host, https_compatible=True)
-    else:
-        stream = await trio.open_unix_socket(target.address.path)
-    try:
-        link = _Link(stream)
-        await link.send({"op": "hello", "token": target.token, "client": target.name})
-        (welcome,) = await link.receive()
-        if error := wire.refused(welcome):
-            raise error
-        link.limits = wire.limits(welcome)
-    except BaseException:
-        await trio.aclose_forcefully(stream)
-        raise
-    return link
+_AHEAD: Final = 16
+"""Batches whose results may wait to be taken by the caller of `Client.submit_many`."""
 
 
 class _Call:
@@ -118,6 +56,10 @@ class _Call:
     def settle(self, reply: wire.Reply, error: ApiError | None) -> None:
         self._reply, self._error = reply, error
         self._done.set()
+
+    @property
+    def done(self) -> bool:
+        return self._done.is_set()
 
     async def reply(self) -> wire.Reply:
         await self._done.wait()
@@ -134,14 +76,15 @@ class Client:
     Every method raises `ApiError` where the gateway refuses the request as a whole.
     """
 
-    def __init__(self, target: _Target, limits: wire.Limits) -> None:
+    def __init__(self, target: Target, limits: wire.Limits) -> None:
         self._target = target
         self._limits = limits
-        self._requests = wire.Requests()
+        self._requests = dialogue.Requests()
         self._pending: dict[int, _Call] = {}
         self._window = trio.Semaphore(limits.max_in_flight, max_value=limits.max_in_flight)
         self._outbox = Outbox(_nothing)
         self._refused: ApiError | None = None
+        self._events: list[Events] = []
 
     # --- requests ---
 
@@ -195,37 +138,161 @@ class Client:
         reply = await self._ask({"op": "ack", "consumer": consumer, "seq": seq})
         return int(reply["seq"])
 
-    # --- events ---
-
-    async def events(
+    def events(
         self, consumer: str, start: Start = "acked", *, acknowledge: bool = True
-    ) -> AsyncGenerator[Event, None]:
-        """Events in order, for ever, over a connection of their own.
+    ) -> "Events":
+        """The tenant's events in order, for ever, over a connection of their own."""
+        events = Events(self._target, dialogue.Cursor(consumer, start, acknowledge=acknowledge))
+        self._events.append(events)
+        return events
 
-        An event counts as handled when the next one is asked for; handled events are acknowledged
-        by and by unless ``acknowledge`` is false, and then by calling `ack`. After a crash, those
-        handled but not yet acknowledged come again.
-        """
-        position = _Position(consumer, start, acknowledge)
-        pauses = wire.backoff()
+    async def close_events(self) -> None:
+        """Let go of the connections of `events`. Done by `connect`."""
+        for events in self._events:
+            await events.aclose()
+
+    # --- what is in flight ---
+
+    async def _ask(self, fields: wire.Fields) -> wire.Reply:
+        return await (await self._post(self._requests.pack(fields))).reply()
+
+    async def _stream(
+        self, requests: Iterator[dialogue.Request]
+    ) -> AsyncGenerator[wire.Reply, None]:
+        """Make requests, several in flight, and yield the replies in order."""
+        calls: deque[_Call] = deque()
+        for request in requests:
+            calls.append(await self._post(request))
+            while len(calls) >= _AHEAD or (calls and calls[0].done):
+                yield await calls.popleft().reply()
+        while calls:
+            yield await calls.popleft().reply()
+
+    async def _post(self, request: dialogue.Request) -> _Call:
+        """Send a request, once there is room in flight. It stays in flight until it is answered,
+        even if nobody waits for the answer any more."""
+        await self._window.acquire()
+        if self._refused is not None:
+            self._window.release()
+            raise self._refused
+        return self._send(request)
+
+    def _send(self, request: dialogue.Request) -> _Call:
+        number, frame = request
+        call = self._pending[number] = _Call(frame)
+        self._outbox.buffer += frame
+        self._outbox.wake()
+        return call
+
+    def _settle(self, number: int, reply: wire.Reply, error: ApiError | None) -> None:
+        call = self._pending.pop(number, None)
+        if call is not None:
+            call.settle(reply, error)
+            self._window.release()
+
+    # --- the connection ---
+
+    async def run(self, link: Link) -> None:
+        """Keep a connection, until the server says that it will have none of us. Started by
+        `connect`."""
+        pauses = dialogue.backoff()
         while True:
-            try:
-                link = await _open(self._target)
+            await self._converse(link)
+            while True:
+                await trio.sleep(next(pauses))
                 try:
-                    await link.send(position.subscribe())
-                    while True:
-                        for event in position.news(await _next(link)):
-                            yield event
-                            if position.handled(event, trio.current_time()):
-                                await link.send(position.ack())
-                        if position.unacknowledged:
-                            await link.send(position.ack())
-                        pauses = wire.backoff()
-                finally:
-                    await trio.aclose_forcefully(link.stream)
-            except ApiError as error:
-                if error.code in wire.FATAL:
-                    raise
-            except OSError:
-                pass
-            await trio.sleep(next(pauses))
+                    link = await open_link(self._target)
+                except ApiError as error:
+                    if error.code in dialogue.FATAL:
+                        self._give_up(error)
+                        return
+                except OSError:
+                    pass
+                else:
+                    pauses = dialogue.backoff()
+                    break
+
+    async def _converse(self, link: Link) -> None:
+        """Send what is pending and take replies, until the connection is lost."""
+        outbox = self._outbox = Outbox(_nothing)
+        for call in self._pending.values():
+            outbox.buffer += call.frame
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._write, link, nursery.cancel_scope)
+                await self._read(link)
+                nursery.cancel_scope.cancel()
+        finally:
+            outbox.close()
+            await trio.aclose_forcefully(link.stream)
+
+    async def _write(self, link: Link, scope: trio.CancelScope) -> None:
+        await self._outbox.write(link.stream, _PATIENCE)
+        scope.cancel()
+
+    async def _read(self, link: Link) -> None:
+        try:
+            while True:
+                with trio.move_on_after(link.limits.idle_timeout / 3) as quiet:
+                    for reply in await link.receive():
+                        self._take(reply)
+                if quiet.cancelled_caught:
+                    if self._pending:
+                        return
+                    await self._window.acquire()
+                    self._send(self._requests.pack(dialogue.ALIVE))
+        except ConnectionError:
+            pass
+
+    def _take(self, reply: wire.Reply) -> None:
+        error = wire.refused(reply)
+        if error is not None and error.code == "shutting_down":
+            return  # to be asked again on the next connection
+        number = reply.get("id")
+        if number is None and error is not None:
+            # It cannot be told which request broke the protocol; sent again, it would again.
+            for each in list(self._pending):
+                self._settle(each, reply, error)
+        elif isinstance(number, int):
+            self._settle(number, reply, error)
+
+    def _give_up(self, error: ApiError) -> None:
+        self._refused = error
+        for number in list(self._pending):
+            self._settle(number, {}, error)
+
+
+@asynccontextmanager
+async def connect(
+    address: str, token: str, *, tls: ssl.SSLContext | None = None, name: str = dialogue.CLIENT
+) -> AsyncIterator[Client]:
+    """Connect to the gateway at ``tcp://host:port`` or ``unix:///path``.
+
+    Args:
+        tls: speak TLS in this context, ``ssl.create_default_context()`` for a start.
+        name: tells the gateway's operator who we are.
+
+    Raises:
+        OSError: the first connection cannot be made. Later ones are tried until they can.
+        ApiError: the gateway does not let us in.
+    """
+    target = Target(parse_address(address), token, tls, name)
+    link = await open_link(target)
+    client = Client(target, link.limits)
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.run, link)
+            try:
+                yield client
+            finally:
+                nursery.cancel_scope.cancel()
+                await client.close_events()
+    except BaseExceptionGroup as group:
+        # Nothing but the caller's own exception can be in it: the task in the nursery raises none.
+        if len(group.exceptions) == 1:
+            raise group.exceptions[0] from group.exceptions[0].__cause__
+        raise
+
+
+def _nothing(_: int) -> None:
+    """Nobody waits for requests to be written; they wait for their replies."""

@@ -1,27 +1,27 @@
-"""Carriers at run time: their binds, their pace, and which of them takes a message.
+"""A carrier at run time: its binds and what holds for the account as a whole.
 
-A `Carrier` adds to its binds what holds for the account as a whole: the rate, the pause after it
-said that it is throttled, parts to be sent once more. The `CarrierPool` knows which carriers a
-route has and how many parts could go out on it now.
+That is its rate, stated or discovered, the pause after it said that it is throttled, the parts
+that are to be sent once more, and the receipts that are expected of it. Which carrier takes a
+message is decided in `gateway.dispatch.pool`.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Literal, Protocol
 
 import msgspec
+import trio
 
 from gateway.dispatch.actions import Action
-from gateway.dispatch.correlation import Correlator, ReceiptId
+from gateway.dispatch.correlation import Correlator, ReceiptId, ReceiptIds
 from gateway.dispatch.flights import Flight, Part
 from gateway.dispatch.outcomes import ACCEPTED, FINAL_STATES
-from gateway.dispatch.routing import DEFAULT_ROUTE, CarrierShare, RouteOptions
-from gateway.message import Message
 from gateway.ops.metrics import Metrics
 from gateway.queue.bucket import AdaptiveRate, TokenBucket
+from gateway.smpp.bind import Bind
 from gateway.smpp.events import Delivery, Response
-from gateway.smpp.pdu import SubmitSm
+from gateway.smpp.pdu import DataSm, SubmitSm
 from gateway.smpp.receipts import STATS
 from gateway.smpp.status import status_name
 
@@ -71,21 +71,6 @@ BURST = 0.1
 """Seconds' worth of parts that may go to a carrier at once after a pause."""
 
 
-class Bind(Protocol):
-    """What a carrier needs of a bind (`gateway.smpp.bind.Bind`)."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def up(self) -> bool: ...
-    @property
-    def room(self) -> int: ...
-    @property
-    def in_use(self) -> int: ...
-    def submit(self, requests: Sequence[tuple[SubmitSm, object]]) -> None: ...
-    def answer(self, deliveries: Sequence[Delivery]) -> None: ...
-
-
 class Sink(Protocol):
     """Where a carrier's answers go (`gateway.dispatch.settle.Settler`)."""
 
@@ -113,6 +98,7 @@ class Carrier:
     ) -> None:
         self.options = options
         self.binds: tuple[Bind, ...] = ()
+        self.all_binds: tuple[Bind, ...] = ()
         self.correlator = Correlator(options.receipt_id)
         self._sink = sink
         self._metrics = metrics
@@ -124,6 +110,18 @@ class Carrier:
         self._again: list[tuple[float, int, Flight, list[int]]] = []
         self._order = count()
         self._delivery_seconds: list[float] = []
+
+    def use(self, binds: Sequence[Bind]) -> None:
+        """Send on these binds from now on."""
+        self.all_binds = tuple(binds)
+        self.binds = tuple(bind for bind in binds if bind.options.mode != "receiver")
+
+    def reconfigure(self, options: CarrierOptions) -> None:
+        """Go on with other options; what is in flight stays so."""
+        self._pace.change(options.rate)
+        if options.receipt_id != self.options.receipt_id:
+            self.correlator.ids = ReceiptIds(options.receipt_id)
+        self.options = options
 
     # --- what it can take ---
 
@@ -171,7 +169,7 @@ class Carrier:
         while flight is not None:
             bind = max(self.binds, key=_room)
             room = bind.room
-            requests: list[tuple[SubmitSm, object]] = []
+            requests: list[tuple[SubmitSm | DataSm, object]] = []
             while flight is not None and len(requests) < max(room, 1):
                 requests += [(pdu, Part(flight, index)) for index, pdu in enumerate(flight.pdus)]
                 flight = next(left, None)
@@ -222,7 +220,7 @@ class Carrier:
         self._sink.unanswered(self, contexts)
 
     def responded(self, bind: Bind, responses: Sequence[Response]) -> None:
-        now = self._clock()
+        arrived = trio.current_time()
         name = self.options.id
         taken = 0
         statuses: dict[int, int] = {}
@@ -233,12 +231,12 @@ class Carrier:
             else:
                 taken += 1
         if taken:
-            self._pace.taken(taken, now)
+            self._pace.taken(taken, self._clock())
             self._metrics.parts_submitted_total.add(taken, name, status_name(0))
         for status, number in statuses.items():
             self._metrics.parts_submitted_total.add(number, name, status_name(status))
         self._metrics.submit_response_seconds.observe_many(
-            [now - response.sent_at for response in responses], name
+            [arrived - response.sent_at for response in responses], name
         )
         self._sink.responded(self, responses)
 
@@ -268,130 +266,3 @@ class Carrier:
 
 def _room(bind: Bind) -> int:
     return bind.room
-
-
-class _Route:
-    """A route with its carriers looked up, and how many parts each has had."""
-
-    def __init__(self, options: RouteOptions, carriers: Mapping[str, Carrier]) -> None:
-        self.shares = [
-            (carriers[share.id], max(share.weight, 1))
-            for share in options.carriers
-            if share.id in carriers
-        ]
-        self.backup = [carriers[name] for name in options.backup if name in carriers]
-        self.had: dict[str, float] = {}
-
-    def usable(self) -> list[tuple[Carrier, int]]:
-        """The carriers that take messages now: those that share the load and are up; failing
-        them, the first backup that is up."""
-        found = [(carrier, weight) for carrier, weight in self.shares if carrier.up]
-        if not found:
-            found = [(carrier, 1) for carrier in self.backup if carrier.up][:1]
-        return found
-
-    def names(self) -> Iterable[str]:
-        yield from (carrier.options.id for carrier, _ in self.shares)
-        yield from (carrier.options.id for carrier in self.backup)
-
-
-class CarrierPool:
-    """All carriers, by route."""
-
-    def __init__(self) -> None:
-        self.carriers: dict[str, Carrier] = {}
-        self._routes: dict[str, _Route] = {}
-        self._avoid: dict[int, set[str]] = {}
-
-    def configure(self, carriers: Iterable[Carrier], routes: Iterable[RouteOptions]) -> None:
-        """Use these carriers and routes from now on; with no route, every carrier shares one."""
-        self.carriers = {carrier.options.id: carrier for carrier in carriers}
-        self._routes = {route.name: _Route(route, self.carriers) for route in routes}
-
-    def has_route(self, name: str) -> bool:
-        return name in self._routes
-
-    def room(self, route: str, now: float) -> int:
-        """Parts that could go out on a route at once."""
-        found = self._routes.get(route)
-        if found is None:
-            return 0
-        return sum(carrier.room(now) for carrier, _ in found.usable())
-
-    def ready_at(self, now: float) -> float | None:
-        """When time alone will give some carrier room or parts to send once more."""
-        moments = (carrier.ready_at(now) for carrier in self.carriers.values())
-        return min((at for at in moments if at is not None), default=None)
-
-    def place(
-        self, route: str, messages: Sequence[Message], now: float
-    ) -> tuple[list[tuple[Carrier, list[Message]]], list[Message]]:
-        """Share messages out by weight among the carriers of a route that have room.
-
-        Returns:
-            which carrier gets which messages, in order, and the messages that none can take now.
-        """
-        found = self._routes.get(route)
-        usable = found.usable() if found else []
-        if found is None or not usable:
-            return [], list(messages)
-        if len(usable) == 1 and not self._avoid:
-            return [(usable[0][0], list(messages))], []
-        room = {carrier.options.id: carrier.room(now) for carrier, _ in usable}
-        placed: dict[str, list[Message]] = {}
-        left: list[Message] = []
-        for message in messages:
-            avoided = self._avoid.get(message.id, ())
-            name = min(
-                (
-                    (found.had.get(carrier.options.id, 0.0) / weight, carrier.options.id)
-                    for carrier, weight in usable
-                    if room[carrier.options.id] > 0 and carrier.options.id not in avoided
-                ),
-                default=(0.0, None),
-            )[1]
-            if name is None:
-                left.append(message)
-                continue
-            room[name] -= message.parts
-            found.had[name] = found.had.get(name, 0.0) + message.parts
-            placed.setdefault(name, []).append(message)
-        _forget_history(found.had, [(c.options.id, weight) for c, weight in usable])
-        return [(self.carriers[name], batch) for name, batch in placed.items()], left
-
-    def avoid(self, message: Message, carrier: str) -> bool:
-        """Do not try this carrier again for a message; says whether another one is left."""
-        avoided = self._avoid.setdefault(message.id, set())
-        avoided.add(carrier)
-        route = self._routes.get(message.route)
-        left = route is not None and any(name not in avoided for name in route.names())
-        if not left:
-            del self._avoid[message.id]
-        return left
-
-    def settled(self, message: Message) -> None:
-        """A message has its outcome: forget which carriers it avoided."""
-        if self._avoid:
-            self._avoid.pop(message.id, None)
-
-
-LEAD = 1_000.0
-"""Parts that one carrier's share may run ahead of another that had no room, before that is
-forgotten: a slow carrier catches up a little, and is not drowned when it gets faster."""
-
-
-def _forget_history(had: dict[str, float], usable: Sequence[tuple[str, int]]) -> None:
-    """Count shares from the least used carrier's level up, to `LEAD` at most."""
-    floor = min(had.get(name, 0.0) / weight for name, weight in usable)
-    now = {name: min(had.get(name, 0.0) - floor * weight, LEAD * weight) for name, weight in usable}
-    had.clear()
-    had.update(now)
-
-
-def routes_or_default(
-    routes: Sequence[RouteOptions], carriers: Iterable[str]
-) -> list[RouteOptions]:
-    """The configured routes; without any, one that shares the load among every carrier."""
-    return list(routes) or [
-        RouteOptions(name=DEFAULT_ROUTE, carriers=[CarrierShare(id=name) for name in carriers])
-    ]

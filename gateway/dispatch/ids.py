@@ -10,8 +10,12 @@ class MessageNumbers:
     A clock that is set back does not make a number come twice: numbers never fall.
     """
 
-    def __init__(self, last: int = 0) -> None:
-        self._last = last
+    def __init__(self) -> None:
+        self._last = 0
+
+    def after(self, last: int) -> None:
+        """Hand out only numbers above ``last``."""
+        self._last = max(self._last, last)
 
     def take(self, count: int, now: float) -> range:
         """``count`` consecutive numbers, all higher than any before."""

@@ -7,15 +7,15 @@ tenant, and is answered once.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 import structlog
 
-from gateway.dispatch.carriers import CarrierPool
 from gateway.dispatch.intake import Intake
 from gateway.dispatch.plan import Plan
+from gateway.dispatch.pool import CarrierPool
 from gateway.dispatch.tenants import Tenant, Tenants
 from gateway.errors import RemoteProtocolError, StoreError
 from gateway.message import Event, Message
@@ -81,14 +81,12 @@ class Inbox:
         pool: CarrierPool,
         intake: Intake,
         metrics: Metrics,
-        clock: Callable[[], float],
     ) -> None:
         self._store = store
         self._tenants = tenants
         self._pool = pool
         self._intake = intake
         self._metrics = metrics
-        self._clock = clock
         self._pieces: OrderedDict[tuple[str, str, str, int, int], dict[int, Piece]] = OrderedDict()
         self._replies: list[Message] = []
         self.configure(OptoutOptions())

@@ -5,8 +5,9 @@ tenant's admission chain, one commit. Messages that are due go straight to their
 is room. Nothing is answered before it is durable.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
+from typing import Final, Literal
 from zlib import crc32
 
 import msgspec
@@ -15,9 +16,9 @@ from gateway.api.schema import Accepted, Error, Quoted, Rejected, SubmitMessage
 from gateway.dispatch.ids import MessageNumbers
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.routing import Router
-from gateway.dispatch.tenants import Tenant, known_category
+from gateway.dispatch.tenants import Tenant
 from gateway.errors import MessageCode
-from gateway.message import Message, message_id
+from gateway.message import CATEGORIES, Category, Message, Report, message_id
 from gateway.ops.metrics import Metrics
 from gateway.policy.recipients import normalise
 from gateway.policy.rules import Defer, Facts, Refuse, Verdicts
@@ -32,6 +33,17 @@ NAME_MAX = 64
 
 AHEAD = 366 * 86_400.0
 """The furthest that ``send_at`` and ``expires_at`` may lie ahead, in seconds."""
+
+
+ENCODINGS: Final[Mapping[str | None, Literal["auto", "gsm7", "ucs2"]]] = {
+    None: "auto",
+    "auto": "auto",
+    "gsm7": "gsm7",
+    "ucs2": "ucs2",
+}
+REPORTS: Final[Mapping[str | None, Report]] = {None: "final", "final": "final", "none": "none"}
+KNOWN_CATEGORIES: Final[Mapping[str, Category]] = {name: name for name in CATEGORIES}
+"""What a message may say, and what it means where it says nothing."""
 
 
 class Refusal(Exception):  # noqa: N818  # it is an answer, not an error of ours
@@ -158,8 +170,8 @@ class Intake:
                 "code, with or without +",
             )
         category = options.category
-        if submitted.category is not None and submitted.category != category:
-            named = known_category(submitted.category)
+        if submitted.category is not None:
+            named = KNOWN_CATEGORIES.get(submitted.category)
             if named is None:
                 raise _wrong("category", submitted.category, "otp, transactional or marketing")
             category = named
@@ -168,12 +180,12 @@ class Intake:
             sender = normalise_sender(submitted.sender) or submitted.sender
         if not sender:
             raise Refusal("invalid_sender", "from: missing, and the tenant has no default sender")
-        wanted = submitted.encoding or "auto"
-        if wanted != "auto" and wanted != "gsm7" and wanted != "ucs2":
-            raise _wrong("encoding", wanted, "auto, gsm7 or ucs2")
-        report = submitted.report or "final"
-        if report != "final" and report != "none":
-            raise _wrong("report", report, "final or none")
+        wanted = ENCODINGS.get(submitted.encoding)
+        if wanted is None:
+            raise _wrong("encoding", submitted.encoding, "auto, gsm7 or ucs2")
+        report = REPORTS.get(submitted.report)
+        if report is None:
+            raise _wrong("report", submitted.report, "final or none")
         key = submitted.key
         if key is not None and not 0 < len(key.encode()) <= NAME_MAX:
             raise _wrong("key", key, f"1 to {NAME_MAX} octets long")

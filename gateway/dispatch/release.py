@@ -14,9 +14,11 @@ import structlog
 import trio
 
 from gateway.dispatch import outcomes
-from gateway.dispatch.carriers import Carrier, CarrierPool
+from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.flights import Flight
 from gateway.dispatch.ledger import Ledger, waiting_state
+from gateway.dispatch.pool import CarrierPool
+from gateway.dispatch.routing import Router
 from gateway.dispatch.settle import Settler
 from gateway.dispatch.submission import References, parts
 from gateway.dispatch.tenants import Tenant, Tenants
@@ -60,6 +62,7 @@ class Releaser:
         metrics: Metrics,
         clock: Callable[[], float],
     ) -> None:
+        self.router = Router([])
         self._store = store
         self._lanes = lanes
         self._scheduler = scheduler
@@ -115,6 +118,9 @@ class Releaser:
                 (m, outcomes.event(m, "cancelled", now, "tenant_removed")) for m in messages
             ]
             return
+        if not self._pool.has_route(key.route):
+            self._reroute(messages, now)
+            return
         allowed = await self._allowed(tenant, messages, now)
         if not allowed:
             return
@@ -122,6 +128,16 @@ class Releaser:
         for carrier, share in placed:
             self._send(tenant, carrier, share, now)
         self._deferred += [msgspec.structs.replace(m, due=now + NOT_NOW) for m in left]
+
+    def _reroute(self, messages: Sequence[Message], now: float) -> None:
+        """Give messages a route again whose own a reload has removed."""
+        for message in messages:
+            route = self.router.route(message.tenant, message.category, message.to)
+            if route is None:
+                event = outcomes.event(message, "failed", now, "no_route")
+                self._ended.append((message, event))
+            else:
+                self._deferred.append(msgspec.structs.replace(message, route=route, due=now))
 
     async def _allowed(
         self, tenant: Tenant, messages: Sequence[Message], now: float

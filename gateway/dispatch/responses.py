@@ -7,9 +7,10 @@ import msgspec
 
 from gateway.dispatch import outcomes
 from gateway.dispatch.actions import REFUSE, Action, action
-from gateway.dispatch.carriers import Carrier, CarrierPool
+from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.flights import UNANSWERED, Flight, Part
 from gateway.dispatch.plan import Plan
+from gateway.dispatch.pool import CarrierPool
 from gateway.dispatch.receipts import part_final
 from gateway.message import Event, Message
 from gateway.smpp.events import Response

@@ -14,16 +14,18 @@ import structlog
 import trio
 
 from gateway.dispatch import receipts, responses
-from gateway.dispatch.carriers import Bind, Carrier, CarrierPool
+from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.events import EventHub
 from gateway.dispatch.flights import UNANSWERED
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.plan import Plan
+from gateway.dispatch.pool import CarrierPool
 from gateway.errors import StoreError
 from gateway.message import Event, Message
 from gateway.ops.metrics import Metrics
 from gateway.queue.lanes import Lanes
 from gateway.queue.store import Store
+from gateway.smpp.bind import Bind
 from gateway.smpp.events import Delivery, Response
 from gateway.smpp.pdu import DataSm, DeliverSm
 from gateway.smpp.receipts import parse
@@ -84,10 +86,10 @@ class Settler:
         """So much waits for the store that nothing more should be submitted."""
         return self._waiting >= UNSETTLED
 
-    @property
-    def idle(self) -> bool:
-        """Everything handed over is durable."""
-        return not self._waiting
+    async def quiet(self) -> None:
+        """Wait until everything that was handed over is durable."""
+        while self._waiting:
+            await self._settled.wait()
 
     def responded(self, carrier: Carrier, answered: Sequence[Response]) -> None:
         """Responses to parts, in the order in which they came."""
@@ -131,7 +133,7 @@ class Settler:
         await self._take_deliveries(delivered, plan)
         await self.commit(plan)
         for _, bind, deliveries in delivered:
-            bind.answer(deliveries)
+            bind.answer([(delivery, 0) for delivery in deliveries])
         self._waiting -= sum(len(batch) for _, batch in answered)
         self._waiting -= sum(len(deliveries) for _, _, deliveries in delivered)
         if self.inbox is not None:

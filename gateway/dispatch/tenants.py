@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from gateway.message import CATEGORIES, Category, Message
+from gateway.message import Category
 from gateway.policy.chain import Policy
 
 VALIDITY: Mapping[Category, float] = {
@@ -76,16 +76,3 @@ class Tenants:
     def owner(self, number: str) -> Tenant | None:
         """Whose number this is."""
         return self._tenants.get(self._owners.get(number, ""))
-
-
-def by_tenant(messages: Iterable[Message]) -> dict[str, list[Message]]:
-    """Messages grouped by tenant, in order."""
-    found: dict[str, list[Message]] = {}
-    for message in messages:
-        found.setdefault(message.tenant, []).append(message)
-    return found
-
-
-def known_category(name: str) -> Category | None:
-    """``name`` as a category, or None."""
-    return next((category for category in CATEGORIES if category == name), None)

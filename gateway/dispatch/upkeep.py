@@ -1,15 +1,16 @@
 """What time does: messages that expire, receipts that never come, history that grows old."""
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 import trio
 
 from gateway.dispatch import outcomes
-from gateway.dispatch.carriers import CarrierPool
 from gateway.dispatch.inbound import Inbox
 from gateway.dispatch.ledger import Ledger, waiting_state
 from gateway.dispatch.plan import Plan
+from gateway.dispatch.pool import CarrierPool
 from gateway.dispatch.settle import Settler
 from gateway.errors import StoreError
 from gateway.message import Message
@@ -29,7 +30,7 @@ MEMORY_EVERY, STORE_EVERY, PRUNE_EVERY = 1.0, 5.0, 30.0
 class Upkeep:
     """Ends what time ends.
 
-    Args:
+    Attributes:
         retention: seconds for which events, outcomes and keys are kept.
     """
 
@@ -43,9 +44,8 @@ class Upkeep:
         ledger: Ledger,
         metrics: Metrics,
         clock: Callable[[], float],
-        retention: float,
     ) -> None:
-        self.retention = retention
+        self.retention = math.inf
         self._store = store
         self._lanes = lanes
         self._pool = pool

@@ -21,21 +21,15 @@ import trio
 
 from gateway.errors import LocalProtocolError
 from gateway.smpp import events
+from gateway.smpp.link import MAX_UNWRITTEN, Link, cause
 from gateway.smpp.options import BindOptions
 from gateway.smpp.pdu import DataSm, SubmitSm
-from gateway.smpp.session import MAX_UNANSWERED, Session
+from gateway.smpp.session import Session
 from gateway.smpp.states import ANSWERS
 from gateway.smpp.status import Status, status_name
 
-MAX_UNWRITTEN: Final = 1 << 20
-"""Octets that wait to be written beyond which nothing more is read or submitted. With a window of
-thousands it takes a carrier that does not read to get there."""
-
 _READ_SIZE: Final = 1 << 16
 """Octets read at once: several hundred responses, handled together."""
-
-_FAREWELL: Final = 1.0
-"""Seconds for what is unwritten when a session ends: the answer to an unbind, a generic_nack."""
 
 _PATIENCE: Final = 1.0
 """Seconds. Whoever has not been reading for longer than this reads for as long before it holds a
@@ -84,79 +78,6 @@ class BindListener(Protocol):
         session ends meanwhile: the carrier will deliver again what was not answered."""
 
 
-class _Link:
-    """One connection, and the session on it.
-
-    Attributes:
-        reason: why it ends; empty while it does not.
-        refused: the status that our bind was refused with, if it was.
-        bound_at: when it was accepted; never, until then.
-        patient_until: when to look at the time again.
-        scope: holds the tasks that serve it.
-        progress: where to park until something was written or answered.
-        rearm: where to park until there is a new deadline.
-    """
-
-    def __init__(self, stream: trio.abc.Stream, session: Session) -> None:
-        self.stream = stream
-        self.session = session
-        self.refused = 0
-        self.bound_at = math.inf
-        self.patient_until = -math.inf
-        self.reason = ""
-        self.scope = trio.CancelScope()
-        self.progress = trio.lowlevel.ParkingLot()
-        self.rearm = trio.lowlevel.ParkingLot()
-        self._outgoing = bytearray()
-        self._being_written = 0
-        self._to_write = trio.lowlevel.ParkingLot()
-
-    @property
-    def was_bound(self) -> bool:
-        return self.bound_at < math.inf
-
-    @property
-    def unwritten(self) -> int:
-        """Octets not yet handed to the system."""
-        return len(self._outgoing) + self._being_written
-
-    @property
-    def jammed(self) -> bool:
-        """Whether nothing more should be read for now."""
-        return self.unwritten >= MAX_UNWRITTEN or self.session.unanswered >= MAX_UNANSWERED
-
-    def send(self, data: bytes) -> None:
-        """Have ``data`` written soon, together with what else comes until then."""
-        self._outgoing += data
-        self._to_write.unpark_all()
-
-    def end(self, reason: str) -> None:
-        """End the connection once everything is written, or soon."""
-        if not self.reason:
-            self.reason = reason
-            self.scope.deadline = trio.current_time() + _FAREWELL
-            self._to_write.unpark_all()
-
-    async def write(self, timeout: float) -> None:
-        """The task that writes. Nobody has to read for ``timeout`` seconds to be given up."""
-        try:
-            while self._outgoing or not self.reason:
-                if not self._outgoing:
-                    await self._to_write.park()
-                    continue
-                data, self._outgoing = self._outgoing, bytearray()
-                self._being_written = len(data)
-                with trio.fail_after(timeout):
-                    await self.stream.send_all(data)
-                self._being_written = 0
-                self.progress.unpark_all()
-        except trio.TooSlowError:
-            self.end("the carrier does not read")
-        except trio.BrokenResourceError as error:
-            self.end(f"write failed: {_cause(error)}")
-        self.scope.cancel()
-
-
 class _Line(NamedTuple):
     detail: str
     at: float
@@ -187,7 +108,7 @@ class Bind:
         self._listener = listener
         self._clock = clock
         self._rng = rng
-        self._link: _Link | None = None
+        self._link: Link | None = None
         self._sessions = 0
         self._failures = 0
         self._draining = False
@@ -252,10 +173,9 @@ class Bind:
         return. How long that may take is the caller's to limit; `run` is then to be cancelled."""
         self._draining = True
         self._pause.cancel()
-        if self.up:
-            self._unbind_once_done()
-        else:
-            self.restart("drained")
+        self._unbind_once_done()
+        if self._link is not None and not self._link.was_bound:
+            self._link.end("drained")
         await self._over.wait()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -277,13 +197,17 @@ class Bind:
         return self._pause
 
     async def _attempt(self) -> float:
-        """One connection from start to end. Returns how long to wait before the next, in seconds."""
+        """One connection from start to end.
+
+        Returns:
+            how long to wait before the next, in seconds.
+        """
         stream = None
         with self._pausing():
             try:
                 stream = await self._connect()
             except (OSError, UnicodeError, trio.BrokenResourceError, trio.TooSlowError) as error:
-                self._say("connect failed", _cause(error))
+                self._say("connect failed", cause(error))
         hopeless = False
         if stream is not None:
             link = await self._serve(stream)
@@ -312,11 +236,11 @@ class Bind:
                 raise
             return secure
 
-    async def _serve(self, stream: trio.abc.Stream) -> _Link:
+    async def _serve(self, stream: trio.abc.Stream) -> Link:
         now = self._clock()
         self._sessions += 1
         session = Session("esme", self.options, now, self._sessions)
-        link = self._link = _Link(stream, session)
+        link = self._link = Link(stream, session)
         try:
             link.send(session.bind(now))
             with link.scope:
@@ -334,7 +258,7 @@ class Bind:
             await trio.aclose_forcefully(stream)
         return link
 
-    async def _read(self, link: _Link) -> None:
+    async def _read(self, link: Link) -> None:
         try:
             while not link.reason:
                 if link.jammed:
@@ -342,20 +266,20 @@ class Bind:
                     continue
                 data = await link.stream.receive_some(_READ_SIZE)
                 if data:
-                    await self._handle(link, link.session.receive(data, self._clock()))
+                    await self._handle(link, link.session.receive(bytes(data), self._clock()))
                 else:
                     link.end("closed by the carrier")
         except trio.BrokenResourceError as error:
-            link.end(f"read failed: {_cause(error)}")
+            link.end(f"read failed: {cause(error)}")
 
-    async def _wait_for_progress(self, link: _Link) -> None:
+    async def _wait_for_progress(self, link: Link) -> None:
         with self._not_reading(link), trio.move_on_after(self.options.response_timeout) as waited:
             while link.jammed:
                 await link.progress.park()
         if waited.cancelled_caught:
             link.end(f"{link.session.unanswered} deliveries unanswered")
 
-    async def _watch(self, link: _Link) -> None:
+    async def _watch(self, link: Link) -> None:
         # A request that is sent while this sleeps is due no sooner than after the longest sleep.
         longest = min(self.options.response_timeout, self.options.enquire_link)
         while not link.reason:
@@ -368,7 +292,7 @@ class Bind:
                 await self._handle(link, link.session.tick(now))
                 await trio.lowlevel.checkpoint()
 
-    async def _handle(self, link: _Link, happened: Sequence[events.SessionEvent]) -> None:
+    async def _handle(self, link: Link, happened: Sequence[events.SessionEvent]) -> None:
         link.send(link.session.data_to_send())
         listener = self._listener
         for event in happened:
@@ -406,7 +330,7 @@ class Bind:
             link.rearm.unpark_all()
 
     @contextmanager
-    def _not_reading(self, link: _Link) -> Iterator[None]:
+    def _not_reading(self, link: Link) -> Iterator[None]:
         """While nothing is read, no missing answer is held against the carrier."""
         since, before = self._clock(), link.patient_until
         link.patient_until = math.inf
@@ -423,8 +347,3 @@ class Bind:
             return
         self._lines[event] = _Line(detail, now, 0)
         _log.info(event, bind=self.name, detail=detail, repeats=last.repeats)
-
-
-def _cause(error: BaseException) -> str:
-    cause = error.__cause__ or error
-    return str(cause) or type(cause).__name__

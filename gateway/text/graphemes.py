@@ -1,8 +1,8 @@
 """Tells where a text may be cut without tearing what a reader sees as one character.
 
 The rules are those of Unicode's UAX #29 that texts meet, told from what `unicodedata` knows. They
-err towards keeping characters together, which costs a part no more than a little of its room;
-signs that stand before a letter and Korean of the Middle Ages are left out.
+err towards keeping characters together, which costs a part no more than a little of its room.
+Signs that belong to the letter after them, and Korean letters of old, are left out.
 """
 
 from typing import Final
@@ -26,7 +26,7 @@ _EXTENDERS: Final = frozenset(
 )
 
 
-def is_boundary(text: str, at: int, start: int = 0) -> bool:
+def is_boundary(text: str, at: int, start: int) -> bool:
     """Whether a grapheme cluster ends before ``text[at]``.
 
     Args:
@@ -36,7 +36,7 @@ def is_boundary(text: str, at: int, start: int = 0) -> bool:
     """
     before, after = text[at - 1], text[at]
     if after < _FIRST_MARK:
-        return not (after == "\n" and before == "\r") and before != _JOINER
+        return not (after == "\n" and before == "\r")
     if _extends(after):
         return category(before) == "Cc"
     if before == _JOINER:

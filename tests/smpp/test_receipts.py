@@ -158,10 +158,10 @@ class TestFuzz:
         assert found.state is None or found.state in STATS
         assert len(found.ref_raw) <= receipts.MAX_ID
 
-    @given(st.permutations(["id:77", "sub:001", "dlvrd:000", "stat:UNDELIV", "err:0b1", "text:"]))
+    @given(st.permutations(["id:77", "sub:001", "dlvrd:000", "stat:UNDELIV", "err:0b1"]))
     def test_every_order_says_the_same(self, labels: list[str]) -> None:
         expected = Receipt("77", 5, "0b1", submitted=1, delivered=0)
-        assert msgspec.structs.replace(parsed(" ".join(labels)), text=None) == expected
+        assert parsed(" ".join(labels)) == expected
 
     @given(st.lists(st.tuples(st.sampled_from([0x1E, 0x427, 0x423, 0x424]), st.binary(max_size=9))))
     def test_parameters(self, tlvs: list[tuple[int, bytes]]) -> None:

@@ -76,7 +76,7 @@ def test_an_empty_text_is_refused(wanted: Wanted) -> None:
         ("中" * (255 * 66 + 1), "auto"),
         ("😀" * (255 * 33 + 1), "auto"),
         ("中" + "😀" * (255 * 33 - 1) + "中", "auto"),
-        ("中" * 100_000_000, "ucs2"),
+        ("中" * 100_000, "ucs2"),
     ],
     ids=lambda value: f"{len(value)} characters" if len(value) > 4 else value,
 )

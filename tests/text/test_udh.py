@@ -66,10 +66,12 @@ def test_headers_that_others_send(octets: bytes, expected: UserData) -> None:
         (b"", "longer than its 0 octets"),
         (b"\x05", "longer than its 1 octets"),
         (b"\x05\x00\x03\x2a\x02", "longer than its 5 octets"),
+        (b"\x01\x00", "at octet 1 runs out"),
         (b"\x01\x00abc", "at octet 1 runs out"),
         (b"\x03\x00\x03\x2a\x02\x01", "at octet 1 runs out"),
         (b"\x06\x00\x03\x2a\x02\x01\x00abc", "at octet 6 runs out"),
         (b"\x04\x00\x02\x2a\x02abc", "concatenation element of 2 octets"),
+        (b"\x06\x00\x04\x2a\x02\x01\x00abc", "concatenation element of 4 octets"),
         (b"\x05\x08\x03\x00\x02\x01abc", "concatenation element of 3 octets"),
     ],
 )

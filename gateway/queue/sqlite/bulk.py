@@ -45,6 +45,9 @@ class Rows:
                 execute(statement, flat[start:stop])
                 start, rows = stop, rows - size
 
+decode_texts = msgspec.json.Decoder(list[str]).decode
+"""The texts of a ``json_group_array``."""
+
 
 def numbers(values: Iterable[int]) -> apsw.CArrayBinding:
     """Integers, at least one, as the parameter of ``carray(?)``."""

@@ -5,8 +5,10 @@ transaction; a transaction that fails is undone and its calls are made again one
 only those that fail by themselves do. What is written is told in `writes` and `upkeep`.
 """
 
+import contextlib
 import fcntl
 import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,12 +19,16 @@ import apsw
 from gateway.errors import StoreError
 from gateway.queue.sqlite import schema
 from gateway.queue.sqlite.bulk import Execute
+from gateway.queue.sqlite.session import Session
 from gateway.queue.sqlite.threads import Call, CallThread
 
 T = TypeVar("T")
 
 Synchronous = Literal["full", "normal"]
 """``full`` keeps the store's promise; ``normal`` may lose the last commits on power loss."""
+
+PAGE: Final = 4_096
+"""Bytes in a page: what SQLite writes to the log at least."""
 
 CHECKPOINT: Final = 8_192
 """Pages in the log (32 MB) from which it is checkpointed: enough for most pages to be written
@@ -58,21 +64,6 @@ def store_error(path: str, error: Exception) -> StoreError:
     return StoreError(f"{path}: {error}")
 
 
-class Session:
-    """The writer's connection, as `writes` and `upkeep` see it.
-
-    Attributes:
-        execute: runs a statement.
-        seqs: the last ``seq`` given, by tenant number, as far as known; forgotten with a
-            transaction that fails.
-    """
-
-    def __init__(self, connection: apsw.Connection) -> None:
-        self.connection = connection
-        self.execute: Execute = connection.execute
-        self.seqs: dict[int, int] = {}
-
-
 class Lock:
     """The one process that may have a store open: a lock file beside it."""
 
@@ -100,39 +91,37 @@ class Engine:
     Args:
         path: the database file; it and its directory are created where they are missing.
         synchronous: see `Synchronous`.
-        prepare: called in each writing transaction before its calls.
-        observe: told of every transaction with calls, in the writer's thread: how many seconds
-            it took.
+        observe: told, in the writer's thread, how many seconds each group of writing calls took.
     """
 
     def __init__(
-        self,
-        path: str,
-        synchronous: Synchronous,
-        prepare: Callable[[Session], None],
-        observe: Callable[[float], None],
+        self, path: str, synchronous: Synchronous, observe: Callable[[float], None]
     ) -> None:
         self._path = path
-        self._prepare = prepare
         self._observe = observe
         self._log_pages = 0
-        self._checkpointing: Literal["no", "under way", "nearly done"] = "no"
-        self._doubtful = False
-        self._create()
-        self._lock = Lock(path)
+        self._checkpoint_state: Literal["none", "under way", "nearly done"] = "none"
+        self._checkpoint_lock = threading.Lock()
         self._connections: list[apsw.Connection] = []
+        _create(path)
+        self._lock = Lock(path)
         try:
-            self._session = Session(self._connect(WRITER_CACHE, synchronous))
+            writer = self._connect(WRITER_CACHE, synchronous)
+            schema.migrate(writer, path)
+            self.session = Session(writer)
+            self.session.load()
             self._reader = self._connect(READER_CACHE, synchronous)
             self._checkpointer = self._connect(READER_CACHE, synchronous)
-        except BaseException:
+        except BaseException as error:
             self._release()
+            if isinstance(error, apsw.Error):
+                raise store_error(path, error) from error
             raise
         # Takes the place of SQLite's own automatic checkpoint, which runs inside the commit.
-        self._session.connection.set_wal_hook(self._committed)
+        writer.set_wal_hook(self._committed)
 
     def start(self) -> None:
-        """Start the threads. Called in the event loop."""
+        """Start the threads; called in the event loop."""
         self._writes = CallThread("store-writer", self._serve_writes)
         self._reads = CallThread("store-reader", self._serve_reads)
         self._checkpoints = CallThread("store-checkpoints", self._serve_checkpoints)
@@ -140,84 +129,120 @@ class Engine:
     async def write(
         self, work: Callable[[Session], T], applied: Callable[[T], None] | None = None
     ) -> T:
-        """Do ``work`` in the next transaction; durable on return."""
-        return await self._writes.call(lambda: work(self._session), applied)
+        """Do ``work`` in the next transaction; durable on return. For ``applied`` see `Call`."""
+        return await self._writes.call(lambda: work(self.session), applied)
 
     async def read(self, work: Callable[[Execute], T]) -> T:
-        """Do ``work`` on the reading connection: it sees all that was durable when called."""
+        """Do ``work`` on the reading connection, which sees all that is durable by now."""
         return await self._reads.call(lambda: work(self._reader.execute))
 
     async def aclose(self) -> None:
         """End the threads and let go of the file."""
-        await self._reads.stop()
-        await self._writes.stop()
-        await self._checkpoints.stop()
+        for thread in (self._reads, self._writes, self._checkpoints):
+            await thread.stop()
         self._release()
 
-    # --- opening and closing ---
-
-    def _create(self) -> None:
-        path = Path(self._path)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # For the gateway's user alone: it holds numbers and texts. SQLite gives the log and
-            # the index of the log the same mode.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            directory = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
-        except OSError as error:
-            raise StoreError(f"{path}: {error.strerror}; give another queue.path") from error
-
     def _connect(self, cache: int, synchronous: Synchronous) -> apsw.Connection:
-        try:
-            connection = apsw.Connection(self._path)
-            self._connections.append(connection)
-            connection.set_busy_timeout(BUSY_MS)
-            connection.pragma("journal_mode", "wal")
-            connection.pragma("synchronous", synchronous)
-            connection.pragma("fullfsync", True)  # macOS: fsync alone reaches the drive's cache
-            connection.pragma("cache_size", -cache)
-            connection.pragma("temp_store", "memory")
-            connection.pragma("journal_size_limit", CHECKPOINT_NOW * 4096)
-            schema.migrate(connection, self._path)
-        except apsw.Error as error:
-            raise store_error(self._path, error) from error
+        connection = apsw.Connection(self._path)
+        self._connections.append(connection)
+        connection.set_busy_timeout(BUSY_MS)
+        for name, value in {
+            "page_size": PAGE,
+            "journal_mode": "wal",
+            "synchronous": synchronous,
+            "fullfsync": True,  # on macOS, fsync alone does not empty the drive's cache
+            "cache_size": -cache,
+            "temp_store": "memory",
+            "journal_size_limit": CHECKPOINT_NOW * PAGE,
+        }.items():
+            connection.pragma(name, value)
         return connection
 
     def _release(self) -> None:
-        for connection in reversed(self._connections):
+        # The last one to close moves the whole log into the file.
+        for connection in self._connections:
             connection.close()
         self._lock.release()
 
-    # --- writing, in the writer's thread ---
+    # --- in the writer's thread ---
 
     def _serve_writes(self, calls: Sequence[Call[Any]]) -> None:
         started = time.perf_counter()
-        if not self._commit(calls):
+        error = self._commit(calls)
+        if error is not None and not isinstance(error, apsw.BusyError):
             for call in calls:
                 self._commit([call])
+            with contextlib.suppress(apsw.Error):
+                self.session.clear_doubt()
         self._observe(time.perf_counter() - started)
         self._checkpoint()
 
-    def _commit(self, calls: Sequence[Call[Any]]) -> bool:
-        """Do calls in one transaction; where it fails, all of them have failed."""
-        connection = self._session.connection
+    def _commit(self, calls: Sequence[Call[Any]]) -> Exception | None:
         try:
-            self._overwrite_failed_commit()
-            connection.execute("BEGIN IMMEDIATE")
-            self._prepare(self._session)
-            values = [call.work() for call in calls]
-            self._doubtful = True
-            connection.execute("COMMIT")
-            self._doubtful = False
+            values = self.session.transact([call.work for call in calls])
         except Exception as error:  # noqa: BLE001  every caller is told
-            self._undo()
             for call in calls:
-                call.error = store_error(self._path, error) if _of_store(error) else error
-            return False
+                call.fail(store_error(self._path, error) if isinstance(error, apsw.Error) else error)
+            return error
         for call, value in zip(calls, values, strict=True):
-            call.value, call.error = value, None
-        return True
+            call.succeed(value)
+        return None
+
+    def _committed(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
+        self._log_pages = pages
+        return apsw.SQLITE_OK
+
+    def _checkpoint(self) -> None:
+        """Move the log into the file, most of it while commits go on.
+
+        SQLite writes the log from its start again once all of it is moved, which a checkpoint
+        beside a busy writer never quite reaches. So the other thread moves the bulk, and then
+        this one moves the little that has come since.
+        """
+        if self._checkpoint_state == "nearly done" or self._log_pages >= CHECKPOINT_NOW:
+            self._checkpoint_on(self.session.connection)
+            self._checkpoint_state = "none"
+        elif self._checkpoint_state == "none" and self._log_pages >= CHECKPOINT:
+            self._checkpoint_state = "under way"
+            self._checkpoints.post(lambda: self._checkpoint_on(self._checkpointer))
+
+    # --- in the other threads ---
+
+    def _serve_reads(self, calls: Sequence[Call[Any]]) -> None:
+        # One snapshot for all: each was made after what it may expect to see was committed.
+        self._reader.execute("BEGIN")
+        for call in calls:
+            try:
+                call.succeed(call.work())
+            except apsw.Error as error:
+                call.fail(store_error(self._path, error))
+            except Exception as error:  # noqa: BLE001  the caller is told
+                call.fail(error)
+        if self._reader.in_transaction:
+            self._reader.execute("ROLLBACK")
+
+    def _serve_checkpoints(self, calls: Sequence[Call[Any]]) -> None:
+        for call in calls:
+            call.succeed(call.work())
+        self._checkpoint_state = "nearly done"
+
+    def _checkpoint_on(self, connection: apsw.Connection) -> None:
+        # One that fails loses nothing: the log stays as it is, and the next one tries again.
+        with self._checkpoint_lock, contextlib.suppress(apsw.Error):
+            connection.wal_checkpoint()
+
+
+def _create(path: str) -> None:
+    """Make sure that there is a file to open, for the gateway's user alone, since it holds numbers
+    and texts; SQLite gives the same mode to the files beside it."""
+    directory = Path(path).parent
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)  # a new file's name is durable only once its directory is
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}; give another queue.path") from error

@@ -77,7 +77,7 @@ def migrate(connection: apsw.Connection, path: str, steps: Sequence[str] = STEPS
             " run the newer gateway, or restore a backup made before it ran"
         )
     for number, step in enumerate(steps[version:], version + 1):
-        connection.execute(
-            f"BEGIN IMMEDIATE; {step};"
-            f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT"
-        )
+        with connection:
+            connection.execute(step)
+            connection.pragma("application_id", APPLICATION_ID)
+            connection.pragma("user_version", number)

@@ -8,6 +8,7 @@ frames, and since each frame's checksum goes on from the one before, none behind
 more. Nothing else is written before that has succeeded.
 """
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
@@ -111,12 +112,12 @@ class Session:
             self._commit()
 
     def _commit(self) -> None:
-        self._doubtful, doubtful = True, self._doubtful
+        self._doubtful = True
         self.execute("COMMIT")
         self._doubtful = False
 
     def _undo(self) -> None:
         self.seqs.clear()
-        # Some errors have rolled back by themselves.
-        if self.connection.in_transaction:
-            self.execute("ROLLBACK")
+        if self.connection.in_transaction:  # some errors roll back by themselves
+            with contextlib.suppress(apsw.Error):  # the transaction is gone nevertheless
+                self.execute("ROLLBACK")

@@ -36,13 +36,20 @@ class Call(Generic[T]):
         self.error: Exception | None = None
         self.done = trio.Event()
 
+    def succeed(self, value: T) -> None:
+        self.value, self.error = value, None
+
+    def fail(self, error: Exception) -> None:
+        self.error = error
+
 
 class CallThread:
     """A thread and the calls that wait for it.
 
     Args:
         name: the thread's name.
-        serve: does the calls of a group and sets ``value`` or ``error`` of each; raises nothing.
+        serve: does the calls of a group; each has succeeded or failed when it returns, and all
+            have failed where it raises.
     """
 
     def __init__(self, name: str, serve: Callable[[Sequence[Call[Any]]], None]) -> None:
@@ -70,6 +77,10 @@ class CallThread:
             raise call.error
         return cast("T", call.value)
 
+    def post(self, work: Callable[[], T]) -> None:
+        """Do ``work`` in the thread, some time; called in any thread."""
+        self._waiting.put(Call(work, None))
+
     async def stop(self) -> None:
         """End the thread after the calls that were made."""
         if not self._closed:
@@ -86,8 +97,12 @@ class CallThread:
                 group.append(self._waiting.get())
             ending = group[-1] is None
             calls = [call for call in group if call is not None]
-            if calls:
-                self._serve(calls)
+            try:
+                if calls:
+                    self._serve(calls)
+            except Exception as error:  # noqa: BLE001  every caller is told
+                for call in calls:
+                    call.fail(error)
             try:
                 self._token.run_sync_soon(_finish, calls)
             except trio.RunFinishedError:

@@ -1,0 +1,322 @@
+"""The client for scripts: what `gateway.api.client` does, in plain calls. It needs msgpack only.
+
+::
+
+    with connect("tcp://127.0.0.1:7600", token="…") as client:
+        results = client.submit([{"to": "+447700900123", "text": "Hello"}])
+
+One thread at a time may use a client.
+"""
+
+import socket
+import ssl
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Self
+
+from gateway.api import dialogue, wire
+from gateway.api.address import Address, TcpAddress, parse_address
+from gateway.api.wire import (
+    Accepted,
+    ApiError,
+    Cancelled,
+    Event,
+    Message,
+    OptoutAction,
+    OptoutResult,
+    Quoted,
+    Rejected,
+    Start,
+    Status,
+)
+
+
+class _Link:
+    """A connection whose hello was answered."""
+
+    def __init__(
+        self, address: Address, token: str, tls: ssl.SSLContext | None, name: str, patience: float
+    ) -> None:
+        self._requests = dialogue.Requests()
+        self._replies = dialogue.Replies()
+        self._socket = _dial(address, tls, patience)
+        try:
+            self.send(self._requests.hello(token, name))
+            (welcome,) = self.receive()
+            if error := wire.refused(welcome):
+                raise error
+            self.limits = wire.limits(welcome)
+            self._socket.settimeout(self.limits.idle_timeout / 3)
+        except BaseException:
+            self.close()
+            raise
+
+    def ask(self, fields: wire.Fields) -> None:
+        """Send a request; nobody waits for the answer."""
+        self.send(self._requests.pack(fields))
+
+    def send(self, request: dialogue.Request) -> None:
+        self._socket.sendall(request[1])
+
+    def receive(self) -> list[wire.Reply]:
+        """The next replies and event frames. Raises OSError, TimeoutError where none comes."""
+        while True:
+            data = self._socket.recv(65536)
+            if not data:
+                raise ConnectionError("the server closed the connection")
+            if replies := self._replies.receive(data):
+                return replies
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def _dial(address: Address, tls: ssl.SSLContext | None, patience: float) -> socket.socket:
+    if not isinstance(address, TcpAddress):
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            sock.settimeout(patience)
+            sock.connect(address.path)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+    sock = socket.create_connection(address, timeout=patience)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock if tls is None else tls.wrap_socket(sock, server_hostname=address.host)
+
+
+class Client:
+    """A connection to the gateway that mends itself; made by `connect`.
+
+    Every method raises `ApiError` where the gateway refuses the request as a whole, and OSError
+    where it cannot be reached for as long as `connect` was told to be patient. A submit that ends
+    so may have been carried out.
+    """
+
+    def __init__(
+        self, address: Address, token: str, tls: ssl.SSLContext | None, name: str, patience: float
+    ) -> None:
+        self._how = (address, token, tls, name, patience)
+        self._patience = patience
+        self._requests = dialogue.Requests()
+        self._unanswered: dict[int, dialogue.Request] = {}
+        self._wanted: set[int] = set()
+        self._answers: dict[int, wire.Reply] = {}
+        self._link = _Link(*self._how)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._link.close()
+
+    # --- requests ---
+
+    def submit(
+        self, messages: Iterable[Message], defaults: Message | None = None
+    ) -> list[Accepted | Rejected]:
+        """Submit messages; a result for each, in order. A message without ``key`` gets one.
+        Returns when all that was accepted is durable."""
+        return list(self.submit_many(messages, defaults))
+
+    def submit_many(
+        self, messages: Iterable[Message], defaults: Message | None = None
+    ) -> Iterator[Accepted | Rejected]:
+        """Submit any number of messages in batches, several in flight, and yield their results in
+        order as they come. ``messages`` is read only as fast as the gateway accepts."""
+        for reply in self._ask(self._requests.submits(messages, defaults, self._link.limits)):
+            yield from wire.accepted(reply)
+
+    def quote(
+        self, messages: Iterable[Message], defaults: Message | None = None
+    ) -> list[Quoted | Rejected]:
+        """What submitting these messages now would give; nothing is stored."""
+        requests = self._requests.quotes(messages, defaults, self._link.limits)
+        return [result for reply in self._ask(requests) for result in wire.quoted(reply)]
+
+    def status(self, ids: Sequence[str] = (), keys: Sequence[str] = ()) -> list[Status | None]:
+        """Where messages stand, ids first; None for one that is not known."""
+        return wire.statuses(self._ask_one({"op": "status", "ids": ids, "keys": keys}))
+
+    def cancel(
+        self,
+        ids: Sequence[str] = (),
+        keys: Sequence[str] = (),
+        campaign: str | None = None,
+    ) -> Cancelled:
+        """Cancel messages that no carrier has yet, by id, key or campaign."""
+        fields = {"op": "cancel", "ids": ids, "keys": keys, "campaign": campaign}
+        return wire.cancelled(self._ask_one(fields))
+
+    def optout(self, action: OptoutAction, numbers: Sequence[str]) -> list[OptoutResult | Rejected]:
+        """Add, remove or check opt-outs."""
+        return wire.optouts(self._ask_one({"op": "optout", "action": action, "numbers": numbers}))
+
+    def ack(self, consumer: str, seq: int) -> int:
+        """Everything up to ``seq`` is handled; returns where the consumer's cursor stands."""
+        return int(self._ask_one({"op": "ack", "consumer": consumer, "seq": seq})["seq"])
+
+    def events(
+        self, consumer: str, start: Start = "acked", *, acknowledge: bool = True
+    ) -> Iterator[Event]:
+        """The tenant's events in order, for ever, over a connection of their own; what counts as
+        handled is as with `gateway.api.events.Events`."""
+        cursor = dialogue.Cursor(consumer, start, acknowledge=acknowledge)
+        link = _Link(*self._how)
+        try:
+            while True:
+                try:
+                    yield from self._follow(link, cursor)
+                except OSError:
+                    pass
+                except ApiError as error:
+                    if error.code in dialogue.FATAL:
+                        raise
+                link.close()
+                link = self._open()
+        finally:
+            link.close()
+
+    def _follow(self, link: _Link, cursor: dialogue.Cursor) -> Iterator[Event]:
+        link.ask(cursor.subscribe())
+        acknowledged = time.monotonic()
+        while True:
+            for event in cursor.news(_receive_alive(link)):
+                yield event
+                cursor.handled(event.seq)
+                if time.monotonic() - acknowledged > dialogue.ACK_EVERY and (ack := cursor.ack()):
+                    link.ask(ack)
+                    acknowledged = time.monotonic()
+            if ack := cursor.ack():
+                link.ask(ack)
+                acknowledged = time.monotonic()
+
+    # --- what is in flight ---
+
+    def _ask_one(self, fields: wire.Fields) -> wire.Reply:
+        (reply,) = self._ask(iter([self._requests.pack(fields)]))
+        return reply
+
+    def _ask(self, requests: Iterator[dialogue.Request]) -> Iterator[wire.Reply]:
+        """Make requests, as many in flight as the server takes, and yield the replies in order.
+        The server reads on as long as we keep to that, so that sending never waits for receiving.
+        """
+        asked: deque[int] = deque()
+        try:
+            for number, frame in requests:
+                while len(self._unanswered) >= self._link.limits.max_in_flight:
+                    self._receive()
+                asked.append(number)
+                self._wanted.add(number)
+                self._send((number, frame))
+                while asked and asked[0] in self._answers:
+                    yield self._answer(asked.popleft())
+            while asked:
+                while asked[0] not in self._answers:
+                    self._receive()
+                yield self._answer(asked.popleft())
+        finally:
+            for number in asked:
+                self._wanted.discard(number)
+                self._answers.pop(number, None)
+
+    def _answer(self, number: int) -> wire.Reply:
+        self._wanted.discard(number)
+        reply = self._answers.pop(number)
+        if error := wire.refused(reply):
+            raise error
+        return reply
+
+    # --- the connection ---
+
+    def _send(self, request: dialogue.Request) -> None:
+        self._unanswered[request[0]] = request
+        try:
+            self._link.send(request)
+        except OSError:
+            self._mend()
+
+    def _receive(self) -> None:
+        try:
+            replies = self._link.receive()
+        except OSError:
+            self._mend()
+            return
+        for reply in replies:
+            error = wire.refused(reply)
+            number = reply.get("id")
+            if error is not None and error.code == "shutting_down":
+                continue  # to be asked again on the next connection
+            if number is None and error is not None:
+                # It cannot be told which request broke the protocol; sent again, it would again.
+                self._unanswered.clear()
+                raise error
+            if self._unanswered.pop(number, None) and number in self._wanted:
+                self._answers[number] = reply
+
+    def _mend(self) -> None:
+        """Connect again, and ask again what was not answered."""
+        while True:
+            self._link.close()
+            self._link = self._open()
+            try:
+                for request in self._unanswered.values():
+                    self._link.send(request)
+            except OSError:
+                continue
+            return
+
+    def _open(self) -> _Link:
+        """A new connection, tried for as long as we are patient."""
+        give_up = time.monotonic() + self._patience
+        for pause in dialogue.backoff():
+            time.sleep(pause)
+            try:
+                return _Link(*self._how)
+            except (OSError, ApiError) as error:
+                fatal = isinstance(error, ApiError) and error.code in dialogue.FATAL
+                if fatal or time.monotonic() > give_up:
+                    raise
+        raise AssertionError("pauses never end")
+
+
+def _receive_alive(link: _Link) -> list[wire.Reply]:
+    """What the server sends; asks once whether it is still there where it is quiet."""
+    try:
+        return link.receive()
+    except TimeoutError:
+        link.ask(dialogue.ALIVE)
+        return link.receive()
+
+
+def connect(
+    address: str,
+    token: str,
+    *,
+    tls: ssl.SSLContext | None = None,
+    name: str = dialogue.CLIENT,
+    patience: float = 60.0,
+) -> Client:
+    """Connect to the gateway at ``tcp://host:port`` or ``unix:///path``.
+
+    Args:
+        tls: speak TLS in this context, ``ssl.create_default_context()`` for a start.
+        name: tells the gateway's operator who we are.
+        patience: seconds for which a connection that broke is tried again.
+
+    Raises:
+        OSError: the first connection cannot be made.
+        ApiError: the gateway does not let us in.
+    """
+    return Client(parse_address(address), token, tls, name, patience)

@@ -1,0 +1,172 @@
+"""A client's side of the conversation without I/O: requests packed, replies unpacked, a consumer's
+place in the events kept, pauses between attempts to connect.
+
+Shared by the trio client and the blocking one; needs msgpack and the standard library only.
+"""
+
+import itertools
+import random
+import uuid
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgpack
+
+from gateway.api.frames import HEADER_SIZE, FrameReader, frame
+from gateway.api.wire import Event, Fields, Limits, Message, Reply, Start, event, refused
+from gateway.errors import RemoteProtocolError
+
+Request = tuple[int, bytes]
+"""The id of a request, and its frame."""
+
+CLIENT: Final = "gateway-python"
+
+BATCH: Final = 1000
+"""Messages in one request: enough to share a commit, few enough not to hold up others for long."""
+
+MAX_REPLY: Final = 64 * 1024 * 1024
+"""The longest frame taken from a server; its longest are replies to the largest batches."""
+
+ALIVE: Final[Fields] = {"op": "status"}
+"""A request that asks for nothing and keeps a quiet connection open."""
+
+FATAL: Final = frozenset({"unauthenticated", "forbidden", "bad_request"})
+"""Codes of a refused hello that trying again does not mend."""
+
+ACK_EVERY: Final = 1.0
+"""Seconds after which handled events are acknowledged, though more are at hand."""
+
+_LONGEST_PAUSE: Final = 10.0
+"""Seconds between attempts to connect, in the end."""
+
+
+class Requests:
+    """Numbers and packs requests. Messages without a key get one, so that a request whose answer
+    was lost can be sent again and sends no text twice."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._name = uuid.uuid4().hex
+        self._keys = itertools.count(1)
+
+    def pack(self, fields: Fields) -> Request:
+        number = next(self._numbers)
+        return number, frame(msgpack.packb({**fields, "id": number}))
+
+    def hello(self, token: str, client: str) -> Request:
+        return self.pack({"op": "hello", "token": token, "client": client})
+
+    def submits(
+        self, messages: Iterable[Message], defaults: Message | None, limits: Limits
+    ) -> Iterator[Request]:
+        """Requests that submit ``messages`` in order, none longer than the server takes."""
+        keyed = (self._keyed(message) for message in messages)
+        return self._batches("submit", keyed, defaults, limits)
+
+    def quotes(
+        self, messages: Iterable[Message], defaults: Message | None, limits: Limits
+    ) -> Iterator[Request]:
+        return self._batches("quote", messages, defaults, limits)
+
+    def _keyed(self, message: Message) -> Message:
+        if message.get("key") is not None:
+            return message
+        return {**message, "key": f"{self._name}-{next(self._keys):x}"}
+
+    def _batches(
+        self, op: str, messages: Iterable[Message], defaults: Message | None, limits: Limits
+    ) -> Iterator[Request]:
+        fields: Fields = {"op": op} if defaults is None else {"op": op, "defaults": defaults}
+        source = iter(messages)
+        while batch := list(itertools.islice(source, min(BATCH, limits.max_batch))):
+            yield from self._fitting(fields, batch, limits.max_frame)
+
+    def _fitting(self, fields: Fields, batch: list[Message], limit: int) -> Iterator[Request]:
+        request = self.pack({**fields, "messages": batch})
+        if len(request[1]) - HEADER_SIZE <= limit:
+            yield request
+        elif len(batch) == 1:
+            raise ValueError(f"a message is longer than the {limit} bytes of a frame")
+        else:
+            half = len(batch) // 2
+            yield from self._fitting(fields, batch[:half], limit)
+            yield from self._fitting(fields, batch[half:], limit)
+
+
+class Replies:
+    """Turns bytes from the server into replies and event frames."""
+
+    def __init__(self) -> None:
+        self._frames = FrameReader(MAX_REPLY)
+
+    def receive(self, data: bytes | bytearray) -> list[Reply]:
+        """What is complete now. Raises ConnectionError where the peer does not speak this API."""
+        self._frames.receive(data)
+        replies = []
+        try:
+            while (body := self._frames.next_frame()) is not None:
+                reply = msgpack.unpackb(body)
+                if not isinstance(reply, dict):
+                    raise ConnectionError("the server sent something that is no reply")
+                replies.append(reply)
+        except (RemoteProtocolError, ValueError, msgpack.UnpackException) as error:
+            raise ConnectionError(f"the server sent something that is no reply: {error}") from error
+        return replies
+
+
+class Cursor:
+    """A consumer's place in the events: what it has been given, what it has handled, and where to
+    go on after a connection was lost."""
+
+    def __init__(self, consumer: str, start: Start, *, acknowledge: bool) -> None:
+        self._consumer = consumer
+        self._start: Start = start
+        self._acknowledge = acknowledge
+        self._next = 0
+        self._handled = 0
+        self._acknowledged = 0
+
+    def subscribe(self) -> Fields:
+        """The request that begins a connection."""
+        self._acknowledged = 0  # the last ack may have been lost with the last connection
+        return {"op": "subscribe", "consumer": self._consumer, "from": self._start}
+
+    def news(self, replies: Iterable[Reply]) -> list[Event]:
+        """The events in what the server sent that were not given before. Raises ApiError."""
+        events = []
+        for reply in replies:
+            if "events" in reply:
+                fresh = [event(e) for e in reply["events"] if e["seq"] >= self._next]
+                if fresh:
+                    self._next = fresh[-1].seq + 1
+                    events += fresh
+            elif error := refused(reply):
+                raise error
+            elif "next" in reply:
+                self._next = max(self._next, reply["next"])
+                if self._start == "now":
+                    # The cursor goes where the events begin: so far back to come after a break.
+                    self._start = "acked"
+                    self.handled(self._next - 1)
+        return events
+
+    def handled(self, seq: int) -> None:
+        """Everything up to ``seq`` is dealt with."""
+        self._handled = seq
+
+    def ack(self) -> Fields | None:
+        """The request that acknowledges what was handled, or None where there is nothing new."""
+        if not self._acknowledge or self._handled <= self._acknowledged:
+            return None
+        self._acknowledged = self._handled
+        return {"op": "ack", "consumer": self._consumer, "seq": self._handled}
+
+
+def backoff() -> Iterator[float]:
+    """Seconds to wait before each attempt to connect again: longer and longer, and never the same
+    for clients that lost the same server."""
+    rng = random.SystemRandom()
+    pause = 0.1
+    while True:
+        yield pause * rng.uniform(0.5, 1.0)
+        pause = min(2 * pause, _LONGEST_PAUSE)

@@ -1,0 +1,160 @@
+"""All parts of a message's way, wired together: what `gateway.app` runs and tests drive."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+import trio
+
+from gateway.dispatch.correlation import Parked
+from gateway.dispatch.events import EventHub
+from gateway.dispatch.fleet import CarrierSettings, Fleet
+from gateway.dispatch.ids import MessageNumbers
+from gateway.dispatch.inbound import Inbox
+from gateway.dispatch.intake import Intake
+from gateway.dispatch.ledger import Ledger
+from gateway.dispatch.pool import CarrierPool, routes_or_default
+from gateway.dispatch.release import Refiller, Releaser
+from gateway.dispatch.routing import RouteOptions, Router
+from gateway.dispatch.service import Service
+from gateway.dispatch.settle import Settler
+from gateway.dispatch.tenants import Tenant, TenantOptions, Tenants
+from gateway.dispatch.upkeep import Upkeep
+from gateway.ops.metrics import Metrics
+from gateway.policy import chain
+from gateway.queue.lanes import Lanes
+from gateway.queue.scheduler import Scheduler, SchedulerOptions
+from gateway.queue.store import Held, Recovery, Store
+
+RETENTION = 7 * 86_400.0
+"""Seconds for which events, outcomes and keys are kept unless the configuration says otherwise."""
+
+
+class DispatchOptions(msgspec.Struct, frozen=True):
+    """Everything about dispatch that a reload may change.
+
+    Attributes:
+        tenants: who may submit.
+        policy: what holds for all tenants' policies.
+        policies: what each tenant's policy depends on, by tenant.
+        scheduler: shares and floors.
+        carriers: with their binds.
+        routes: in order; none for one that every carrier shares.
+        retention: seconds for which history is kept.
+    """
+
+    tenants: Sequence[TenantOptions] = ()
+    policy: chain.PolicyOptions = chain.PolicyOptions()
+    policies: Mapping[str, chain.TenantOptions] = {}
+    scheduler: SchedulerOptions = SchedulerOptions()
+    carriers: Sequence[CarrierSettings] = ()
+    routes: Sequence[RouteOptions] = ()
+    retention: float = RETENTION
+
+
+class Dispatch:
+    """The flow of messages. `recover` and `configure` come before `run`."""
+
+    def __init__(self, store: Store, metrics: Metrics, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._clock = clock
+        self.tenants = Tenants()
+        self.lanes = Lanes()
+        self.ledger = Ledger()
+        self.pool = CarrierPool()
+        self.hub = EventHub(store)
+        self._scheduler = Scheduler(self.lanes, SchedulerOptions())
+        self._numbers = MessageNumbers()
+        self._settler = Settler(
+            store, self.pool, self.lanes, self.ledger, self.hub, metrics, clock, self._wake
+        )
+        self.fleet = Fleet(self._settler, metrics, clock, self._wake)
+        self._intake = Intake(
+            store, self.lanes, self.ledger, metrics, self._numbers, clock, self._wake
+        )
+        self._inbox = Inbox(store, self.tenants, self.pool, self._intake, metrics)
+        self._settler.inbox = self._inbox
+        self._releaser = Releaser(
+            store,
+            self.lanes,
+            self._scheduler,
+            self.pool,
+            self.tenants,
+            self._settler,
+            self.ledger,
+            metrics,
+            clock,
+        )
+        self._refiller = Refiller(store, self.lanes, self.ledger, clock, self._wake)
+        self._upkeep = Upkeep(
+            store, self.lanes, self.pool, self._settler, self._inbox, self.ledger, metrics, clock
+        )
+        self.service = Service(
+            store,
+            self.tenants,
+            self._intake,
+            self.lanes,
+            self.ledger,
+            self._settler,
+            self.hub,
+            clock,
+        )
+        self._held: Sequence[Held] = ()
+        self._releasing = trio.CancelScope()
+
+    def recover(self, recovery: Recovery) -> None:
+        """Take over what an opened store holds."""
+        now = self._clock()
+        self._numbers.after(recovery.last_id)
+        self.ledger.start(recovery.counts)
+        for key, due in recovery.lanes.items():
+            self.lanes.deferred(key, due, now)
+        self._inbox.recover(recovery.held)
+        self._held = recovery.held
+
+    def configure(self, options: DispatchOptions) -> None:
+        """Go on with these options; called within `run`'s time, and again on each reload."""
+        policies = chain.build(options.policy, options.policies)
+        self.tenants.configure([Tenant(one, policies[one.id]) for one in options.tenants])
+        self._inbox.configure(options.policy.optout)
+        self._scheduler.configure(options.scheduler, self._clock())
+        self.fleet.configure(options.carriers)
+        routes = routes_or_default(options.routes, [one.options.id for one in options.carriers])
+        self.pool.configure(self.fleet.carriers, routes)
+        self._intake.router = self._releaser.router = Router(routes)
+        self._upkeep.retention = options.retention
+        self._unpark()
+        self._wake()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Move messages until cancelled. Reports as started once it can be configured."""
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self.fleet.run)
+            nursery.start_soon(self._settler.run)
+            nursery.start_soon(self._refiller.run)
+            nursery.start_soon(self._upkeep.run)
+            nursery.start_soon(self._release)
+            task_status.started()
+
+    async def drain(self) -> None:
+        """Release nothing more, let what is in flight be answered and settled, and unbind. How
+        long that may take is the caller's to limit."""
+        self._releasing.cancel()
+        await self.fleet.drain()
+        await self._settler.quiet()
+
+    async def _release(self) -> None:
+        with self._releasing:
+            await self._releaser.run()
+
+    def _wake(self) -> None:
+        self._releaser.wake()
+        self._refiller.wake()
+
+    def _unpark(self) -> None:
+        """Give the receipts that the store holds to the carriers they came from."""
+        for one in self._held:
+            if one.kind == "receipt":
+                name, parked = msgspec.msgpack.decode(one.body, type=tuple[str, Parked])
+                if name in self.pool.carriers:
+                    self.pool.carriers[name].correlator.park(parked)
+        self._held = ()

@@ -1,0 +1,119 @@
+"""The carriers and binds that run: started, replaced and let go of as the configuration says."""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+import structlog
+import trio
+
+from gateway.dispatch.carriers import Carrier, CarrierOptions, Sink
+from gateway.ops.metrics import Metrics
+from gateway.smpp.bind import Bind
+from gateway.smpp.options import BindOptions
+
+log = structlog.get_logger(__name__)
+
+GRACE = 10.0
+"""Seconds that binds which a reload removed or changed may take to end in order."""
+
+
+class CarrierSettings(msgspec.Struct, frozen=True):
+    """A carrier with its binds.
+
+    Attributes:
+        options: what the account as a whole needs.
+        binds: one for each session.
+        identity: equal for two settings whose binds need not be made anew.
+    """
+
+    options: CarrierOptions
+    binds: tuple[BindOptions, ...]
+    identity: object
+
+
+class Fleet:
+    """Runs the binds of all carriers in a nursery of its own."""
+
+    def __init__(
+        self,
+        sink: Sink,
+        metrics: Metrics,
+        clock: Callable[[], float],
+        on_room: Callable[[], None],
+    ) -> None:
+        self._sink = sink
+        self._metrics = metrics
+        self._clock = clock
+        self._on_room = on_room
+        self._nursery: trio.Nursery | None = None
+        self._settings: dict[str, CarrierSettings] = {}
+        self._carriers: dict[str, Carrier] = {}
+        self._scopes: dict[Bind, trio.CancelScope] = {}
+
+    @property
+    def carriers(self) -> Sequence[Carrier]:
+        return list(self._carriers.values())
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Hold the binds' tasks, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            task_status.started()
+            await trio.sleep_forever()
+
+    def configure(self, settings: Sequence[CarrierSettings]) -> None:
+        """Run these carriers from now on. A bind that did not change is left alone; those that go
+        end in order, and what they had in flight is settled as usual."""
+        wanted = {one.options.id: one for one in settings}
+        for name in self._carriers.keys() - wanted.keys():
+            self._let_go(self._carriers.pop(name).all_binds)
+            del self._settings[name]
+        for name, new in wanted.items():
+            old = self._settings.get(name)
+            carrier = self._carriers.get(name)
+            if carrier is None:
+                carrier = Carrier(
+                    new.options, self._sink, self._metrics, self._clock, self._on_room
+                )
+                self._carriers[name] = carrier
+            else:
+                carrier.reconfigure(new.options)
+            if old is None or old.identity != new.identity:
+                self._let_go(carrier.all_binds)
+                carrier.use(self._start(carrier, new.binds))
+            self._settings[name] = new
+
+    async def drain(self) -> None:
+        """End every bind in order; how long that may take is the caller's to limit."""
+        async with trio.open_nursery() as nursery:
+            for carrier in self._carriers.values():
+                for bind in carrier.all_binds:
+                    nursery.start_soon(bind.drain)
+
+    def _start(self, carrier: Carrier, binds: Sequence[BindOptions]) -> tuple[Bind, ...]:
+        if self._nursery is None:
+            raise AssertionError("configured before it runs")
+        made = tuple(
+            Bind(options, f"{carrier.options.id}-{number}", carrier, clock=trio.current_time)
+            for number, options in enumerate(binds, 1)
+        )
+        for bind in made:
+            self._scopes[bind] = trio.CancelScope()
+            self._nursery.start_soon(self._run, bind)
+        return made
+
+    async def _run(self, bind: Bind) -> None:
+        with self._scopes[bind]:
+            await bind.run()
+        del self._scopes[bind]
+
+    def _let_go(self, binds: Sequence[Bind]) -> None:
+        if self._nursery is not None:
+            for bind in binds:
+                self._nursery.start_soon(self._end, bind)
+
+    async def _end(self, bind: Bind) -> None:
+        with trio.move_on_after(GRACE):
+            await bind.drain()
+        if bind in self._scopes:
+            self._scopes[bind].cancel()

@@ -1,0 +1,138 @@
+"""Which carrier takes a message: routes with their carriers, by weight, with backups."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from gateway.dispatch.carriers import Carrier
+from gateway.dispatch.routing import DEFAULT_ROUTE, CarrierShare, RouteOptions
+from gateway.message import Message
+
+REROUTED = 1_000
+"""Parts at once that leave a route which is there no more."""
+
+
+class _Route:
+    """A route with its carriers looked up, and how many parts each has had."""
+
+    def __init__(self, options: RouteOptions, carriers: Mapping[str, Carrier]) -> None:
+        self.shares = [
+            (carriers[share.id], max(share.weight, 1))
+            for share in options.carriers
+            if share.id in carriers
+        ]
+        self.backup = [carriers[name] for name in options.backup if name in carriers]
+        self.had: dict[str, float] = {}
+
+    def usable(self) -> list[tuple[Carrier, int]]:
+        """The carriers that take messages now: those that share the load and are up; failing
+        them, the first backup that is up."""
+        found = [(carrier, weight) for carrier, weight in self.shares if carrier.up]
+        if not found:
+            found = [(carrier, 1) for carrier in self.backup if carrier.up][:1]
+        return found
+
+    def names(self) -> Iterable[str]:
+        yield from (carrier.options.id for carrier, _ in self.shares)
+        yield from (carrier.options.id for carrier in self.backup)
+
+
+class CarrierPool:
+    """All carriers, by route."""
+
+    def __init__(self) -> None:
+        self.carriers: dict[str, Carrier] = {}
+        self._routes: dict[str, _Route] = {}
+        self._avoid: dict[int, set[str]] = {}
+
+    def configure(self, carriers: Iterable[Carrier], routes: Iterable[RouteOptions]) -> None:
+        """Use these carriers and routes from now on; with no route, every carrier shares one."""
+        self.carriers = {carrier.options.id: carrier for carrier in carriers}
+        self._routes = {route.name: _Route(route, self.carriers) for route in routes}
+
+    def has_route(self, name: str) -> bool:
+        return name in self._routes
+
+    def room(self, route: str, now: float) -> int:
+        """Parts that could go out on a route at once. One that a reload has removed has room for
+        its messages to be given another route."""
+        found = self._routes.get(route)
+        if found is None:
+            return REROUTED
+        return sum(carrier.room(now) for carrier, _ in found.usable())
+
+    def ready_at(self, now: float) -> float | None:
+        """When time alone will give some carrier room or parts to send once more."""
+        moments = (carrier.ready_at(now) for carrier in self.carriers.values())
+        return min((at for at in moments if at is not None), default=None)
+
+    def place(
+        self, route: str, messages: Sequence[Message], now: float
+    ) -> tuple[list[tuple[Carrier, list[Message]]], list[Message]]:
+        """Share messages out by weight among the carriers of a route that have room.
+
+        Returns:
+            which carrier gets which messages, in order, and the messages that none can take now.
+        """
+        found = self._routes.get(route)
+        usable = found.usable() if found else []
+        if found is None or not usable:
+            return [], list(messages)
+        if len(usable) == 1 and not self._avoid:
+            return [(usable[0][0], list(messages))], []
+        room = {carrier.options.id: carrier.room(now) for carrier, _ in usable}
+        placed: dict[str, list[Message]] = {}
+        left: list[Message] = []
+        for message in messages:
+            avoided = self._avoid.get(message.id, ())
+            name = min(
+                (
+                    (found.had.get(carrier.options.id, 0.0) / weight, carrier.options.id)
+                    for carrier, weight in usable
+                    if room[carrier.options.id] > 0 and carrier.options.id not in avoided
+                ),
+                default=(0.0, None),
+            )[1]
+            if name is None:
+                left.append(message)
+                continue
+            room[name] -= message.parts
+            found.had[name] = found.had.get(name, 0.0) + message.parts
+            placed.setdefault(name, []).append(message)
+        _forget_history(found.had, [(c.options.id, weight) for c, weight in usable])
+        return [(self.carriers[name], batch) for name, batch in placed.items()], left
+
+    def avoid(self, message: Message, carrier: str) -> bool:
+        """Do not try this carrier again for a message; says whether another one is left."""
+        avoided = self._avoid.setdefault(message.id, set())
+        avoided.add(carrier)
+        route = self._routes.get(message.route)
+        left = route is not None and any(name not in avoided for name in route.names())
+        if not left:
+            del self._avoid[message.id]
+        return left
+
+    def settled(self, message: Message) -> None:
+        """A message has its outcome: forget which carriers it avoided."""
+        if self._avoid:
+            self._avoid.pop(message.id, None)
+
+
+LEAD = 1_000.0
+"""Parts that one carrier's share may run ahead of another that had no room, before that is
+forgotten: a slow carrier catches up a little, and is not drowned when it gets faster."""
+
+
+def _forget_history(had: dict[str, float], usable: Sequence[tuple[str, int]]) -> None:
+    """Count shares from the least used carrier's level up, to `LEAD` at most."""
+    floor = min(had.get(name, 0.0) / weight for name, weight in usable)
+    now = {name: min(had.get(name, 0.0) - floor * weight, LEAD * weight) for name, weight in usable}
+    had.clear()
+    had.update(now)
+
+
+def routes_or_default(
+    routes: Sequence[RouteOptions], carriers: Iterable[str]
+) -> list[RouteOptions]:
+    """The configured routes; without any, one that shares the load among every carrier."""
+    return list(routes) or [
+        RouteOptions(name=DEFAULT_ROUTE, carriers=[CarrierShare(id=name) for name in carriers])
+    ]

@@ -1,0 +1,168 @@
+"""What became of messages, made durable: sent, progress, outcomes and the events that tell them.
+
+As in `writes`, the rows are made in the event loop; what is left for the writer's thread is to
+see which messages are still there, to give events their ``seq``, and the SQL.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from gateway.queue import events
+from gateway.queue.sqlite import writes
+from gateway.queue.sqlite.bulk import TEXTS, Rows, numbers, texts
+from gateway.queue.sqlite.schema import SENT, TENANT_BITS
+from gateway.queue.sqlite.session import Session
+from gateway.queue.store import EventChunk, HeldKind, Settlement
+
+_SENT: Final = Rows(
+    "WITH new (id, deadline, at) AS (",
+    3,
+    f""") UPDATE message SET state = {SENT}, due = new.deadline, at = new.at
+    FROM new WHERE message.id = new.id""",
+)
+_PARTS: Final = Rows("INSERT OR REPLACE INTO part", 5)
+_PROGRESS: Final = Rows(
+    "WITH new (id, states) AS (",
+    2,
+    ") UPDATE message SET states = new.states FROM new WHERE message.id = new.id",
+)
+_HOLD: Final = Rows("INSERT OR REPLACE INTO held", 4)
+
+
+class Stream(msgspec.Struct):
+    """What is appended to the events of one tenant: the outcomes of ``ids``, in their order, and
+    behind them the notices."""
+
+    tenant: str
+    number: int
+    ids: list[int] = []
+    outcomes: list[bytes] = []
+    notices: list[bytes] = []
+    newest: float = 0.0
+
+
+class SettleRows(msgspec.Struct):
+    """A `Settlement` as rows."""
+
+    streams: dict[str, Stream] = {}
+    repeated: set[int] = set()
+    sent: list[Any] = []
+    parts: list[Any] = []
+    progress: list[Any] = []
+    refs: dict[int, list[str]] = {}
+    hold: list[Any] = []
+    drop: list[tuple[HeldKind, str]] = []
+    optouts: list[writes.OptoutRow] = []
+
+
+class Settled(NamedTuple):
+    """``passed_over`` had their outcome already; ``chunks`` are the new events."""
+
+    passed_over: frozenset[int]
+    chunks: list[EventChunk]
+
+
+def settle_rows(session: Session, settlement: Settlement, now: float) -> SettleRows:
+    """The rows of a settlement."""
+    rows = SettleRows(drop=settlement.drop)
+    final: set[int] = set()
+    for message, event, refs in settlement.finals:
+        if message.id in final:
+            rows.repeated.add(message.id)
+            continue
+        final.add(message.id)
+        stream = rows.streams.get(message.tenant) or _stream(session, rows, message.tenant)
+        stream.ids.append(message.id)
+        stream.outcomes.append(events.encode(event))
+        stream.newest = max(stream.newest, event.at)
+        for carrier, ref in refs:
+            rows.refs.setdefault(session.carriers.number(carrier), []).append(ref)
+    for tenant, event in settlement.notices:
+        stream = rows.streams.get(tenant) or _stream(session, rows, tenant)
+        stream.notices.append(events.encode(event))
+        stream.newest = max(stream.newest, event.at)
+    for message, carrier, refs, deadline in settlement.sent:
+        # A message that is sent and final at once never needs to be found by a receipt.
+        if message.id not in final:
+            rows.sent += (message.id, deadline, now)
+            number = session.carriers.number(carrier)
+            for part, ref in enumerate(refs):
+                rows.parts += (number, ref, message.id, part, int(now))
+    for number, states in settlement.progress:
+        rows.progress += (number, states)
+    for held in settlement.hold:
+        rows.hold += held
+    rows.optouts = writes.optout_rows(session, settlement.optouts)
+    return rows
+
+
+def _stream(session: Session, rows: SettleRows, tenant: str) -> Stream:
+    stream = rows.streams[tenant] = Stream(tenant, session.tenants.number(tenant))
+    return stream
+
+
+def settle(session: Session, rows: SettleRows) -> Settled:
+    """Record a settlement."""
+    execute = session.execute
+    _SENT.run(execute, rows.sent)
+    _PARTS.run(execute, rows.parts)
+    _PROGRESS.run(execute, rows.progress)
+    gone = _remove(session, rows.streams.values())
+    chunks: list[EventChunk] = []
+    for stream in rows.streams.values():
+        chunks += _append(session, stream, gone)
+    for carrier, refs in rows.refs.items():
+        execute(f"DELETE FROM part WHERE carrier = ? AND ref IN ({TEXTS})", (carrier, texts(refs)))
+    _HOLD.run(execute, rows.hold)
+    for kind in {kind for kind, _ in rows.drop}:
+        keys = texts(key for of, key in rows.drop if of == kind)
+        execute(f"DELETE FROM held WHERE kind = ? AND key IN ({TEXTS})", (kind, keys))
+    if rows.optouts:
+        writes.optout(session, rows.optouts)
+    return Settled(frozenset(gone | rows.repeated), chunks)
+
+
+def _remove(session: Session, streams: Iterable[Stream]) -> set[int]:
+    """Take messages with an outcome out of the queue; returns those that were not in it."""
+    ids = [number for stream in streams for number in stream.ids]
+    if not ids:
+        return set()
+    among = "FROM message WHERE id IN (SELECT value FROM carray(?))"
+    [[present]] = session.execute(f"SELECT count(*) {among}", (numbers(ids),))
+    gone = set()
+    if present < len(ids):
+        gone = set(ids).difference(*session.execute(f"SELECT id {among}", (numbers(ids),)))
+    session.execute(f"DELETE {among}", (numbers(ids),))
+    return gone
+
+
+def _append(session: Session, stream: Stream, gone: set[int]) -> list[EventChunk]:
+    """Append a stream's events, but for the outcomes of messages that are gone."""
+    ids, outcomes = stream.ids, stream.outcomes
+    if not gone.isdisjoint(ids):
+        kept = [(i, event) for i, event in zip(ids, outcomes, strict=True) if i not in gone]
+        ids, outcomes = [i for i, _ in kept], [event for _, event in kept]
+    encoded = outcomes + stream.notices
+    if not encoded:
+        return []
+    execute, tenant = session.execute, stream.number
+    last = session.seqs.get(tenant)
+    if last is None:
+        [[last]] = execute("SELECT seq FROM tenant WHERE id = ?", (tenant,))
+    chunks = events.chunks(stream.tenant, last + 1, encoded)
+    for chunk in chunks:
+        execute(
+            "INSERT INTO event VALUES (?, ?, ?, ?)",
+            ((tenant << TENANT_BITS) + chunk.first, chunk.size, stream.newest, chunk.body),
+        )
+    if ids:
+        # An array's rowid counts its values from 1, as the outcomes count from the last seq.
+        execute(
+            "INSERT INTO finished SELECT value, ?, ? + rowid FROM carray(?)",
+            (tenant, last, numbers(ids)),
+        )
+    session.seqs[tenant] = last + len(encoded)
+    execute("UPDATE tenant SET seq = ? WHERE id = ?", (session.seqs[tenant], tenant))
+    return chunks

@@ -1,0 +1,100 @@
+"""One connection to a carrier and the session on it: what is to be written, and how it ends.
+
+A `Link` gathers octets and writes them, and knows when there are too many; reading, and acting on
+what was read, is `gateway.smpp.bind`'s.
+"""
+
+import math
+from typing import Final
+
+import trio
+
+from gateway.smpp.session import MAX_UNANSWERED, Session
+
+MAX_UNWRITTEN: Final = 1 << 20
+"""Octets that wait to be written beyond which nothing more is read or submitted. With a window of
+thousands it takes a carrier that does not read to get there."""
+
+_FAREWELL: Final = 1.0
+"""Seconds for what is unwritten when a session ends: the answer to an unbind, a generic_nack."""
+
+
+class Link:
+    """One connection, and the session on it.
+
+    Attributes:
+        reason: why it ends; empty while it does not.
+        refused: the status that our bind was refused with, if it was.
+        bound_at: when it was accepted; never, until then.
+        patient_until: no missing answer is held against the carrier before.
+        scope: holds the tasks that serve it.
+        progress: where to park until something was written or answered.
+        rearm: where to park until there is a new deadline.
+    """
+
+    def __init__(self, stream: trio.abc.Stream, session: Session) -> None:
+        self.stream = stream
+        self.session = session
+        self.refused = 0
+        self.bound_at = math.inf
+        self.patient_until = -math.inf
+        self.reason = ""
+        self.scope = trio.CancelScope()
+        self.progress = trio.lowlevel.ParkingLot()
+        self.rearm = trio.lowlevel.ParkingLot()
+        self._outgoing = bytearray()
+        self._being_written = 0
+        self._to_write = trio.lowlevel.ParkingLot()
+
+    @property
+    def was_bound(self) -> bool:
+        """Whether our bind was accepted, whatever came after."""
+        return self.bound_at < math.inf
+
+    @property
+    def unwritten(self) -> int:
+        """Octets not yet handed to the system."""
+        return len(self._outgoing) + self._being_written
+
+    @property
+    def jammed(self) -> bool:
+        """Whether nothing more should be read for now."""
+        return self.unwritten >= MAX_UNWRITTEN or self.session.unanswered >= MAX_UNANSWERED
+
+    def send(self, data: bytes) -> None:
+        """Have ``data`` written soon, together with what else comes until then."""
+        self._outgoing += data
+        self._to_write.unpark_all()
+
+    def end(self, reason: str) -> None:
+        """End the connection once everything is written, or soon."""
+        if not self.reason:
+            self.reason = reason
+            self.scope.deadline = trio.current_time() + _FAREWELL
+            self._to_write.unpark_all()
+
+    async def write(self, patience: float) -> None:
+        """The task that writes, until the connection ends. A carrier that does not read what
+        gathered within ``patience`` seconds is given up."""
+        try:
+            while self._outgoing or not self.reason:
+                if not self._outgoing:
+                    await self._to_write.park()
+                    continue
+                data, self._outgoing = self._outgoing, bytearray()
+                self._being_written = len(data)
+                with trio.fail_after(patience):
+                    await self.stream.send_all(data)
+                self._being_written = 0
+                self.progress.unpark_all()
+        except trio.TooSlowError:
+            self.end("the carrier does not read")
+        except trio.BrokenResourceError as error:
+            self.end(f"write failed: {cause(error)}")
+        self.scope.cancel()
+
+
+def cause(error: BaseException) -> str:
+    """What is behind an error of trio's, for a log."""
+    root = error.__cause__ or error
+    return str(root) or type(root).__name__

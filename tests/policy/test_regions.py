@@ -1,0 +1,187 @@
+"""The prefix table against `phonenumbers`, from whose data it is made."""
+
+import importlib.util
+import random
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import phonenumbers
+import pytest
+from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_number
+from phonenumbers.tzdata import TIMEZONE_DATA
+
+from gateway.policy import regions
+from gateway.policy.regions import CODES, NOWHERE, REGIONS, place_of
+
+ROOT = Path(__file__).parent.parent.parent
+
+RENAMED = {
+    "Africa/Asmera": "Africa/Nairobi",
+    "America/Buenos_Aires": "America/Argentina/Buenos_Aires",
+    "America/Godthab": "America/Nuuk",
+    "Asia/Calcutta": "Asia/Kolkata",
+    "Asia/Choibalsan": "Asia/Ulaanbaatar",
+    "Asia/Katmandu": "Asia/Kathmandu",
+    "Asia/Rangoon": "Asia/Yangon",
+    "Atlantic/Faeroe": "Atlantic/Faroe",
+    "Pacific/Enderbury": "Pacific/Kanton",
+    "Pacific/Ponape": "Pacific/Guadalcanal",
+    "Pacific/Truk": "Pacific/Port_Moresby",
+}
+"""Names that `phonenumbers` uses and some systems no longer have."""
+
+
+@pytest.fixture(scope="module")
+def generator() -> Any:
+    """`tools/prefixes.py` as a module."""
+    spec = importlib.util.spec_from_file_location("prefixes", ROOT / "tools/prefixes.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def valid_numbers(prefixes: list[str]) -> Iterator[tuple[str, phonenumbers.PhoneNumber]]:
+    """Up to two valid numbers under each prefix, always the same ones."""
+    chance = random.Random(20261122)
+    for prefix in prefixes:
+        found = 0
+        for _ in range(10):
+            size = 11 if prefix[0] in "17" else chance.choice((10, 11, 11, 12, 12, 13))
+            digits = prefix + "".join(chance.choices("0123456789", k=size - len(prefix)))
+            try:
+                number = phonenumbers.parse("+" + digits)
+            except phonenumbers.NumberParseException:
+                continue
+            written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+            if phonenumbers.is_valid_number(number) and written == "+" + digits:
+                yield digits, number
+                found += 1
+            if found == 2:
+                break
+
+
+def assert_agrees(digits: str, number: phonenumbers.PhoneNumber) -> bool:
+    """Asserts that we place a number as `phonenumbers` does; says whether exactly so.
+
+    Only where a region has leading digits of its own may we know better: `phonenumbers` gives a
+    mobile number of Kazakhstan all the zones of Russia."""
+    region = phonenumbers.region_code_for_number(number)
+    zones = {RENAMED.get(zone, zone) for zone in time_zones_for_number(number)}
+    place = place_of(digits)
+    assert place.region == region, digits
+    assert place.zones, digits
+    assert place.zones <= zones, digits
+    if place.zones != zones:
+        assert region is not None
+        metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
+        assert metadata is not None
+        assert metadata.leading_digits, digits
+        return False
+    return True
+
+
+def test_agrees_with_phonenumbers_at_every_boundary() -> None:
+    prefixes = sorted({*TIMEZONE_DATA, *regions._table})
+    agreed = [assert_agrees(digits, number) for digits, number in valid_numbers(prefixes)]
+    assert len(agreed) > 20_000
+    assert agreed.count(False) < len(agreed) // 500
+
+
+def test_agrees_with_phonenumbers_on_every_kind_of_number() -> None:
+    asked = 0
+    for region in phonenumbers.SUPPORTED_REGIONS:
+        for kind in phonenumbers.PhoneNumberType.values():
+            number = phonenumbers.example_number_for_type(region, kind)
+            if number is None or time_zones_for_number(number) == (UNKNOWN_TIMEZONE,):
+                continue
+            digits = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)[1:]
+            if digits.startswith("1") and len(digits) != 11:
+                continue  # seven digits that are dialled only within Canada
+            assert_agrees(digits, number)
+            asked += 1
+    assert asked > 1000
+
+
+def test_the_table_is_what_the_generator_writes(generator: Any) -> None:
+    written = {prefix: (answer.region, set(answer.zones)) for prefix, answer in generator.table()}
+    loaded = {
+        prefix: (place.subdivision or place.region, set(place.zones))
+        for prefix, place in regions._table.items()
+    }
+    assert loaded == written, "run python tools/prefixes.py"
+
+
+@pytest.mark.parametrize(
+    ("number", "region", "subdivision", "zones"),
+    [
+        ("33612345678", "FR", None, {"Europe/Paris"}),
+        ("8613812345678", "CN", None, {"Asia/Shanghai"}),
+        ("919812345678", "IN", None, {"Asia/Kolkata"}),
+        ("15125550100", "US", "US-TX", {"America/Chicago"}),
+        ("19155550100", "US", "US-TX", {"America/Denver"}),
+        ("13105550100", "US", "US-CA", {"America/Los_Angeles"}),
+        ("12125550100", "US", "US-NY", {"America/New_York"}),
+        ("17135550100", "US", "US-TX", {"America/Chicago"}),
+        ("12025550100", "US", "US-DC", {"America/New_York"}),
+        ("12085550100", "US", "US-ID", {"America/Boise", "America/Los_Angeles"}),
+        ("14165550100", "CA", "CA-ON", {"America/Toronto"}),
+        ("19025550100", "CA", None, {"America/Halifax"}),  # Nova Scotia or Prince Edward Island
+        ("18765550100", "JM", None, {"America/Jamaica"}),
+        ("77011234567", "KZ", None, {"Asia/Almaty", "Asia/Aqtobe"}),
+        ("74951234567", "RU", None, {"Europe/Moscow"}),
+        ("870773123456", None, None, set()),
+    ],
+)
+def test_places(number: str, region: str | None, subdivision: str | None, zones: set[str]) -> None:
+    place = place_of(number)
+    assert (place.region, place.subdivision, set(place.zones)) == (region, subdivision, zones)
+
+
+@pytest.mark.parametrize(
+    ("number", "region", "size"),
+    [("18005550100", "US", 42), ("79161234567", "RU", 16), ("61412345678", "AU", 8)],
+)
+def test_numbers_tied_to_no_place_may_be_anywhere(number: str, region: str, size: int) -> None:
+    place = place_of(number)
+    assert (place.region, len(place.zones)) == (region, size)
+
+
+def test_an_area_code_not_in_service_is_somewhere_in_its_country() -> None:
+    assert place_of("12005550100") is place_of("1")
+
+
+@pytest.mark.parametrize("number", ["", "0", "012345678", "9991234567", "2101234567", "٣٣٦١٢٣٤"])
+def test_a_country_code_that_does_not_exist(number: str) -> None:
+    assert place_of(number) is NOWHERE
+
+
+def test_codes_are_the_first_digits_of_every_country_code() -> None:
+    codes = {str(code) for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE}
+    heads = {f"{head:03}" for head in range(1000)}
+    assert {head for head in heads if {head[:1], head[:2], head} & codes} == CODES
+
+
+def test_every_state_has_an_area_code() -> None:
+    states = {name for name in REGIONS if name.startswith("US-")}
+    assert len(states) == 51  # with the District of Columbia
+    assert {"CA-AB", "CA-BC", "CA-MB", "CA-NB", "CA-NL", "CA-ON", "CA-QC", "CA-SK"} <= REGIONS
+
+
+def test_every_time_zone_is_in_use() -> None:
+    listed = (resources.files("tzdata") / "zoneinfo/zone.tab").read_text()
+    names = {row.split("\t")[2] for row in listed.splitlines() if not row.startswith("#")}
+    assert {zone for place in regions._table.values() for zone in place.zones} <= names
+
+
+def test_what_is_kept_at_hand_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(regions, "RECENT", 10)
+    monkeypatch.setattr(regions, "_recent", {})
+    first = place_of("12125550100")
+    for area in range(200, 300):
+        place_of(f"1{area}5550100")
+        assert len(regions._recent) <= 10
+    assert place_of("12125550100") is first
