@@ -60,6 +60,17 @@ KINDS = {
 MISNAMED = {"Washington State": "WA", "Washington D.C.": "DC", "British Colombia": "BC"}
 """Names in the geocoder's data that are no state's own."""
 
+CORRECTED = {
+    ("DZ", "Europe/Paris"): "Africa/Algiers",
+    ("LY", "Europe/Bucharest"): "Africa/Tripoli",
+    ("MA", "Atlantic/Canary"): "Africa/Casablanca",
+    ("NI", "America/Chicago"): "America/Managua",
+    ("RU", "Europe/Bucharest"): "Europe/Kaliningrad",
+    ("SS", "Africa/Nairobi"): "Africa/Juba",
+}
+"""Zones that `phonenumbers` gives to places where clocks show something else for part of the year
+or all of it: a text at 8 of the one would arrive at 7 of the other."""
+
 
 class Answer(NamedTuple):
     """What is said of a number: ``US-TX`` or ``FR`` (None for none), and its time zones."""
@@ -232,9 +243,8 @@ class Walk:
     def __init__(self, code: str, states: dict[str, str]) -> None:
         self.code = code
         self.states = states
-        self.root = Answer(
-            phonenumbers.COUNTRY_CODE_TO_REGION_CODE[int(code)][0], zones_named(TIMEZONE_DATA[code])
-        )
+        region = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[int(code)][0]
+        self.root = Answer(region, zones_named(TIMEZONE_DATA[code], region))
         self.inner = {key[:size] for key in TIMEZONE_DATA for size in range(1, len(key))}
 
     def lines(self) -> Iterator[tuple[str, Answer]]:
@@ -247,8 +257,8 @@ class Walk:
         regions = [region for region in regions if region.general.left]
         if not any(region.kinds for region in regions):
             return None
-        deep = len(prefix) < NPA if self.code == NANP else False
-        if not deep and prefix not in self.inner and all(region.settled for region in regions):
+        open_area = self.code == NANP and len(prefix) < NPA
+        if not open_area and prefix not in self.inner and all(region.settled for region in regions):
             return self.settle(prefix, regions)
         children: dict[str, Answer | Tree] = {}
         for digit in DIGITS:
@@ -268,7 +278,7 @@ class Walk:
             # Not Canada's numbers of 7 digits that begin with 310 and are dialled only from within:
             # they would blur the Los Angeles area code.
             lengths &= {NANP_LENGTH}
-        found = {self.answer(prefix, consumed, length, regions) for length in lengths} - {None}
+        found = {self.answer(prefix, consumed, length, regions) for length in lengths}
         answers = [answer for answer in found if answer is not None]
         if len(answers) <= 1:
             return answers[0] if answers else None
@@ -288,8 +298,8 @@ class Walk:
                 if is_number_type_geographical(kind, int(self.code)):
                     state = self.states.get(prefix[:NPA], "")
                     name = state if state.startswith(f"{region.name}-") else region.name
-                    return Answer(name, zones_named(longest(prefix)))
-                return Answer(region.name, zones_named(region.zones))
+                    return Answer(name, zones_named(longest(prefix), region.name))
+                return Answer(region.name, zones_named(region.zones, region.name))
         return None
 
     def flatten(self, prefix: str, node: Answer | Tree | None) -> Iterator[tuple[str, Answer]]:
@@ -314,7 +324,7 @@ def area_states() -> dict[str, str]:
         name: f"{country}-{code}"
         for country, calendar in (("US", country_holidays("US")), ("CA", country_holidays("CA")))
         for code in calendar.subdivisions
-        for name in (code, *alias_names(calendar.subdivisions_aliases, code))
+        for name in (code, *(n for n, of in calendar.subdivisions_aliases.items() if of == code))
     }
     codes |= {name: codes[code] for name, code in MISNAMED.items()}
     votes: dict[str, Counter[str]] = {}
@@ -328,10 +338,6 @@ def area_states() -> dict[str, str]:
     return {
         area: counted.most_common(1)[0][0] for area, counted in votes.items() if area not in several
     }
-
-
-def alias_names(aliases: dict[str, str], code: str) -> list[str]:
-    return [name for name, of in aliases.items() if of == code]
 
 
 def _renamed() -> dict[str, str]:
@@ -350,8 +356,9 @@ def _renamed() -> dict[str, str]:
 RENAMED = _renamed()
 
 
-def zones_named(zones: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted({RENAMED.get(zone, zone) for zone in zones}))
+def zones_named(zones: Iterable[str], region: str) -> tuple[str, ...]:
+    """Time zones of a region in order, as they are called and as they should be."""
+    return tuple(sorted({CORRECTED.get((region, z), RENAMED.get(z, z)) for z in zones}))
 
 
 def table() -> Iterator[tuple[str, Answer]]:

@@ -262,8 +262,10 @@ class Client:
                 # It cannot be told which request broke the protocol; sent again, it would again.
                 self._unanswered.clear()
                 raise error
-            if self._unanswered.pop(number, None) and number in self._wanted:
-                self._answers[number] = reply
+            if number in self._unanswered:
+                del self._unanswered[number]
+                if number in self._wanted:
+                    self._answers[number] = reply
 
     def _mend(self) -> None:
         """Connect again, and ask again what was not answered."""

@@ -78,6 +78,7 @@ class Connection:
     async def _serve(self, tenant: Tenant) -> None:
         self._tenant = tenant.name
         self._answers = Answers(self._shared, tenant, self._subscribe)
+        too_large = None
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery

@@ -4,7 +4,7 @@ from collections import deque
 
 import trio
 
-from gateway.api import dialogue, wire
+from gateway.api import dialogue
 from gateway.api.link import Link, Target, open_link
 from gateway.api.wire import ApiError, Event
 

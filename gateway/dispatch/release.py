@@ -19,7 +19,7 @@ from gateway.dispatch.flights import Flight
 from gateway.dispatch.ledger import Ledger, waiting_state
 from gateway.dispatch.pool import CarrierPool
 from gateway.dispatch.routing import Router
-from gateway.dispatch.settle import Settler
+from gateway.dispatch.settle import Settler, persistently
 from gateway.dispatch.submission import References, parts
 from gateway.dispatch.tenants import Tenant, Tenants
 from gateway.errors import StoreError
@@ -44,7 +44,7 @@ NOT_NOW = 5.0
 there was room: it is to avoid those that are up."""
 
 RETRY = 1.0
-"""Seconds to wait after the store has failed."""
+"""Seconds after which a lane is leased for again when the store has failed."""
 
 
 class Releaser:
@@ -206,14 +206,8 @@ class Releaser:
         deferred, self._deferred = self._deferred, []
         if ended:
             await self._settler.finish(ended, was_sent=False)
-        while deferred:
-            try:
-                await self._store.defer(deferred)
-                break
-            except StoreError as error:
-                log.error("defer_failed", reason=str(error), retry_seconds=RETRY)
-                await trio.sleep(RETRY)
         if deferred:
+            await persistently(lambda: self._store.defer(deferred))
             now = self._clock()
             self._ledger.move(deferred, "queued", "deferred")
             for message in deferred:

@@ -7,8 +7,8 @@ nothing is answered and `Settler.congested` stops new submissions; the same sett
 until it is durable.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Protocol, TypeVar
 
 import structlog
 import trio
@@ -29,6 +29,8 @@ from gateway.smpp.bind import Bind
 from gateway.smpp.events import Delivery, Response
 from gateway.smpp.pdu import DataSm, DeliverSm
 from gateway.smpp.receipts import parse
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -167,15 +169,9 @@ class Settler:
     async def commit(self, plan: Plan) -> None:
         """Make a plan durable, however long the store takes, and then true in memory."""
         settlement = plan.complete()
-        while True:
-            try:
-                gone = await self._store.settle(settlement)
-                if plan.later:
-                    await self._store.defer(plan.later)
-                break
-            except StoreError as error:
-                log.error("settle_failed", reason=str(error), retry_seconds=RETRY)
-                await trio.sleep(RETRY)
+        gone = await persistently(lambda: self._store.settle(settlement))
+        if plan.later:
+            await persistently(lambda: self._store.defer(plan.later))
         self._account(plan, gone)
 
     async def finish(self, ends: Iterable[tuple[Message, Event]], *, was_sent: bool) -> None:
@@ -216,6 +212,17 @@ class Settler:
         if plan.soon:
             self._lanes.give_back(sorted(plan.soon, key=_age))
         self._hub.wake(tenants)
+
+
+async def persistently(call: Callable[[], Awaitable[T]]) -> T:
+    """Make a call of the store again and again until it does not fail: for what has happened and
+    must go on record, whether the store is ready for it or not."""
+    while True:
+        try:
+            return await call()
+        except StoreError as error:
+            log.error("store_failed", reason=str(error), retry_seconds=RETRY)
+            await trio.sleep(RETRY)
 
 
 def _age(message: Message) -> int:

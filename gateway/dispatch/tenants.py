@@ -34,7 +34,7 @@ class TenantOptions(msgspec.Struct, frozen=True):
     category: Category = "marketing"
     sender: str | None = None
     numbers: frozenset[str] = frozenset()
-    validity: Mapping[Category, float] = VALIDITY
+    validity: Mapping[Category, float] = msgspec.field(default_factory=lambda: VALIDITY)
     confirmation: str = ""
     help: str = ""
 

@@ -21,7 +21,7 @@ class QueueLimit:
         self,
         messages: Sequence[Message],
         facts: Facts,
-        now: float,  # noqa: ARG002 - the signature of a Rule
+        now: float,
     ) -> Verdicts:
         room = max(0, self._max_queued - facts.queued)
         return dict.fromkeys(range(room, len(messages)), self._refuse)

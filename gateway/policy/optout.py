@@ -98,7 +98,7 @@ class Optout:
         self,
         messages: Sequence[Message],
         facts: Facts,
-        now: float,  # noqa: ARG002 - the signature of a Rule
+        now: float,
     ) -> Verdicts:
         out = facts.opted_out
         if not out:

@@ -10,7 +10,7 @@ A smooth reopening, when a night's messages come due at once, is the scheduler's
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from math import inf
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -107,7 +107,7 @@ class QuietHours:
     def judge(
         self,
         messages: Sequence[Message],
-        facts: Facts,  # noqa: ARG002 - the signature of a Rule
+        facts: Facts,
         now: float,
     ) -> Verdicts:
         verdicts: Verdicts = {}
@@ -174,6 +174,9 @@ def _where(place: Place) -> str:
 def _opening(place: Place, until: float) -> str:
     if until == inf:
         return "no hour at which it is open is in sight"
-    zone = ZoneInfo(*place.zones) if len(place.zones) == 1 else UTC
-    local = datetime.fromtimestamp(until, zone)
-    return f"closed until {local:%Y-%m-%d %H:%M} {local:%z}"
+    clocks = {_shown(until, ZoneInfo(zone)) for zone in place.zones}
+    return f"closed until {clocks.pop() if len(clocks) == 1 else _shown(until, UTC)}"
+
+
+def _shown(at: float, zone: tzinfo) -> str:
+    return datetime.fromtimestamp(at, zone).isoformat(" ", "minutes")

@@ -50,8 +50,8 @@ class Senders:
     def judge(
         self,
         messages: Sequence[Message],
-        facts: Facts,  # noqa: ARG002 - the signature of a Rule
-        now: float,  # noqa: ARG002 - the signature of a Rule
+        facts: Facts,
+        now: float,
     ) -> Verdicts:
         used = {message.sender for message in messages}
         refused = {

@@ -11,7 +11,7 @@ reads or writes storage.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -85,6 +85,30 @@ def trim(chunk: EventChunk, after: int) -> EventChunk:
     if skip <= 0:
         return chunk
     return EventChunk(chunk.tenant, after + 1, chunk.size - skip, b"".join(split(chunk)[skip:]))
+
+
+def merge(row: Iterable[EventChunk]) -> list[EventChunk]:
+    """Chunks that follow one another, as few and full as the bounds of a chunk allow."""
+    merged: list[EventChunk] = []
+    for first, *rest in _fitting(row):
+        body = b"".join([first.body, *[chunk.body for chunk in rest]])
+        size = first.size + sum(chunk.size for chunk in rest)
+        merged.append(first._replace(size=size, body=body) if rest else first)
+    return merged
+
+
+def _fitting(row: Iterable[EventChunk]) -> Iterator[list[EventChunk]]:
+    """Chunks in groups that fit into one each."""
+    group: list[EventChunk] = []
+    size = total = 0
+    for chunk in row:
+        size, total = size + chunk.size, total + len(chunk.body)
+        if group and (size > CHUNK or total > CHUNK_BYTES):
+            yield group
+            group, size, total = [], chunk.size, len(chunk.body)
+        group.append(chunk)
+    if group:
+        yield group
 
 
 def message_numbers(chunk: EventChunk) -> list[int]:

@@ -37,7 +37,7 @@ SHARE: Final = 8
 """A lane may hold up to an eighth of the room that is left. Many stuck lanes then settle at equal
 sizes, and there is always room for one more that moves."""
 
-RETRY: Final = 0.1
+RETRY: Final = 1.0
 """Seconds before a lane is asked for again after a lease that brought nothing."""
 
 _of_lane = attrgetter("tenant", "category", "route")
@@ -53,6 +53,7 @@ class Lane:
         leasing: room kept for messages that are being leased.
         next_due: when the first one that waits in the store and is not due yet will be.
         backlogged: the store holds messages that are due.
+        resting: it does, but a lease brought none: not asked again before ``next_due``.
         listed: the scheduler has it in a line.
         deficit: the scheduler's: parts that it may send in this turn, or in its next one; negative
             while it pays back what it has overdrawn.
@@ -60,6 +61,7 @@ class Lane:
 
     __slots__ = (
         "backlogged", "deficit", "key", "leasing", "listed", "messages", "next_due", "reserved",
+        "resting",
     )  # fmt: skip
 
     def __init__(self, key: LaneKey) -> None:
@@ -69,6 +71,7 @@ class Lane:
         self.leasing = 0
         self.next_due = math.inf
         self.backlogged = False
+        self.resting = False
         self.listed = False
         self.deficit = 0.0
 
@@ -176,7 +179,7 @@ class Lanes:
     def wanting(self, now: float) -> list[tuple[LaneKey, int]]:
         """The lanes to lease messages for now, the most urgent category first, and how many.
 
-        Each is told once: its answer must come back through `refilled`, also when there is none.
+        Each is told once: its answer must come back through `refilled`.
         """
         alarms = self._alarms
         while alarms and alarms[0][0] <= now:
@@ -185,6 +188,7 @@ class Lanes:
             if lane is not None and lane.next_due == due:
                 lane.next_due = math.inf
                 lane.backlogged = True
+                lane.resting = False
                 self._settle(lane)
         wanted = []
         even = max(MINIMUM, (self._budget - self._held) // max(1, len(self._hungry)))
@@ -192,9 +196,8 @@ class Lanes:
             count = min(even, self._room(lane))
             if count <= 0:
                 continue  # filled up meanwhile; taking from it will make it hungry again
-            # The lease tells anew what the store holds; notes from now on are kept beside it.
+            # The lease will tell whether more is due; what is noted meanwhile is kept beside it.
             lane.backlogged = False
-            lane.next_due = math.inf
             lane.leasing = count
             self._held += count
             wanted.append((lane.key, count))
@@ -206,14 +209,18 @@ class Lanes:
     ) -> None:
         """What a lease that `wanting` asked for has brought, and when the next one is due.
 
-        A lease that failed is reported as no messages and the moment to try again.
+        A lease that failed is reported as no messages, with ``next_due`` = ``now``: the lane is
+        asked for again after `RETRY`, and no message overtakes those in the store meanwhile.
         """
         lane = self._get(key)
         self._held += len(messages) - lane.leasing
         lane.leasing = 0
         lane.messages.extend(messages)
         if next_due is not None:
-            self._note(lane, next_due if messages else max(next_due, now + RETRY), now)
+            self._note(lane, next_due, now)
+        if lane.backlogged and not messages:
+            lane.resting = True
+            self._note(lane, now + RETRY, now)
         self._settle(lane)
 
     def next_wakeup(self) -> float | None:
@@ -349,6 +356,7 @@ class Lanes:
         # Refill below half, so that a lease is worth its call.
         if (
             lane.backlogged
+            and not lane.resting
             and not lane.leasing
             and not lane.reserved
             and 2 * len(lane.messages) <= self._limit(lane)

@@ -243,6 +243,8 @@ class Bind:
         link = self._link = Link(stream, session)
         try:
             link.send(session.bind(now))
+            if self._draining:
+                link.end("drained")
             with link.scope:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(link.write, self.options.response_timeout)
@@ -251,9 +253,9 @@ class Bind:
         finally:
             self._link = None
             unanswered = session.close()
+            reason = link.reason or "cancelled"
+            self._say("lost" if link.was_bound else "not bound", reason)
             if link.was_bound:
-                reason = link.reason or "cancelled"
-                self._say("lost", reason)
                 self._listener.lost(self, unanswered, reason)
             await trio.aclose_forcefully(stream)
         return link
@@ -277,7 +279,8 @@ class Bind:
             while link.jammed:
                 await link.progress.park()
         if waited.cancelled_caught:
-            link.end(f"{link.session.unanswered} deliveries unanswered")
+            unanswered, unwritten = link.session.unanswered, link.unwritten
+            link.end(f"stuck: {unanswered} deliveries unanswered, {unwritten} octets unwritten")
 
     async def _watch(self, link: Link) -> None:
         # A request that is sent while this sleeps is due no sooner than after the longest sleep.
@@ -312,7 +315,6 @@ class Bind:
                 case events.BindRefused(status):
                     link.refused = status
                     link.end(f"refused with {status_name(status)}")
-                    self._say("refused", status_name(status))
                     listener.refused(self, status)
                 case events.Unbound():
                     link.end("unbound")

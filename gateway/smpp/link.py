@@ -95,6 +95,7 @@ class Link:
 
 
 def cause(error: BaseException) -> str:
-    """What is behind an error of trio's, for a log."""
-    root = error.__cause__ or error
-    return str(root) or type(root).__name__
+    """What is at the bottom of an error of trio's, for a log."""
+    while root := error.exceptions[0] if isinstance(error, ExceptionGroup) else error.__cause__:
+        error = root
+    return str(error) or type(error).__name__

@@ -156,8 +156,7 @@ class Session:
         """
         may_send = self._row.sends & states.REQUESTS
         sequences = self._window.sequences(len(requests))
-        frames = []
-        contexts = []
+        frames, contexts = [], []
         for sequence, (pdu, context) in zip(sequences, requests, strict=True):
             if type(pdu) not in may_send:
                 raise self._forbidden(pdu)
@@ -190,10 +189,9 @@ class Session:
         )
         self._check(response)
         frame = encode(response, self._handshake, status)
+        self._enter_bound()
         if status:
             self._enter(State.CLOSED)
-        else:
-            self._enter_bound()
         return frame
 
     def _check(self, pdu: Pdu) -> None:
@@ -205,9 +203,8 @@ class Session:
 
     def data_to_send(self) -> bytes:
         """Take what the protocol owes the peer; often nothing."""
-        owed = b"".join(self._owed)
-        self._owed.clear()
-        return owed
+        owed, self._owed = self._owed, []
+        return b"".join(owed)
 
     def close(self) -> list[object]:
         """End the session without a word to the peer.
@@ -363,8 +360,7 @@ class Session:
     def _on_unbind_resp(self, _: Packet) -> None:
         self._close_with(events.Unbound())
 
-    def _on_no_concern(self, _: Packet) -> None:
-        pass
+    def _on_no_concern(self, _: Packet) -> None: ...
 
     def _on_unexpected(self, packet: Packet) -> None:
         if self.closed:

@@ -128,7 +128,9 @@ def test_a_lease_that_brought_nothing_is_tried_again_a_little_later() -> None:
     lanes = Lanes()
     lanes.deferred(KEY, 0.0, 1.0)
     ((key, _),) = lanes.wanting(1.0)
-    lanes.refilled(key, [], 0.5, 1.0)
+    lanes.refilled(key, [], 1.0, 1.0)
+    assert lanes.wanting(1.0) == []
+    assert lanes.reserve([message(1)], 1.0) == [False]
     assert lanes.wanting(1.0) == []
     assert lanes.next_wakeup() == pytest.approx(1.0 + RETRY)
     assert [k for k, _ in lanes.wanting(1.0 + RETRY)] == [KEY]

@@ -379,15 +379,17 @@ class Gateway(RuleBasedStateMachine):
         waiting.append(m)
         waiting.sort(key=lambda m: (m.due, m.id))
 
-    def send(self, room: dict[str, int], keep: int) -> None:
+    def send(self, room: dict[str, int], keep: int) -> bool:
         result = self.scheduler.next(self.now, lambda route: room[route])
-        if result is not None:
-            key, messages = result
-            parts = sum(m.parts for m in messages)
-            assert len(messages) == 1 or parts <= room[key.route]
-            self.out[key] += messages[:keep]
-            if messages[keep:]:
-                self.scheduler.give_back(messages[keep:], self.now)
+        if result is None:
+            return False
+        key, messages = result
+        parts = sum(m.parts for m in messages)
+        assert len(messages) == 1 or parts <= room[key.route]
+        self.out[key] += messages[:keep]
+        if messages[keep:]:
+            self.scheduler.give_back(messages[keep:], self.now)
+        return True
 
     @rule(
         fields=st.lists(
@@ -430,7 +432,7 @@ class Gateway(RuleBasedStateMachine):
     def answer(self, fails: int) -> None:
         for key, limit in self.leasing:
             if fails == 0:
-                self.lanes.refilled(key, [], self.now + 1, self.now)
+                self.lanes.refilled(key, [], self.now, self.now)
                 continue
             assert limit > 0
             due = [m for m in self.stored[key] if m.due <= self.now][:limit]
@@ -465,17 +467,17 @@ class Gateway(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Give everything time and room: all that is left must come out by itself."""
         self.commit()
-        for _ in range(3000):
+        while True:
+            self.now += 0.001
             self.ask()
             self.answer(1)
-            before = sum(map(len, self.out.values()))
-            self.send({"main": 5, "detour": 5}, 99)
-            if sum(map(len, self.out.values())) == before:
-                moments = (self.lanes.next_wakeup(), self.scheduler.next_ready())
-                later = [at for at in moments if at is not None]
-                if not later:
-                    break
-                self.now = max(self.now, min(later))
+            if self.send({"main": 5, "detour": 5}, 99):
+                continue
+            moments = (self.lanes.next_wakeup(), self.scheduler.next_ready())
+            later = [at for at in moments if at is not None]
+            if not later:
+                break
+            self.now = max(self.now, min(later))
         sent = [m.id for messages in self.out.values() for m in messages]
         assert len(sent) == len(set(sent))
         assert set(sent) == self.expected

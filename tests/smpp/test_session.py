@@ -1,6 +1,6 @@
 import math
 from collections.abc import Iterator, Sequence
-from itertools import product
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -27,7 +27,7 @@ from gateway.smpp.events import (
 from gateway.smpp.framing import Splitter
 from gateway.smpp.options import BindOptions, Mode, SessionOptions
 from gateway.smpp.session import UNBIND_TIMEOUT, Session
-from gateway.smpp.states import ANSWERS, BOUND, SPOKEN, TABLE, Role, State
+from gateway.smpp.states import ANSWERS, BOUND, State
 from gateway.smpp.status import Status
 from gateway.smpp.tlv import SC_INTERFACE_VERSION
 from gateway.smpp.window import MAX_SEQUENCE
@@ -475,7 +475,7 @@ def _play(chunks: Sequence[bytes]) -> tuple[list[object], bytes]:
 
 def _cut(data: bytes, cuts: Sequence[int]) -> Iterator[bytes]:
     edges = [0, *sorted(cuts), len(data)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         yield data[start:end]
 
 
@@ -554,93 +554,6 @@ class TestSmsc:
         assert ours.receive(theirs.data_to_send(), 3.0) == [Unbound()]
 
 
-def _in_state(role: Role, state: State) -> Session:
-    bind = {s: k for k, s in BOUND.items()}.get(state, p.BindTransceiver)
-    session = Session(role, OPTIONS if role == "esme" else SMSC, 0.0)
-    if state is State.OPEN:
-        return session
-    if state is State.CLOSED:
-        session.close()
-        return session
-    if role == "smsc":
-        session.receive(p.encode(bind(), 1), 0.0)
-        if state is not State.BINDING:
-            session.answer_bind(0)
-    else:
-        modes: dict[type[p.Pdu], Mode] = {
-            p.BindReceiver: "receiver",
-            p.BindTransmitter: "transmitter",
-        }
-        session = Session(role, _options(mode=modes.get(bind, "transceiver")), 0.0)
-        session.bind(0.0)
-        if state is not State.BINDING:
-            session.receive(p.encode(ANSWERS[bind], 1), 0.0)
-    if state is State.UNBINDING:
-        session.unbind(0.0)
-    session.data_to_send()
-    assert session.state is state
-    return session
-
-
-ROWS = list(product(TABLE, State))
-ROW_IDS = [f"{role}-{state.name}" for role, state in ROWS]
-SENT_BY_CALLER = [p.SubmitSm, p.DeliverSm, p.DataSm]
-
-
-@pytest.mark.parametrize(("role", "state"), ROWS, ids=ROW_IDS)
-@pytest.mark.parametrize("kind", sorted(SPOKEN, key=lambda k: k.command_id))
-def test_what_a_row_does_not_list_is_not_acted_upon(
-    role: Role, state: State, kind: type[p.Pdu]
-) -> None:
-    session = _in_state(role, state)
-    happened = session.receive(p.encode(kind(), 600), 1.0)
-    sent = kinds(session.data_to_send())
-    if state is State.CLOSED:
-        assert (happened, sent) == ([], [])
-    elif kind in TABLE[role][state].receives:
-        assert not [s for _, _, s in sent if s]
-        assert Strange("wrong_state", 1) not in happened
-    else:
-        assert happened == [Strange("wrong_state", 1)]
-        assert session.state is state
-        refusal = [(type(ANSWERS[kind]).__name__, 600, 4)] if kind in ANSWERS else []
-        assert sent == refusal
-
-
-@pytest.mark.parametrize(("role", "state"), ROWS, ids=ROW_IDS)
-def test_only_what_a_row_lists_can_be_sent(role: Role, state: State) -> None:
-    sends = TABLE[role][state].sends
-    for kind in SENT_BY_CALLER:
-        session = _in_state(role, state)
-        if kind in sends:
-            assert kinds(session.submit([(kind(), "c")], 0.0))
-        else:
-            with pytest.raises(LocalProtocolError, match="may not be sent while"):
-                session.submit([(kind(), "c")], 0.0)
-        response = ANSWERS[kind]
-        session = _in_state(role, state)
-        if type(response) in sends:
-            assert kinds(session.answer([(1, response, 0)]))
-        else:
-            with pytest.raises(LocalProtocolError, match="may not be sent while"):
-                session.answer([(1, response, 0)])
-    assert bool(_in_state(role, state).room) == bool({p.SubmitSm, p.DeliverSm} & sends)
-    if p.Unbind in sends:
-        assert _in_state(role, state).unbind(0.0)
-    else:
-        with pytest.raises(LocalProtocolError, match="Unbind may not be sent while"):
-            _in_state(role, state).unbind(0.0)
-
-
 def test_link_management_may_not_be_submitted() -> None:
     with pytest.raises(LocalProtocolError, match="EnquireLink"):
         esme().submit([(p.EnquireLink(), "c")], 0.0)
-
-
-def test_what_one_end_may_send_the_other_may_receive() -> None:
-    both = [State.BOUND_TX, State.BOUND_RX, State.BOUND_TRX]
-    agree = frozenset({p.UnbindResp})  # sent on the way out of the state
-    for state in both:
-        ours, theirs = TABLE["esme"][state], TABLE["smsc"][state]
-        assert ours.sends - agree <= theirs.receives
-        assert theirs.sends - agree <= ours.receives

@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from smpplib.gsm import gsm_encode
 
-from gateway.text import Alphabet, UnencodableError, decode
 from gateway.text.alphabets import (
+    Alphabet,
+    decode,
     gsm7_codes,
     gsm7_octets,
     gsm7_size,
@@ -13,6 +14,7 @@ from gateway.text.alphabets import (
     outside_gsm7,
     ucs2_octets,
 )
+from gateway.text.errors import UnencodableError
 
 EVERY_CHARACTER = "".join(map(chr, range(0x110000)))
 ALPHABETS: list[Alphabet] = ["gsm7", "latin1", "ucs2"]

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.text import Alphabet, DefaultAlphabet, alphabet_of, decode, join
+from gateway.text.alphabets import Alphabet, DefaultAlphabet, decode
+from gateway.text.joining import alphabet_of, join
 
 
 @pytest.mark.parametrize(

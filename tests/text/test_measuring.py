@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.text import EmptyTextError, Measure, TextError, TooLongError, UnencodableError, measure
-from gateway.text.measuring import earliest_ends
+from gateway.text.errors import EmptyTextError, TextError, TooLongError, UnencodableError
+from gateway.text.measuring import Measure, earliest_ends, measure
 
 Wanted = Literal["auto", "gsm7", "ucs2"]
 

@@ -5,18 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.message import Encoding
-from gateway.text import (
-    Concat,
-    DefaultAlphabet,
-    Encoded,
-    TooLongError,
-    UnencodableError,
-    concat_header,
-    decode,
-    encode,
-    join,
-    measure,
-)
+from gateway.text.alphabets import DefaultAlphabet, decode
+from gateway.text.errors import TooLongError, UnencodableError
+from gateway.text.joining import join
+from gateway.text.measuring import measure
+from gateway.text.splitting import Encoded, encode
+from gateway.text.udh import Concat, concat_header
 
 HEADER = len(concat_header(Concat(1, 1, 1)))
 GSM7 = "@£\nΔ §aàzé" + "\f^{}\\[~]|€"
@@ -172,6 +166,8 @@ def test_clusters_stay_whole_wherever_the_fewest_parts_allow_it(clusters: list[s
 def test_a_family_moves_to_the_next_part_whole() -> None:
     family = "👨‍👩‍👧‍👦"
     assert pieces_of("中" * 60 + family) == ["中" * 60, family]
+    rest = "中" * 55  # fills, with the family, the second part
+    assert pieces_of("中" * 60 + family + rest) == ["中" * 60, family + rest]
 
 
 def test_a_family_is_torn_where_keeping_it_would_cost_a_part() -> None:

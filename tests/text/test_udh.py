@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import LocalProtocolError, RemoteProtocolError
-from gateway.text import Concat, UserData, concat_header, parse_user_data
+from gateway.text.udh import Concat, UserData, concat_header, parse_user_data
 
 
 def test_the_header_we_send() -> None:

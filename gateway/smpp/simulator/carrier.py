@@ -1,17 +1,18 @@
 """What a simulated carrier does with a message, and when: no sockets here.
 
 A `Carrier` decides the fate of each submission, keeps what it took for a while so that it can be
-asked for and cancelled, and has for each account the deliveries (receipts and inbound messages) that
-wait for their time. ``now`` is in seconds on any clock.
+asked for and cancelled, and has for each account the deliveries (receipts and inbound messages)
+that wait for their time. ``now`` is in seconds on any clock.
 """
 
+import math
 from bisect import bisect
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from heapq import heappop, heappush
 from itertools import accumulate, count
 from random import Random
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -28,15 +29,30 @@ MAX_WAITING: Final = 1_000_000
 """Deliveries that wait on one account; past it, submissions get ESME_RMSGQFUL and phones' texts are
 lost, as at a carrier whose store is full."""
 
+MAX_ACCOUNTS: Final = 1000
+"""System_ids where anybody may bind; more than any test has carriers."""
+
 EARLY_LEAD: Final = 0.05
 """By how much a response is held back for its receipt to come first, in seconds."""
 
 _WANTS_DELIVERED = (1, 3)
 _WANTS_FAILED = (1, 2)
 
-_TEXTS = ("Hello", "Yes please", "Thanks, see you at 8", "谢谢", "Qué bueno", "Who is this?", "OK", "?")
+_TEXTS = (
+    "Hello",
+    "Yes please",
+    "Thanks, see you at 8",
+    "谢谢",
+    "Qué bueno",
+    "Who is this?",
+    "OK",
+    "?",
+)
 _OPTOUTS = ("STOP", "stop", "TD", "T", "退订", "Unsubscribe")
 _OPTOUT_SHARE = 0.1
+
+Delivery = Taken | DeliverSm
+"""A receipt, by the message that it is on, or a text from a phone."""
 
 T = TypeVar("T")
 
@@ -76,38 +92,60 @@ class Statistics(msgspec.Struct, frozen=True):
     dropped: int
 
 
+class Bind(Protocol):
+    """A connection that is bound to an account."""
+
+    @property
+    def receives(self) -> bool: ...
+
+    def wake(self) -> None:
+        """Look for deliveries."""
+
+
 class Account:
-    """What waits to be delivered to one system_id, on whichever of its binds receives."""
+    """A system_id: its binds, and what waits to be delivered on whichever of them receives."""
 
     def __init__(self, system_id: str) -> None:
         self.system_id = system_id
-        self._waiting: list[tuple[float, int, Taken | DeliverSm]] = []
+        self.binds: set[Bind] = set()
+        self._waiting: list[tuple[float, int, Delivery]] = []
         self._order = count()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, due: float, delivery: Taken | DeliverSm) -> None:
+    def add(self, due: float, delivery: Delivery) -> None:
         heappush(self._waiting, (due, next(self._order), delivery))
 
-    def next_due(self) -> float | None:
-        return self._waiting[0][0] if self._waiting else None
+    def wake(self) -> None:
+        """Let the binds that receive look for deliveries."""
+        for bind in self.binds:
+            if bind.receives:
+                bind.wake()
 
-    def take_due(self, now: float, limit: int) -> list[Taken | DeliverSm]:
+    def next_due(self) -> float:
+        """When the next delivery is due; never (infinity) where none waits."""
+        return self._waiting[0][0] if self._waiting else math.inf
+
+    def take_due(self, now: float, limit: int) -> list[Delivery]:
+        """Take up to ``limit`` deliveries that are due, the longest due first."""
         waiting = self._waiting
-        due: list[Taken | DeliverSm] = []
+        due: list[Delivery] = []
         while waiting and waiting[0][0] <= now and len(due) < limit:
             due.append(heappop(waiting)[2])
         return due
 
 
 class Carrier:
-    """The fate of messages, as `SimulatorOptions` has it. ``epoch`` is what to add to ``now`` to get
-    Unix seconds."""
+    """The fate of messages, as `SimulatorOptions` has it. ``epoch`` is what to add to ``now`` to
+    get Unix seconds."""
 
     def __init__(self, options: SimulatorOptions, now: float, epoch: float) -> None:
-        self._options = options
-        self._epoch = epoch
+        self.options = options
+        self.epoch = epoch
+        self.accounts: dict[str, Account] = {}
+        self.submits: Counter[int] = Counter()
+        self.receipts = self.inbound = self.answered = self.refused = self.dropped = 0
         self._random = Random(options.seed)  # noqa: S311 - faults, not secrets
         self._phones = Random(options.seed + 1)  # noqa: S311
         self._errors = Odds({Status[n]: s for n, s in options.errors.items()}, Status.ESME_ROK)
@@ -119,11 +157,38 @@ class Carrier:
         self._known: dict[str, Taken] = {}
         self._known_order: deque[str] = deque()
 
+    def statistics(self) -> Statistics:
+        """What it has done so far."""
+        accounts = self.accounts.values()
+        return Statistics(
+            binds=sum(len(account.binds) for account in accounts),
+            submits=dict(self.submits),
+            receipts=self.receipts,
+            inbound=self.inbound,
+            answered=self.answered,
+            refused=self.refused,
+            waiting=sum(map(len, accounts)),
+            dropped=self.dropped,
+        )
+
+    def admit(self, system_id: str, password: str) -> tuple[int, Account | None]:
+        """The status of a bind, and the account where it is 0."""
+        options = self.options
+        known = options.accounts or self.accounts
+        if system_id not in known and (options.accounts or len(known) >= MAX_ACCOUNTS):
+            return Status.ESME_RINVSYSID, None
+        if options.accounts and options.accounts[system_id] != password:
+            return Status.ESME_RINVPASWD, None
+        account = self.accounts.setdefault(system_id, Account(system_id))
+        if len(account.binds) >= options.max_binds:
+            return Status.ESME_RBINDFAIL, None
+        return Status.ESME_ROK, account
+
     def judge(self, account: Account, now: float) -> int:
         """The status of the next submission."""
-        rate = self._options.rate
+        rate = self.options.rate
         if rate:
-            self._tokens = min(rate, self._tokens + (now - self._refilled_at) * rate)
+            self._tokens = min(max(rate, 1.0), self._tokens + (now - self._refilled_at) * rate)
             self._refilled_at = now
             if self._tokens < 1:
                 return Status.ESME_RTHROTTLED
@@ -132,50 +197,53 @@ class Carrier:
             return Status.ESME_RMSGQFUL
         return self._errors.draw(self._random)
 
-    def chance(self, share: float) -> bool:
-        """Whether something that happens with this share happens now."""
-        return share > 0 and self._random.random() < share
+    def answer_at(self, now: float) -> float:
+        """When the response to a submission is due."""
+        jitter = self.options.latency_jitter
+        return now + self.options.latency + (self._random.random() * jitter if jitter else 0.0)
 
-    def take(self, account: Account, pdu: SubmitSm, now: float) -> tuple[Taken, float]:
+    def drops(self) -> bool:
+        """Whether the connection closes on the next submission."""
+        return self._chance(self.options.drop)
+
+    def take(
+        self, account: Account, pdu: SubmitSm, now: float, answer_at: float
+    ) -> tuple[Taken, float]:
         """Take a message, and plan its receipt if one is asked for.
 
         Returns:
-            the message, and when its response is due.
+            the message, and when its response is due: later than ``answer_at`` where the receipt
+            is to come first.
         """
-        options = self._options
-        draw = self._random.random
-        answer_at = now + options.latency
-        if options.latency_jitter:
-            answer_at += draw() * options.latency_jitter
+        options = self.options
+        jitter = options.receipt_jitter
         done_at = answer_at + options.receipt_delay
-        if options.receipt_jitter:
-            done_at += draw() * options.receipt_jitter
+        if jitter:
+            done_at += self._random.random() * jitter
         state = self._states.draw(self._random)
-        ref, receipt_ref = self._ids(next(self._numbers))
         wanted = _WANTS_DELIVERED if state == DELIVERED else _WANTS_FAILED
         reported = pdu.registered_delivery & 3 in wanted
-        if reported and self.chance(options.early_receipts):
+        if reported and self._chance(options.early_receipts):
             done_at = now
             answer_at += EARLY_LEAD
-        epoch = self._epoch
+        ref, receipt_ref = self._ids(next(self._numbers))
+        epoch = self.epoch
         taken = Taken(ref, receipt_ref, pdu, state, now + epoch, done_at + epoch)
-        self._remember(taken)
-        if reported and not self.chance(options.lost_receipts):
-            account.add(done_at, taken)
-        return taken, answer_at
-
-    def _remember(self, taken: Taken) -> None:
         if len(self._known_order) == MAX_KNOWN:
             del self._known[self._known_order.popleft()]
-        self._known[taken.ref] = taken
-        self._known_order.append(taken.ref)
+        self._known[ref] = taken
+        self._known_order.append(ref)
+        if reported and not self._chance(options.lost_receipts):
+            account.add(done_at, taken)
+        return taken, answer_at
 
     def find(self, ref: str) -> Taken | None:
         """A message that was taken, by the id in its response."""
         return self._known.get(ref)
 
     def is_done(self, taken: Taken, now: float) -> bool:
-        return taken.done_at <= now + self._epoch
+        """Whether a message has its final state."""
+        return taken.done_at <= now + self.epoch
 
     def cancel(self, ref: str, now: float) -> bool:
         """Let a message that is not done end as DELETED; whether it did."""
@@ -185,21 +253,27 @@ class Carrier:
         taken.state = DELETED
         return True
 
-    def pdu(self, delivery: Taken | DeliverSm) -> DeliverSm | DataSm:
-        """The PDU that delivers a receipt or a text."""
-        return self._receipt(delivery) if isinstance(delivery, Taken) else delivery
+    def pdu(self, delivery: Delivery) -> DeliverSm | DataSm:
+        """What delivers a receipt or a text; counts it as sent."""
+        if isinstance(delivery, Taken):
+            self.receipts += 1
+            return self._receipt(delivery)
+        self.inbound += 1
+        return delivery
 
-    def inbound(self) -> DeliverSm:
+    def text(self) -> DeliverSm:
         """The next text from a phone."""
         random = self._phones
-        optout = random.random() < _OPTOUT_SHARE
-        text = random.choice(_OPTOUTS if optout else _TEXTS)
+        text = random.choice(_OPTOUTS if random.random() < _OPTOUT_SHARE else _TEXTS)
         coding, octets = (0, text.encode()) if text.isascii() else (8, text.encode("utf-16-be"))
         return DeliverSm(
             source_addr_ton=1,
             source_addr_npi=1,
             source_addr=f"447700{random.randrange(1_000_000):06}",
-            destination_addr=self._options.inbound_to,
+            destination_addr=self.options.inbound_to,
             data_coding=coding,
             short_message=octets,
         )
+
+    def _chance(self, share: float) -> bool:
+        return share > 0 and self._random.random() < share

@@ -1,5 +1,6 @@
 """What a simulated carrier is told once, as a type."""
 
+from math import fsum
 from typing import Literal
 
 import msgspec
@@ -78,5 +79,5 @@ class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
         ):
             if unknown := shares.keys() - known:
                 raise ValueError(f"{name}: {', '.join(sorted(unknown))}: no such name")
-            if any(share < 0 for share in shares.values()) or sum(shares.values()) > 1:
+            if any(share < 0 for share in shares.values()) or fsum(shares.values()) > 1:
                 raise ValueError(f"{name}: the shares are not between 0 and 1 together")

@@ -1,0 +1,138 @@
+"""``[[carriers]]``: what the keys of one carrier come to, its password and certificates included."""
+
+import re
+import ssl
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import structs
+
+from gateway.config import files
+from gateway.config.keys import HOUR, PASSWORD, Carrier, CarrierTls, StatusAction
+from gateway.config.reading import Faults, below, meant
+from gateway.dispatch.actions import Action
+from gateway.dispatch.carriers import CarrierOptions
+from gateway.dispatch.fleet import CarrierSettings
+from gateway.smpp.options import BindOptions, Mode
+from gateway.smpp.status import Status
+
+_MODES: Final[Mapping[str, tuple[Mode, ...]]] = {
+    "transceiver": ("transceiver",),
+    "separate": ("transmitter", "receiver"),
+}
+_PASSWORDS: Final = ("password", "password_env", "password_file")
+
+
+def build(
+    carrier: Carrier, where: str, environ: Mapping[str, str], faults: Faults
+) -> CarrierSettings:
+    """The settings of the carrier at the path ``where``."""
+    context: ssl.SSLContext | None = None
+    digest = b""
+    tls = CarrierTls() if carrier.tls is True else carrier.tls or None
+    if tls is not None:
+        context, digest = files.client_context(tls, f"{where}.tls", faults)
+    bind = BindOptions(
+        host=carrier.host,
+        port=carrier.port,
+        system_id=carrier.system_id,
+        password=_password(carrier, where, environ, faults),
+        window=carrier.window,
+        enquire_link=carrier.enquire_link,
+        response_timeout=carrier.response_timeout,
+        system_type=carrier.system_type,
+        address_range=carrier.address_range,
+        addr_ton=carrier.address_ton,
+        addr_npi=carrier.address_npi,
+        server_name=tls.server_name if tls is not None else None,
+    )
+    binds = tuple(
+        structs.replace(bind, mode=mode)
+        for mode in _MODES[carrier.bind]
+        for _ in range(carrier.binds)
+    )
+    options = CarrierOptions(
+        id=carrier.id,
+        rate=carrier.rate,
+        alphabet=carrier.alphabet,
+        gsm7_coding=carrier.gsm7_coding,
+        latin1_coding=carrier.latin1_coding,
+        ucs2_coding=carrier.ucs2_coding,
+        service_type=carrier.service_type,
+        source_ton=carrier.source_ton,
+        source_npi=carrier.source_npi,
+        dest_ton=carrier.dest_ton,
+        dest_npi=carrier.dest_npi,
+        receipt_id=carrier.receipt_id,
+        accepted_is_delivered=carrier.accepted_is_delivered,
+        receipt_wait=carrier.receipt_wait_hours * HOUR,
+        unanswered=carrier.unanswered,
+        statuses=_statuses(carrier, f"{where}.statuses", faults),
+    )
+    # Contexts of the same files are not equal, so identity speaks of the files instead.
+    return CarrierSettings(
+        options=options,
+        binds=tuple(structs.replace(one, tls=context) for one in binds),
+        identity=(binds, tls, digest),
+    )
+
+
+def _password(carrier: Carrier, where: str, environ: Mapping[str, str], faults: Faults) -> str:
+    """The password, wherever it is kept. No fault ever shows it, nor what may be one by mistake."""
+    given = [
+        key
+        for key in _PASSWORDS
+        if getattr(carrier, key) is not None or faults.at(f"{where}.{key}")
+    ]
+    if len(given) != 1:
+        has = " and ".join(given) or "none"
+        faults.add(where, f"needs exactly one of {', '.join(_PASSWORDS)}, has {has}")
+        return ""
+    where = f"{where}.{given[0]}"
+    if faults.at(where):
+        return ""
+    password = carrier.password
+    if carrier.password_env is not None:
+        password = environ.get(carrier.password_env)
+        if password is None:
+            faults.add(where, "the environment variable that it names is not set")
+    elif carrier.password_file is not None:
+        data = files.read(carrier.password_file, where, faults, "the file that it names")
+        password = data.decode("latin-1").rstrip("\r\n")
+    if password is not None and not re.search(PASSWORD.pattern or "", password):
+        faults.add(where, f"what it names is not {PASSWORD.description}")
+    return password or ""
+
+
+def _statuses(carrier: Carrier, where: str, faults: Faults) -> dict[int, Action]:
+    found: dict[int, Action] = {}
+    for name, entry in carrier.statuses.items():
+        status = _status(name)
+        if status is None:
+            faults.add(
+                below(where, name),
+                "not a command_status: a name such as ESME_RSUBMITFAIL or a number between 1 and "
+                f"4294967295{meant(name, Status.__members__)}",
+            )
+        elif status in found:
+            faults.add(below(where, name), "the same status as an entry before")
+        else:
+            found[status] = _action(entry)
+    return found
+
+
+def _status(name: str) -> int | None:
+    """The command_status of that name or number."""
+    try:
+        status = int(Status[name]) if name in Status.__members__ else int(name, 0)
+    except ValueError:
+        return None
+    return status if 0 < status < 1 << 32 else None
+
+
+def _action(entry: str | StatusAction) -> Action:
+    if isinstance(entry, str):
+        entry = StatusAction(do=entry)
+    if entry.do == "wait":
+        return Action(entry.do, entry.delay, entry.tries, entry.slows)
+    return Action(entry.do, slows=entry.slows)

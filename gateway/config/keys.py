@@ -1,0 +1,244 @@
+"""The configuration file as it is written: every key with its type, bounds and default.
+
+``docs/configuration.md`` says what each key means. A default that one of the layers below has is
+taken from there. Lists are bounded: each entry costs something for as long as the gateway runs.
+"""
+
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Struct
+
+from gateway.api.address import parse_address
+from gateway.api.options import ServerOptions
+from gateway.config.reading import rule, secret
+from gateway.dispatch.actions import Kind
+from gateway.dispatch.carriers import RECEIPT_WAIT, CarrierOptions
+from gateway.dispatch.core import RETENTION
+from gateway.dispatch.correlation import ReceiptId
+from gateway.dispatch.tenants import VALIDITY
+from gateway.message import Category
+from gateway.policy.chain import MAX_QUEUED, PolicyOptions
+from gateway.policy.senders import ANY, normalise
+from gateway.queue.scheduler import FLOORS, SchedulerOptions, Share
+from gateway.smpp.options import BindOptions
+
+HOUR: Final = 3_600.0
+DAY: Final = 86_400.0
+
+_SERVER: Final = ServerOptions()
+_SCHEDULER: Final = SchedulerOptions()
+_SHARE: Final = Share()
+_CARRIER: Final = CarrierOptions(id="")
+_BIND: Final = BindOptions(host="", port=0)
+
+
+def _check_sender(text: str) -> None:
+    if text != ANY and normalise(text) is None:
+        raise ValueError(
+            f"{text[:40]!r} is neither a number, a name of up to 11 letters and digits nor '*'"
+        )
+
+
+def _check_host_and_port(text: str) -> None:
+    try:
+        parse_address(f"tcp://{text}")
+    except ValueError:
+        raise ValueError(f"{text[:40]!r} is not host:port, such as '127.0.0.1:7601'") from None
+
+
+def octets(most: int, least: int = 0) -> Meta:
+    """Says that a text goes into a C-octet string of SMPP (3.4, sections 4.1.1 and 5.2)."""
+    size = f"{least} to {most}" if least else f"up to {most}"
+    return Meta(
+        pattern=rf"\A[\x01-\xff]{{{least},{most}}}\Z",
+        description=f"a text of {size} Latin-1 characters",
+    )
+
+
+PASSWORD: Final = secret("a text of up to 8 Latin-1 characters", r"\A[\x01-\xff]{0,8}\Z")
+
+Name = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[A-Za-z0-9._-]{1,64}\Z",
+        description="a name of 1 to 64 letters, digits, '.', '_' and '-'",
+    ),
+]
+File = Annotated[str, Meta(min_length=1, description="the path of a file")]
+TokenHash = Annotated[
+    str,
+    secret("the 64 hex digits of a token's SHA-256 (gateway token prints one)", r"\A[0-9a-fA-F]{64}\Z"),
+]
+Sender = Annotated[str, rule(_check_sender)]
+Number = Annotated[
+    str, Meta(pattern=r"\A\+?[0-9]{1,20}\Z", description="a number of up to 20 digits")
+]
+Prefix = Annotated[
+    str, Meta(pattern=r"\A[0-9]{1,15}\Z", description="the leading digits of a number, without +")
+]
+Reply = Annotated[str, Meta(max_length=480, description="a text of up to 480 characters")]
+TypeOfNumber = Annotated[int, Meta(ge=0, le=6)]
+Plan = Annotated[int, Meta(ge=0, le=18)]
+Coding = Annotated[int, Meta(ge=0, le=255)]
+Rate = Annotated[float, Meta(ge=0, le=100_000)]
+Weight = Annotated[float, Meta(ge=0.01, le=1000)]
+
+
+class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file."""
+
+
+class ApiTls(Table, frozen=True):
+    cert: File
+    key: File
+    client_ca: File | None = None
+
+
+class Api(Table, frozen=True):
+    listen: Annotated[
+        tuple[Annotated[str, rule(parse_address)], ...], Meta(min_length=1, max_length=16)
+    ] = ("tcp://127.0.0.1:7600",)
+    tls: ApiTls | None = None
+    max_frame: Annotated[int, Meta(ge=65_536, le=67_108_864)] = _SERVER.max_frame
+    max_batch: Annotated[int, Meta(ge=1, le=100_000)] = _SERVER.max_batch
+    max_in_flight: Annotated[int, Meta(ge=1, le=10_000)] = _SERVER.max_in_flight
+    max_tenant_bytes: Annotated[int, Meta(ge=65_536, le=4_294_967_296)] = _SERVER.max_tenant_bytes
+    max_connections: Annotated[int, Meta(ge=1, le=65_536)] = _SERVER.max_connections
+    max_tenant_connections: Annotated[int, Meta(ge=1, le=65_536)] = _SERVER.max_tenant_connections
+    max_subscriptions: Annotated[int, Meta(ge=1, le=1000)] = _SERVER.max_subscriptions
+    hello_timeout: Annotated[float, Meta(ge=1, le=300)] = _SERVER.hello_timeout
+    idle_timeout: Annotated[float, Meta(ge=1, le=86_400)] = _SERVER.idle_timeout
+    send_timeout: Annotated[float, Meta(ge=1, le=3600)] = _SERVER.send_timeout
+    refusal_delay: Annotated[float, Meta(ge=0, le=10)] = _SERVER.refusal_delay
+
+
+class Admin(Table, frozen=True):
+    listen: Annotated[str, rule(_check_host_and_port)] = "127.0.0.1:7601"
+    token_sha256: TokenHash | None = None
+
+
+class Validity(Table, frozen=True):
+    otp: Annotated[float, Meta(ge=10, le=2_592_000)] = VALIDITY["otp"]
+    transactional: Annotated[float, Meta(ge=10, le=2_592_000)] = VALIDITY["transactional"]
+    marketing: Annotated[float, Meta(ge=10, le=2_592_000)] = VALIDITY["marketing"]
+
+
+class Queue(Table, frozen=True):
+    backend: Literal["sqlite"] = "sqlite"
+    path: File = "var/gateway.db"
+    # At least `RECEIPT_WAIT`: receipts still come so long after a message's validity.
+    retention_days: Annotated[float, Meta(ge=3, le=3650)] = RETENTION / DAY
+    validity: Validity = Validity()
+
+
+class Tenant(Table, frozen=True):
+    id: Name
+    name: Annotated[str, Meta(max_length=64, description="a text of up to 64 characters")] | None = None
+    token_sha256: Annotated[tuple[TokenHash, ...], Meta(max_length=16)]
+    rate: Rate = _SHARE.rate
+    burst: Annotated[float, Meta(ge=0, le=1_000_000)] = _SHARE.burst
+    weight: Weight = _SHARE.weight
+    max_queued: Annotated[int, Meta(ge=1, le=100_000_000)] = MAX_QUEUED
+    senders: Annotated[tuple[Sender, ...], Meta(min_length=1, max_length=1000)]
+    numbers: Annotated[tuple[Number, ...], Meta(max_length=1000)] | None = None
+    category: Category = "marketing"
+    quiet_hours: bool = True
+    confirmation: Reply | None = None
+    help: Reply = ""
+
+
+class Floors(Table, frozen=True):
+    transactional: Annotated[float, Meta(ge=0, le=0.5)] = FLOORS["transactional"]
+    marketing: Annotated[float, Meta(ge=0, le=0.5)] = FLOORS["marketing"]
+
+
+class Scheduler(Table, frozen=True):
+    floors: Floors = Floors()
+    quantum: Annotated[int, Meta(ge=1, le=10_000)] = _SCHEDULER.quantum
+
+
+class CarrierTls(Table, frozen=True):
+    ca: File | None = None
+    server_name: str | None = None
+    cert: File | None = None
+    key: File | None = None
+
+
+class StatusAction(Table, frozen=True):
+    do: Kind
+    delay: Annotated[float, Meta(ge=0.1, le=3600)] = 10.0
+    tries: Annotated[int, Meta(ge=0, le=1000)] = 2
+    slows: bool = False
+
+
+class Carrier(Table, frozen=True):
+    id: Name
+    host: Annotated[str, Meta(min_length=1, description="a host name or an address")]
+    port: Annotated[int, Meta(ge=1, le=65_535)] = 2775
+    system_id: Annotated[str, octets(15, least=1)]
+    password: Annotated[str, PASSWORD] | None = None
+    password_env: Annotated[str, secret("the name of an environment variable")] | None = None
+    password_file: Annotated[str, secret("the path of a file")] | None = None
+    bind: Literal["transceiver", "separate"] = "transceiver"
+    binds: Annotated[int, Meta(ge=1, le=100)] = 1
+    window: Annotated[int, Meta(ge=1, le=10_000)] = 64
+    rate: Rate = _CARRIER.rate
+    tls: Annotated[bool | CarrierTls, Meta(description="true, false or a table")] = False
+    enquire_link: Annotated[float, Meta(ge=1, le=3600)] = _BIND.enquire_link
+    response_timeout: Annotated[float, Meta(ge=1, le=600)] = _BIND.response_timeout
+    unanswered: Literal["resend", "unknown"] = _CARRIER.unanswered
+    statuses: dict[
+        str, Annotated[Kind | StatusAction, Meta(description="wait, other, refuse or a table")]
+    ] = {}
+    receipt_id: ReceiptId = _CARRIER.receipt_id
+    receipt_wait_hours: Annotated[float, Meta(ge=1, le=720)] = RECEIPT_WAIT / HOUR
+    accepted_is_delivered: bool = _CARRIER.accepted_is_delivered
+    alphabet: Literal["gsm7", "latin1"] = _CARRIER.alphabet
+    gsm7_coding: Coding = _CARRIER.gsm7_coding
+    latin1_coding: Coding = _CARRIER.latin1_coding
+    ucs2_coding: Coding = _CARRIER.ucs2_coding
+    system_type: Annotated[str, octets(12)] = _BIND.system_type
+    service_type: Annotated[str, octets(5)] = _CARRIER.service_type
+    address_range: Annotated[str, octets(40)] = _BIND.address_range
+    address_ton: TypeOfNumber = _BIND.addr_ton
+    address_npi: Plan = _BIND.addr_npi
+    source_ton: TypeOfNumber | None = _CARRIER.source_ton
+    source_npi: Plan | None = _CARRIER.source_npi
+    dest_ton: TypeOfNumber = _CARRIER.dest_ton
+    dest_npi: Plan = _CARRIER.dest_npi
+
+
+class Match(Table, frozen=True):
+    prefix: Annotated[tuple[Prefix, ...], Meta(max_length=10_000)] = ()
+    category: tuple[Category, ...] = ()
+    tenant: tuple[str, ...] = ()
+
+
+class RouteShare(Table, frozen=True):
+    id: str
+    weight: Annotated[int, Meta(ge=1, le=1000)] = 1
+
+
+class Route(Table, frozen=True):
+    name: Name | None = None
+    match: Match = Match()
+    carriers: Annotated[tuple[RouteShare, ...], Meta(min_length=1, max_length=100)]
+    backup: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
+
+
+class Log(Table, frozen=True):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Keys(Table, frozen=True):
+    """The whole file."""
+
+    api: Api = Api()
+    admin: Admin = Admin()
+    queue: Queue = Queue()
+    tenants: Annotated[tuple[Tenant, ...], Meta(min_length=1, max_length=10_000)]
+    policy: PolicyOptions = PolicyOptions()
+    scheduler: Scheduler = Scheduler()
+    carriers: Annotated[tuple[Carrier, ...], Meta(min_length=1, max_length=1000)]
+    routes: Annotated[tuple[Route, ...], Meta(max_length=10_000)] = ()
+    log: Log = Log()

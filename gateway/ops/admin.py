@@ -1,0 +1,157 @@
+"""The admin HTTP server: metrics for Prometheus, and probes for whatever restarts or routes to us.
+
+``/metrics`` is the Prometheus text format. ``/healthz`` and ``/readyz`` answer 200, or 503 with the
+reasons; a load balancer reads the status, a person the JSON. It serves operators and is no part of
+the API that tenants use.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import trio
+from hypercorn.config import Config
+from hypercorn.trio import serve as serve_http
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.errors import ConfigError, GatewayError
+from gateway.ops.metrics import Metrics
+
+
+class AdminOptions(msgspec.Struct, frozen=True):
+    """Where to serve, and to whom.
+
+    Attributes:
+        listen: ``host:port``; port 0 for any that is free.
+        token_sha256: hex SHA-256 of each token that is valid, sent as ``Authorization: Bearer``.
+            Required to listen beyond this machine; without any, everybody on it may ask.
+    """
+
+    listen: str = "127.0.0.1:7601"
+    token_sha256: tuple[str, ...] = ()
+
+
+class Health(msgspec.Struct, frozen=True):
+    """Whether all is well.
+
+    Attributes:
+        reasons: why not, a sentence each; empty where it is.
+    """
+
+    reasons: tuple[str, ...] = ()
+
+
+async def serve(
+    options: AdminOptions,
+    metrics: Metrics,
+    *,
+    healthy: Callable[[], Health],
+    ready: Callable[[], Health],
+    task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve until cancelled.
+
+    Args:
+        options: where, and to whom.
+        metrics: for ``/metrics``.
+        healthy: for ``/healthz``: the process lives and the store works.
+        ready: for ``/readyz``: submissions are accepted and a bind is up.
+        task_status: is told the addresses, ``http://127.0.0.1:7601``.
+
+    Raises:
+        ConfigError: ``listen`` is no address, or is open to others without a token.
+        GatewayError: the address cannot be used.
+    """
+    listener = _bind(options)
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]
+    config.errorlog = logging.getLogger("hypercorn")
+    config.include_server_header = False
+    await serve_http(
+        _application(options, metrics, healthy, ready), config, task_status=task_status
+    )
+
+
+def _application(
+    options: AdminOptions,
+    metrics: Metrics,
+    healthy: Callable[[], Health],
+    ready: Callable[[], Health],
+) -> Starlette:
+    async def exposition(_request: Request) -> Response:
+        # A large installation has tens of thousands of lines: not in the event loop.
+        text = await trio.to_thread.run_sync(metrics.snapshot().render)
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+    def probe(ask: Callable[[], Health]) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(_request: Request) -> Response:
+            health = ask()
+            return Response(
+                msgspec.json.encode({"ok": not health.reasons, "reasons": health.reasons}),
+                status_code=503 if health.reasons else 200,
+                media_type="application/json",
+            )
+
+        return answer
+
+    def guarded(
+        endpoint: Callable[[Request], Awaitable[Response]],
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            if _admitted(options, request.headers.get("authorization", "")):
+                return await endpoint(request)
+            return Response(status_code=401, headers={"www-authenticate": "Bearer"})
+
+        return answer
+
+    endpoints = {"/metrics": exposition, "/healthz": probe(healthy), "/readyz": probe(ready)}
+    return Starlette(routes=[Route(path, guarded(call)) for path, call in endpoints.items()])
+
+
+def _admitted(options: AdminOptions, authorization: str) -> bool:
+    if not options.token_sha256:
+        return True
+    scheme, _, token = authorization.partition(" ")
+    digest = hashlib.sha256(token.strip().encode()).hexdigest()
+    known = [hmac.compare_digest(digest, valid.lower()) for valid in options.token_sha256]
+    return scheme.lower() == "bearer" and any(known)
+
+
+def _bind(options: AdminOptions) -> socket.socket:
+    listen = options.listen
+    host, _, port = listen.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    try:
+        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+        number = int(port)
+    except ValueError:
+        raise ConfigError(
+            [f"admin.listen: {listen!r} is not an IP address and a port, such as '127.0.0.1:7601'"]
+        ) from None
+    if not address.is_loopback and not options.token_sha256:
+        raise ConfigError(
+            [
+                f"admin.listen: {listen!r} can be reached from other machines; set admin.token_sha256 "
+                "(`gateway token` makes one), or listen on 127.0.0.1"
+            ]
+        )
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((str(address), number))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise GatewayError(
+            f"admin.listen: cannot listen on {listen!r}: {error}; stop the program that uses it, "
+            "or choose another address"
+        ) from error
+    return listener

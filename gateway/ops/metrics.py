@@ -1,0 +1,275 @@
+"""What Prometheus is told: every metric of the gateway, declared once, in `Metrics`.
+
+Counters and histograms are fed in batches and are plain integers in plain dicts; gauges are read
+where the truth is, when somebody asks. Only a scrape turns any of it into `prometheus_client`'s
+types, and it can do so in a worker thread while the gateway goes on. Each metric is an attribute,
+so a name that does not exist fails the type check.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.metadata import version
+from itertools import accumulate
+from typing import Final
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+
+Labels = tuple[str, ...]
+
+SERIES: Final = 20_000
+"""Label combinations of one metric, enough for a thousand tenants and every code. Labels that would
+make more, such as statuses that a carrier makes up, are counted under ``other``."""
+
+OTHER: Final = "other"
+
+INSTANT: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+"""Seconds that a caller waits for us or for the disk."""
+
+ROUND_TRIP: Final = (
+    0.001,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+)
+"""Seconds that a carrier takes to answer."""
+
+WAIT: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0, 60.0, 300.0, 3600.0, 43_200.0)
+"""Seconds that a message waits for its turn, from an idle gateway to a night of quiet hours."""
+
+DELIVERY: Final = (
+    0.5,
+    1.0,
+    2.0,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+    300.0,
+    1800.0,
+    3600.0,
+    21_600.0,
+    86_400.0,
+    259_200.0,
+)
+"""Seconds that a phone takes to get a text, up to the validity of three days."""
+
+
+class _Metric:
+    def __init__(self, name: str, documentation: str, labels: Labels) -> None:
+        self.name = f"gateway_{name}"
+        self.documentation = documentation
+        self.labels = labels
+
+    def _series(self, labels: Labels, known: int) -> Labels:
+        """The labels to count under for labels not seen before."""
+        if len(labels) != len(self.labels):
+            raise ValueError(f"{self.name} has labels {self.labels}, not {labels}")
+        return labels if known < SERIES else (OTHER,) * len(labels)
+
+
+class Counter(_Metric):
+    """A number that only grows."""
+
+    def __init__(self, name: str, documentation: str, *labels: str) -> None:
+        super().__init__(name, documentation, labels)
+        self._values: dict[Labels, int] = {}
+
+    def add(self, n: int, *labels: str) -> None:
+        try:
+            self._values[labels] += n
+        except KeyError:
+            labels = self._series(labels, len(self._values))
+            self._values[labels] = self._values.get(labels, 0) + n
+
+    def snapshot(self) -> Callable[[], Metric]:
+        values = self._values.copy()
+
+        def family() -> Metric:
+            metric = CounterMetricFamily(self.name, self.documentation, labels=self.labels)
+            for labels, value in values.items():
+                metric.add_metric(labels, value)
+            return metric
+
+        return family
+
+
+class _Series:
+    __slots__ = ("counts", "total")
+
+    def __init__(self, size: int) -> None:
+        self.counts = [0] * size
+        self.total = 0.0
+
+
+class Histogram(_Metric):
+    """How seconds are spread over ``buckets``, given by their upper bounds."""
+
+    def __init__(
+        self, name: str, documentation: str, buckets: Sequence[float], *labels: str
+    ) -> None:
+        super().__init__(name, documentation, labels)
+        self.buckets = buckets
+        self._names = [*map(str, buckets), "+Inf"]
+        self._values: dict[Labels, _Series] = {}
+
+    def observe(self, value: float, n: int = 1, *labels: str) -> None:
+        """``value`` came up ``n`` times."""
+        series = self._values.get(labels) or self._new(labels)
+        series.counts[bisect_left(self.buckets, value)] += n
+        series.total += value * n
+
+    def observe_many(self, values: Sequence[float], *labels: str) -> None:
+        series = self._values.get(labels) or self._new(labels)
+        counts = series.counts
+        buckets = self.buckets
+        for value in values:
+            counts[bisect_left(buckets, value)] += 1
+        series.total += sum(values)
+
+    def _new(self, labels: Labels) -> _Series:
+        labels = self._series(labels, len(self._values))
+        return self._values.setdefault(labels, _Series(len(self._names)))
+
+    def snapshot(self) -> Callable[[], Metric]:
+        values = [(labels, s.counts.copy(), s.total) for labels, s in self._values.items()]
+
+        def family() -> Metric:
+            metric = HistogramMetricFamily(self.name, self.documentation, labels=self.labels)
+            for labels, counts, total in values:
+                buckets = list(zip(self._names, accumulate(counts), strict=True))
+                metric.add_metric(labels, buckets, total)
+            return metric
+
+        return family
+
+
+class Gauge(_Metric):
+    """A number that goes up and down, read when asked for; nothing until it is `feed`."""
+
+    def __init__(self, name: str, documentation: str, *labels: str) -> None:
+        super().__init__(name, documentation, labels)
+        self._read: Callable[[], Mapping[Labels, float]] = dict
+
+    def feed(self, read: Callable[[], Mapping[Labels, float]]) -> None:
+        """Say where the values come from, by their labels; ``{(): 1.0}`` where it has none."""
+        self._read = read
+
+    def snapshot(self) -> Callable[[], Metric]:
+        values = dict(self._read())
+
+        def family() -> Metric:
+            metric = GaugeMetricFamily(self.name, self.documentation, labels=self.labels)
+            for labels, value in values.items():
+                metric.add_metric(labels, value)
+            return metric
+
+        return family
+
+
+class Snapshot:
+    """All metrics at one moment, for `prometheus_client` to collect."""
+
+    def __init__(
+        self, families: Sequence[Callable[[], Metric]], process: CollectorRegistry
+    ) -> None:
+        self._families = families
+        self._process = process
+
+    def collect(self) -> Iterator[Metric]:
+        for family in self._families:
+            yield family()
+        yield from self._process.collect()
+
+    def render(self) -> bytes:
+        """The text format of Prometheus. Takes about 5 µs a line, so call it in a thread."""
+        return generate_latest(self)
+
+
+class Metrics:
+    """Every metric of the gateway. Labels are tenants, carriers, binds and words of ours: never a
+    recipient, a key or a campaign."""
+
+    def __init__(self) -> None:
+        self.messages_accepted = Counter(
+            "messages_accepted_total", "Messages made durable.", "tenant", "category"
+        )
+        self.messages_refused = Counter(
+            "messages_refused_total", "Messages refused when submitted.", "tenant", "code"
+        )
+        self.messages_deferred = Counter(
+            "messages_deferred_total", "Times that a rule put a message off.", "tenant", "rule"
+        )
+        self.messages_final = Counter(
+            "messages_final_total", "Messages that have their outcome.", "tenant", "outcome"
+        )
+        self.parts_submitted = Counter(
+            "parts_submitted_total",
+            "Parts that a carrier has answered, by command_status.",
+            "carrier",
+            "status",
+        )
+        self.receipts = Counter(
+            "receipts_total", "Receipts that belong to a message, by state.", "carrier", "state"
+        )
+        self.receipts_unmatched = Counter(
+            "receipts_unmatched_total", "Receipts whose message never showed.", "carrier"
+        )
+        self.inbound = Counter("inbound_total", "Inbound messages, reassembled.", "carrier")
+
+        self.queued_messages = Gauge(
+            "queued_messages", "Messages without an outcome.", "tenant", "category", "state"
+        )
+        self.lane_messages = Gauge("lane_messages", "Messages in memory, ready to be sent.")
+        self.bind_up = Gauge("bind_up", "1 while the bind is bound.", "carrier", "bind")
+        self.window_in_use = Gauge(
+            "window_in_use", "Parts submitted and not answered yet.", "carrier", "bind"
+        )
+        self.carrier_rate_limit = Gauge(
+            "carrier_rate_limit", "Parts per second held to now; 0 for unlimited.", "carrier"
+        )
+        self.events_unacknowledged = Gauge(
+            "events_unacknowledged", "Events that the slowest consumer has not handled.", "tenant"
+        )
+        self.api_connections = Gauge("api_connections", "Open connections of tenants.")
+        self.build_info = Gauge("build_info", "1, labelled with what runs.", "version")
+        self.build_info.feed(lambda: {(version("gateway"),): 1.0})
+
+        self.accept_seconds = Histogram(
+            "accept_seconds", "From a submit request to its durable answer.", INSTANT
+        )
+        self.store_commit_seconds = Histogram("store_commit_seconds", "Commits to disk.", INSTANT)
+        self.submit_response_seconds = Histogram(
+            "submit_response_seconds", "From submit_sm to its response.", ROUND_TRIP, "carrier"
+        )
+        self.accept_to_submit_seconds = Histogram(
+            "accept_to_submit_seconds",
+            "From when a message was accepted, or due, to its submission.",
+            WAIT,
+            "category",
+        )
+        self.delivery_seconds = Histogram(
+            "delivery_seconds", "From submission to the final receipt.", DELIVERY, "carrier"
+        )
+        self._process = CollectorRegistry()
+        ProcessCollector(registry=self._process)
+
+    def snapshot(self) -> Snapshot:
+        """What every metric says now."""
+        metrics = [m for m in vars(self).values() if isinstance(m, Counter | Gauge | Histogram)]
+        return Snapshot([metric.snapshot() for metric in metrics], self._process)

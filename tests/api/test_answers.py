@@ -1,0 +1,176 @@
+"""Each op, over a real socket."""
+
+from typing import Any
+
+import pytest
+import trio
+
+from gateway.errors import RequestError, StoreError
+
+
+async def test_submit_gives_a_result_for_each_message_in_order(peer: Any, backend: Any) -> None:
+    messages = [
+        {"to": "+447700900123", "text": "Hello", "key": "k1"},
+        {"to": "447700900124", "text": ""},
+        {"to": "447700900125", "text": "Later", "send_at": 1800000000},
+        {"to": "+447700900123", "text": "Hello", "key": "k1"},
+    ]
+    reply = await peer.ask(op="submit", id="batch-1", messages=messages)
+    assert reply == {
+        "id": "batch-1",
+        "ok": True,
+        "results": [
+            {"message_id": "m1", "parts": 1, "encoding": "gsm7"},
+            {"error": {"code": "empty_text", "message": "text: empty"}},
+            {"message_id": "m2", "parts": 1, "encoding": "gsm7", "not_before": 1800000000.0},
+            {"message_id": "m1", "parts": 1, "encoding": "gsm7", "duplicate": True},
+        ],
+    }
+    assert [(tenant, m.to) for tenant, m in backend.accepted] == [
+        ("acme", "+447700900123"),
+        ("acme", "447700900125"),
+    ]
+
+
+async def test_quote_stores_nothing(peer: Any, backend: Any) -> None:
+    reply = await peer.ask(op="quote", messages=[{"to": "1", "text": "x" * 200}])
+    assert reply["results"] == [{"parts": 2, "encoding": "gsm7"}]
+    assert backend.accepted == []
+
+
+async def test_status(peer: Any) -> None:
+    await peer.ask(op="submit", messages=[{"to": "1", "text": "x", "key": "k"}])
+    known = {
+        "message_id": "m1",
+        "state": "queued",
+        "final": False,
+        "updated_at": 1.5,
+        "parts": 1,
+    }
+    reply = await peer.ask(op="status", ids=["m1", "?"], keys=["k", "?"])
+    assert reply == {"id": 1, "ok": True, "messages": [known, None, known, None]}
+
+
+async def test_a_status_of_nothing_keeps_alive_without_asking_anybody(
+    peer: Any, backend: Any
+) -> None:
+    backend.error = StoreError("nobody is to be asked")
+    assert await peer.ask(op="status") == {"id": 1, "ok": True, "messages": []}
+
+
+async def test_cancel_by_id_key_and_campaign(peer: Any) -> None:
+    messages = [{"to": "1", "text": "x", "key": "k", "campaign": "spring"}]
+    await peer.ask(op="submit", messages=messages)
+    reply = await peer.ask(op="cancel", ids=["m1"], keys=["?"])
+    done = {"message_id": "m1", "cancelled": True, "state": "cancelled"}
+    assert reply == {"id": 1, "ok": True, "cancelled": 1, "results": [done, None]}
+    reply = await peer.ask(op="cancel", campaign="spring")
+    assert reply == {"id": 1, "ok": True, "cancelled": 1, "results": []}
+
+
+async def test_cancel_of_nothing_is_refused(peer: Any) -> None:
+    reply = await peer.ask(op="cancel")
+    assert reply["error"] == {
+        "code": "bad_request",
+        "message": "ids, keys or campaign: one is needed",
+    }
+
+
+async def test_optout(peer: Any) -> None:
+    out = {"number": "447700900123", "opted_out": True, "changed": True}
+    reply = await peer.ask(op="optout", action="add", numbers=["447700900123"])
+    assert reply == {"id": 1, "ok": True, "results": [out]}
+    reply = await peer.ask(op="optout", action="check", numbers=["447700900123"])
+    assert reply["results"] == [{**out, "changed": False}]
+
+
+async def test_a_refusal_of_the_backend_reaches_the_client(peer: Any, backend: Any) -> None:
+    backend.error = RequestError("forbidden", "this tenant is gone")
+    for op in ({"op": "submit", "messages": []}, {"op": "optout", "action": "add", "numbers": []}):
+        reply = await peer.ask(**op)
+        assert reply == {
+            "id": 1,
+            "ok": False,
+            "error": {"code": "forbidden", "message": "this tenant is gone"},
+        }
+
+
+@pytest.mark.parametrize(
+    ("full", "said"), [(True, "the disk is full"), (False, "the store failed")]
+)
+async def test_a_store_that_fails_is_busy_and_the_connection_lives(
+    peer: Any, backend: Any, full: bool, said: str
+) -> None:
+    backend.error = StoreError("/var/lib/secret: no space left", full=full)
+    reply = await peer.ask(op="submit", messages=[{"to": "1", "text": "x"}])
+    assert reply["error"] == {
+        "code": "busy",
+        "message": f"{said}; nothing was done, try later",
+    }
+    backend.error = None
+    assert (await peer.ask(op="submit", messages=[{"to": "1", "text": "x"}]))["ok"]
+
+
+async def test_submits_that_arrive_together_are_handed_over_together(
+    peer: Any, backend: Any
+) -> None:
+    message = {"to": "1", "text": "x"}
+    await peer.send(
+        *({"op": "submit", "id": n, "messages": [message]} for n in range(5)),
+        {"op": "status", "id": 5},
+        {"op": "submit", "id": 6, "messages": [message]},
+    )
+    replies = [await peer.receive() for _ in range(7)]
+    assert [reply["id"] for reply in replies] == list(range(7))
+    assert backend.groups == [5, 1]
+
+
+async def test_a_bad_request_among_good_ones_is_refused_alone(peer: Any) -> None:
+    message = {"to": "1", "text": "x"}
+    await peer.send(
+        {"op": "submit", "id": "a", "messages": [message]},
+        {"op": "submit", "id": "b", "messages": [{"to": "1", "txt": "x"}]},
+        {"op": "submit", "id": "c", "messages": [message]},
+    )
+    replies = {r["id"]: r for r in [await peer.receive() for _ in range(3)]}
+    assert replies["a"]["ok"]
+    assert replies["c"]["ok"]
+    assert replies["b"]["error"] == {
+        "code": "bad_request",
+        "message": "messages[0].txt: unknown field",
+    }
+
+
+async def test_a_batch_above_the_limit_is_refused_naming_it(peer: Any, backend: Any) -> None:
+    messages = [{"to": "447700900123", "text": "x"}] * 100_000
+    reply = await peer.ask(op="submit", messages=messages)
+    assert reply["error"] == {
+        "code": "bad_request",
+        "message": "messages: 100000 are more than max_batch, 10000",
+    }
+    assert backend.accepted == []
+
+
+async def test_more_bytes_in_flight_than_a_tenant_may_have_are_busy(
+    serve: Any, backend: Any
+) -> None:
+    async with serve(max_tenant_bytes=300) as running:
+        backend.gate = trio.Event()
+        one, two = await running.known(), await running.known()
+        stuck = {"op": "submit", "id": 1, "messages": [{"to": "1", "text": "x" * 150}]}
+        await one.send(stuck)
+        await running.until(lambda: backend.groups == [1])
+        assert (await two.ask(**stuck))["error"]["code"] == "busy"
+        backend.gate.set()
+        assert (await one.receive())["ok"]
+        assert (await two.ask(**stuck))["ok"]
+
+
+async def test_requests_and_refusals_are_counted(running: Any, peer: Any) -> None:
+    await peer.ask(op="status")
+    await peer.ask(op="nope")
+    await peer.ask(op="submit", messages=1)
+    stats = running.server.stats
+    assert stats.requests == {"hello": 1, "status": 1}
+    assert stats.errors == {"unknown_op": 1, "bad_request": 1}
+    assert (stats.connections, stats.accepted) == (1, 1)
