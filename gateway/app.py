@@ -19,10 +19,12 @@ from gateway.api.server import Server
 from gateway.config import Settings
 from gateway.dispatch.core import Dispatch
 from gateway.errors import ConfigError
-from gateway.ops import admin
+from gateway.ops.admin import Health
+from gateway.ops.admin import serve as serve_admin
 from gateway.ops.metrics import Metrics
 from gateway.queue.sqlite import SqliteStore
 from gateway.queue.store import Store
+from gateway.smpp.bind import Bind
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +36,7 @@ ANSWER = 5.0
 
 
 class App:
-    """A running gateway.
+    """A gateway that can be run once.
 
     Args:
         settings: what to begin with.
@@ -51,30 +53,22 @@ class App:
         """Serve until SIGTERM or SIGINT. Reports as started once tenants can connect.
 
         Raises:
-            StoreError, ConfigError: it cannot start, and why.
+            StoreError, ConfigError, GatewayError: it cannot start, and why.
         """
         settings = self._settings
-        metrics = self._metrics
-        store = SqliteStore(settings.queue, observe=metrics.store_commit_seconds.observe)
+        store = SqliteStore(settings.queue, observe=self._metrics.store_commit_seconds.observe)
         async with self._opened(store) as dispatch, trio.open_nursery() as nursery:
             await nursery.start(dispatch.run)
             dispatch.configure(settings.dispatch)
             server = Server(dispatch.service, settings.api.limits)
-            self._watch(dispatch, server)
+            self._feed_gauges(dispatch, server)
+            await nursery.start(self._serve_admin, dispatch)
             tls = server_context(settings.api.tls) if settings.api.tls else None
-            listeners = await listen(settings.api.listen, tls)
-            await nursery.start(
-                admin.serve,
-                settings.admin,
-                metrics,
-                self._health,
-                lambda: self._ready(dispatch),
-            )
-            await nursery.start(server.run, listeners)
+            await nursery.start(server.run, await listen(settings.api.listen, tls))
             self._accepting = True
-            log.info("serving", version=__version__, listen=list(settings.api.listen))
+            log.info("serving", version=__version__, listen=settings.api.listen)
             task_status.started()
-            await self._signals(dispatch)
+            await self._until_told_to_stop(dispatch)
             await self._shut_down(dispatch, server)
             nursery.cancel_scope.cancel()
         log.info("stopped")
@@ -90,7 +84,29 @@ class App:
             with trio.CancelScope(shield=True):
                 await store.aclose()
 
-    async def _signals(self, dispatch: Dispatch) -> None:
+    async def _serve_admin(
+        self, dispatch: Dispatch, *, task_status: trio.TaskStatus[list[str]]
+    ) -> None:
+        def healthy() -> Health:
+            return Health(("the store does not take writes",) if dispatch.failing else ())
+
+        def ready() -> Health:
+            reasons = []
+            if not self._accepting:
+                reasons.append("submissions are not accepted")
+            if not any(carrier.up for carrier in dispatch.fleet.carriers):
+                reasons.append("no bind is up")
+            return Health(tuple(reasons))
+
+        await serve_admin(
+            self._settings.admin,
+            self._metrics,
+            healthy=healthy,
+            ready=ready,
+            task_status=task_status,
+        )
+
+    async def _until_told_to_stop(self, dispatch: Dispatch) -> None:
         """Reload on SIGHUP; return on SIGTERM and SIGINT."""
         with trio.open_signal_receiver(signal.SIGHUP, signal.SIGTERM, signal.SIGINT) as signals:
             async for number in signals:
@@ -113,3 +129,31 @@ class App:
             await dispatch.drain()
         if draining.cancelled_caught:
             log.warning("carriers_did_not_answer", seconds=DRAIN)
+
+    def _feed_gauges(self, dispatch: Dispatch, server: Server) -> None:
+        """Say where the metrics that go up and down are read."""
+        metrics = self._metrics
+
+        def queued() -> dict[tuple[str, ...], float]:
+            return {
+                (one.tenant, one.category, one.state): one.messages
+                for one in dispatch.ledger.counts()
+            }
+
+        def binds(read: Callable[[Bind], float]) -> Callable[[], dict[tuple[str, ...], float]]:
+            return lambda: {
+                (carrier.options.id, bind.name): read(bind)
+                for carrier in dispatch.fleet.carriers
+                for bind in carrier.all_binds
+            }
+
+        def limits() -> dict[tuple[str, ...], float]:
+            now = time.time()
+            return {(c.options.id,): c.limit(now) for c in dispatch.fleet.carriers}
+
+        metrics.queued_messages.feed(queued)
+        metrics.lane_messages.feed(lambda: {(): dispatch.lanes.statistics().messages})
+        metrics.bind_up.feed(binds(lambda bind: bind.up))
+        metrics.window_in_use.feed(binds(lambda bind: bind.in_use))
+        metrics.carrier_rate_limit.feed(limits)
+        metrics.api_connections.feed(lambda: {(): server.stats.connections})

@@ -17,7 +17,7 @@ from gateway.dispatch.tenants import TenantOptions
 from gateway.errors import ConfigError
 from gateway.message import Category
 from gateway.policy import chain
-from gateway.policy.senders import ANY, default_sender, normalise
+from gateway.policy.senders import default_sender, normalise
 from gateway.queue.scheduler import SchedulerOptions, Share
 
 
@@ -75,7 +75,9 @@ def _unique(values: Iterable[tuple[str, str]], faults: Faults, rule: str) -> Non
             faults.add(where, f"the same as {earlier}; {rule}")
 
 
-def _known(values: Iterable[tuple[str, str]], ids: Iterable[str], what: str, faults: Faults) -> None:
+def _known(
+    values: Iterable[tuple[str, str]], ids: Iterable[str], what: str, faults: Faults
+) -> None:
     """Each value, given with its path, is to be one of ``ids``."""
     ids = frozenset(ids)
     for where, value in values:
@@ -122,9 +124,7 @@ def _confirmation(tenant: keys.Tenant) -> str:
     return f"{tenant.name or tenant.id}: you have opted out and will get no more messages."
 
 
-def _numbers(
-    tenants: Sequence[tuple[str, keys.Tenant]], faults: Faults
-) -> list[frozenset[str]]:
+def _numbers(tenants: Sequence[tuple[str, keys.Tenant]], faults: Faults) -> list[frozenset[str]]:
     """The numbers of each tenant: those it states, else its senders that are numbers, but for
     those that another tenant states."""
     stated = [
@@ -138,11 +138,102 @@ def _numbers(
     by_default = []
     for where, tenant in tenants:
         if tenant.numbers is not None:
-            own = {number.removeprefix("+") for number in tenant.numbers}
-        else:
-            senders = {normalise(sender) or "" for sender in tenant.senders if sender != ANY}
-            own = {sender for sender in senders if sender.isdigit()} - taken
-            by_default += [(f"{where}.senders", number) for number in sorted(own)]
-        owned.append(frozenset(own))
-    _unique(by_default, faults, "state in `numbers` who gets what phones send to it")
+            owned.append(frozenset(number.removeprefix("+") for number in tenant.numbers))
+            continue
+        places = {
+            number: f"{where}.senders[{i}]"
+            for i, sender in enumerate(tenant.senders)
+            if (number := normalise(sender) or "").isdigit() and number not in taken
+        }
+        by_default += [(place, number) for number, place in places.items()]
+        owned.append(frozenset(places))
+    _unique(by_default, faults, "state in `numbers` which tenant gets what phones send to it")
     return owned
+
+
+# --- routes ---
+
+
+def _routes(file: keys.Keys, faults: Faults) -> list[RouteOptions]:
+    carrier_ids = [carrier.id for carrier in file.carriers]
+    tenant_ids = [tenant.id for tenant in file.tenants]
+    names = []
+    routes = []
+    for number, route in enumerate(file.routes):
+        where = f"routes[{number}]"
+        name = route.name or f"route-{number + 1}"
+        names.append((f"{where}.name", name))
+        shares = [(f"{where}.carriers[{i}].id", share.id) for i, share in enumerate(route.carriers)]
+        backup = [(f"{where}.backup[{i}]", carrier) for i, carrier in enumerate(route.backup)]
+        tenants = [(f"{where}.match.tenant[{i}]", t) for i, t in enumerate(route.match.tenant)]
+        _known(shares + backup, carrier_ids, "carrier", faults)
+        _known(tenants, tenant_ids, "tenant", faults)
+        _unique(shares + backup, faults, "a route names a carrier once")
+        routes.append(
+            RouteOptions(
+                name=name,
+                carriers=[CarrierShare(share.id, share.weight) for share in route.carriers],
+                match=Match(
+                    prefix=list(route.match.prefix),
+                    category=list(route.match.category),
+                    tenant=list(route.match.tenant),
+                ),
+                backup=list(route.backup),
+            )
+        )
+    _unique(names, faults, "every route has a name of its own, route-1, route-2, … by default")
+    for where, name in names:
+        if name == DEFAULT_ROUTE:
+            faults.add(where, f"{name!r} is what the route is called that is there without any")
+    return routes
+
+
+# --- the rest ---
+
+
+def _api(api: keys.Api, faults: Faults) -> ApiSettings:
+    listen = [(f"api.listen[{i}]", address) for i, address in enumerate(api.listen)]
+    _unique(listen, faults, "an address can be used once")
+    if api.max_tenant_bytes < api.max_frame:
+        faults.add("api.max_tenant_bytes", f"{api.max_tenant_bytes} is less than api.max_frame")
+    return ApiSettings(
+        listen=api.listen,
+        tls=_api_tls(api.tls, faults) if api.tls is not None else None,
+        limits=convert(api, ServerOptions, from_attributes=True),
+    )
+
+
+def _api_tls(tls: keys.ApiTls, faults: Faults) -> TlsOptions:
+    options = TlsOptions(tls.cert, tls.key, tls.client_ca)
+    before = len(faults.lines)
+    files.read(tls.cert, "api.tls.cert", faults)
+    files.read_key(tls.key, "api.tls.key", faults)
+    files.read(tls.client_ca, "api.tls.client_ca", faults)
+    if len(faults.lines) == before:
+        try:
+            server_context(options)
+        except ConfigError as error:
+            for line in error.errors:
+                faults.add("", line)
+    return options
+
+
+def _admin(admin: keys.Admin, faults: Faults) -> AdminSettings:
+    listen = parse_address(f"tcp://{admin.listen}")
+    if not isinstance(listen, TcpAddress):
+        raise AssertionError("tcp:// is TCP")
+    if admin.token_sha256 is None and not _is_loopback(listen.host):
+        faults.add(
+            "admin.token_sha256",
+            f"is missing; other machines can reach {listen.host}, so a token must be asked for",
+        )
+    return AdminSettings(
+        listen, bytes.fromhex(admin.token_sha256) if admin.token_sha256 is not None else None
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

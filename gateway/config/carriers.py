@@ -1,4 +1,4 @@
-"""``[[carriers]]``: what the keys of one carrier come to, its password and certificates included."""
+"""``[[carriers]]``: what a carrier's keys come to, with its password and certificates."""
 
 import re
 import ssl
@@ -10,7 +10,7 @@ from msgspec import structs
 from gateway.config import files
 from gateway.config.keys import HOUR, PASSWORD, Carrier, CarrierTls, StatusAction
 from gateway.config.reading import Faults, below, meant
-from gateway.dispatch.actions import Action
+from gateway.dispatch.actions import Action, Kind
 from gateway.dispatch.carriers import CarrierOptions
 from gateway.dispatch.fleet import CarrierSettings
 from gateway.smpp.options import BindOptions, Mode
@@ -130,7 +130,7 @@ def _status(name: str) -> int | None:
     return status if 0 < status < 1 << 32 else None
 
 
-def _action(entry: str | StatusAction) -> Action:
+def _action(entry: Kind | StatusAction) -> Action:
     if isinstance(entry, str):
         entry = StatusAction(do=entry)
     if entry.do == "wait":

@@ -67,7 +67,9 @@ Name = Annotated[
 File = Annotated[str, Meta(min_length=1, description="the path of a file")]
 TokenHash = Annotated[
     str,
-    secret("the 64 hex digits of a token's SHA-256 (gateway token prints one)", r"\A[0-9a-fA-F]{64}\Z"),
+    secret(
+        "the 64 hex digits of a token's SHA-256 (gateway token prints one)", r"\A[0-9a-fA-F]{64}\Z"
+    ),
 ]
 Sender = Annotated[str, rule(_check_sender)]
 Number = Annotated[
@@ -84,17 +86,13 @@ Rate = Annotated[float, Meta(ge=0, le=100_000)]
 Weight = Annotated[float, Meta(ge=0.01, le=1000)]
 
 
-class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of the file."""
-
-
-class ApiTls(Table, frozen=True):
+class ApiTls(Struct, frozen=True):
     cert: File
     key: File
     client_ca: File | None = None
 
 
-class Api(Table, frozen=True):
+class Api(Struct, frozen=True):
     listen: Annotated[
         tuple[Annotated[str, rule(parse_address)], ...], Meta(min_length=1, max_length=16)
     ] = ("tcp://127.0.0.1:7600",)
@@ -112,18 +110,18 @@ class Api(Table, frozen=True):
     refusal_delay: Annotated[float, Meta(ge=0, le=10)] = _SERVER.refusal_delay
 
 
-class Admin(Table, frozen=True):
+class Admin(Struct, frozen=True):
     listen: Annotated[str, rule(_check_host_and_port)] = "127.0.0.1:7601"
     token_sha256: TokenHash | None = None
 
 
-class Validity(Table, frozen=True):
+class Validity(Struct, frozen=True):
     otp: Annotated[float, Meta(ge=10, le=2_592_000)] = VALIDITY["otp"]
     transactional: Annotated[float, Meta(ge=10, le=2_592_000)] = VALIDITY["transactional"]
     marketing: Annotated[float, Meta(ge=10, le=2_592_000)] = VALIDITY["marketing"]
 
 
-class Queue(Table, frozen=True):
+class Queue(Struct, frozen=True):
     backend: Literal["sqlite"] = "sqlite"
     path: File = "var/gateway.db"
     # At least `RECEIPT_WAIT`: receipts still come so long after a message's validity.
@@ -131,9 +129,11 @@ class Queue(Table, frozen=True):
     validity: Validity = Validity()
 
 
-class Tenant(Table, frozen=True):
+class Tenant(Struct, frozen=True, kw_only=True):
     id: Name
-    name: Annotated[str, Meta(max_length=64, description="a text of up to 64 characters")] | None = None
+    name: (
+        Annotated[str, Meta(max_length=64, description="a text of up to 64 characters")] | None
+    ) = None
     token_sha256: Annotated[tuple[TokenHash, ...], Meta(max_length=16)]
     rate: Rate = _SHARE.rate
     burst: Annotated[float, Meta(ge=0, le=1_000_000)] = _SHARE.burst
@@ -147,31 +147,31 @@ class Tenant(Table, frozen=True):
     help: Reply = ""
 
 
-class Floors(Table, frozen=True):
+class Floors(Struct, frozen=True):
     transactional: Annotated[float, Meta(ge=0, le=0.5)] = FLOORS["transactional"]
     marketing: Annotated[float, Meta(ge=0, le=0.5)] = FLOORS["marketing"]
 
 
-class Scheduler(Table, frozen=True):
+class Scheduler(Struct, frozen=True):
     floors: Floors = Floors()
     quantum: Annotated[int, Meta(ge=1, le=10_000)] = _SCHEDULER.quantum
 
 
-class CarrierTls(Table, frozen=True):
+class CarrierTls(Struct, frozen=True):
     ca: File | None = None
     server_name: str | None = None
     cert: File | None = None
     key: File | None = None
 
 
-class StatusAction(Table, frozen=True):
+class StatusAction(Struct, frozen=True):
     do: Kind
     delay: Annotated[float, Meta(ge=0.1, le=3600)] = 10.0
     tries: Annotated[int, Meta(ge=0, le=1000)] = 2
     slows: bool = False
 
 
-class Carrier(Table, frozen=True):
+class Carrier(Struct, frozen=True, kw_only=True):
     id: Name
     host: Annotated[str, Meta(min_length=1, description="a host name or an address")]
     port: Annotated[int, Meta(ge=1, le=65_535)] = 2775
@@ -208,29 +208,29 @@ class Carrier(Table, frozen=True):
     dest_npi: Plan = _CARRIER.dest_npi
 
 
-class Match(Table, frozen=True):
+class Match(Struct, frozen=True):
     prefix: Annotated[tuple[Prefix, ...], Meta(max_length=10_000)] = ()
     category: tuple[Category, ...] = ()
     tenant: tuple[str, ...] = ()
 
 
-class RouteShare(Table, frozen=True):
+class RouteShare(Struct, frozen=True):
     id: str
     weight: Annotated[int, Meta(ge=1, le=1000)] = 1
 
 
-class Route(Table, frozen=True):
+class Route(Struct, frozen=True, kw_only=True):
     name: Name | None = None
     match: Match = Match()
     carriers: Annotated[tuple[RouteShare, ...], Meta(min_length=1, max_length=100)]
     backup: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
 
 
-class Log(Table, frozen=True):
+class Log(Struct, frozen=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-class Keys(Table, frozen=True):
+class Keys(Struct, frozen=True, kw_only=True):
     """The whole file."""
 
     api: Api = Api()

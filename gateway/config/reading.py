@@ -46,7 +46,7 @@ def secret(description: str, pattern: str | None = None) -> Meta:
 
 
 class Faults:
-    """The faults found so far, a line each: ``carriers[1].window: 0 is not between 1 and 10000``."""
+    """The faults found so far, a line each: ``carriers[1].window: 0 is not …``."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []

@@ -232,9 +232,9 @@ class Carrier:
                 taken += 1
         if taken:
             self._pace.taken(taken, self._clock())
-            self._metrics.parts_submitted_total.add(taken, name, status_name(0))
+            self._metrics.parts_submitted.add(taken, name, status_name(0))
         for status, number in statuses.items():
-            self._metrics.parts_submitted_total.add(number, name, status_name(status))
+            self._metrics.parts_submitted.add(number, name, status_name(status))
         self._metrics.submit_response_seconds.observe_many(
             [arrived - response.sent_at for response in responses], name
         )
@@ -258,7 +258,7 @@ class Carrier:
         name = self.options.id
         for state, number in states.items():
             stat = STATS[state] if state is not None else "none"
-            self._metrics.receipts_total.add(number, name, stat)
+            self._metrics.receipts.add(number, name, stat)
         if self._delivery_seconds:
             self._metrics.delivery_seconds.observe_many(self._delivery_seconds, name)
             self._delivery_seconds = []

@@ -135,6 +135,11 @@ class Dispatch:
             nursery.start_soon(self._release)
             task_status.started()
 
+    @property
+    def failing(self) -> bool:
+        """Whether the store refuses to record what has happened."""
+        return self._settler.failing
+
     async def drain(self) -> None:
         """Release nothing more, let what is in flight be answered and settled, and unbind. How
         long that may take is the caller's to limit."""

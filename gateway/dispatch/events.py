@@ -9,7 +9,7 @@ from typing import Literal
 
 import trio
 
-from gateway.queue.store import EventChunk, Store
+from gateway.queue.store import Store
 
 BATCH = 2_000
 """About how many events a subscription reads at once: a few hundred kilobytes."""
@@ -31,14 +31,15 @@ class Subscription:
         """The lowest ``seq`` that the next events can have."""
         return self._after + 1
 
-    async def receive(self) -> Sequence[EventChunk]:
-        """The next events, in order; waits until there are some."""
+    async def receive(self) -> Sequence[tuple[int, bytes]]:
+        """The next events, in order, in chunks: how many, and that many msgpack maps one after
+        the other. Waits until there are some."""
         while True:
             news = self._hub.news(self._tenant)
             chunks = await self._store.events(self._tenant, self._after, BATCH)
             if chunks:
                 self._after = chunks[-1].last
-                return chunks
+                return [(chunk.size, chunk.body) for chunk in chunks]
             await news.wait()
 
 

@@ -108,7 +108,6 @@ class Inbox:
     async def receive(self, carrier: str, pdu: DeliverSm | DataSm, plan: Plan) -> None:
         """Add to the plan what an inbound message means."""
         piece = self._piece(carrier, pdu, plan.now)
-        self._metrics.inbound_total.add(1, carrier)
         if piece.total == 1:
             await self._tell([piece], plan)
             return
@@ -177,9 +176,10 @@ class Inbox:
     async def _tell(self, pieces: Sequence[Piece], plan: Plan) -> None:
         """An inbound message, as whole as it gets, is its owner's."""
         first = pieces[0]
+        self._metrics.inbound.add(1, first.carrier)
         tenant = self._tenants.owner(first.number)
         if tenant is None:
-            self._metrics.inbound_unowned_total.add(1, first.carrier)
+            self._metrics.inbound_unowned.add(1, first.carrier)
             return
         text = ""
         detail: dict[str, Any] = {"carrier": first.carrier}

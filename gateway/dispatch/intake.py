@@ -101,6 +101,7 @@ class Intake:
             if verdict is None:
                 admitted.append((index, draft))
             elif isinstance(verdict, Defer):
+                self._metrics.messages_deferred.add(1, draft.tenant, verdict.rule)
                 admitted.append((index, _deferred(draft, verdict.until)))
             else:
                 refused.append((index, draft, verdict))
@@ -301,7 +302,7 @@ class Intake:
             key = (message.tenant, message.category)
             counts[key] = counts.get(key, 0) + 1
         for (tenant, category), count in counts.items():
-            self._metrics.messages_accepted_total.add(count, tenant, category)
+            self._metrics.messages_accepted.add(count, tenant, category)
 
     def _count(self, tenant: str, results: Sequence[Accepted | Rejected | None]) -> None:
         codes: dict[str, int] = {}
@@ -309,7 +310,7 @@ class Intake:
             if isinstance(result, Rejected):
                 codes[result.error.code] = codes.get(result.error.code, 0) + 1
         for code, count in codes.items():
-            self._metrics.messages_refused_total.add(count, tenant, code)
+            self._metrics.messages_refused.add(count, tenant, code)
 
 
 def _deferred(message: Message, until: float) -> Message:

@@ -19,7 +19,7 @@ from gateway.dispatch.flights import Flight
 from gateway.dispatch.ledger import Ledger, waiting_state
 from gateway.dispatch.pool import CarrierPool
 from gateway.dispatch.routing import Router
-from gateway.dispatch.settle import Settler, persistently
+from gateway.dispatch.settle import Settler
 from gateway.dispatch.submission import References, parts
 from gateway.dispatch.tenants import Tenant, Tenants
 from gateway.errors import StoreError
@@ -155,6 +155,7 @@ class Releaser:
             elif verdict is None:
                 allowed.append(message)
             elif isinstance(verdict, Defer):
+                self._metrics.messages_deferred.add(1, message.tenant, verdict.rule)
                 self._deferred.append(msgspec.structs.replace(message, due=verdict.until))
             else:
                 outcome: Outcome = "expired" if verdict.code == "expired" else "blocked"
@@ -207,7 +208,7 @@ class Releaser:
         if ended:
             await self._settler.finish(ended, was_sent=False)
         if deferred:
-            await persistently(lambda: self._store.defer(deferred))
+            await self._settler.persistently(lambda: self._store.defer(deferred))
             now = self._clock()
             self._ledger.move(deferred, "queued", "deferred")
             for message in deferred:

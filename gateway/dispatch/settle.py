@@ -53,7 +53,12 @@ class Inbound(Protocol):
 
 
 class Settler:
-    """Settles what carriers answer. One runs for the whole gateway."""
+    """Settles what carriers answer. One runs for the whole gateway.
+
+    Attributes:
+        inbox: takes what is no receipt.
+        failing: the store refuses to record what has happened.
+    """
 
     def __init__(
         self,
@@ -67,6 +72,7 @@ class Settler:
         on_room: Callable[[], None],
     ) -> None:
         self.inbox: Inbound | None = None
+        self.failing = False
         self._store = store
         self._pool = pool
         self._lanes = lanes
@@ -169,10 +175,24 @@ class Settler:
     async def commit(self, plan: Plan) -> None:
         """Make a plan durable, however long the store takes, and then true in memory."""
         settlement = plan.complete()
-        gone = await persistently(lambda: self._store.settle(settlement))
+        gone = await self.persistently(lambda: self._store.settle(settlement))
         if plan.later:
-            await persistently(lambda: self._store.defer(plan.later))
+            await self.persistently(lambda: self._store.defer(plan.later))
         self._account(plan, gone)
+
+    async def persistently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Make a call of the store again and again until it does not fail: for what has happened
+        and must go on record, whether the store is ready for it or not."""
+        while True:
+            try:
+                result = await call()
+            except StoreError as error:
+                self.failing = True
+                log.error("store_failed", reason=str(error), retry_seconds=RETRY)
+                await trio.sleep(RETRY)
+            else:
+                self.failing = False
+                return result
 
     async def finish(self, ends: Iterable[tuple[Message, Event]], *, was_sent: bool) -> None:
         """Make outcomes durable that no carrier decided; ``was_sent`` says where the messages
@@ -203,7 +223,7 @@ class Settler:
         self._ledger.leave(queued, "queued")
         self._ledger.leave(sent_before, "sent")
         for (tenant, outcome), count in finals.items():
-            self._metrics.messages_final_total.add(count, tenant, outcome)
+            self._metrics.messages_final.add(count, tenant, outcome)
             tenants.add(tenant)
         if plan.later:
             self._ledger.move(plan.later, "queued", "deferred")
@@ -212,17 +232,6 @@ class Settler:
         if plan.soon:
             self._lanes.give_back(sorted(plan.soon, key=_age))
         self._hub.wake(tenants)
-
-
-async def persistently(call: Callable[[], Awaitable[T]]) -> T:
-    """Make a call of the store again and again until it does not fail: for what has happened and
-    must go on record, whether the store is ready for it or not."""
-    while True:
-        try:
-            return await call()
-        except StoreError as error:
-            log.error("store_failed", reason=str(error), retry_seconds=RETRY)
-            await trio.sleep(RETRY)
 
 
 def _age(message: Message) -> int:

@@ -105,7 +105,7 @@ class Upkeep:
             over = carrier.correlator.given_up(plan.now)
             plan.settlement.drop += [("receipt", parked.key) for parked in over]
             if over:
-                self._metrics.receipts_unmatched_total.add(len(over), carrier.options.id)
+                self._metrics.receipts_unmatched.add(len(over), carrier.options.id)
         await self._inbox.overdue(plan)
         if plan.settlement.drop:
             await self._settler.commit(plan)

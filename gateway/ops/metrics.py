@@ -231,6 +231,9 @@ class Metrics:
             "receipts_unmatched_total", "Receipts whose message never showed.", "carrier"
         )
         self.inbound = Counter("inbound_total", "Inbound messages, reassembled.", "carrier")
+        self.inbound_unowned = Counter(
+            "inbound_unowned_total", "Inbound messages to a number that no tenant owns.", "carrier"
+        )
 
         self.queued_messages = Gauge(
             "queued_messages", "Messages without an outcome.", "tenant", "category", "state"

@@ -46,6 +46,7 @@ class BitFilter:
         layer = self._layers[-1]
         for thing in things:
             if layer.room <= 0:
+                layer.newest = age
                 layer = self._grow()
             layer.room -= 1
             code = hash(thing)

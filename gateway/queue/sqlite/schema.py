@@ -38,10 +38,11 @@ STEPS: Final[Sequence[str]] = (
     CREATE INDEX message_leased ON message (id) WHERE state = 1;
     CREATE INDEX message_deadline ON message (due, lane) WHERE state = 2;
 
-    CREATE TABLE idempotency (tenant INTEGER NOT NULL, key TEXT NOT NULL, message INTEGER NOT NULL,
-        digest INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (tenant, key)) WITHOUT ROWID;
+    CREATE TABLE key (generation INTEGER NOT NULL, tenant INTEGER NOT NULL, key TEXT NOT NULL,
+        message INTEGER NOT NULL, digest INTEGER NOT NULL, at REAL NOT NULL,
+        PRIMARY KEY (generation, tenant, key)) WITHOUT ROWID;
     CREATE TABLE part (carrier INTEGER NOT NULL, ref TEXT NOT NULL, message INTEGER NOT NULL,
-        part INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (carrier, ref)) WITHOUT ROWID;
+        part INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (carrier, ref)) WITHOUT ROWID;
     CREATE TABLE held (kind TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL,
         expires REAL NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
 

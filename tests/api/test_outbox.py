@@ -1,0 +1,91 @@
+import pytest
+import trio
+from trio.testing import lockstep_stream_pair, wait_all_tasks_blocked
+
+from gateway.api.outbox import Outbox
+
+
+async def test_what_is_put_down_together_leaves_together(nursery: trio.Nursery) -> None:
+    sent: list[int] = []
+    outbox = Outbox(sent.append)
+    ours, theirs = lockstep_stream_pair()
+    nursery.start_soon(outbox.write, ours, 10.0)
+    for piece in (b"one", b"two"):
+        outbox.buffer += piece
+        outbox.wake(1)
+    assert await theirs.receive_some() == b"onetwo"
+    await wait_all_tasks_blocked()
+    assert sum(sent) == 2
+
+
+async def test_what_comes_during_a_write_follows_whole(nursery: trio.Nursery) -> None:
+    outbox = Outbox(lambda answers: None)
+    ours, theirs = lockstep_stream_pair()
+    nursery.start_soon(outbox.write, ours, 10.0)
+    outbox.buffer += b"first"
+    outbox.wake()
+    await wait_all_tasks_blocked()
+    outbox.buffer += b"second"
+    outbox.wake()
+    assert await theirs.receive_some(2) == b"fi"
+    assert await theirs.receive_some() == b"rst"
+    assert await theirs.receive_some() == b"second"
+
+
+async def test_producers_wait_while_much_is_waiting(nursery: trio.Nursery) -> None:
+    outbox = Outbox(lambda answers: None)
+    ours, theirs = lockstep_stream_pair()
+    outbox.buffer += bytes(1_000_000)
+    went_on = trio.Event()
+
+    async def produce() -> None:
+        await outbox.room()
+        went_on.set()
+
+    nursery.start_soon(produce)
+    await wait_all_tasks_blocked()
+    assert not went_on.is_set()
+    nursery.start_soon(outbox.write, ours, 10.0)
+    await theirs.receive_some()
+    await wait_all_tasks_blocked()
+    assert went_on.is_set()
+
+
+async def test_a_peer_that_reads_slowly_but_steadily_is_not_cut_off(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    outbox = Outbox(lambda answers: None)
+    ours, theirs = lockstep_stream_pair()
+    outbox.buffer += bytes(1_000_000)
+    nursery.start_soon(outbox.write, ours, 10.0)
+    received = 0
+    while received < 1_000_000:
+        await trio.sleep(9.0)
+        received += len(await theirs.receive_some(256 * 1024))
+    assert not outbox.closed
+
+
+async def test_a_peer_that_stops_reading_is(autojump_clock: trio.testing.MockClock) -> None:
+    dropped: list[int] = []
+    outbox = Outbox(dropped.append)
+    ours, _theirs = lockstep_stream_pair()
+    outbox.buffer += b"data"
+    outbox.wake(3)
+    assert await outbox.write(ours, 10.0)
+    assert trio.current_time() == pytest.approx(10.0)
+    assert outbox.closed
+    assert sum(dropped) == 3
+
+
+async def test_answers_for_a_peer_that_has_gone_are_counted_off() -> None:
+    dropped: list[int] = []
+    outbox = Outbox(dropped.append)
+    ours, theirs = lockstep_stream_pair()
+    await theirs.aclose()
+    outbox.buffer += b"data"
+    outbox.wake(1)
+    assert not await outbox.write(ours, 10.0)
+    outbox.buffer += b"late"
+    outbox.wake(1)
+    assert sum(dropped) == 2
+    assert not outbox.buffer

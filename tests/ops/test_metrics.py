@@ -1,0 +1,122 @@
+"""Metrics: what a scrape shows of what was counted."""
+
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.ops.metrics import OTHER, SERIES, Counter, Gauge, Histogram, Metrics
+
+
+def scrape(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """Every sample by name and labels, as a Prometheus server reads it."""
+
+    def samples() -> Iterator[tuple[tuple[str, tuple[tuple[str, str], ...]], float]]:
+        for family in text_string_to_metric_families(metrics.snapshot().render().decode()):
+            for sample in family.samples:
+                yield (sample.name, tuple(sample.labels.items())), sample.value
+
+    return dict(samples())
+
+
+def test_counters_add_up_per_labels() -> None:
+    metrics = Metrics()
+    metrics.messages_accepted.add(250, "acme", "marketing")
+    metrics.messages_accepted.add(3, "acme", "otp")
+    metrics.messages_accepted.add(6, "acme", "marketing")
+    found = scrape(metrics)
+    name = "gateway_messages_accepted_total"
+    assert found[name, (("tenant", "acme"), ("category", "marketing"))] == 256
+    assert found[name, (("tenant", "acme"), ("category", "otp"))] == 3
+
+
+def test_histograms_count_into_buckets_with_their_bounds_included() -> None:
+    metrics = Metrics()
+    metrics.accept_seconds.observe(0.001)
+    metrics.accept_seconds.observe(0.002, 3)
+    metrics.accept_seconds.observe(99.0)
+    found = scrape(metrics)
+    bucket = "gateway_accept_seconds_bucket"
+    assert found[bucket, (("le", "0.0005"),)] == 0
+    assert found[bucket, (("le", "0.001"),)] == 1
+    assert found[bucket, (("le", "0.0025"),)] == 4
+    assert found[bucket, (("le", "10.0"),)] == 4
+    assert found[bucket, (("le", "+Inf"),)] == 5
+    assert found["gateway_accept_seconds_count", ()] == 5
+    assert found["gateway_accept_seconds_sum", ()] == pytest.approx(99.007)
+
+
+def test_observing_many_is_observing_each() -> None:
+    one, many = Metrics(), Metrics()
+    values = [0.0001, 0.01, 0.01, 0.3, 1e6]
+    for value in values:
+        one.submit_response_seconds.observe(value, 1, "alpha")
+    many.submit_response_seconds.observe_many(values, "alpha")
+    assert one.snapshot().render().split(b"process_")[0].split() != []
+    for key, value in scrape(one).items():
+        if key[0].startswith("gateway_"):
+            assert scrape(many)[key] == pytest.approx(value)
+
+
+def test_gauges_are_read_when_asked() -> None:
+    metrics = Metrics()
+    up = {("alpha", "1"): 1.0}
+    metrics.bind_up.feed(lambda: up)
+    key = ("gateway_bind_up", (("carrier", "alpha"), ("bind", "1")))
+    assert scrape(metrics)[key] == 1
+    up["alpha", "1"] = 0.0
+    assert scrape(metrics)[key] == 0
+
+
+def test_a_snapshot_does_not_move_with_what_comes_after() -> None:
+    metrics = Metrics()
+    metrics.inbound.add(1, "alpha")
+    metrics.store_commit_seconds.observe(1.0)
+    snapshot = metrics.snapshot()
+    before = snapshot.render()
+    metrics.inbound.add(1, "beta")
+    metrics.store_commit_seconds.observe(1.0)
+    ours = [line for line in snapshot.render().splitlines() if line.startswith(b"gateway_")]
+    assert ours == [line for line in before.splitlines() if line.startswith(b"gateway_")]
+
+
+def test_the_promised_metrics_are_there_with_their_labels() -> None:
+    promised = """
+        messages_accepted_total{tenant,category} messages_refused_total{tenant,code}
+        messages_final_total{tenant,outcome} parts_submitted_total{carrier,status}
+        receipts_total{carrier,state} receipts_unmatched_total{carrier}
+        queued_messages{tenant,category,state} bind_up{carrier,bind} window_in_use{carrier,bind}
+        carrier_rate_limit{carrier} accept_seconds{} submit_response_seconds{carrier}
+        accept_to_submit_seconds{category} delivery_seconds{carrier} store_commit_seconds{}
+    """
+    declared = {
+        m.name.removeprefix("gateway_") + "{" + ",".join(m.labels) + "}"
+        for m in vars(Metrics()).values()
+        if isinstance(m, Counter | Gauge | Histogram)
+    }
+    assert set(promised.split()) <= declared
+
+
+def test_the_process_and_the_version_are_shown() -> None:
+    names = {name for name, _ in scrape(Metrics())}
+    assert {"process_resident_memory_bytes", "process_cpu_seconds_total"} <= names
+    assert "gateway_build_info" in names
+
+
+@pytest.mark.parametrize("labels", [(), ("alpha",), ("alpha", "ok", "more")])
+def test_wrong_labels_are_refused(labels: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="has labels"):
+        Metrics().receipts.add(1, *labels)
+
+
+def test_made_up_labels_cannot_fill_the_memory() -> None:
+    counter = Counter("parts_total", "Parts.", "status")
+    for status in range(2 * SERIES):
+        counter.add(1, str(status))
+    histogram = Histogram("x_seconds", "Seconds.", (1.0,), "status")
+    for status in range(2 * SERIES):
+        histogram.observe(0.5, 1, str(status))
+    for metric in (counter, histogram):
+        assert len(metric._values) == SERIES + 1
+    assert counter._values[(OTHER,)] == SERIES
+    assert sum(histogram._values[(OTHER,)].counts) == SERIES
