@@ -1,0 +1,1 @@
+"""Benchmarks: real processes over loopback, a real store, real SMPP. See docs/performance.md."""

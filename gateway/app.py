@@ -56,7 +56,9 @@ class App:
             StoreError, ConfigError, GatewayError: it cannot start, and why.
         """
         settings = self._settings
-        store = SqliteStore(settings.queue, observe=self._metrics.store_commit_seconds.observe)
+        store = SqliteStore(
+            settings.queue, observe_commit=self._metrics.store_commit_seconds.observe
+        )
         async with self._opened(store) as dispatch, trio.open_nursery() as nursery:
             await nursery.start(dispatch.run)
             dispatch.configure(settings.dispatch)

@@ -13,6 +13,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -190,17 +191,13 @@ class Client:
 
     def _follow(self, link: _Link, cursor: dialogue.Cursor) -> Iterator[Event]:
         link.ask(cursor.subscribe())
-        acknowledged = time.monotonic()
         while True:
+            acknowledged = _acknowledge(link, cursor)
             for event in cursor.news(_receive_alive(link)):
                 yield event
                 cursor.handled(event.seq)
-                if time.monotonic() - acknowledged > dialogue.ACK_EVERY and (ack := cursor.ack()):
-                    link.ask(ack)
-                    acknowledged = time.monotonic()
-            if ack := cursor.ack():
-                link.ask(ack)
-                acknowledged = time.monotonic()
+                if time.monotonic() - acknowledged > dialogue.ACK_EVERY:
+                    acknowledged = _acknowledge(link, cursor)
 
     # --- what is in flight ---
 
@@ -291,6 +288,15 @@ class Client:
                 if fatal or time.monotonic() > give_up:
                     raise
         raise AssertionError("pauses never end")
+
+
+def _acknowledge(link: _Link, cursor: dialogue.Cursor) -> float:
+    """Acknowledge what was handled; returns when. A connection that is lost shows when the next
+    events are asked for, and those at hand are given out all the same."""
+    if ack := cursor.ack():
+        with suppress(OSError):
+            link.ask(ack)
+    return time.monotonic()
 
 
 def _receive_alive(link: _Link) -> list[wire.Reply]:

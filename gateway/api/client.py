@@ -148,8 +148,9 @@ class Client:
 
     async def close_events(self) -> None:
         """Let go of the connections of `events`. Done by `connect`."""
-        for events in self._events:
-            await events.aclose()
+        with trio.CancelScope(shield=True):  # closing does not wait for anybody
+            for events in self._events:
+                await events.aclose()
 
     # --- what is in flight ---
 

@@ -136,7 +136,13 @@ def _size(request: Request) -> tuple[str, int]:
 _WHERE = re.compile(r"(.*?)(?: - at (`key` in )?`\$\.?(.*?)`)?", re.DOTALL)
 _FIELD = re.compile(r"Object (contains unknown|missing required) field `(.*)`", re.DOTALL)
 _SAID = {"contains unknown": "unknown field", "missing required": "missing"}
-_WORDS = {"object": "map", "None": "nil", "null": "nil", "Invalid": "invalid", "Expected": "expected"}
+_WORDS = {
+    "object": "map",
+    "None": "nil",
+    "null": "nil",
+    "Invalid": "invalid",
+    "Expected": "expected",
+}
 _WORD = re.compile("|".join(rf"\b{word}\b" for word in _WORDS))
 _QUOTED_MAX = 64
 """Characters of the client's own words that an error repeats: enough to recognise them."""

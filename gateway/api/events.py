@@ -71,6 +71,6 @@ class Events:
 
     async def aclose(self) -> None:
         """Let go of the connection. What was handled and not acknowledged will come again."""
-        if self._link is not None:
-            await trio.aclose_forcefully(self._link.stream)
-            self._link = None
+        link, self._link = self._link, None
+        if link is not None:
+            await trio.aclose_forcefully(link.stream)

@@ -12,10 +12,10 @@ from pathlib import Path
 from gateway.config.building import build
 from gateway.config.keys import Keys
 from gateway.config.reading import Faults, read_table
-from gateway.config.settings import AdminSettings, ApiSettings, LogLevel, Settings
+from gateway.config.settings import ApiSettings, Settings
 from gateway.errors import ConfigError
 
-__all__ = ["AdminSettings", "ApiSettings", "LogLevel", "Settings", "load"]
+__all__ = ["ApiSettings", "Settings", "load"]
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:

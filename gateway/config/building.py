@@ -1,21 +1,20 @@
 """From keys to settings, with the checks that take more than one key to make."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import ip_address
 
 from msgspec import convert
 
-from gateway.api.address import TcpAddress, parse_address
 from gateway.api.listen import server_context
 from gateway.api.options import ServerOptions, TlsOptions
 from gateway.config import carriers, files, keys
 from gateway.config.reading import Faults, meant
-from gateway.config.settings import AdminSettings, ApiSettings, Settings
+from gateway.config.settings import ApiSettings, Settings
 from gateway.dispatch.core import DispatchOptions
 from gateway.dispatch.routing import DEFAULT_ROUTE, CarrierShare, Match, RouteOptions
 from gateway.dispatch.tenants import TenantOptions
 from gateway.errors import ConfigError
 from gateway.message import Category
+from gateway.ops.admin import AdminOptions
 from gateway.policy import chain
 from gateway.policy.senders import default_sender, normalise
 from gateway.queue.scheduler import SchedulerOptions, Share
@@ -218,22 +217,10 @@ def _api_tls(tls: keys.ApiTls, faults: Faults) -> TlsOptions:
     return options
 
 
-def _admin(admin: keys.Admin, faults: Faults) -> AdminSettings:
-    listen = parse_address(f"tcp://{admin.listen}")
-    if not isinstance(listen, TcpAddress):
-        raise AssertionError("tcp:// is TCP")
-    if admin.token_sha256 is None and not _is_loopback(listen.host):
+def _admin(admin: keys.Admin, faults: Faults) -> AdminOptions:
+    if not admin.token_sha256 and not keys.admin_host(admin.listen).is_loopback:
         faults.add(
             "admin.token_sha256",
-            f"is missing; other machines can reach {listen.host}, so a token must be asked for",
+            f"is missing; it is needed because other machines can reach {admin.listen}",
         )
-    return AdminSettings(
-        listen, bytes.fromhex(admin.token_sha256) if admin.token_sha256 is not None else None
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return AdminOptions(admin.listen, admin.token_sha256)

@@ -20,7 +20,7 @@ def read(path: str | None, where: str, faults: Faults, what: str = "") -> bytes:
 
     ``what`` goes into faults in place of the path.
     """
-    if path is None:
+    if not path:
         return b""
     what = what or repr(path)
     try:
@@ -47,26 +47,27 @@ def read_key(path: str | None, where: str, faults: Faults) -> bytes:
     return data
 
 
-def client_context(tls: CarrierTls, where: str, faults: Faults) -> tuple[ssl.SSLContext, bytes]:
-    """How to speak TLS to a carrier, and a digest of the files that this depends on."""
+def client_context(
+    tls: CarrierTls, where: str, faults: Faults
+) -> tuple[ssl.SSLContext | None, bytes]:
+    """How to speak TLS to a carrier (None where a fault was found), and a digest of the files that
+    this depends on."""
     before = len(faults.lines)
     ca = read(tls.ca, f"{where}.ca", faults)
     cert = read(tls.cert, f"{where}.cert", faults)
     key = read_key(tls.key, f"{where}.key", faults)
+    digest = sha256(b"\0".join((ca, cert, key))).digest()
     if tls.key is not None and tls.cert is None:
         faults.add(f"{where}.cert", "is missing; a key needs its certificate")
-    context = ssl.create_default_context()
-    if len(faults.lines) == before:
-        try:
-            if tls.ca is not None:
-                context = ssl.create_default_context(cafile=tls.ca)
-            if tls.cert is not None:
-                context.load_cert_chain(tls.cert, tls.key)
-        except OSError:
-            faults.add(
-                where,
-                "these files cannot be used: ca and cert must be certificates in PEM form, "
-                "and key the private key of cert",
-            )
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context, sha256(b"\0".join((ca, cert, key))).digest()
+    if len(faults.lines) > before:
+        return None, digest
+    try:
+        context = ssl.create_default_context(cafile=tls.ca)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if tls.cert is not None:
+            context.load_cert_chain(tls.cert, tls.key)
+    except OSError:
+        mend = "ca and cert must be certificates in PEM form, key the private key of cert"
+        faults.add(where, f"these files cannot be used; {mend}")
+        return None, digest
+    return context, digest

@@ -4,6 +4,7 @@
 taken from there. Lists are bounded: each entry costs something for as long as the gateway runs.
 """
 
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
@@ -17,6 +18,8 @@ from gateway.dispatch.core import RETENTION
 from gateway.dispatch.correlation import ReceiptId
 from gateway.dispatch.tenants import VALIDITY
 from gateway.message import Category
+from gateway.ops.admin import AdminOptions
+from gateway.ops.logs import Level
 from gateway.policy.chain import MAX_QUEUED, PolicyOptions
 from gateway.policy.senders import ANY, normalise
 from gateway.queue.scheduler import FLOORS, SchedulerOptions, Share
@@ -26,6 +29,7 @@ HOUR: Final = 3_600.0
 DAY: Final = 86_400.0
 
 _SERVER: Final = ServerOptions()
+_ADMIN: Final = AdminOptions()
 _SCHEDULER: Final = SchedulerOptions()
 _SHARE: Final = Share()
 _CARRIER: Final = CarrierOptions(id="")
@@ -39,11 +43,16 @@ def _check_sender(text: str) -> None:
         )
 
 
-def _check_host_and_port(text: str) -> None:
+def admin_host(listen: str) -> IPv4Address | IPv6Address:
+    """The host of ``host:port`` as `gateway.ops.admin` takes it. Raises ValueError, saying so."""
+    host, _, port = listen.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
     try:
-        parse_address(f"tcp://{text}")
+        if 0 <= int(port) <= 65_535:
+            return ip_address("127.0.0.1" if host == "localhost" else host)
     except ValueError:
-        raise ValueError(f"{text[:40]!r} is not host:port, such as '127.0.0.1:7601'") from None
+        pass
+    raise ValueError(f"{listen[:40]!r} is not an IP address and a port, such as '127.0.0.1:7601'")
 
 
 def octets(most: int, least: int = 0) -> Meta:
@@ -111,8 +120,8 @@ class Api(Struct, frozen=True):
 
 
 class Admin(Struct, frozen=True):
-    listen: Annotated[str, rule(_check_host_and_port)] = "127.0.0.1:7601"
-    token_sha256: TokenHash | None = None
+    listen: Annotated[str, rule(admin_host)] = _ADMIN.listen
+    token_sha256: Annotated[tuple[TokenHash, ...], Meta(max_length=16)] = _ADMIN.token_sha256
 
 
 class Validity(Struct, frozen=True):
@@ -227,7 +236,7 @@ class Route(Struct, frozen=True, kw_only=True):
 
 
 class Log(Struct, frozen=True):
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    level: Level = "info"
 
 
 class Keys(Struct, frozen=True, kw_only=True):

@@ -1,14 +1,11 @@
 """What a configuration comes to: the options of every part of the gateway, checked and complete."""
 
-from typing import Literal
-
 from msgspec import Struct
 
-from gateway.api.address import TcpAddress
 from gateway.api.options import ServerOptions, TlsOptions
 from gateway.dispatch.core import DispatchOptions
-
-LogLevel = Literal["debug", "info", "warning", "error"]
+from gateway.ops.admin import AdminOptions
+from gateway.ops.logs import Level
 
 
 class ApiSettings(Struct, frozen=True):
@@ -20,14 +17,6 @@ class ApiSettings(Struct, frozen=True):
     limits: ServerOptions
 
 
-class AdminSettings(Struct, frozen=True):
-    """Where the admin HTTP server listens, and the SHA-256 of the token that it asks for; without
-    one it is open to whoever can reach it, which is this machine only."""
-
-    listen: TcpAddress
-    token_sha256: bytes | None
-
-
 class Settings(Struct, frozen=True):
     """A configuration. ``dispatch`` may change while the gateway runs, the rest may not.
 
@@ -37,7 +26,7 @@ class Settings(Struct, frozen=True):
     """
 
     api: ApiSettings
-    admin: AdminSettings
+    admin: AdminOptions
     queue: str
     dispatch: DispatchOptions
-    log: LogLevel
+    log: Level

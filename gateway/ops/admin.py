@@ -11,11 +11,13 @@ import ipaddress
 import logging
 import socket
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 import msgspec
 import trio
 from hypercorn.config import Config
 from hypercorn.trio import serve as serve_http
+from hypercorn.typing import ASGIFramework
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -24,6 +26,8 @@ from starlette.routing import Route
 
 from gateway.errors import ConfigError, GatewayError
 from gateway.ops.metrics import Metrics
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class AdminOptions(msgspec.Struct, frozen=True):
@@ -75,9 +79,8 @@ async def serve(
     config.bind = [f"fd://{listener.detach()}"]
     config.errorlog = logging.getLogger("hypercorn")
     config.include_server_header = False
-    await serve_http(
-        _application(options, metrics, healthy, ready), config, task_status=task_status
-    )
+    application = cast("ASGIFramework", _application(options, metrics, healthy, ready))
+    await serve_http(application, config, task_status=task_status)
 
 
 def _application(
@@ -91,7 +94,7 @@ def _application(
         text = await trio.to_thread.run_sync(metrics.snapshot().render)
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
-    def probe(ask: Callable[[], Health]) -> Callable[[Request], Awaitable[Response]]:
+    def probe(ask: Callable[[], Health]) -> Endpoint:
         async def answer(_request: Request) -> Response:
             health = ask()
             return Response(
@@ -102,9 +105,7 @@ def _application(
 
         return answer
 
-    def guarded(
-        endpoint: Callable[[Request], Awaitable[Response]],
-    ) -> Callable[[Request], Awaitable[Response]]:
+    def guarded(endpoint: Endpoint) -> Endpoint:
         async def answer(request: Request) -> Response:
             if _admitted(options, request.headers.get("authorization", "")):
                 return await endpoint(request)
@@ -133,16 +134,14 @@ def _bind(options: AdminOptions) -> socket.socket:
         address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
         number = int(port)
     except ValueError:
-        raise ConfigError(
-            [f"admin.listen: {listen!r} is not an IP address and a port, such as '127.0.0.1:7601'"]
-        ) from None
+        mistake = f"{listen!r} is not an IP address and a port, such as '127.0.0.1:7601'"
+        raise ConfigError([f"admin.listen: {mistake}"]) from None
     if not address.is_loopback and not options.token_sha256:
-        raise ConfigError(
-            [
-                f"admin.listen: {listen!r} can be reached from other machines; set admin.token_sha256 "
-                "(`gateway token` makes one), or listen on 127.0.0.1"
-            ]
+        mistake = (
+            f"{listen!r} can be reached from other machines; listen on 127.0.0.1, "
+            "or set admin.token_sha256 (`gateway token` makes one)"
         )
+        raise ConfigError([f"admin.listen: {mistake}"])
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:

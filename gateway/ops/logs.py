@@ -24,14 +24,16 @@ Level = Literal["debug", "info", "warning", "error"]
 NUMBER_KEYS: Final = frozenset({"to", "sender", "from", "recipient", "number", "numbers"})
 """Their values are masked, whatever they look like."""
 
-PRIVATE_KEYS: Final = re.compile("password|secret|token|authorization|^text$|short_message", re.I)
+PRIVATE_KEYS: Final = re.compile(
+    "password|secret|token|authorization|^text$|short_message", re.IGNORECASE
+)
 """Left out together with their values."""
 
 ID_KEYS: Final = frozenset({"timestamp", "message_id", "ref"})
 """Digits here are no phone number, and are what one searches for."""
 
-_NUMBER = re.compile(r"\+\d{7,15}|(?<![\w.+-])\d{9,15}(?![\w.-])")
-"""A phone number within other text: with a ``+``, or standing alone."""
+_NUMBER = re.compile(r"\+\d{7,15}|(?<![\w+-])(?<!\d\.)\d{9,15}(?![\w-]|\.\d)")
+"""A phone number within other text: with a ``+``, or standing alone (no UUID, no Unix time)."""
 
 REMEMBERED: Final = 1000
 """Repeated events that are told apart; beyond, the one that was logged longest ago is forgotten."""
@@ -50,7 +52,7 @@ def configure(level: Level = "info") -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=lambda *_args: structlog.WriteLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()

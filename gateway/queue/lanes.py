@@ -117,20 +117,27 @@ class Lanes:
         # (next_due, key), the earliest first; out of date where the lane says otherwise.
         self._alarms: list[tuple[float, LaneKey]] = []
 
+    def get(self, key: LaneKey) -> Lane:
+        """The lane of this name, made if there is none; one left idle is dropped again."""
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane(key)
+        return lane
+
     # --- fresh messages ---
 
     def reserve(self, messages: Sequence[Message], now: float) -> list[bool]:
         """Decide which messages go straight to their lane once they are accepted.
 
-        Room is kept for these until `admit` or `forgo`; the others are noted as waiting in the
-        store, so the store must be called with no other lease in between.
+        Room is kept for these until `admit` or `forgo`. The others are noted as waiting in the
+        store, so it must be asked to accept them before it is asked for another lease.
 
         Returns:
             for each message whether it goes straight to its lane.
         """
         direct: list[bool] = []
         for name, run in groupby(messages, _of_lane):
-            lane = self._get(LaneKey._make(name))
+            lane = self.get(LaneKey._make(name))
             ripe = not lane.backlogged and lane.next_due > now
             room = self._room(lane) if ripe and not lane.leasing else 0
             taken = 0
@@ -152,7 +159,7 @@ class Lanes:
     def admit(self, messages: Iterable[Message]) -> None:
         """Put accepted messages that room was reserved for into their lanes, in order."""
         for name, run in groupby(messages, _of_lane):
-            lane = self._get(LaneKey._make(name))
+            lane = self.get(LaneKey._make(name))
             before = len(lane.messages)
             lane.messages.extend(run)
             lane.reserved -= len(lane.messages) - before
@@ -161,7 +168,7 @@ class Lanes:
     def forgo(self, messages: Iterable[Message]) -> None:
         """Let go of the room reserved for messages that were not accepted after all."""
         for name, run in groupby(messages, _of_lane):
-            lane = self._get(LaneKey._make(name))
+            lane = self.get(LaneKey._make(name))
             count = sum(1 for _ in run)
             lane.reserved -= count
             self._held -= count
@@ -170,9 +177,9 @@ class Lanes:
     # --- refill from the store ---
 
     def deferred(self, key: LaneKey, due: float, now: float) -> None:
-        """The store holds a message of this lane that is due then. To be called once its call to
-        the store is made, not before."""
-        lane = self._get(key)
+        """The store holds a message of this lane that is due then. Not to be called before the
+        store was asked to hold it, or a lease in between would miss it."""
+        lane = self.get(key)
         self._note(lane, due, now)
         self._settle(lane)
 
@@ -212,7 +219,7 @@ class Lanes:
         A lease that failed is reported as no messages, with ``next_due`` = ``now``: the lane is
         asked for again after `RETRY`, and no message overtakes those in the store meanwhile.
         """
-        lane = self._get(key)
+        lane = self.get(key)
         self._held += len(messages) - lane.leasing
         lane.leasing = 0
         lane.messages.extend(messages)
@@ -273,14 +280,15 @@ class Lanes:
             self._settle(lane)
         return batch, total
 
-    def give_back(self, messages: Sequence[Message]) -> Lane:
-        """Put messages of one lane that were taken, and not sent, back to its front, in order.
+    def give_back(self, messages: Sequence[Message]) -> None:
+        """Put messages that were taken, and not sent, back to the front of their lanes, in order.
         There is always room for them."""
-        lane = self._get(messages[0].lane)
-        lane.messages.extendleft(reversed(messages))
-        self._held += len(messages)
-        self._settle(lane)
-        return lane
+        for name, run in groupby(reversed(messages), _of_lane):
+            lane = self.get(LaneKey._make(name))
+            before = len(lane.messages)
+            lane.messages.extendleft(run)
+            self._held += len(lane.messages) - before
+            self._settle(lane)
 
     # --- removal ---
 
@@ -322,12 +330,6 @@ class Lanes:
         return removed
 
     # --- one lane ---
-
-    def _get(self, key: LaneKey) -> Lane:
-        lane = self._lanes.get(key)
-        if lane is None:
-            lane = self._lanes[key] = Lane(key)
-        return lane
 
     def _limit(self, lane: Lane) -> int:
         free = self._budget - self._held + lane.held

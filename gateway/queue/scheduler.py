@@ -27,7 +27,6 @@ WORTHWHILE: Final = 0.01
 """A tenant whose bucket ran dry comes back once it holds this many seconds' worth of parts (at
 least one), so that a fast tenant sends batches and not single messages."""
 
-
 FLOORS: Final[Mapping[Category, float]] = {"transactional": 0.10, "marketing": 0.05}
 """Enough that a category keeps moving, too little to hold up the one above it noticeably."""
 
@@ -36,7 +35,7 @@ class Share(msgspec.Struct, frozen=True):
     """What a tenant may take.
 
     Attributes:
-        weight: of the tenant among others that wait for the same.
+        weight: of the tenant among others that wait for the same; more than 0.
         rate: parts per second; 0 for unlimited.
         burst: parts; 0 for one second's worth.
     """
@@ -52,7 +51,7 @@ class SchedulerOptions(msgspec.Struct, frozen=True):
     Attributes:
         shares: by tenant; one that is not named has a plain `Share`.
         floors: for a category, the part of what it and more urgent ones are given that it gets at
-            least, while it has messages to send and room to send them.
+            least, while it has messages to send and room to send them; less than 1.
         quantum: parts that a turn of weight 1 is worth; batches are this long at best.
     """
 
@@ -167,12 +166,13 @@ class Scheduler:
         return None
 
     def give_back(self, messages: Sequence[Message], now: float) -> None:
-        """Take back the end of a batch, or all of it, that was not sent after all: it goes to the
-        front of its lane, and what was charged for it is given back too."""
-        lane = self._lanes.give_back(messages)
-        parts = sum(message.parts for message in messages)
-        self._tenant(lane).bucket.take(-parts, now)
-        lane.deficit += parts
+        """Take back messages that were not sent after all: they go to the front of their lanes, in
+        order, and what was charged for them is given back too."""
+        self._lanes.give_back(messages)
+        for message in messages:
+            lane = self._lanes.get(message.lane)
+            lane.deficit += message.parts
+            self._tenant(lane).bucket.take(-message.parts, now)
 
     def next_ready(self) -> float | None:
         """When the rate of a tenant that has messages will let it go on; None where no message

@@ -21,7 +21,7 @@ import trio
 
 from gateway.errors import LocalProtocolError
 from gateway.smpp import events
-from gateway.smpp.link import MAX_UNWRITTEN, Link, cause
+from gateway.smpp.link import Link, cause
 from gateway.smpp.options import BindOptions
 from gateway.smpp.pdu import DataSm, SubmitSm
 from gateway.smpp.session import Session
@@ -127,7 +127,7 @@ class Bind:
     def room(self) -> int:
         """How many requests `submit` takes now; 0 unless bound and able to send."""
         link = self._link
-        if link is None or link.reason or self._draining or link.unwritten >= MAX_UNWRITTEN:
+        if link is None or link.reason or self._draining or link.choked:
             return 0
         return link.session.room
 
@@ -263,7 +263,7 @@ class Bind:
     async def _read(self, link: Link) -> None:
         try:
             while not link.reason:
-                if link.jammed:
+                if link.choked or link.swamped:
                     await self._wait_for_progress(link)
                     continue
                 data = await link.stream.receive_some(_READ_SIZE)
@@ -275,12 +275,14 @@ class Bind:
             link.end(f"read failed: {cause(error)}")
 
     async def _wait_for_progress(self, link: Link) -> None:
-        with self._not_reading(link), trio.move_on_after(self.options.response_timeout) as waited:
-            while link.jammed:
+        with self._not_reading(link):
+            while link.choked:  # for how long is for `Link.write` to judge
                 await link.progress.park()
+            with trio.move_on_after(self.options.response_timeout) as waited:
+                while link.swamped:
+                    await link.progress.park()
         if waited.cancelled_caught:
-            unanswered, unwritten = link.session.unanswered, link.unwritten
-            link.end(f"stuck: {unanswered} deliveries unanswered, {unwritten} octets unwritten")
+            link.end(f"{link.session.unanswered} deliveries unanswered")
 
     async def _watch(self, link: Link) -> None:
         # A request that is sent while this sleeps is due no sooner than after the longest sleep.
@@ -309,7 +311,6 @@ class Bind:
                     listener.timed_out(self, contexts)
                 case events.Bound(system_id):
                     link.bound_at = self._clock()
-                    link.rearm.unpark_all()
                     self._say("bound", system_id)
                     listener.bound(self)
                 case events.BindRefused(status):

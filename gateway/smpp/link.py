@@ -52,14 +52,14 @@ class Link:
         return self.bound_at < math.inf
 
     @property
-    def unwritten(self) -> int:
-        """Octets not yet handed to the system."""
-        return len(self._outgoing) + self._being_written
+    def choked(self) -> bool:
+        """Whether too much waits to be written."""
+        return len(self._outgoing) + self._being_written >= MAX_UNWRITTEN
 
     @property
-    def jammed(self) -> bool:
-        """Whether nothing more should be read for now."""
-        return self.unwritten >= MAX_UNWRITTEN or self.session.unanswered >= MAX_UNANSWERED
+    def swamped(self) -> bool:
+        """Whether too many deliveries wait to be answered."""
+        return self.session.unanswered >= MAX_UNANSWERED
 
     def send(self, data: bytes) -> None:
         """Have ``data`` written soon, together with what else comes until then."""

@@ -322,7 +322,7 @@ _CODECS: Final = {kind.command_id: (kind, Layout(kind)) for kind in TYPES}
 _EMPTY: Final = {kind.command_id: kind() for kind in TYPES if kind.command_id & RESPONSE}
 """What a response without a body stands for, by command_id."""
 
-_packet = tuple.__new__  # a third of the time of the NamedTuple's own constructor
+_packet = tuple.__new__  # 0.15 us instead of 0.25 us by the NamedTuple's own constructor
 
 
 def encode(pdu: Pdu, sequence: int, status: int = 0) -> bytes:
@@ -350,12 +350,14 @@ def decode(frame: bytes) -> Packet:
     if len(frame) == HEADER.size and (empty := _EMPTY.get(command_id)):
         return _packet(Packet, (command_id, status, sequence, empty))
     pdu: Pdu | Unparsed
+    codec = _CODECS.get(command_id)
+    if codec is None:
+        pdu = Unparsed(command_id, "unknown command_id", frame[HEADER.size :])
+        return _packet(Packet, (command_id, status, sequence, pdu))
+    kind, layout = codec
     try:
-        kind, layout = _CODECS[command_id]
         values, end = layout.read(frame.decode("latin-1"), HEADER.size)
         pdu = kind(*values, tlvs=tlv.read(frame, end)) if end < len(frame) else kind(*values)
-    except KeyError:
-        pdu = Unparsed(command_id, "unknown command_id", frame[HEADER.size :])
     except RemoteProtocolError as error:
         pdu = Unparsed(command_id, str(error), frame[HEADER.size :])
     return _packet(Packet, (command_id, status, sequence, pdu))

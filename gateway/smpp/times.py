@@ -35,7 +35,7 @@ def relative(seconds: float) -> str:
 
 @lru_cache(maxsize=4096)
 def _relative(seconds: int) -> str:
-    # Cached, since messages of one batch have the same time left: 0.15 us instead of 1.1 us.
+    # Cached, since messages of one batch have the same time left: 0.3 us instead of 1.1 us.
     minutes, second = divmod(seconds, 60)
     hours, minute = divmod(minutes, 60)
     day, hour = divmod(hours, 24)

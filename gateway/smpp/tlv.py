@@ -57,7 +57,7 @@ def write(tlvs: Tlvs) -> bytes:
     return b"".join(parts)
 
 
-class Type(Protocol[T]):
+class Kind(Protocol[T]):
     """How a parameter's value is written in octets."""
 
     def load(self, octets: bytes) -> T | None: ...
@@ -130,24 +130,24 @@ class NetworkErrorCode:
 class Parameter(Generic[T]):
     """One optional parameter by name: ``MESSAGE_STATE.get(pdu.tlvs)``, ``MESSAGE_STATE.of(2)``."""
 
-    __slots__ = ("tag", "type")
+    __slots__ = ("kind", "tag")
 
-    def __init__(self, tag: int, type: Type[T]) -> None:  # noqa: A002 - its name in field tables
+    def __init__(self, tag: int, kind: Kind[T]) -> None:
         self.tag = tag
-        self.type = type
+        self.kind = kind
 
     def get(self, tlvs: Tlvs) -> T | None:
         """Its value, the first where it is repeated; None where it is absent or of a wrong size."""
         for tag, octets in tlvs:
             if tag == self.tag:
-                return self.type.load(octets)
+                return self.kind.load(octets)
         return None
 
     def of(self, value: T) -> tuple[int, bytes]:
         """The parameter, for the ``tlvs`` of a PDU. Raises LocalProtocolError where it does not
         fit."""
         try:
-            return self.tag, self.type.dump(value)
+            return self.tag, self.kind.dump(value)
         except (ValueError, OverflowError) as error:
             raise LocalProtocolError(f"optional parameter {self.tag:#06x}: {error}") from None
 

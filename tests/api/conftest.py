@@ -184,7 +184,7 @@ class Peer:
 
     @staticmethod
     def frame(request: Any) -> bytes:
-        body = msgpack.packb(request)
+        body: bytes = msgpack.packb(request)
         return struct.pack(">I", len(body)) + body
 
     async def send(self, *requests: Any) -> None:

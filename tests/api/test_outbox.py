@@ -19,7 +19,7 @@ async def test_what_is_put_down_together_leaves_together(nursery: trio.Nursery) 
 
 
 async def test_what_comes_during_a_write_follows_whole(nursery: trio.Nursery) -> None:
-    outbox = Outbox(lambda answers: None)
+    outbox = Outbox(lambda _: None)
     ours, theirs = lockstep_stream_pair()
     nursery.start_soon(outbox.write, ours, 10.0)
     outbox.buffer += b"first"
@@ -33,7 +33,7 @@ async def test_what_comes_during_a_write_follows_whole(nursery: trio.Nursery) ->
 
 
 async def test_producers_wait_while_much_is_waiting(nursery: trio.Nursery) -> None:
-    outbox = Outbox(lambda answers: None)
+    outbox = Outbox(lambda _: None)
     ours, theirs = lockstep_stream_pair()
     outbox.buffer += bytes(1_000_000)
     went_on = trio.Event()
@@ -54,7 +54,7 @@ async def test_producers_wait_while_much_is_waiting(nursery: trio.Nursery) -> No
 async def test_a_peer_that_reads_slowly_but_steadily_is_not_cut_off(
     autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
-    outbox = Outbox(lambda answers: None)
+    outbox = Outbox(lambda _: None)
     ours, theirs = lockstep_stream_pair()
     outbox.buffer += bytes(1_000_000)
     nursery.start_soon(outbox.write, ours, 10.0)

@@ -96,11 +96,13 @@ def test_no_lease_while_a_reservation_is_open() -> None:
 
 def test_deferred_messages_are_asked_for_when_due() -> None:
     lanes = Lanes()
-    assert lanes.reserve([message(1, due=50.0), message(2, due=30.0)], 10.0) == [False, False]
+    later = [message(1, due=50.0), message(2, due=30.0), message(4, due=60.0)]
+    assert lanes.reserve(later, 10.0) == [False] * 3
     assert lanes.next_wakeup() == 30.0
     assert lanes.wanting(29.0) == []
     assert lanes.reserve([message(3, due=10.0)], 20.0) == [True], "later ones hold up nobody"
     lanes.admit([message(3)])
+    assert lanes.reserve([message(5, due=30.0)], 30.0) == [False], "they are due and go first"
     ((key, _),) = lanes.wanting(30.0)
     lanes.refilled(key, [message(2)], 50.0, 30.0)
     assert lanes.next_wakeup() == 50.0
@@ -202,6 +204,28 @@ def test_messages_given_back_are_the_next_ones_again() -> None:
     batch, _ = lanes.take(lane, 4, 4)
     lanes.give_back(batch[1:])
     assert ready(lanes) == [1, 2, 3, 4, 5]
+
+
+def test_messages_of_several_lanes_can_be_given_back_together() -> None:
+    lanes = Lanes()
+    batch = [message(n, tenant="acme" if n % 2 else "other") for n in range(8)]
+    fill(lanes, batch)
+    for lane in lanes.woken():
+        lanes.take(lane, 3, 3)
+    lanes.give_back(batch[:6])
+    assert [m.id for m in lanes.get(KEY).messages] == [1, 3, 5, 7]
+    assert [m.id for m in lanes.get(KEY._replace(tenant="other")).messages] == [0, 2, 4, 6]
+
+
+def test_a_lane_that_was_filled_by_what_came_back_asks_for_nothing() -> None:
+    lanes = Lanes(capacity=10)
+    fill(lanes, [message(n) for n in range(11)])
+    (lane,) = lanes.woken()
+    batch, _ = lanes.take(lane, 10, 10)
+    lanes.give_back(batch)
+    assert lanes.wanting(0.0) == []
+    lanes.take(lane, 10, 10)
+    assert lanes.wanting(0.0) == [(KEY, 10)]
 
 
 def test_cancelling_takes_out_the_tenants_messages_only() -> None:

@@ -230,6 +230,34 @@ def test_lines_share_a_carrier_by_the_weights_that_stand_in_them() -> None:
     assert pump.parts(by_route)["detour"] == pytest.approx(1000, abs=128)
 
 
+def test_a_route_that_comes_back_does_not_crowd_out_the_others() -> None:
+    pump = Pump()
+    pump.put(message("a", route="main") for _ in range(20_000))
+    pump.put(message("b", route="lost") for _ in range(20_000))
+    pump.run(main=10_000)
+    pump.sent.clear()
+    pump.now += 1
+    shared = 2000
+
+    def room(_route: str) -> int:
+        return shared
+
+    while shared > 0 and (batch := pump.scheduler.next(pump.now, room)):
+        shared -= len(batch[1])
+        pump.sent += batch[1]
+    assert pump.parts(by_route)["lost"] == pytest.approx(1000, abs=128)
+
+
+def test_a_route_without_room_is_asked_again_in_the_next_pass_even_if_one_was_cut_short() -> None:
+    pump = Pump()
+    pump.put([message(route="busy")])
+    pump.put(message(route="main") for _ in range(200))
+    assert pump.scheduler.next(pump.now, lambda route: {"busy": 0, "main": 9}[route])
+    result = pump.scheduler.next(pump.now + 1, lambda route: {"busy": 9, "main": 0}[route])
+    assert result
+    assert result[0].route == "busy"
+
+
 def test_tenant_rates_are_kept_over_every_window() -> None:
     pump = Pump(SchedulerOptions(shares={"acme": Share(rate=100, burst=20)}))
     pump.put(mixed(Random(3), 5000, tenant="acme"))
@@ -324,6 +352,18 @@ def test_messages_given_back_keep_their_order_and_cost_nothing() -> None:
     assert result
     pump.scheduler.give_back(result[1][3:], pump.now)
     assert pump.run(main=100) == batch[3:]
+
+
+def test_a_batch_that_came_back_does_not_cost_its_tenant_a_turn() -> None:
+    pump = Pump()
+    for tenant in ("a", "b"):
+        pump.put(message(tenant) for _ in range(1000))
+    result = pump.scheduler.next(pump.now, lambda _route: 1000)
+    assert result
+    key, messages = result
+    pump.scheduler.give_back(messages, pump.now)
+    pump.run(main=3 * 64)
+    assert pump.parts(by_tenant)[key.tenant] == 128
 
 
 def test_a_reload_changes_rates_and_weights_of_messages_already_waiting() -> None:

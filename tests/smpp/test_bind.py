@@ -17,7 +17,9 @@ import trustme
 
 from gateway.errors import LocalProtocolError
 from gateway.smpp import bind as bind_module
+from gateway.smpp import link as link_module
 from gateway.smpp import pdu as p
+from gateway.smpp import session as session_module
 from gateway.smpp.bind import Bind
 from gateway.smpp.events import Delivery, Response
 from gateway.smpp.framing import Splitter
@@ -397,7 +399,7 @@ async def test_reads_nothing_while_too_much_is_unanswered(make: Make, recorder: 
     async with carrier(flood) as port, running(make(port, response_timeout=0.2)):
         await recorder.wait_for("lost")
     ((_, reason),) = recorder.losses
-    assert "deliveries unanswered" in reason
+    assert reason.endswith("deliveries unanswered")
     one_read = 65536 // len(p.encode(RECEIPT, 1)) + 1
     assert MAX_UNANSWERED <= len(recorder.all("delivered")) < MAX_UNANSWERED + one_read
 
@@ -414,6 +416,34 @@ async def test_a_carrier_that_does_not_read_is_given_up(make: Make, recorder: Re
         await recorder.wait_for("lost")
         assert bind.in_use == 0
     assert recorder.losses[0] == ([], "the carrier does not read")
+
+
+async def test_a_carrier_that_does_not_read_fills_no_memory(
+    make: Make, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    async def deaf(peer: Peer) -> None:
+        nonlocal asked
+        assert isinstance(peer.stream, trio.SocketStream)
+        peer.stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_RCVBUF, 4096)
+        await peer.accept_bind()
+        probes = b"".join(p.encode(p.EnquireLink(), n) for n in range(1, 5000))
+        while True:
+            await peer.stream.send_all(probes)
+            asked += len(probes)
+
+    monkeypatch.setattr(link_module, "MAX_UNWRITTEN", 1 << 16)
+    async with carrier(deaf) as port, running(make(port)) as bind:
+        await recorder.wait_for("bound")
+        before = -1
+        while before != asked:  # until the sockets are full
+            before = asked
+            await trio.sleep(0.05)
+        assert bind.room == 0
+        assert bind._link is not None
+        one_read = 1 << 16
+        assert len(bind._link._outgoing) <= (1 << 16) + one_read
 
 
 async def test_unbound_by_the_carrier_it_binds_again(make: Make, recorder: Recorder) -> None:
@@ -707,6 +737,47 @@ async def test_drain_does_not_wait_for_a_session_to_come(
                     await recorder.wait_for("refused")
                 await bind.drain()
     assert not bind.up
+
+
+async def test_drain_does_not_wait_long_for_the_unbind_resp(
+    make: Make, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def rude(peer: Peer) -> None:
+        await peer.accept_bind()
+        await peer.expect(p.Unbind)
+        await trio.sleep_forever()
+
+    monkeypatch.setattr(session_module, "UNBIND_TIMEOUT", 0.05)
+    async with carrier(rude) as port, running(make(port)) as bind:
+        await recorder.wait_for("bound")
+        with trio.fail_after(3):
+            await bind.drain()
+    assert recorder.losses == [([], "no answer in time while unbinding")]
+
+
+async def test_drain_while_the_connection_is_being_made(
+    make: Make, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = trio.open_tcp_stream
+
+    async def connect_despite_cancellation(host: str, port: int) -> trio.SocketStream:
+        with trio.CancelScope(shield=True):
+            stream = await connect(host, port)
+            nursery.start_soon(bind.drain)
+            await trio.testing.wait_all_tasks_blocked()
+        return stream
+
+    async def mute(peer: Peer) -> None:
+        await peer.next()
+        await trio.sleep_forever()
+
+    monkeypatch.setattr(trio, "open_tcp_stream", connect_despite_cancellation)
+    with trio.fail_after(5):
+        async with carrier(mute) as port:
+            bind = make(port)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(bind.run)
+    assert recorder.heard == []
 
 
 async def test_submitting_while_it_closes_never_blocks(make: Make, recorder: Recorder) -> None:

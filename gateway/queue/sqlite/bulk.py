@@ -7,15 +7,17 @@ arrays that SQLite reads by itself, and messages come out as one blob.
 
 from array import array
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 import apsw
 import msgspec
 
 from gateway.message import Message
 
-Execute = Callable[..., apsw.Cursor]
-"""`apsw.Cursor.execute` of the connection in use."""
+T = TypeVar("T")
+
+Execute = Callable[..., Iterable[tuple[Any, ...]]]
+"""`apsw.Connection.execute` of the connection in use."""
 
 BLOCKS: Final = (512, 64, 8, 1)
 """Rows by statement, the largest first; with 9 columns the longest text stays under the 16 KiB
@@ -45,22 +47,20 @@ class Rows:
                 execute(statement, flat[start:stop])
                 start, rows = stop, rows - size
 
+
 decode_texts = msgspec.json.Decoder(list[str]).decode
 """The texts of a ``json_group_array``."""
 
 
-def numbers(values: Iterable[int]) -> apsw.CArrayBinding:
+def numbers(values: Iterable[int]) -> "apsw.CArrayBinding":
     """Integers, at least one, as the parameter of ``carray(?)``."""
     return apsw.carray(array("q", values))
 
 
-def texts(values: Iterable[str]) -> apsw.CArrayBinding:
-    """Texts, at least one, for ``carray(?)``: as blobs, since an array of texts would end each at
-    its first NUL. To be read by `TEXTS`."""
+def texts(values: Iterable[str]) -> "apsw.CArrayBinding":
+    """Texts, at least one, as the parameter of ``carray(?)``. They come as blobs, to be cast, since
+    an array of texts cannot hold a NUL."""
     return apsw.carray(tuple([value.encode() for value in values]))
-
-
-TEXTS: Final = "SELECT CAST(value AS TEXT) FROM carray(?)"
 
 
 def messages(execute: Execute, query: str, bindings: Sequence[Any]) -> list[Message]:
@@ -70,6 +70,7 @@ def messages(execute: Execute, query: str, bindings: Sequence[Any]) -> list[Mess
     an array of arrays.
     """
     [(count, bodies)] = execute(
+        # noqa: the queries are the constants of this package.
         f"SELECT count(*), CAST(group_concat(body, '') AS BLOB) FROM ({query})",  # noqa: S608
         bindings,
     )
@@ -79,3 +80,8 @@ def messages(execute: Execute, query: str, bindings: Sequence[Any]) -> list[Mess
 def decode_block(count: int, bodies: bytes | None) -> list[Message]:
     """Encoded messages one after the other, ``count`` of them."""
     return _decode_messages(b"\xdd" + count.to_bytes(4, "big") + (bodies or b""))
+
+
+def first(execute: Execute, query: str, bindings: Sequence[Any], default: T) -> T:
+    """The value that a query for one gives, or ``default`` where it gives none."""
+    return cast("T", next((row[0] for row in list(execute(query, bindings))), default))

@@ -182,7 +182,9 @@ class Engine:
             values = self.session.transact([call.work for call in calls])
         except Exception as error:  # noqa: BLE001  every caller is told
             for call in calls:
-                call.fail(store_error(self._path, error) if isinstance(error, apsw.Error) else error)
+                call.fail(
+                    store_error(self._path, error) if isinstance(error, apsw.Error) else error
+                )
             return error
         for call, value in zip(calls, values, strict=True):
             call.succeed(value)

@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from gateway.queue.filter import BitFilter
-from gateway.queue.sqlite.bulk import TEXTS, Execute, Rows, numbers, texts
+from gateway.queue.sqlite.bulk import Execute, Rows, numbers, texts
+from gateway.queue.sqlite.session import Session
 from gateway.queue.store import Known
 
 GENERATION: Final = 65_536
@@ -81,10 +82,7 @@ class KeyIndex:
             the generation that they go into, and those that may be known already.
         """
         generation = self._generations[-1] if self._generations else self._begin(now)
-        if (
-            generation.size + len(names) > GENERATION
-            or now - generation.oldest > GENERATION_AGE
-        ):
+        if generation.size + len(names) > GENERATION or now - generation.oldest > GENERATION_AGE:
             generation = self._begin(now)
         perhaps = self._seen.maybe(names)
         if len(set(names)) < len(names):
@@ -106,9 +104,10 @@ class KeyIndex:
         """The generation that keys go into now."""
         return self._generations[-1].number
 
-    def moved(self, names: Sequence[Name]) -> None:
-        """Keys have been moved to the newest generation."""
+    def moved(self, names: Sequence[Name], now: float) -> None:
+        """Keys have been moved to the newest generation, as if their messages had come now."""
         self._seen.add(names, self.newest())
+        self._generations[-1].newest = max(self._generations[-1].newest, now)
 
     def dropped(self, number: int) -> None:
         """A generation is gone."""
@@ -160,8 +159,9 @@ def lookup(
     for some in (generations[:RECENT], generations[RECENT:]):
         for tenant in {tenant for tenant, _ in missing} if some else ():
             [[found]] = execute(
-                f"""SELECT json_group_array(json_array(key, message, digest)) FROM key WHERE
-                generation IN (SELECT value FROM carray(?)) AND tenant = ? AND key IN ({TEXTS})""",
+                """SELECT json_group_array(json_array(key, message, digest)) FROM key
+                WHERE generation IN (SELECT value FROM carray(?)) AND tenant = ?
+                AND key IN (SELECT CAST(value AS TEXT) FROM carray(?))""",
                 (numbers(some), tenant, texts(key for owner, key in missing if owner == tenant)),
             )
             standing |= {
@@ -199,26 +199,27 @@ def insert(execute: Execute, rows: KeyRows) -> dict[int, Known]:
     return duplicates
 
 
-def drop_block(execute: Execute, number: int, newest: int) -> tuple[int, list[Name]]:
+def drop_block(session: Session, number: int, newest: int, now: float) -> tuple[int, list[Name]]:
     """Drop some keys of a generation, but move those of messages without an outcome to the newest.
 
     Returns:
         how many keys went or moved, 0 once there are none, and those that moved.
     """
+    execute = session.execute
     names = _after(execute, (number, -1, ""))
     if not names:
         return 0, []
-    upto = (number, *names[-1])
-    block = "generation = ?1 AND (tenant, key) <= (?2, ?3)"
+    block = (number, *names[-1])
     [[moved]] = execute(
-        f"""SELECT json_group_array(json_array(tenant, key)) FROM key
-        WHERE {block} AND message IN (SELECT id FROM message)""",
-        upto,
+        """SELECT json_group_array(json_array(tenant, key)) FROM key WHERE generation = ?
+        AND (tenant, key) <= (?, ?) AND message IN (SELECT id FROM message)""",
+        block,
     )
     execute(
-        f"""INSERT OR IGNORE INTO key SELECT ?4, tenant, key, message, digest, at FROM key
-        WHERE {block} AND message IN (SELECT id FROM message)""",
-        (*upto, newest),
+        """INSERT OR IGNORE INTO key SELECT ?4, tenant, key, message, digest, ?5 FROM key
+        WHERE generation = ?1 AND (tenant, key) <= (?2, ?3)
+        AND message IN (SELECT id FROM message)""",
+        (*block, newest, now),
     )
-    execute(f"DELETE FROM key WHERE {block}", upto)
+    execute("DELETE FROM key WHERE generation = ? AND (tenant, key) <= (?, ?)", block)
     return len(names), _decode_names(moved)

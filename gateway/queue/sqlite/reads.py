@@ -1,65 +1,60 @@
 """What the reading calls ask, on the connection that does not wait for commits."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+import math
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from gateway.message import Message, WaitingState
 from gateway.queue import events
 from gateway.queue.sqlite.bulk import (
-    TEXTS,
     Execute,
     decode_block,
     decode_message,
     decode_texts,
+    first,
     messages,
     numbers,
     texts,
 )
 from gateway.queue.sqlite.schema import SENT, TENANT_BITS, WAITING
-from gateway.queue.store import EventChunk, Known, Match, Record, Ref
+from gateway.queue.store import EventChunk, Match, Record, Ref
 
 _decode_parts = msgspec.json.Decoder(list[tuple[str, int, str]]).decode
 _decode_sizes = msgspec.json.Decoder(list[tuple[int, int, int]]).decode
 
 
-def known(execute: Execute, tenant: int, keys: Iterable[str]) -> dict[str, Known]:
-    """What idempotency keys stand for."""
-    found = execute(
-        f"SELECT key, message, digest FROM idempotency WHERE tenant = ? AND key IN ({TEXTS})",
-        (tenant, texts(keys)),
-    )
-    return {key: Known(message, digest) for key, message, digest in found}
-
-
-def opted_out(execute: Execute, scopes: Sequence[int], asked: Iterable[str]) -> set[str]:
+def opted_out(execute: Execute, scopes: Iterable[int], asked: Iterable[str]) -> set[str]:
     """Those of ``asked`` that are opted out in one of the scopes."""
-    found: set[str] = set()
-    for scope in scopes:
-        [[some]] = execute(
-            f"SELECT json_group_array(number) FROM optout WHERE scope = ? AND number IN ({TEXTS})",
-            (scope, texts(asked)),
-        )
-        found.update(decode_texts(some))
-    return found
+    return {number for scope in scopes for number in stored_numbers(execute, scope, asked)}
 
 
-def match(execute: Execute, carrier: int, name: str, refs: Sequence[str]) -> dict[Ref, Match]:
-    """The parts of a carrier that are known by these references, with their messages."""
-    [(count, parts, bodies)] = execute(
-        f"""SELECT count(*), json_group_array(json_array(ref, part, hex(states))),
-        CAST(group_concat(body, '') AS BLOB)
-        FROM part JOIN message ON message.id = part.message
-        WHERE carrier = ? AND ref IN ({TEXTS})""",
-        (carrier, texts(refs)),
+def stored_numbers(execute: Execute, scope: int, asked: Iterable[str]) -> list[str]:
+    """Those of ``asked`` that are opted out in a scope."""
+    [[found]] = execute(
+        """SELECT json_group_array(number) FROM optout WHERE scope = ?
+        AND number IN (SELECT CAST(value AS TEXT) FROM carray(?))""",
+        (scope, texts(asked)),
     )
+    return decode_texts(found)
+
+
+def match(execute: Execute, asked: Iterable[tuple[int, str, Sequence[str]]]) -> dict[Ref, Match]:
+    """The known parts among references, these by the number and name of their carrier."""
     found = {}
-    for (ref, part, states), message in zip(
-        _decode_parts(parts), decode_block(count, bodies), strict=True
-    ):
-        progress = bytes.fromhex(states) or bytes(message.parts)
-        found[Ref(name, ref)] = Match(message, part, progress)
+    for carrier, name, refs in asked:
+        [(count, parts, bodies)] = execute(
+            """SELECT count(*), json_group_array(json_array(ref, part, hex(states))),
+            CAST(group_concat(body, '') AS BLOB)
+            FROM part JOIN message ON message.id = part.message
+            WHERE carrier = ? AND ref IN (SELECT CAST(value AS TEXT) FROM carray(?))""",
+            (carrier, texts(refs)),
+        )
+        for (ref, part, states), message in zip(
+            _decode_parts(parts), decode_block(count, bodies), strict=True
+        ):
+            progress = bytes.fromhex(states) or bytes(message.parts)
+            found[Ref(name, ref)] = Match(message, part, progress)
     return found
 
 
@@ -67,23 +62,19 @@ def overdue(execute: Execute, now: float, limit: int) -> list[Message]:
     """Sent messages past their deadline."""
     return messages(
         execute,
-        f"SELECT body FROM message WHERE state = {SENT} AND due <= ? ORDER BY due, id LIMIT ?",
+        "SELECT body FROM message WHERE state = 2 AND due <= ? ORDER BY due, id LIMIT ?",
         (now, limit),
     )
 
 
-def find(
-    execute: Execute, tenant: str, number: int, wanted: Sequence[int], keys: Sequence[str], now: float
-) -> tuple[list[Record | None], list[Record | None]]:
-    """What became of a tenant's messages, by number and by key."""
-    standing = known(execute, number, keys) if keys else {}
-    asked = {*wanted, *(entry.message for entry in standing.values())}
+def find(execute: Execute, tenant: str, asked: Iterable[int], now: float) -> dict[int, Record]:
+    """What became of a tenant's messages; unknown ones are left out."""
+    asked = set(asked)
     # In this order, so that a message which gets its outcome in between is found.
     records = _live(execute, tenant, asked, now) if asked else {}
     if missing := asked - records.keys():
-        records |= _finished(execute, tenant, number, missing)
-    by_key = {key: records.get(entry.message) for key, entry in standing.items()}
-    return [records.get(message) for message in wanted], [by_key.get(key) for key in keys]
+        records |= _finished(execute, tenant, missing)
+    return records
 
 
 def _live(execute: Execute, tenant: str, asked: Iterable[int], now: float) -> dict[int, Record]:
@@ -108,73 +99,81 @@ def waiting_state(place: int, later: bool) -> WaitingState:
     return "deferred" if place == WAITING and later else "queued"
 
 
-def _finished(
-    execute: Execute, tenant: str, number: int, asked: Iterable[int]
-) -> dict[int, Record]:
+def _finished(execute: Execute, tenant: str, asked: Iterable[int]) -> dict[int, Record]:
     found = execute(
-        "SELECT seq, id FROM finished WHERE tenant = ? AND id IN (SELECT value FROM carray(?))",
-        (number, numbers(asked)),
+        """SELECT seq, finished.id, tenant.id FROM finished JOIN tenant ON tenant.id = tenant
+        WHERE name = ? AND finished.id IN (SELECT value FROM carray(?))""",
+        (tenant, numbers(asked)),
     )
     records = {}
-    chunk, encoded = EventChunk(tenant, 0, 0, b""), []
-    for seq, message in sorted(found):
+    chunk, encoded = EventChunk(tenant, 0, 0, b""), list[msgspec.Raw]()
+    for seq, message, number in sorted(found):
         if seq > chunk.last:
-            chunks = _read(execute, tenant, number, seq - 1, 1)
-            if not chunks or chunks[0].first > seq:
+            stored = history(execute, tenant, number, seq - 1, 1)
+            if not stored or stored[0].first > seq:
                 continue  # forgotten
-            chunk, encoded = chunks[0], events.split(chunks[0])
+            chunk, encoded = stored[0], events.split(stored[0])
         event = events.decode(encoded[seq - chunk.first])
         records[message] = Record(message, event.at, event=event)
     return records
 
 
-def history(
-    execute: Execute, tenant: str, number: int, after: int, limit: int
-) -> list[EventChunk]:
-    """Events after a ``seq``, about ``limit``."""
-    chunks = _read(execute, tenant, number, after, limit)
-    return events.merge([events.trim(chunk, after) for chunk in chunks])
-
-
-def _read(
-    execute: Execute, tenant: str, number: int, after: int, limit: int
-) -> list[EventChunk]:
-    """The chunks that hold events after a ``seq``, as stored."""
+def history(execute: Execute, tenant: str, number: int, after: int, limit: int) -> list[EventChunk]:
+    """The stored chunks that hold events after a ``seq``, about ``limit`` of them."""
     base = number << TENANT_BITS
+    start = first(
+        execute,
+        "SELECT id FROM event WHERE id > ? AND id <= ? ORDER BY id DESC LIMIT 1",
+        (base, base + after + 1),
+        base + 1,
+    )
+    return chunks(execute, tenant, number, start, base + after + 1 + limit)
+
+
+def chunks(
+    execute: Execute, tenant: str, number: int, start: int, stop: int, before: float = math.inf
+) -> list[EventChunk]:
+    """The stored chunks of a tenant with ``start`` <= ``event.id`` < ``stop``, in their order,
+    whose events are all from ``before`` a moment."""
     [(sizes, bodies)] = execute(
         """SELECT json_group_array(json_array(id, size, length(body))),
         CAST(group_concat(body, '') AS BLOB) FROM (SELECT id, size, body FROM event
-        WHERE id >= coalesce((SELECT id FROM event WHERE id > ?1 AND id <= ?2
-            ORDER BY id DESC LIMIT 1), ?2) AND id < ?2 + ?3 ORDER BY id)""",
-        (base, base + after + 1, limit),
+        WHERE id >= ? AND id < ? AND at < ? ORDER BY id)""",
+        (start, stop, before),
     )
-    chunks = []
-    start = 0
-    for chunk, size, length in _decode_sizes(sizes):
-        chunks.append(EventChunk(tenant, chunk - base, size, bodies[start : start + length]))
-        start += length
-    return chunks
+    found = []
+    at = 0
+    for row, size, length in _decode_sizes(sizes):
+        chunk_first = row - (number << TENANT_BITS)
+        found.append(EventChunk(tenant, chunk_first, size, bodies[at : at + length]))
+        at += length
+    return found
 
 
-def first_kept(execute: Execute, number: int) -> int | None:
-    """The first ``seq`` of a tenant that is still kept."""
+def last_seqs(execute: Execute) -> dict[str, int]:
+    """The last ``seq`` given, by tenant."""
+    return {str(name): int(seq) for name, seq in execute("SELECT name, seq FROM tenant")}
+
+
+def bounds(execute: Execute, number: int) -> tuple[int, int]:
+    """The first ``seq`` of a tenant that is still kept, and the last one given."""
     base = number << TENANT_BITS
-    found = execute(
-        "SELECT id FROM event WHERE id > ? AND id < ? ORDER BY id LIMIT 1",
-        (base, base + (1 << TENANT_BITS)),
-    ).fetchall()
-    return found[0][0] - base if found else None
+    last = first(execute, "SELECT seq FROM tenant WHERE id = ?", (number,), 0)
+    row = first(
+        execute,
+        "SELECT id FROM event WHERE id > ? AND id <= ? ORDER BY id LIMIT 1",
+        (base, base + last),
+        base + last + 1,
+    )
+    return row - base, last
 
 
 def cursor(execute: Execute, tenant: int, consumer: str) -> int:
     """What a consumer has acknowledged."""
-    found = execute(
-        "SELECT seq FROM cursor WHERE tenant = ? AND consumer = ?", (tenant, consumer)
-    ).fetchall()
-    return found[0][0] if found else 0
+    query = "SELECT seq FROM cursor WHERE tenant = ? AND consumer = ?"
+    return first(execute, query, (tenant, consumer), 0)
 
 
 def recall(execute: Execute, name: str) -> bytes | None:
     """A named value."""
-    found = execute("SELECT value FROM memo WHERE name = ?", (name,)).fetchall()
-    return found[0][0] if found else None
+    return first(execute, "SELECT value FROM memo WHERE name = ?", (name,), None)

@@ -17,6 +17,9 @@ APPLICATION_ID: Final = 0x534D5347
 WAITING, LEASED, SENT = 0, 1, 2
 """``message.state``. The partial indexes below name these numbers."""
 
+GLOBAL_SCOPE: Final = 0
+"""``optout.scope`` of `gateway.queue.store.GLOBAL`; tenants are numbered from 1."""
+
 TENANT_BITS: Final = 40
 """``event.id`` is the tenant's number shifted by this, plus the ``seq`` of the first event."""
 

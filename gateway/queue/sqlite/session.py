@@ -28,8 +28,9 @@ class Names(Generic[Name]):
     carriers and routes that were ever configured.
     """
 
-    def __init__(self, insert: str) -> None:
+    def __init__(self, insert: str, row: Callable[[int, Name], tuple[int | str, ...]]) -> None:
         self._insert = insert
+        self._row: Callable[[int, Name], tuple[int | str, ...]] = row
         self._numbers: dict[Name, int] = {}
         self._given: deque[tuple[int, Name]] = deque()
         self._unwritten: list[tuple[int, Name]] = []
@@ -54,7 +55,7 @@ class Names(Generic[Name]):
         while self._given:
             self._unwritten.append(self._given.popleft())
         for number, name in self._unwritten:
-            execute(self._insert, (number, name) if isinstance(name, str) else (number, *name))
+            execute(self._insert, self._row(number, name))
 
     def written(self) -> None:
         """The transaction of the last `write` was committed."""
@@ -75,17 +76,23 @@ class Session:
         self.connection = connection
         self.execute: Execute = connection.execute
         self.seqs: dict[int, int] = {}
-        self.tenants: Names[str] = Names("INSERT INTO tenant (id, name) VALUES (?, ?)")
-        self.carriers: Names[str] = Names("INSERT INTO carrier VALUES (?, ?)")
-        self.lanes: Names[tuple[str, str, str]] = Names("INSERT INTO lane VALUES (?, ?, ?, ?)")
+        self.tenants: Names[str] = Names(
+            "INSERT INTO tenant (id, name) VALUES (?, ?)", lambda number, name: (number, name)
+        )
+        self.carriers: Names[str] = Names(
+            "INSERT INTO carrier VALUES (?, ?)", lambda number, name: (number, name)
+        )
+        self.lanes: Names[tuple[str, str, str]] = Names(
+            "INSERT INTO lane VALUES (?, ?, ?, ?)", lambda number, name: (number, *name)
+        )
         self._names = (self.tenants, self.carriers, self.lanes)
         self._doubtful = False
 
     def load(self) -> None:
         """Read the names."""
-        self.tenants.load(self.execute("SELECT id, name FROM tenant").fetchall())
-        self.carriers.load(self.execute("SELECT id, name FROM carrier").fetchall())
-        lanes = self.execute("SELECT id, tenant, category, route FROM lane").fetchall()
+        self.tenants.load(self.execute("SELECT id, name FROM tenant"))
+        self.carriers.load(self.execute("SELECT id, name FROM carrier"))
+        lanes = self.execute("SELECT id, tenant, category, route FROM lane")
         self.lanes.load((number, (tenant, cat, route)) for number, tenant, cat, route in lanes)
 
     def transact(self, works: Sequence[Callable[[], Any]]) -> list[Any]:

@@ -1,43 +1,168 @@
-"""What an open store needs now and then: recovery, the filter's filling, and forgetting."""
+"""What an open store needs now and then: recovery, the filter of opt-outs, and forgetting."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
-from gateway.message import LaneKey, Message
+from gateway.message import Category, LaneKey, WaitingState
 from gateway.queue import events
-from gateway.queue.filter import NumberFilter
+from gateway.queue.filter import BitFilter
+from gateway.queue.sqlite import reads
 from gateway.queue.sqlite.bulk import (
-    TEXTS,
     Execute,
     Rows,
     decode_texts,
     encode_message,
+    first,
     messages,
     numbers,
-    texts,
 )
-from gateway.queue.sqlite.reads import waiting_state
-from gateway.queue.sqlite.schema import LEASED, SENT, TENANT_BITS, WAITING
+from gateway.queue.sqlite.schema import GLOBAL_SCOPE, TENANT_BITS
 from gateway.queue.sqlite.session import Session
 from gateway.queue.store import Count, EventChunk, Held, Recovery
 
 BLOCK: Final = 4_096
 """Rows read or changed at a time: a few milliseconds, some megabytes."""
 
+PARTS_PASS: Final = 86_400.0
+"""Seconds between passes over all parts: how much longer than asked for one may be kept. Parts
+mostly go with their message; only those of messages that never got a receipt are left."""
+
 _MARK: Final = Rows(
     "WITH new (id, body) AS (",
     2,
-    f""") UPDATE message SET state = {WAITING}, body = new.body
+    """) UPDATE OR ROLLBACK message SET state = 0, body = new.body
     FROM new WHERE message.id = new.id""",
 )
 
 
-def recover(session: Session, now: float) -> Recovery:
-    """Put right what an unclean end left, and say what there is."""
+def was_clean(execute: Execute) -> bool:
+    """Whether the last node let go of the store in order."""
+    return first(execute, "SELECT clean FROM node", (), 0) == 1
+
+
+def mark_block(session: Session) -> bool:
+    """Put some leased messages back to waiting, marked `maybe_duplicate`; False for none."""
+    found = messages(session.execute, "SELECT body FROM message WHERE state = 1 LIMIT ?", (BLOCK,))
+    rows: list[int | bytes] = []
+    for message in found:
+        marked = msgspec.structs.replace(message, maybe_duplicate=True)
+        rows += (message.id, encode_message(marked))
+    _MARK.run(session.execute, rows)
+    return bool(found)
+
+
+def begin(session: Session, clean: bool, now: float) -> Recovery:
+    """Note that a node has the store, and say what it holds."""
     execute = session.execute
-    [(clean, last_id)] = execute("SELECT clean, last_id FROM node")
-    while marked := _mark_block(session):
-        del marked
-    return Recovery()
+    execute("UPDATE node SET clean = 0")
+    lanes = {
+        number: LaneKey(*key)
+        for number, *key in execute("SELECT id, tenant, category, route FROM lane")
+    }
+    first_due: dict[LaneKey, float] = {}
+    counts: Counter[tuple[str, Category, WaitingState]] = Counter()
+    for lane, count, later, due in execute(
+        """SELECT lane, count(*), sum(due > ?), min(due) FROM message
+        WHERE state = 0 GROUP BY lane""",
+        (now,),
+    ):
+        tenant, category, _ = key = lanes[lane]
+        first_due[key] = due
+        counts[tenant, category, "deferred"] += later
+        counts[tenant, category, "queued"] += count - later
+    for lane, count in execute("SELECT lane, count(*) FROM message WHERE state = 2 GROUP BY lane"):
+        counts[lanes[lane].tenant, lanes[lane].category, "sent"] += count
+    return Recovery(
+        clean=clean,
+        last_id=first(execute, "SELECT last_id FROM node", (), 0),
+        lanes=first_due,
+        counts=[Count(*what, count) for what, count in counts.items() if count],
+        held=[Held(*row) for row in execute("SELECT kind, key, body, expires FROM held")],
+    )
+
+
+def end(session: Session) -> None:
+    """Put leased messages back to waiting, and note that the node let go in order."""
+    session.execute("UPDATE message SET state = 0 WHERE state = 1")
+    session.execute("UPDATE node SET clean = 1")
+
+
+def load_optouts(execute: Execute) -> BitFilter:
+    """The filter of all numbers that are opted out: some 0.5 µs for each."""
+    [[count]] = execute("SELECT count(*) FROM optout")
+    numbers_out = BitFilter(count)
+    for [scope] in list(execute("SELECT id FROM tenant UNION SELECT ?", (GLOBAL_SCOPE,))):
+        last = ""
+        while True:
+            [[found]] = execute(
+                """SELECT json_group_array(number) FROM (SELECT number FROM optout
+                WHERE scope = ? AND number > ? ORDER BY number LIMIT ?)""",
+                (scope, last, BLOCK),
+            )
+            block = decode_texts(found)
+            if not block:
+                break
+            numbers_out.add(block)
+            last = block[-1]
+    return numbers_out
+
+
+def old_events(execute: Execute, before: float, limit: int) -> list[EventChunk]:
+    """The first chunks of one tenant whose events are all from before a moment."""
+    for number, tenant in list(execute("SELECT id, name FROM tenant")):
+        start = (number << TENANT_BITS) + reads.bounds(execute, number)[0]
+        found = reads.chunks(execute, tenant, number, start, start + limit, before)
+        if found:
+            return found
+    return []
+
+
+def forget_events(session: Session, old: Sequence[EventChunk]) -> int:
+    """Forget chunks of one tenant and whose outcomes they tell; returns how many rows went."""
+    execute = session.execute
+    base = session.tenants.number(old[0].tenant) << TENANT_BITS
+    before = session.connection.total_changes()
+    execute(
+        "DELETE FROM event WHERE id IN (SELECT value FROM carray(?))",
+        (numbers(base + chunk.first for chunk in old),),
+    )
+    told = [number for chunk in old for number in events.message_numbers(chunk)]
+    if told:
+        execute("DELETE FROM finished WHERE id IN (SELECT value FROM carray(?))", (numbers(told),))
+    return session.connection.total_changes() - before
+
+
+PartKey = tuple[int, str]
+"""The number of a carrier and a reference."""
+
+FIRST_PART: Final[PartKey] = (0, "")
+LAST_PART: Final[PartKey] = ((1 << 63) - 1, "")
+
+
+def forget_parts_block(
+    session: Session, start: PartKey, before: float
+) -> tuple[int, PartKey | None]:
+    """Forget the old parts without a message among some that follow ``start``.
+
+    Returns:
+        how many went, and where to go on, None at the end of the table.
+    """
+    execute = session.execute
+    stop = LAST_PART
+    for row in list(
+        execute(
+            """SELECT carrier, ref FROM part WHERE (carrier, ref) > (?, ?)
+            ORDER BY carrier, ref LIMIT 1 OFFSET ?""",
+            (*start, BLOCK - 1),
+        )
+    ):
+        stop = row
+    execute(
+        """DELETE FROM part WHERE (carrier, ref) > (?, ?) AND (carrier, ref) <= (?, ?)
+        AND at < ? AND message NOT IN (SELECT id FROM message)""",
+        (*start, *stop, before),
+    )
+    return session.connection.changes(), None if stop == LAST_PART else stop

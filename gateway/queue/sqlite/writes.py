@@ -9,49 +9,50 @@ from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from gateway.message import Message
+from gateway.queue.sqlite import reads
 from gateway.queue.sqlite.bulk import (
-    TEXTS,
     Rows,
-    decode_texts,
     encode_message,
+    first,
     messages,
     numbers,
     texts,
 )
-from gateway.queue.sqlite.schema import LEASED, WAITING
+from gateway.queue.sqlite.keys import Key, KeyIndex, KeyRows
+from gateway.queue.sqlite.keys import insert as insert_keys
+from gateway.queue.sqlite.schema import GLOBAL_SCOPE, LEASED, WAITING
 from gateway.queue.sqlite.session import Session
 from gateway.queue.store import GLOBAL, Entry, Known, Lease, OptoutChange
 
+# An insertion that may fail half-way keeps the old pages of what it changes, unless its failure
+# undoes the whole transaction, which is what happens here in any case: hence OR ROLLBACK.
+_COLUMNS: Final = 8
 _ACCEPT: Final = Rows(
-    "INSERT INTO message (id, lane, state, due, expires, at, campaign, body)", 8
+    "INSERT OR ROLLBACK INTO message (id, lane, state, due, expires, at, campaign, body)", _COLUMNS
 )
-_KEYS: Final = Rows("INSERT INTO idempotency", 5, "ON CONFLICT DO NOTHING")
 _DEFER: Final = Rows(
     "WITH new (id, lane, due, at, body) AS (",
     5,
-    f""") UPDATE message SET state = {WAITING}, lane = new.lane, due = new.due, at = new.at,
-    body = new.body FROM new WHERE message.id = new.id AND state = {LEASED}""",
+    """) UPDATE OR ROLLBACK message SET state = 0, lane = new.lane, due = new.due, at = new.at,
+    body = new.body FROM new WHERE message.id = new.id AND state = 1""",
 )
-_OPTOUT: Final = Rows("INSERT INTO optout", 4)
+_OPTOUT: Final = Rows("INSERT OR ROLLBACK INTO optout", 4)
 
 
 class AcceptRows(NamedTuple):
-    """Entries as rows: ``messages`` of 8 columns each, ``keys`` of 5; ``keyed`` has the index,
-    tenant, key and message of each entry with a key."""
+    """Entries as rows: ``messages`` of `_COLUMNS` columns each, one after the other."""
 
     messages: list[Any]
-    keys: list[Any]
-    keyed: list[tuple[int, int, str, int]]
+    keys: KeyRows
     last_id: int
 
 
-def accept_rows(session: Session, entries: Sequence[Entry]) -> AcceptRows:
+def accept_rows(session: Session, index: KeyIndex, entries: Sequence[Entry]) -> AcceptRows:
     """The rows of entries, at least one."""
-    lane, tenant = session.lanes.number, session.tenants.number
+    lane = session.lanes.number
     rows: list[Any] = []
-    keys: list[Any] = []
-    keyed = []
-    for index, (m, digest, leased) in enumerate(entries):
+    keyed: list[tuple[int, Message, str, int]] = []
+    for at, (m, digest, leased) in enumerate(entries):
         rows += (
             m.id,
             lane((m.tenant, m.category, m.route)),
@@ -63,70 +64,62 @@ def accept_rows(session: Session, entries: Sequence[Entry]) -> AcceptRows:
             encode_message(m),
         )
         if m.key is not None:
-            number = tenant(m.tenant)
-            keys += (number, m.key, m.id, digest, int(m.accepted_at))
-            keyed.append((index, number, m.key, m.id))
-    return AcceptRows(rows, keys, keyed, max(entry.message.id for entry in entries))
+            keyed.append((at, m, m.key, digest))
+    keys = _key_rows(session, index, keyed) if keyed else KeyRows([], [], [])
+    return AcceptRows(rows, keys, max(entry.message.id for entry in entries))
+
+
+def _key_rows(
+    session: Session, index: KeyIndex, keyed: Sequence[tuple[int, Message, str, int]]
+) -> KeyRows:
+    tenant = session.tenants.number
+    names = [(tenant(m.tenant), key) for _, m, key, _ in keyed]
+    generation, perhaps = index.note(names, max(m.accepted_at for _, m, _, _ in keyed))
+    rows = KeyRows([], [], index.numbers())
+    for name, (at, m, _, digest) in zip(names, keyed, strict=True):
+        key = (generation, *name, m.id, digest, m.accepted_at)
+        if name in perhaps:
+            rows.perhaps.append((at, Key(*key)))
+        else:
+            rows.fresh.extend(key)
+    return rows
 
 
 def accept(session: Session, rows: AcceptRows) -> dict[int, Known]:
     """Store messages, but for duplicates by their key."""
-    duplicates: dict[int, Known] = {}
-    fresh = rows.messages
-    if rows.keyed:
-        before = session.connection.total_changes()
-        _KEYS.run(session.execute, rows.keys)
-        if session.connection.total_changes() - before < len(rows.keyed):
-            duplicates = _duplicates(session, rows.keyed)
-            fresh = [
-                value for at, value in enumerate(rows.messages) if at // 8 not in duplicates
-            ]
-    _ACCEPT.run(session.execute, fresh)
+    duplicates = insert_keys(session.execute, rows.keys)
+    stored = rows.messages
+    if duplicates:
+        stored = [v for at, v in enumerate(stored) if at // _COLUMNS not in duplicates]
+    _ACCEPT.run(session.execute, stored)
     session.execute("UPDATE node SET last_id = max(last_id, ?)", (rows.last_id,))
     return duplicates
-
-
-def _duplicates(
-    session: Session, keyed: Sequence[tuple[int, int, str, int]]
-) -> dict[int, Known]:
-    """The entries whose key stands for another message."""
-    standing: dict[tuple[int, str], Known] = {}
-    for tenant in {tenant for _, tenant, _, _ in keyed}:
-        keys = texts(key for _, owner, key, _ in keyed if owner == tenant)
-        for key, message, digest in session.execute(
-            f"SELECT key, message, digest FROM idempotency WHERE tenant = ? AND key IN ({TEXTS})",
-            (tenant, keys),
-        ):
-            standing[tenant, key] = Known(message, digest)
-    return {
-        index: standing[tenant, key]
-        for index, tenant, key, message in keyed
-        if standing[tenant, key].message != message
-    }
 
 
 def lease(session: Session, lane: int, now: float, limit: int) -> Lease:
     """Lease what is due in a lane."""
     found = messages(
         session.execute,
-        f"""SELECT body FROM message WHERE state = {WAITING} AND lane = ? AND due <= ?
+        """SELECT body FROM message WHERE state = 0 AND lane = ? AND due <= ?
         ORDER BY due, id LIMIT ?""",
         (lane, now, limit),
     )
     mark_leased(session, found)
-    rest = session.execute(
-        f"SELECT due FROM message WHERE state = {WAITING} AND lane = ? ORDER BY due LIMIT 1",
+    next_due: float | None = first(
+        session.execute,
+        "SELECT due FROM message WHERE state = 0 AND lane = ? ORDER BY due LIMIT 1",
         (lane,),
-    ).fetchall()
-    return Lease(found, rest[0][0] if rest else None)
+        None,
+    )
+    return Lease(found, next_due)
 
 
 def lease_ids(session: Session, tenant: str, ids: Sequence[int]) -> list[Message]:
     """Lease those of a tenant's messages that wait."""
     found = messages(
         session.execute,
-        f"""SELECT body FROM message WHERE id IN (SELECT value FROM carray(?))
-        AND state = {WAITING} AND lane IN (SELECT id FROM lane WHERE tenant = ?)""",
+        """SELECT body FROM message WHERE id IN (SELECT value FROM carray(?))
+        AND state = 0 AND lane IN (SELECT id FROM lane WHERE tenant = ?)""",
         (numbers(ids), tenant),
     )
     return mark_leased(session, found)
@@ -136,7 +129,7 @@ def lease_campaign(session: Session, tenant: str, campaign: str, limit: int) -> 
     """Lease waiting messages of a campaign."""
     found = messages(
         session.execute,
-        f"""SELECT body FROM message WHERE state = {WAITING} AND campaign = ?
+        """SELECT body FROM message WHERE state = 0 AND campaign = ?
         AND lane IN (SELECT id FROM lane WHERE tenant = ?) LIMIT ?""",
         (campaign, tenant, limit),
     )
@@ -147,7 +140,7 @@ def lease_expired(session: Session, now: float, limit: int) -> list[Message]:
     """Lease waiting messages that have expired."""
     found = messages(
         session.execute,
-        f"SELECT body FROM message WHERE state = {WAITING} AND expires <= ? LIMIT ?",
+        "SELECT body FROM message WHERE state = 0 AND expires <= ? LIMIT ?",
         (now, limit),
     )
     return mark_leased(session, found)
@@ -156,7 +149,7 @@ def lease_expired(session: Session, now: float, limit: int) -> list[Message]:
 def mark_leased(session: Session, found: list[Message]) -> list[Message]:
     if found:
         session.execute(
-            f"UPDATE message SET state = {LEASED} WHERE id IN (SELECT value FROM carray(?))",
+            "UPDATE message SET state = 1 WHERE id IN (SELECT value FROM carray(?))",
             (numbers(m.id for m in found),),
         )
     return found
@@ -186,9 +179,10 @@ class OptoutRow(NamedTuple):
 
 def optout_rows(session: Session, changes: Sequence[OptoutChange]) -> list[OptoutRow]:
     """Changes with the number of their scope."""
+    tenant = session.tenants.number
     return [
-        OptoutRow(0 if change.scope == GLOBAL else session.tenants.number(change.scope), *change[1:])
-        for change in changes
+        OptoutRow(GLOBAL_SCOPE if scope == GLOBAL else tenant(scope), number, out, source, at)
+        for scope, number, out, source, at in changes
     ]
 
 
@@ -196,12 +190,9 @@ def optout(session: Session, rows: Sequence[OptoutRow]) -> list[bool]:
     """Add and remove opt-outs, in order; says of each whether it changed anything."""
     stored: set[tuple[int, str]] = set()
     for scope in {row.scope for row in rows}:
-        asked = texts(row.number for row in rows if row.scope == scope)
-        [[found]] = session.execute(
-            f"SELECT json_group_array(number) FROM optout WHERE scope = ? AND number IN ({TEXTS})",
-            (scope, asked),
-        )
-        stored.update((scope, number) for number in decode_texts(found))
+        asked = [row.number for row in rows if row.scope == scope]
+        found = reads.stored_numbers(session.execute, scope, asked)
+        stored.update((scope, number) for number in found)
     latest: dict[tuple[int, str], OptoutRow] = {}
     changed = []
     for row in rows:
@@ -212,7 +203,11 @@ def optout(session: Session, rows: Sequence[OptoutRow]) -> list[bool]:
             latest[key] = row
     for scope in {scope for scope, number in latest if (scope, number) in stored}:
         gone = texts(number for owner, number in latest if owner == scope)
-        session.execute(f"DELETE FROM optout WHERE scope = ? AND number IN ({TEXTS})", (scope, gone))
+        session.execute(
+            """DELETE FROM optout WHERE scope = ?
+            AND number IN (SELECT CAST(value AS TEXT) FROM carray(?))""",
+            (scope, gone),
+        )
     added = [(row.scope, row.number, row.source, row.at) for row in latest.values() if row.out]
     _OPTOUT.run(session.execute, [*chain.from_iterable(added)])
     return changed
@@ -221,7 +216,8 @@ def optout(session: Session, rows: Sequence[OptoutRow]) -> list[bool]:
 def acknowledge(session: Session, tenant: int, consumer: str, seq: int) -> None:
     """Move a cursor forward."""
     session.execute(
-        "INSERT INTO cursor VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seq = max(seq, excluded.seq)",
+        """INSERT INTO cursor VALUES (?, ?, ?)
+        ON CONFLICT DO UPDATE SET seq = max(seq, excluded.seq)""",
         (tenant, consumer, seq),
     )
 

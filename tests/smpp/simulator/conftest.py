@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -49,7 +49,6 @@ class Line:
 
 
 Bind = type[BindReceiver] | type[BindTransmitter] | type[BindTransceiver]
-Dial = Callable[..., Line]
 
 
 class Carriers:

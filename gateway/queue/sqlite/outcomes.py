@@ -4,29 +4,29 @@ As in `writes`, the rows are made in the event loop; what is left for the writer
 see which messages are still there, to give events their ``seq``, and the SQL.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from gateway.queue import events
 from gateway.queue.sqlite import writes
-from gateway.queue.sqlite.bulk import TEXTS, Rows, numbers, texts
-from gateway.queue.sqlite.schema import SENT, TENANT_BITS
+from gateway.queue.sqlite.bulk import Rows, numbers, texts
+from gateway.queue.sqlite.schema import TENANT_BITS
 from gateway.queue.sqlite.session import Session
 from gateway.queue.store import EventChunk, HeldKind, Settlement
 
 _SENT: Final = Rows(
     "WITH new (id, deadline, at) AS (",
     3,
-    f""") UPDATE message SET state = {SENT}, due = new.deadline, at = new.at
+    """) UPDATE OR ROLLBACK message SET state = 2, due = new.deadline, at = new.at
     FROM new WHERE message.id = new.id""",
 )
 _PARTS: Final = Rows("INSERT OR REPLACE INTO part", 5)
 _PROGRESS: Final = Rows(
     "WITH new (id, states) AS (",
     2,
-    ") UPDATE message SET states = new.states FROM new WHERE message.id = new.id",
+    ") UPDATE OR ROLLBACK message SET states = new.states FROM new WHERE message.id = new.id",
 )
 _HOLD: Final = Rows("INSERT OR REPLACE INTO held", 4)
 
@@ -43,7 +43,7 @@ class Stream(msgspec.Struct):
     newest: float = 0.0
 
 
-class SettleRows(msgspec.Struct):
+class SettlementRows(msgspec.Struct):
     """A `Settlement` as rows."""
 
     streams: dict[str, Stream] = {}
@@ -64,11 +64,11 @@ class Settled(NamedTuple):
     chunks: list[EventChunk]
 
 
-def settle_rows(session: Session, settlement: Settlement, now: float) -> SettleRows:
+def settlement_rows(session: Session, settlement: Settlement, now: float) -> SettlementRows:
     """The rows of a settlement."""
-    rows = SettleRows(drop=settlement.drop)
+    rows = SettlementRows(drop=settlement.drop)
     final: set[int] = set()
-    for message, event, refs in settlement.finals:
+    for message, event, done in settlement.finals:
         if message.id in final:
             rows.repeated.add(message.id)
             continue
@@ -77,7 +77,7 @@ def settle_rows(session: Session, settlement: Settlement, now: float) -> SettleR
         stream.ids.append(message.id)
         stream.outcomes.append(events.encode(event))
         stream.newest = max(stream.newest, event.at)
-        for carrier, ref in refs:
+        for carrier, ref in done:
             rows.refs.setdefault(session.carriers.number(carrier), []).append(ref)
     for tenant, event in settlement.notices:
         stream = rows.streams.get(tenant) or _stream(session, rows, tenant)
@@ -88,8 +88,8 @@ def settle_rows(session: Session, settlement: Settlement, now: float) -> SettleR
         if message.id not in final:
             rows.sent += (message.id, deadline, now)
             number = session.carriers.number(carrier)
-            for part, ref in enumerate(refs):
-                rows.parts += (number, ref, message.id, part, int(now))
+            for part, reference in enumerate(refs):
+                rows.parts += (number, reference, message.id, part, now)
     for number, states in settlement.progress:
         rows.progress += (number, states)
     for held in settlement.hold:
@@ -98,12 +98,12 @@ def settle_rows(session: Session, settlement: Settlement, now: float) -> SettleR
     return rows
 
 
-def _stream(session: Session, rows: SettleRows, tenant: str) -> Stream:
+def _stream(session: Session, rows: SettlementRows, tenant: str) -> Stream:
     stream = rows.streams[tenant] = Stream(tenant, session.tenants.number(tenant))
     return stream
 
 
-def settle(session: Session, rows: SettleRows) -> Settled:
+def settle(session: Session, rows: SettlementRows) -> Settled:
     """Record a settlement."""
     execute = session.execute
     _SENT.run(execute, rows.sent)
@@ -114,11 +114,19 @@ def settle(session: Session, rows: SettleRows) -> Settled:
     for stream in rows.streams.values():
         chunks += _append(session, stream, gone)
     for carrier, refs in rows.refs.items():
-        execute(f"DELETE FROM part WHERE carrier = ? AND ref IN ({TEXTS})", (carrier, texts(refs)))
+        execute(
+            """DELETE FROM part WHERE carrier = ?
+            AND ref IN (SELECT CAST(value AS TEXT) FROM carray(?))""",
+            (carrier, texts(refs)),
+        )
     _HOLD.run(execute, rows.hold)
     for kind in {kind for kind, _ in rows.drop}:
-        keys = texts(key for of, key in rows.drop if of == kind)
-        execute(f"DELETE FROM held WHERE kind = ? AND key IN ({TEXTS})", (kind, keys))
+        keys = [key for of, key in rows.drop if of == kind]
+        execute(
+            """DELETE FROM held WHERE kind = ?
+            AND key IN (SELECT CAST(value AS TEXT) FROM carray(?))""",
+            (kind, texts(keys)),
+        )
     if rows.optouts:
         writes.optout(session, rows.optouts)
     return Settled(frozenset(gone | rows.repeated), chunks)

@@ -1,0 +1,87 @@
+"""The commands of ``gateway``, and how they fail: with one clear line on stderr, never a traceback,
+and an exit status that says whose turn it is.
+
+Each command is a function in one of the modules here, imported only when it is called for, so that
+none waits for what another needs. What the commands do is done by the layers below.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Final, NoReturn
+
+from cyclopts import App, CycloptsError, Parameter
+
+from gateway import __version__
+from gateway.api.wire import ApiError
+from gateway.cli.output import UsageError
+from gateway.errors import ConfigError, GatewayError
+
+FAILED: Final = 1
+"""Exit status: it was tried and did not work, or something was refused."""
+
+MISTAKEN: Final = 2
+"""Exit status: the command line or the configuration has to be mended first."""
+
+_EXPECTED: Final = (CycloptsError, GatewayError, ApiError, OSError)
+_MISTAKES: Final = (CycloptsError, UsageError, ConfigError)
+
+COMMANDS: Final = {
+    "serving:serve": "Run the gateway.",
+    "configuring:check": "Tell everything that is wrong with a configuration.",
+    "configuring:token": "Make a tenant's token.",
+    "simulating:simulate": "Run a simulated carrier to try the gateway against.",
+    "sending:send": "Submit the messages of a CSV file, or one.",
+    "sending:quote": "Tell what submitting them would give.",
+    "asking:status": "Tell where messages stand.",
+    "asking:cancel": "Cancel messages that no carrier has yet.",
+    "asking:optout": "Add, remove or check opt-outs.",
+    "listening:events": "Print outcomes, inbound messages and opt-outs as they come.",
+}
+"""Where each command is, and what the list of commands says of it."""
+
+app = App(
+    name="gateway",
+    help="An SMS gateway: batches of messages in, SMPP out, one outcome for every message.",
+    help_format="markdown",
+    help_formatter="default" if sys.stdout.isatty() else "plain",
+    version=__version__,
+    default_parameter=Parameter(negative=()),
+    result_action="return_value",
+)
+for place, what in COMMANDS.items():
+    app.command(f"gateway.cli.{place}", name=place.partition(":")[2], help=what, sort_key=len(app))
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Carry out a command and exit; ``arguments`` are those of the process where none are given."""
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        status = app(arguments, exit_on_error=False, print_error=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has had enough; Python would complain of it once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except (*_EXPECTED, ExceptionGroup) as error:
+        faults = list(_faults(error))
+        for fault in faults:
+            for line in str(fault).splitlines():
+                print(f"gateway: {line}", file=sys.stderr)
+        return MISTAKEN if isinstance(faults[0], _MISTAKES) else FAILED
+    return status if isinstance(status, int) else 0
+
+
+def _faults(error: Exception) -> Iterator[Exception]:
+    """The errors that ``error`` consists of. Raises what nobody expected."""
+    if not isinstance(error, ExceptionGroup):
+        yield error
+        return
+    expected, unexpected = error.split(_EXPECTED)
+    if unexpected is not None:
+        raise unexpected
+    for one in expected.exceptions if expected is not None else ():
+        yield from _faults(one)

@@ -1,0 +1,88 @@
+"""``gateway status``, ``cancel`` and ``optout``: a few messages or numbers, answered at once."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+from cyclopts import Parameter
+
+from gateway.api.wire import CancelResult, OptoutAction, Rejected, Status
+from gateway.cli.access import Access
+from gateway.cli.output import UsageError, record, show
+
+BATCH: Final = 1000
+"""Numbers in one request, far fewer than the gateway takes."""
+
+Keys = Annotated[Sequence[str], Parameter(name="--key")]
+
+
+def status(*ids: str, keys: Keys = (), access: Access) -> int:
+    """Tell where messages stand. The exit status is 1 if one of them is not known.
+
+    Parameters
+    ----------
+    ids
+        Message ids.
+    keys
+        The key that a message was submitted with; repeat for more.
+    """
+    if not ids and not keys:
+        raise UsageError("name message ids, or keys with --key")
+    with access.client() as client:
+        return _show_known([*ids, *keys], client.status(ids, keys))
+
+
+def cancel(*ids: str, keys: Keys = (), campaign: str | None = None, access: Access) -> int:
+    """Cancel messages that no carrier has yet. The exit status is 1 if one of them is not known.
+
+    Parameters
+    ----------
+    ids
+        Message ids.
+    keys
+        The key that a message was submitted with; repeat for more.
+    campaign
+        Cancel all that is left of a campaign.
+    """
+    if bool(ids or keys) == (campaign is not None):
+        raise UsageError("name message ids and keys (--key), or a campaign (--campaign)")
+    with access.client() as client:
+        done = client.cancel(ids, keys, campaign)
+    if campaign is not None:
+        show([{"campaign": campaign, "cancelled": done.cancelled}])
+    return _show_known([*ids, *keys], done.results)
+
+
+def optout(action: OptoutAction, /, *numbers: str, access: Access) -> int:
+    """Add, remove or check opt-outs. The exit status is 1 if one of the numbers is none.
+
+    Parameters
+    ----------
+    action
+        What to do.
+    numbers
+        Phone numbers with their country code.
+    """
+    if not numbers:
+        raise UsageError("name phone numbers")
+    known: list[dict[str, Any]] = []
+    refused = 0
+    with access.client() as client:
+        for start in range(0, len(numbers), BATCH):
+            for result in client.optout(action, numbers[start : start + BATCH]):
+                if isinstance(result, Rejected):
+                    refused += 1
+                    print(f"gateway: {result.code}: {result.message}", file=sys.stderr)
+                else:
+                    known.append(record(result))
+    show(known)
+    return int(refused > 0)
+
+
+def _show_known(names: Sequence[str], found: Sequence[Status | CancelResult | None]) -> int:
+    """Show what was found; the exit status is 1 if something was not."""
+    show([record(each) for each in found if each is not None])
+    unknown = [name for name, each in zip(names, found, strict=True) if each is None]
+    for name in unknown:
+        print(f"gateway: {name}: not known", file=sys.stderr)
+    return int(bool(unknown))

@@ -1,0 +1,165 @@
+"""``gateway simulate``: a carrier to try the gateway against."""
+
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import trio
+from cyclopts import Parameter
+
+from gateway.cli.output import UsageError, show
+from gateway.smpp.simulator import SimulatorOptions, Statistics, serve
+from gateway.smpp.simulator.options import IdForm, ReceiptForm
+from gateway.smpp.status import Status
+
+_DEFAULT: Final = SimulatorOptions()
+
+
+def simulate(
+    *,
+    host: str = _DEFAULT.host,
+    port: int = _DEFAULT.port,
+    system_id: str = _DEFAULT.system_id,
+    account: Annotated[Sequence[str], Parameter(metavar="NAME=PASSWORD")] = (),
+    max_binds: int = _DEFAULT.max_binds,
+    seed: int = _DEFAULT.seed,
+    latency: float = _DEFAULT.latency,
+    latency_jitter: float = _DEFAULT.latency_jitter,
+    rate: float = _DEFAULT.rate,
+    error: Annotated[Sequence[str], Parameter(metavar="STATUS=SHARE")] = (),
+    drop: float = _DEFAULT.drop,
+    receipt_delay: float = _DEFAULT.receipt_delay,
+    receipt_jitter: float = _DEFAULT.receipt_jitter,
+    receipt_state: Annotated[Sequence[str], Parameter(metavar="STATE=SHARE")] = (),
+    receipt_ids: IdForm = _DEFAULT.receipt_ids,
+    receipt_form: ReceiptForm = _DEFAULT.receipt_form,
+    early_receipts: float = _DEFAULT.early_receipts,
+    lost_receipts: float = _DEFAULT.lost_receipts,
+    delivery_window: int = _DEFAULT.delivery_window,
+    inbound_rate: float = _DEFAULT.inbound_rate,
+    inbound_to: str = _DEFAULT.inbound_to,
+    first_id: int = _DEFAULT.first_id,
+    record: Path | None = None,
+) -> None:
+    """Run a carrier (SMSC) simulator with seeded faults until SIGTERM or SIGINT.
+
+    Times are in seconds, rates per second, shares between 0 and 1. Prints where it listens once it
+    does, and in the end what it has done.
+
+    Parameters
+    ----------
+    host
+        Where to listen.
+    port
+        Where to listen; 0 takes a free port.
+    system_id
+        The carrier's name for itself.
+    account
+        A system_id that may bind, and its password; repeat for more. Without any, anybody may.
+    max_binds
+        How many binds one system_id may have.
+    seed
+        The same submissions in the same order meet the same fate with the same seed.
+    latency
+        A response takes so long,
+    latency_jitter
+        and up to this on top.
+    rate
+        Parts taken in a second; the rest get ESME_RTHROTTLED. 0 is unlimited.
+    error
+        The share of submissions that get this error, ESME_RSYSERR=0.01; repeat for more.
+    drop
+        The share of submissions that are taken, but whose connection closes before the response.
+    receipt_delay
+        A receipt comes so long after the response,
+    receipt_jitter
+        and up to this on top.
+    receipt_state
+        The share of messages that end in this state, UNDELIV=0.02; repeat for more. What is left is
+        DELIVRD.
+    receipt_ids
+        How the ids in responses and in receipts are written.
+    receipt_form
+        Where in a receipt its content stands.
+    early_receipts
+        The share of receipts that come before the response does.
+    lost_receipts
+        The share of receipts that never come.
+    delivery_window
+        How many receipts and texts from phones may be unanswered on one bind.
+    inbound_rate
+        Texts from phones; one in ten is an opt-out.
+    inbound_to
+        Our number that phones text.
+    first_id
+        The number of the first message.
+    record
+        A file to which what is taken is added, one JSON object a line.
+    """
+    try:
+        options = SimulatorOptions(
+            host=host,
+            port=port,
+            system_id=system_id,
+            accounts=_pairs("account", account),
+            max_binds=max_binds,
+            seed=seed,
+            latency=latency,
+            latency_jitter=latency_jitter,
+            rate=rate,
+            errors=_shares("error", error),
+            drop=drop,
+            receipt_delay=receipt_delay,
+            receipt_jitter=receipt_jitter,
+            receipt_states=_shares("receipt-state", receipt_state),
+            receipt_ids=receipt_ids,
+            receipt_form=receipt_form,
+            early_receipts=early_receipts,
+            lost_receipts=lost_receipts,
+            delivery_window=delivery_window,
+            inbound_rate=inbound_rate,
+            inbound_to=inbound_to,
+            first_id=first_id,
+            record=None if record is None else str(record),
+        )
+    except ValueError as fault:
+        raise UsageError(str(fault)) from fault
+    trio.run(_run, options)
+
+
+async def _run(options: SimulatorOptions) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+            simulator = await nursery.start(serve, options)
+            print(f"listening on {simulator.host}:{simulator.port}", flush=True)
+            async for _ in signals:
+                break
+            nursery.cancel_scope.cancel()
+    show([_told(simulator.statistics())])
+
+
+def _told(statistics: Statistics) -> dict[str, Any]:
+    submits = {Status(code).name: n for code, n in sorted(statistics.submits.items())}
+    counts = {name: getattr(statistics, name) for name in statistics.__struct_fields__}
+    return {**counts, "submits": submits}
+
+
+def _pairs(name: str, texts: Sequence[str]) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not (key and equals):
+            raise UsageError(f"--{name}: {text!r} is not NAME=VALUE")
+        pairs[key] = value
+    return pairs
+
+
+def _shares(name: str, texts: Sequence[str]) -> dict[str, float]:
+    shares = {}
+    for key, value in _pairs(name, texts).items():
+        try:
+            shares[key] = float(value)
+        except ValueError:
+            raise UsageError(f"--{name}: {value!r} is not a share between 0 and 1") from None
+    return shares

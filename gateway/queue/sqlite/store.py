@@ -1,0 +1,272 @@
+"""The embedded engine of `gateway.queue.store.Store`: one SQLite file, one process.
+
+Here each call is put together from its parts: what the event loop keeps in memory (the names'
+numbers, the index of keys, the filter of opt-outs, the newest events) and what is done in the
+writer's or the reader's thread. The parts tell how; this module tells which.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import trio
+
+from gateway.errors import StoreError
+from gateway.message import LaneKey, Message
+from gateway.queue import events
+from gateway.queue.sqlite import keys, outcomes, reads, upkeep, writes
+from gateway.queue.sqlite.bulk import Execute
+from gateway.queue.sqlite.engine import Engine, Synchronous
+from gateway.queue.sqlite.schema import GLOBAL_SCOPE
+from gateway.queue.sqlite.tail import EventTail
+from gateway.queue.store import (
+    Entry,
+    EventChunk,
+    Known,
+    Lease,
+    Match,
+    OptoutChange,
+    Record,
+    Recovery,
+    Ref,
+    Settlement,
+)
+
+
+class SqliteStore:
+    """A `gateway.queue.store.Store` in an SQLite file.
+
+    Reads that need not wait for a commit do not: they see what was durable when they were made.
+    A call that was made takes its course even where its caller is cancelled.
+
+    Args:
+        path: the file; it, its directory and what SQLite keeps beside it are created.
+        synchronous: see `gateway.queue.sqlite.engine.Synchronous`.
+        clock: tells Unix time: what is due, and when something was recorded.
+        observe_commit: told the seconds that each group of writing calls took, in the writer's
+            thread.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        synchronous: Synchronous = "full",
+        clock: Callable[[], float] = time.time,
+        observe_commit: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        self._path = path
+        self._synchronous: Synchronous = synchronous
+        self._clock = clock
+        self._observe_commit = observe_commit
+        self._opened: Engine | None = None
+
+    async def open(self) -> Recovery:
+        engine = await trio.to_thread.run_sync(
+            Engine, self._path, self._synchronous, self._observe_commit
+        )
+        engine.start()
+        try:
+            clean = await engine.read(upkeep.was_clean)
+            while not clean and await engine.write(upkeep.mark_block):
+                pass
+            self._keys = await engine.read(keys.load)
+            self._optouts = await engine.read(upkeep.load_optouts)
+            self._tail = EventTail(await engine.read(reads.last_seqs))
+            self._parts_next: upkeep.PartKey | None = None
+            self._parts_done = -math.inf
+            now = self._clock()
+            recovery = await engine.write(lambda s: upkeep.begin(s, clean, now))
+        except BaseException:
+            await engine.aclose()
+            raise
+        self._opened = engine
+        return recovery
+
+    async def aclose(self) -> None:
+        if self._opened:
+            engine, self._opened = self._opened, None
+            try:
+                await engine.write(upkeep.end)
+            finally:
+                await engine.aclose()
+
+    @property
+    def _engine(self) -> Engine:
+        if self._opened is None:
+            raise StoreError(f"{self._path}: the store is not open")
+        return self._opened
+
+    # --- the way in ---
+
+    async def accept(self, entries: Sequence[Entry]) -> Mapping[int, Known]:
+        if not entries:
+            return {}
+        rows = writes.accept_rows(self._engine.session, self._keys, entries)
+        return await self._engine.write(lambda s: writes.accept(s, rows))
+
+    async def known(self, tenant: str, keys: Sequence[str]) -> Mapping[str, Known]:
+        standing = await self._engine.read(self._lookup(tenant, keys))
+        return {key: known for (_, key), known in standing.items()}
+
+    async def opted_out(self, tenant: str, numbers: Sequence[str]) -> set[str]:
+        perhaps = self._optouts.maybe(numbers)
+        if not perhaps:
+            return set()
+        own = self._engine.session.tenants.known(tenant)
+        scopes = [GLOBAL_SCOPE] if own is None else [GLOBAL_SCOPE, own]
+        return await self._engine.read(lambda e: reads.opted_out(e, scopes, perhaps))
+
+    # --- lanes ---
+
+    async def lease(self, lane: LaneKey, now: float, limit: int) -> Lease:
+        number = self._engine.session.lanes.known(lane)
+        if number is None:
+            return Lease([], None)
+        return await self._engine.write(lambda s: writes.lease(s, number, now, limit))
+
+    async def lease_ids(self, tenant: str, numbers: Sequence[int]) -> list[Message]:
+        if not numbers:
+            return []
+        return await self._engine.write(lambda s: writes.lease_ids(s, tenant, numbers))
+
+    async def lease_campaign(self, tenant: str, campaign: str, limit: int) -> list[Message]:
+        return await self._engine.write(lambda s: writes.lease_campaign(s, tenant, campaign, limit))
+
+    async def defer(self, messages: Sequence[Message]) -> None:
+        rows = writes.defer_rows(self._engine.session, messages, self._clock())
+        await self._engine.write(lambda s: writes.defer(s, rows))
+
+    # --- outcomes ---
+
+    async def match(self, refs: Sequence[Ref]) -> Mapping[Ref, Match]:
+        by_carrier: dict[str, list[str]] = {}
+        for carrier, ref in refs:
+            by_carrier.setdefault(carrier, []).append(ref)
+        known = self._engine.session.carriers.known
+        asked = [(n, name, r) for name, r in by_carrier.items() if (n := known(name)) is not None]
+        return await self._engine.read(lambda e: reads.match(e, asked))
+
+    async def settle(self, settlement: Settlement) -> frozenset[int]:
+        rows = outcomes.settlement_rows(self._engine.session, settlement, self._clock())
+        self._optouts.add(change.number for change in settlement.optouts if change.out)
+        settled = await self._engine.write(lambda s: outcomes.settle(s, rows), self._settled)
+        return settled.passed_over
+
+    def _settled(self, settled: outcomes.Settled) -> None:
+        for chunk in settled.chunks:
+            self._tail.append(chunk)
+
+    async def overdue(self, now: float, limit: int) -> list[Message]:
+        return await self._engine.read(lambda e: reads.overdue(e, now, limit))
+
+    async def expired(self, now: float, limit: int) -> list[Message]:
+        return await self._engine.write(lambda s: writes.lease_expired(s, now, limit))
+
+    # --- what tenants ask ---
+
+    async def find(
+        self, tenant: str, numbers: Sequence[int], keys: Sequence[str]
+    ) -> tuple[list[Record | None], list[Record | None]]:
+        lookup, now = self._lookup(tenant, keys), self._clock()
+
+        def work(execute: Execute) -> tuple[dict[int, Record], dict[str, int]]:
+            standing = {key: known.message for (_, key), known in lookup(execute).items()}
+            return reads.find(execute, tenant, {*numbers, *standing.values()}, now), standing
+
+        records, standing = await self._engine.read(work)
+        by_key = [records.get(standing[key]) if key in standing else None for key in keys]
+        return [records.get(number) for number in numbers], by_key
+
+    def _lookup(
+        self, tenant: str, asked: Sequence[str]
+    ) -> Callable[[Execute], dict[keys.Name, Known]]:
+        number, generations = self._engine.session.tenants.known(tenant), self._keys.numbers()
+        if number is None:
+            return lambda _: {}
+        names = [(number, key) for key in asked]
+        return lambda execute: keys.lookup(execute, generations, names)
+
+    async def optout(self, changes: Sequence[OptoutChange]) -> list[bool]:
+        rows = writes.optout_rows(self._engine.session, changes)
+        # Before the commit, so that a check made right after it never misses one.
+        self._optouts.add(change.number for change in changes if change.out)
+        return await self._engine.write(lambda s: writes.optout(s, rows))
+
+    # --- events ---
+
+    async def events(self, tenant: str, after: int, limit: int) -> list[EventChunk]:
+        chunks = self._tail.after(tenant, after, limit)
+        number = self._engine.session.tenants.known(tenant)
+        if chunks is None and number is not None:
+            chunks = await self._engine.read(
+                lambda e: reads.history(e, tenant, number, after, limit)
+            )
+        return events.merge([events.trim(chunk, after) for chunk in chunks or ()])
+
+    async def cursor(self, tenant: str, consumer: str) -> int:
+        number = self._engine.session.tenants.known(tenant)
+        if number is None:
+            return 0
+        return await self._engine.read(lambda e: reads.cursor(e, number, consumer))
+
+    async def acknowledge(self, tenant: str, consumer: str, seq: int) -> None:
+        number = self._engine.session.tenants.number(tenant)
+        await self._engine.write(lambda s: writes.acknowledge(s, number, consumer, seq))
+
+    async def bounds(self, tenant: str) -> tuple[int, int]:
+        number = self._engine.session.tenants.known(tenant)
+        if number is None:
+            return 1, 0
+        return await self._engine.read(lambda e: reads.bounds(e, number))
+
+    # --- upkeep ---
+
+    async def remember(self, name: str, value: bytes) -> None:
+        await self._engine.write(lambda s: writes.remember(s, name, value))
+
+    async def recall(self, name: str) -> bytes | None:
+        return await self._engine.read(lambda e: reads.recall(e, name))
+
+    async def prune(self, before: float, limit: int) -> int:
+        return (
+            await self._prune_events(before, limit)
+            or await self._prune_keys(before)
+            or await self._prune_parts(before)
+        )
+
+    async def _prune_events(self, before: float, limit: int) -> int:
+        old = await self._engine.read(lambda e: upkeep.old_events(e, before, limit))
+        if not old:
+            return 0
+        return await self._engine.write(
+            lambda s: upkeep.forget_events(s, old),
+            lambda _: self._tail.forget(old[-1].tenant, old[-1].last),
+        )
+
+    async def _prune_keys(self, before: float) -> int:
+        while (generation := self._keys.retire(before)) is not None:
+            newest, now = self._keys.newest(), self._clock()
+            gone, moved = await self._engine.write(
+                partial(keys.drop_block, number=generation, newest=newest, now=now)
+            )
+            self._keys.moved(moved, now)
+            if gone:
+                return gone
+            self._keys.dropped(generation)
+        return 0
+
+    async def _prune_parts(self, before: float) -> int:
+        if self._parts_next is None:
+            if before < self._parts_done + upkeep.PARTS_PASS:
+                return 0
+            self._parts_next = upkeep.FIRST_PART
+        while self._parts_next is not None:
+            gone, self._parts_next = await self._engine.write(
+                partial(upkeep.forget_parts_block, start=self._parts_next, before=before)
+            )
+            if gone:
+                return gone
+        self._parts_done = before
+        return 0

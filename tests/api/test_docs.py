@@ -1,0 +1,153 @@
+"""docs/api.md shows what really goes over the wire."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+import msgpack
+import msgspec
+import pytest
+
+from gateway.api import codec, schema
+from gateway.api.frames import frame
+from gateway.api.hello import HELLO_MAX
+from gateway.api.options import ServerOptions
+from gateway.errors import MessageCode, RequestCode, RequestError
+from gateway.message import Event, EventType
+
+PAGE = (Path(__file__).parents[2] / "docs/api.md").read_text()
+
+_EXAMPLE = re.compile(
+    r"^```hexdump (client|server)\n(.*?)^```\n\n```json\n(.*?)^```$", re.DOTALL | re.MULTILINE
+)
+OPTIONS = ServerOptions()
+
+
+class Example(NamedTuple):
+    side: str
+    data: bytes
+    shown: Any
+
+
+EXAMPLES = [
+    Example(
+        side,
+        b"".join(bytes.fromhex(line[6:54]) for line in dump.splitlines()),
+        json.loads(shown),
+    )
+    for side, dump, shown in _EXAMPLE.findall(PAGE)
+]
+REQUESTS = [example for example in EXAMPLES if example.side == "client"]
+
+EVENTS = [
+    Event("delivered", 1792224005.25, "19abc5e9c0000001", "s-1", "447700900123", None, "spring", 1),
+    Event("inbound", 1792224061.5, to="10690001", sender="447700900123", text="STOP"),
+]
+WRONG_FIELD = schema.refusal(2, "bad_request", "messages[0].txt: unknown field")
+REPLIES: list[schema.Reply | list[Event]] = [
+    schema.Welcome(
+        0,
+        True,
+        "acme",
+        "gateway/0.1.0",
+        schema.VERSION,
+        schema.Limits(
+            OPTIONS.max_frame, OPTIONS.max_batch, OPTIONS.max_in_flight, OPTIONS.idle_timeout
+        ),
+    ),
+    schema.SubmitReply(
+        1,
+        True,
+        [
+            schema.Accepted("19abc5e9c0000001", 1, "gsm7"),
+            schema.Rejected(schema.Error("invalid_recipient", "to: '12' is no E.164 number")),
+        ],
+    ),
+    WRONG_FIELD,
+    schema.QuoteReply(3, True, [schema.Quoted(1, "ucs2", 1792256400.0)]),
+    schema.StatusReply(
+        4,
+        True,
+        [
+            schema.MessageStatus(
+                "19abc5e9c0000001",
+                "sent",
+                False,
+                1792224001.5,
+                1,
+                "s-1",
+                "447700900123",
+                "spring",
+            ),
+            None,
+        ],
+    ),
+    schema.CancelReply(
+        5, True, 1, [schema.CancelResult("19abc5e9c0000001", True, "cancelled"), None]
+    ),
+    schema.OptoutReply(6, True, [schema.OptoutResult("447700900123", True, True)]),
+    schema.SubscribeReply(7, True, 41),
+    EVENTS,
+    schema.AckReply(8, True, 41),
+]
+
+
+def on_the_wire(reply: schema.Reply | list[Event]) -> bytes:
+    buffer = bytearray()
+    if not isinstance(reply, list):
+        codec.encode(reply, buffer)
+        return bytes(buffer)
+    body = b"".join(
+        msgpack.packb({"seq": seq, **msgspec.to_builtins(event)})
+        for seq, event in enumerate(reply, 41)
+    )
+    codec.encode_events(codec.events_prefix("crm"), len(reply), body, buffer)
+    return bytes(buffer)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: str(e.shown.get("op", e.side)))
+def test_every_dump_is_a_frame_of_what_stands_beside_it(example: Example) -> None:
+    assert frame(msgpack.packb(example.shown)) == example.data
+
+
+def test_every_op_is_shown_and_every_request_is_taken() -> None:
+    for request in REQUESTS:
+        if request.shown["id"] == WRONG_FIELD.id:
+            with pytest.raises(RequestError) as caught:
+                codec.decode(request.data[4:], OPTIONS.max_batch)
+            assert caught.value.message == WRONG_FIELD.error.message
+        else:
+            assert codec.decode(request.data[4:], OPTIONS.max_batch).id == request.shown["id"]
+    assert {request.shown["op"] for request in REQUESTS} == schema.OPS
+
+
+def test_every_reply_is_what_the_server_sends() -> None:
+    shown = [example.data for example in EXAMPLES if example.side == "server"]
+    assert shown == [on_the_wire(reply) for reply in REPLIES]
+
+
+def test_every_code_event_and_field_is_explained() -> None:
+    names = {*get_args(RequestCode), *get_args(MessageCode), *get_args(EventType), *schema.OPS}
+    for struct in (schema.SubmitMessage, schema.MessageStatus, schema.Accepted, Event):
+        names |= {field.encode_name for field in msgspec.structs.fields(struct)}
+    missing = {name for name in names if f"`{name}`" not in PAGE and f"## {name}\n" not in PAGE}
+    assert not missing
+
+
+def test_every_limit_is_the_default_one() -> None:
+    limits = PAGE.split("\n## Limits\n")[1].split("\n## ")[0]
+    numbers = [float(n) for n in re.findall(r"\| (\d+)(?: \w+)? \|", limits)]
+    assert numbers == [
+        OPTIONS.max_frame,
+        HELLO_MAX,
+        OPTIONS.max_batch,
+        OPTIONS.max_in_flight,
+        OPTIONS.max_tenant_bytes,
+        OPTIONS.max_connections,
+        OPTIONS.max_tenant_connections,
+        OPTIONS.max_subscriptions,
+        OPTIONS.hello_timeout,
+        OPTIONS.idle_timeout,
+        OPTIONS.send_timeout,
+    ]
