@@ -66,7 +66,7 @@ class Answers:
             except RequestError as error:
                 put(self._refusal(codec.request_id(body), error))
             else:
-                counts[type(request).__struct_config__.tag] += 1  # type: ignore[index]
+                counts[type(request).__name__.lower()] += 1
                 accepted.append(request)
         return accepted
 

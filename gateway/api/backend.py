@@ -39,7 +39,8 @@ class Backend(Protocol):
     """The gateway as a tenant's connection sees it."""
 
     def tokens(self) -> Mapping[bytes, str]:
-        """The SHA-256 digest of every token that is valid now, and the tenant it stands for."""
+        """The SHA-256 digest of every token that is valid now, and the tenant it stands for. A
+        connection whose token is no longer among them ends."""
 
     async def submit(
         self, tenant: str, batches: Sequence[Sequence[SubmitMessage]]

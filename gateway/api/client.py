@@ -138,9 +138,7 @@ class Client:
         reply = await self._ask({"op": "ack", "consumer": consumer, "seq": seq})
         return int(reply["seq"])
 
-    def events(
-        self, consumer: str, start: Start = "acked", *, acknowledge: bool = True
-    ) -> "Events":
+    def events(self, consumer: str, start: Start = "acked", *, acknowledge: bool = True) -> Events:
         """The tenant's events in order, for ever, over a connection of their own."""
         events = Events(self._target, dialogue.Cursor(consumer, start, acknowledge=acknowledge))
         self._events.append(events)
@@ -234,14 +232,16 @@ class Client:
     async def _read(self, link: Link) -> None:
         try:
             while True:
+                waited_for = bool(self._pending)
                 with trio.move_on_after(link.limits.idle_timeout / 3) as quiet:
                     for reply in await link.receive():
                         self._take(reply)
                 if quiet.cancelled_caught:
-                    if self._pending:
+                    if waited_for:
                         return
-                    await self._window.acquire()
-                    self._send(self._requests.pack(dialogue.ALIVE))
+                    if not self._pending:
+                        await self._window.acquire()
+                        self._send(self._requests.pack(dialogue.ALIVE))
         except ConnectionError:
             pass
 

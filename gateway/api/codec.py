@@ -5,6 +5,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 
 import msgspec
 from msgspec import Struct
@@ -55,12 +56,20 @@ class _Identified(Struct):
     id: RequestId
 
 
+class _RawMessages(Struct):
+    messages: list[msgspec.Raw] = []
+
+
 _Partial = Hello | _SubmitPartial | _QuotePartial | Status | Cancel | Subscribe | Ack | Optout
 
 _plain: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _partial: msgspec.msgpack.Decoder[_Partial] = msgspec.msgpack.Decoder(_Partial)
 _envelope = msgspec.msgpack.Decoder(_Envelope)
 _identified = msgspec.msgpack.Decoder(_Identified)
+_raw = msgspec.msgpack.Decoder(_RawMessages)
+_anything = msgspec.msgpack.Decoder()
+
+_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def decode(body: bytes, max_batch: int) -> Request:
@@ -77,7 +86,7 @@ def decode(body: bytes, max_batch: int) -> Request:
     except msgspec.DecodeError as error:
         raise RequestError("bad_request", f"not one msgpack map: {error}") from None
     except UnicodeDecodeError:
-        raise RequestError("bad_request", "a string is not valid UTF-8") from None
+        raise RequestError("bad_request", f"{_where(body)}a string is not UTF-8") from None
     except RecursionError:
         raise RequestError("bad_request", "nested too deeply") from None
     if isinstance(request, _SubmitPartial):
@@ -94,7 +103,7 @@ def request_id(body: bytes) -> RequestId | None:
     """The ``id`` of a request that could not be decoded, or None where it has none."""
     try:
         return _identified.decode(body).id
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except _UNDECODABLE:
         return None
 
 
@@ -165,10 +174,21 @@ def _explain(body: bytes, error: str) -> RequestError:
     return RequestError("bad_request", f"{path}: {what}" if path else what)
 
 
+def _where(body: bytes) -> str:
+    """The path of the first message with a string that is not UTF-8, if it is in a message."""
+    with suppress(*_UNDECODABLE):
+        for index, message in enumerate(_raw.decode(body).messages):
+            try:
+                _anything.decode(message)
+            except UnicodeDecodeError:
+                return f"messages[{index}]: "
+    return ""
+
+
 def _op(body: bytes) -> str | None:
     try:
         return _envelope.decode(body).op
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except _UNDECODABLE:
         return None
 
 

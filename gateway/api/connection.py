@@ -15,9 +15,9 @@ from gateway.api import codec, schema
 from gateway.api.answers import Answers
 from gateway.api.backend import Subscription
 from gateway.api.frames import FrameReader, FrameTooLargeError
-from gateway.api.hello import GONE, Refused, await_hello
+from gateway.api.hello import GONE, Known, Refused, await_hello
 from gateway.api.outbox import Outbox
-from gateway.api.shared import Shared, Tenant
+from gateway.api.shared import Shared
 from gateway.errors import GatewayError, RequestError
 
 logger = structlog.get_logger(__name__)
@@ -47,12 +47,11 @@ class Connection:
         try:
             known = await await_hello(self._stream, self._frames, self._shared, self._peer)
             if known is not None:
-                tenant, welcome = known
-                codec.encode(welcome, self._outbox.buffer)
+                codec.encode(known.welcome, self._outbox.buffer)
                 try:
-                    await self._serve(tenant)
+                    await self._serve(known)
                 finally:
-                    self._shared.leave(tenant)
+                    self._shared.leave(known.tenant)
         except Refused as refused:
             await self._refuse(refused)
         except GONE:
@@ -75,9 +74,10 @@ class Connection:
             while await self._stream.receive_some():
                 pass
 
-    async def _serve(self, tenant: Tenant) -> None:
-        self._tenant = tenant.name
-        self._answers = Answers(self._shared, tenant, self._subscribe)
+    async def _serve(self, known: Known) -> None:
+        self._tenant = known.tenant.name
+        self._token = known.token
+        self._answers = Answers(self._shared, known.tenant, self._subscribe)
         too_large = None
         try:
             async with trio.open_nursery() as nursery:
@@ -141,7 +141,8 @@ class Connection:
 
         with self._contained():
             try:
-                await self._answers.give(bodies, put)
+                if self._still_welcome():
+                    await self._answers.give(bodies, put)
             finally:
                 self._release(unanswered)
 
@@ -164,6 +165,14 @@ class Connection:
 
     def _touch(self) -> None:
         self._idle.deadline = trio.current_time() + self._options.idle_timeout
+
+    def _still_welcome(self) -> bool:
+        """Whether the token is valid still; else this is the end of the connection."""
+        if self._token in self._shared.backend.tokens():
+            return True
+        self._shared.ended("unauthenticated", self._peer)
+        self._nursery.cancel_scope.cancel()
+        return False
 
     @contextmanager
     def _contained(self) -> Iterator[None]:
@@ -204,7 +213,10 @@ class Connection:
         with self._contained():
             while True:
                 await self._outbox.room()
-                for count, body in await subscription.receive():
+                chunks = await subscription.receive()
+                if not self._still_welcome():
+                    return
+                for count, body in chunks:
                     codec.encode_events(prefix, count, body, self._outbox.buffer)
                     self._shared.stats.events += count
                 self._outbox.wake()

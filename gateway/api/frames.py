@@ -43,9 +43,6 @@ class FrameReader:
 
     def receive(self, data: bytes | bytearray) -> None:
         """Take in bytes from the peer."""
-        if self._start:
-            del self._buffer[: self._start]
-            self._start = 0
         self._buffer += data
 
     def next_frame(self) -> bytes | None:
@@ -55,12 +52,17 @@ class FrameReader:
             FrameTooLargeError: at the header of a frame longer than ``max_frame``, and ever after.
         """
         buffer, body = self._buffer, self._start + HEADER_SIZE
-        if len(buffer) < body:
-            return None
-        (length,) = _LENGTH.unpack_from(buffer, self._start)
-        if length > self.max_frame:
-            raise FrameTooLargeError(f"a frame of {length} bytes is longer than {self.max_frame}")
-        if len(buffer) < body + length:
-            return None
-        self._start = body + length
-        return bytes(memoryview(buffer)[body : self._start])
+        if len(buffer) >= body:
+            (length,) = _LENGTH.unpack_from(buffer, self._start)
+            if length > self.max_frame:
+                raise FrameTooLargeError(
+                    f"a frame of {length} bytes is longer than {self.max_frame}"
+                )
+            if len(buffer) >= body + length:
+                self._start = body + length
+                with memoryview(buffer) as view:
+                    return bytes(view[body : self._start])
+        # What was given out is let go of here, so that a quiet peer holds no memory.
+        del buffer[: self._start]
+        self._start = 0
+        return None

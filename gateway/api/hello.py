@@ -3,9 +3,8 @@
 Nobody unknown makes the server hold more than a few bytes, for more than a few seconds.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
-import structlog
 import trio
 
 from gateway import __version__
@@ -14,8 +13,6 @@ from gateway.api.frames import FrameReader, FrameTooLargeError
 from gateway.api.options import ServerOptions
 from gateway.api.shared import Reason, Shared, Tenant
 from gateway.errors import RequestCode, RequestError
-
-logger = structlog.get_logger(__name__)
 
 HELLO_MAX: Final = 4096
 """Bytes of a frame before hello is answered: a token and a name, many times over."""
@@ -39,13 +36,21 @@ class Refused(Exception):  # noqa: N818 - an ending, not an error
         self.reply = schema.refusal(request_id, code, message)
 
 
+class Known(NamedTuple):
+    """A client that may come in: its tenant, the hash of its token, and what to answer."""
+
+    tenant: Tenant
+    token: bytes
+    welcome: schema.Welcome
+
+
 async def await_hello(
     stream: trio.abc.Stream, frames: FrameReader, shared: Shared, peer: str
-) -> tuple[Tenant, schema.Welcome] | None:
+) -> Known | None:
     """Wait for the hello of a connection and count it in; `Shared.leave` counts it out.
 
     Returns:
-        the tenant and what to answer, or None where the client went away.
+        None where the client went away.
 
     Raises:
         Refused: it may not come in.
@@ -63,15 +68,16 @@ async def await_hello(
         if body is None:
             return None
         hello = _hello(body, shared.options)
-        name = shared.authenticate(hello.token)
-        if name is None:
+        found = shared.authenticate(hello.token)
+        if found is None:
             await trio.sleep(shared.options.refusal_delay)
             raise Refused("unauthenticated", "unauthenticated", "token: not known", hello.id)
+        token, name = found
         tenant = _admit(hello, name, shared)
         frames.max_frame = shared.options.max_frame
         shared.stats.requests["hello"] += 1
-        logger.info("hello", tenant=name, client=hello.client, peer=peer)
-        return tenant, _welcome(hello, name, shared.options)
+        shared.log("hello", tenant=name, client=hello.client, peer=peer)
+        return Known(tenant, token, _welcome(hello, name, shared.options))
     raise Refused("no_hello", "unauthenticated", f"no hello within {limit:g} s")
 
 

@@ -21,8 +21,9 @@ Reason = Literal[
 ]  # fmt: skip
 """Why the server ended a connection."""
 
-_LOG_EVERY: Final = 1.0
-"""Seconds between log lines about connections that were ended; those between are counted."""
+_LINES: Final = 20
+"""Log lines about connections at once; after that, one a second, and the others are counted. A
+client that connects in a loop does not fill the disk."""
 
 
 class ServerStats(Struct):
@@ -76,16 +77,18 @@ class Shared:
         self.draining = False
         self.progress = trio.lowlevel.ParkingLot()
         self._tenants: dict[str, Tenant] = {}
-        self._log_after = -float("inf")
-        self._unlogged: Counter[Reason] = Counter()
+        self._lines = float(_LINES)
+        self._counted_at = 0.0
+        self._left_out = 0
 
-    def authenticate(self, token: str) -> str | None:
-        """The tenant of a token. Every hash is compared, each in constant time."""
+    def authenticate(self, token: str) -> tuple[bytes, str] | None:
+        """The hash of a token and its tenant, or None where it is not valid. Every hash is
+        compared, each in constant time."""
         digest = sha256(token.encode()).digest()
         found = None
         for known, tenant in self.backend.tokens().items():
             if compare_digest(known, digest):
-                found = tenant
+                found = digest, tenant
         return found
 
     def enter(self, name: str) -> Tenant | None:
@@ -98,15 +101,23 @@ class Shared:
         return tenant
 
     def leave(self, tenant: Tenant) -> None:
+        """Count a connection out. What is known of the tenant stays: requests of connections that
+        are gone may still be in flight."""
         tenant.connections -= 1
-        if not tenant.connections:
-            del self._tenants[tenant.name]
 
     def ended(self, reason: Reason, peer: str) -> None:
-        """Count a connection that the server ends, and log a few of them."""
+        """Count a connection that the server ends."""
         self.stats.closed[reason] += 1
-        self._unlogged[reason] += 1
-        if trio.current_time() >= self._log_after:
-            self._log_after = trio.current_time() + _LOG_EVERY
-            logger.warning("ended connections", last_peer=peer, counts=dict(self._unlogged))
-            self._unlogged.clear()
+        self.log("ended a connection", reason=reason, peer=peer)
+
+    def log(self, event: str, **fields: str | None) -> None:
+        """Log something about a connection, unless there was too much of it of late."""
+        now = trio.current_time()
+        self._lines = min(_LINES, self._lines + now - self._counted_at)
+        self._counted_at = now
+        if self._lines < 1:
+            self._left_out += 1
+            return
+        self._lines -= 1
+        logger.info(event, **fields, left_out=self._left_out)
+        self._left_out = 0

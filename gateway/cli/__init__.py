@@ -26,19 +26,19 @@ MISTAKEN: Final = 2
 _EXPECTED: Final = (CycloptsError, GatewayError, ApiError, OSError)
 _MISTAKES: Final = (CycloptsError, UsageError, ConfigError)
 
-COMMANDS: Final = {
-    "serving:serve": "Run the gateway.",
-    "configuring:check": "Tell everything that is wrong with a configuration.",
-    "configuring:token": "Make a tenant's token.",
-    "simulating:simulate": "Run a simulated carrier to try the gateway against.",
-    "sending:send": "Submit the messages of a CSV file, or one.",
-    "sending:quote": "Tell what submitting them would give.",
-    "asking:status": "Tell where messages stand.",
-    "asking:cancel": "Cancel messages that no carrier has yet.",
-    "asking:optout": "Add, remove or check opt-outs.",
-    "listening:events": "Print outcomes, inbound messages and opt-outs as they come.",
-}
-"""Where each command is, and what the list of commands says of it."""
+COMMANDS: Final = (
+    "serving:serve",
+    "configuring:check",
+    "configuring:token",
+    "simulating:simulate",
+    "sending:send",
+    "sending:quote",
+    "asking:status",
+    "asking:cancel",
+    "asking:optout",
+    "listening:events",
+)
+"""Where each command is, in the order of the help."""
 
 app = App(
     name="gateway",
@@ -49,16 +49,19 @@ app = App(
     default_parameter=Parameter(negative=()),
     result_action="return_value",
 )
-for place, what in COMMANDS.items():
-    app.command(f"gateway.cli.{place}", name=place.partition(":")[2], help=what, sort_key=len(app))
+for position, place in enumerate(COMMANDS):
+    app.command(f"gateway.cli.{place}", name=place.partition(":")[2], sort_key=position)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Carry out a command and exit; ``arguments`` are those of the process where none are given."""
-    sys.exit(_run(arguments))
+    sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(arguments: Sequence[str]) -> int:
+    if not arguments or arguments[0] in app.help_flags:
+        for name in app:
+            app[name]  # imports it: the list of commands takes what their docstrings say
     try:
         status = app(arguments, exit_on_error=False, print_error=False)
         sys.stdout.flush()

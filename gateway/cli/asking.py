@@ -17,7 +17,9 @@ Keys = Annotated[Sequence[str], Parameter(name="--key")]
 
 
 def status(*ids: str, keys: Keys = (), access: Access) -> int:
-    """Tell where messages stand. The exit status is 1 if one of them is not known.
+    """Tell where messages stand.
+
+    The exit status is 1 if one of them is not known.
 
     Parameters
     ----------
@@ -33,7 +35,9 @@ def status(*ids: str, keys: Keys = (), access: Access) -> int:
 
 
 def cancel(*ids: str, keys: Keys = (), campaign: str | None = None, access: Access) -> int:
-    """Cancel messages that no carrier has yet. The exit status is 1 if one of them is not known.
+    """Cancel messages that no carrier has yet.
+
+    The exit status is 1 if one of them is not known.
 
     Parameters
     ----------
@@ -54,7 +58,9 @@ def cancel(*ids: str, keys: Keys = (), campaign: str | None = None, access: Acce
 
 
 def optout(action: OptoutAction, /, *numbers: str, access: Access) -> int:
-    """Add, remove or check opt-outs. The exit status is 1 if one of the numbers is none.
+    """Add, remove or check opt-outs.
+
+    The exit status is 1 if one of the numbers is none.
 
     Parameters
     ----------

@@ -11,7 +11,9 @@ from gateway.errors import ConfigError
 
 
 def check(*, config: Path) -> int:
-    """Say everything that is wrong with a configuration, and use it for nothing.
+    """Tell everything that is wrong with a configuration.
+
+    The exit status is 1 if something is.
 
     Parameters
     ----------
@@ -29,7 +31,7 @@ def check(*, config: Path) -> int:
 
 
 def token() -> None:
-    """Make a token for a tenant, and the hash of it that goes into the configuration."""
+    """Make a tenant's token, and its hash for the configuration."""
     # 256 bits: the hash in the configuration need not be slow to be safe.
     made = secrets.token_urlsafe(32)
     show([{"token": made, "token_sha256": hashlib.sha256(made.encode()).hexdigest()}])

@@ -19,7 +19,7 @@ def events(
     until_idle: Annotated[float, Parameter(validator=validators.Number(gt=0))] = inf,
     access: Access,
 ) -> None:
-    """Print events as lines of JSON, and acknowledge what was printed.
+    """Print events as lines of JSON, and acknowledge them.
 
     Parameters
     ----------

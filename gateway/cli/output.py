@@ -45,11 +45,16 @@ def show(records: Sequence[Record]) -> None:
         for each in records:
             print_line(each)
         return
-    columns = list(dict.fromkeys(name for each in records for name in each))
-    table = Table(*columns, box=box.SIMPLE_HEAD)
-    for each in records:
-        table.add_row(*(_cell(name, each.get(name)) for name in columns))
-    Console(markup=False, highlight=False).print(table)
+    if len(records) == 1:
+        table = Table.grid(padding=(0, 2))
+        for name, value in records[0].items():
+            table.add_row(name, _cell(name, value))
+    else:
+        columns = list(dict.fromkeys(name for each in records for name in each))
+        table = Table(*columns, box=box.SIMPLE_HEAD)
+        for each in records:
+            table.add_row(*(_cell(name, each.get(name)) for name in columns))
+    Console(markup=False, highlight=False, emoji=False).print(table)
 
 
 def print_line(each: Record) -> None:

@@ -84,7 +84,9 @@ def send(
     fields: Fields = Fields(),
     access: Access,
 ) -> int:
-    """Submit the messages of a CSV file, or one message. The exit status is 1 if one was refused.
+    """Submit the messages of a CSV file, or one message.
+
+    The exit status is 1 if one was refused.
 
     The file begins with the names of its columns: to, text and whatever else a message can say
     (from, key, category, campaign, send_at, expires_at, encoding, report). With a column key, a
@@ -115,7 +117,9 @@ def quote(
     fields: Fields = Fields(),
     access: Access,
 ) -> int:
-    """Tell what submitting would give: accepted or refused, parts, encoding. Nothing is sent.
+    """Tell what submitting them would give; nothing is stored or sent.
+
+    The exit status is 1 if one would be refused.
 
     Parameters
     ----------
@@ -179,7 +183,8 @@ def _many(ask: Ask, path: Path, refused: Path | None, fields: Fields, access: Ac
                 for result in ask(client, mailing.messages(), shared):
                     mailing.settle(result)
                     if meter.due:
-                        meter.show(rows.position, mailing.accepted, mailing.refused)
+                        done = int(rows.position * mailing.answered)
+                        meter.show(done, mailing.accepted, mailing.refused)
         finally:
             if mailing.unanswered is not None:
                 print(f"gateway: no answer from line {mailing.unanswered} on", file=sys.stderr)
@@ -229,6 +234,12 @@ class Mailing:
     @property
     def refused(self) -> int:
         return self._refusals.codes.total()
+
+    @property
+    def answered(self) -> float:
+        """The share of what was read that is answered: reading runs ahead."""
+        count = self.accepted + self.duplicates + self.refused
+        return count / (count + len(self._waiting))
 
     @property
     def unanswered(self) -> int | None:

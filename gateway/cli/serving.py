@@ -11,9 +11,10 @@ from gateway.ops import logs
 
 
 def serve(*, config: Path) -> None:
-    """Run the gateway until SIGTERM or SIGINT; SIGHUP reads the configuration anew.
+    """Run the gateway.
 
-    Logs go to stderr, a JSON object a line.
+    SIGTERM and SIGINT stop it in order, SIGHUP reads the configuration anew. Logs go to stderr, a
+    JSON object a line.
 
     Parameters
     ----------

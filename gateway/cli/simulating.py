@@ -42,10 +42,10 @@ def simulate(
     first_id: int = _DEFAULT.first_id,
     record: Path | None = None,
 ) -> None:
-    """Run a carrier (SMSC) simulator with seeded faults until SIGTERM or SIGINT.
+    """Run a simulated carrier (SMSC) with seeded faults.
 
-    Times are in seconds, rates per second, shares between 0 and 1. Prints where it listens once it
-    does, and in the end what it has done.
+    Prints where it listens once it does, and after SIGTERM or SIGINT what it has done. Times are in
+    seconds, rates per second, shares between 0 and 1.
 
     Parameters
     ----------

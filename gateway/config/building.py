@@ -10,6 +10,7 @@ from gateway.config import carriers, files, keys
 from gateway.config.reading import Faults, meant
 from gateway.config.settings import ApiSettings, Settings
 from gateway.dispatch.core import DispatchOptions
+from gateway.dispatch.fleet import CarrierSettings
 from gateway.dispatch.routing import DEFAULT_ROUTE, CarrierShare, Match, RouteOptions
 from gateway.dispatch.tenants import TenantOptions
 from gateway.errors import ConfigError
@@ -24,42 +25,19 @@ def build(file: keys.Keys, environ: Mapping[str, str], faults: Faults) -> Settin
     """The settings that a file comes to; of no use where faults were found."""
     for problem in file.policy.problems():
         faults.add("", f"policy.{problem}")
-    dispatch = DispatchOptions(
-        tenants=_tenants(file, faults),
-        policy=file.policy,
-        policies={
-            tenant.id: chain.TenantOptions(
-                senders=tenant.senders,
-                max_queued=tenant.max_queued,
-                quiet_hours=tenant.quiet_hours,
-            )
-            for tenant in file.tenants
-        },
-        scheduler=SchedulerOptions(
-            shares={
-                tenant.id: Share(tenant.weight, tenant.rate, tenant.burst)
-                for tenant in file.tenants
-            },
-            floors={
-                "transactional": file.scheduler.floors.transactional,
-                "marketing": file.scheduler.floors.marketing,
-            },
-            quantum=file.scheduler.quantum,
-        ),
-        carriers=[
-            carriers.build(carrier, f"carriers[{i}]", environ, faults)
-            for i, carrier in enumerate(file.carriers)
-        ],
-        routes=_routes(file, faults),
-        retention=file.queue.retention_days * keys.DAY,
-    )
-    ids = ((f"carriers[{i}].id", carrier.id) for i, carrier in enumerate(file.carriers))
-    _unique(ids, faults, "every carrier has an id of its own")
     return Settings(
         api=_api(file.api, faults),
         admin=_admin(file.admin, faults),
         queue=file.queue.path,
-        dispatch=dispatch,
+        dispatch=DispatchOptions(
+            tenants=_tenants(file, faults),
+            policy=file.policy,
+            policies={tenant.id: _policy(tenant) for tenant in file.tenants},
+            scheduler=_scheduler(file),
+            carriers=_carriers(file, environ, faults),
+            routes=_routes(file, faults),
+            retention=file.queue.retention_days * keys.DAY,
+        ),
         log=file.log.level,
     )
 
@@ -74,11 +52,8 @@ def _unique(values: Iterable[tuple[str, str]], faults: Faults, rule: str) -> Non
             faults.add(where, f"the same as {earlier}; {rule}")
 
 
-def _known(
-    values: Iterable[tuple[str, str]], ids: Iterable[str], what: str, faults: Faults
-) -> None:
+def _known(values: Iterable[tuple[str, str]], ids: set[str], what: str, faults: Faults) -> None:
     """Each value, given with its path, is to be one of ``ids``."""
-    ids = frozenset(ids)
     for where, value in values:
         if value and value not in ids:
             faults.add(where, f"there is no {what} {value[:64]!r}{meant(value, ids)}")
@@ -117,6 +92,23 @@ def _tenants(file: keys.Keys, faults: Faults) -> list[TenantOptions]:
     ]
 
 
+def _policy(tenant: keys.Tenant) -> chain.TenantOptions:
+    return chain.TenantOptions(
+        senders=tenant.senders, max_queued=tenant.max_queued, quiet_hours=tenant.quiet_hours
+    )
+
+
+def _scheduler(file: keys.Keys) -> SchedulerOptions:
+    floors = file.scheduler.floors
+    return SchedulerOptions(
+        shares={
+            tenant.id: Share(tenant.weight, tenant.rate, tenant.burst) for tenant in file.tenants
+        },
+        floors={"transactional": floors.transactional, "marketing": floors.marketing},
+        quantum=file.scheduler.quantum,
+    )
+
+
 def _confirmation(tenant: keys.Tenant) -> str:
     if tenant.confirmation is not None:
         return tenant.confirmation
@@ -150,12 +142,19 @@ def _numbers(tenants: Sequence[tuple[str, keys.Tenant]], faults: Faults) -> list
     return owned
 
 
-# --- routes ---
+# --- carriers and routes ---
+
+
+def _carriers(file: keys.Keys, environ: Mapping[str, str], faults: Faults) -> list[CarrierSettings]:
+    places = [(f"carriers[{i}]", carrier) for i, carrier in enumerate(file.carriers)]
+    ids = ((f"{where}.id", carrier.id) for where, carrier in places)
+    _unique(ids, faults, "every carrier has an id of its own")
+    return [carriers.build(carrier, where, environ, faults) for where, carrier in places]
 
 
 def _routes(file: keys.Keys, faults: Faults) -> list[RouteOptions]:
-    carrier_ids = [carrier.id for carrier in file.carriers]
-    tenant_ids = [tenant.id for tenant in file.tenants]
+    carrier_ids = {carrier.id for carrier in file.carriers}
+    tenant_ids = {tenant.id for tenant in file.tenants}
     names = []
     routes = []
     for number, route in enumerate(file.routes):

@@ -20,6 +20,7 @@ _MODES: Final[Mapping[str, tuple[Mode, ...]]] = {
     "transceiver": ("transceiver",),
     "separate": ("transmitter", "receiver"),
 }
+_STATUSES: Final = {status.name: int(status) for status in Status if status}
 _PASSWORDS: Final = ("password", "password_env", "password_file")
 
 
@@ -112,7 +113,7 @@ def _statuses(carrier: Carrier, where: str, faults: Faults) -> dict[int, Action]
             faults.add(
                 below(where, name),
                 "not a command_status: a name such as ESME_RSUBMITFAIL or a number between 1 and "
-                f"4294967295{meant(name, Status.__members__)}",
+                f"4294967295{meant(name, _STATUSES)}",
             )
         elif status in found:
             faults.add(below(where, name), "the same status as an entry before")
@@ -124,7 +125,7 @@ def _statuses(carrier: Carrier, where: str, faults: Faults) -> dict[int, Action]
 def _status(name: str) -> int | None:
     """The command_status of that name or number."""
     try:
-        status = int(Status[name]) if name in Status.__members__ else int(name, 0)
+        status = _STATUSES.get(name) or int(name, 0)
     except ValueError:
         return None
     return status if 0 < status < 1 << 32 else None

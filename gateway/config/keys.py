@@ -73,7 +73,10 @@ Name = Annotated[
         description="a name of 1 to 64 letters, digits, '.', '_' and '-'",
     ),
 ]
-File = Annotated[str, Meta(min_length=1, description="the path of a file")]
+File = Annotated[str, Meta(pattern=r"\A[^\x00-\x1f]+\Z", description="the path of a file")]
+Host = Annotated[
+    str, Meta(pattern=r"\A[\x21-\x7e]{1,253}\Z", description="a host name or an address")
+]
 TokenHash = Annotated[
     str,
     secret(
@@ -87,12 +90,13 @@ Number = Annotated[
 Prefix = Annotated[
     str, Meta(pattern=r"\A[0-9]{1,15}\Z", description="the leading digits of a number, without +")
 ]
+Title = Annotated[str, Meta(max_length=64, description="a text of up to 64 characters")]
 Reply = Annotated[str, Meta(max_length=480, description="a text of up to 480 characters")]
 TypeOfNumber = Annotated[int, Meta(ge=0, le=6)]
-Plan = Annotated[int, Meta(ge=0, le=18)]
+NumberingPlan = Annotated[int, Meta(ge=0, le=18)]
 Coding = Annotated[int, Meta(ge=0, le=255)]
 Rate = Annotated[float, Meta(ge=0, le=100_000)]
-Weight = Annotated[float, Meta(ge=0.01, le=1000)]
+Lifetime = Annotated[float, Meta(ge=10, le=2_592_000)]
 
 
 class ApiTls(Struct, frozen=True):
@@ -125,28 +129,26 @@ class Admin(Struct, frozen=True):
 
 
 class Validity(Struct, frozen=True):
-    otp: Annotated[float, Meta(ge=10, le=2_592_000)] = VALIDITY["otp"]
-    transactional: Annotated[float, Meta(ge=10, le=2_592_000)] = VALIDITY["transactional"]
-    marketing: Annotated[float, Meta(ge=10, le=2_592_000)] = VALIDITY["marketing"]
+    otp: Lifetime = VALIDITY["otp"]
+    transactional: Lifetime = VALIDITY["transactional"]
+    marketing: Lifetime = VALIDITY["marketing"]
 
 
 class Queue(Struct, frozen=True):
     backend: Literal["sqlite"] = "sqlite"
     path: File = "var/gateway.db"
-    # At least `RECEIPT_WAIT`: receipts still come so long after a message's validity.
+    # A consumer that was away over a weekend still finds its events.
     retention_days: Annotated[float, Meta(ge=3, le=3650)] = RETENTION / DAY
     validity: Validity = Validity()
 
 
 class Tenant(Struct, frozen=True, kw_only=True):
     id: Name
-    name: (
-        Annotated[str, Meta(max_length=64, description="a text of up to 64 characters")] | None
-    ) = None
+    name: Title | None = None
     token_sha256: Annotated[tuple[TokenHash, ...], Meta(max_length=16)]
     rate: Rate = _SHARE.rate
     burst: Annotated[float, Meta(ge=0, le=1_000_000)] = _SHARE.burst
-    weight: Weight = _SHARE.weight
+    weight: Annotated[float, Meta(ge=0.01, le=1000)] = _SHARE.weight
     max_queued: Annotated[int, Meta(ge=1, le=100_000_000)] = MAX_QUEUED
     senders: Annotated[tuple[Sender, ...], Meta(min_length=1, max_length=1000)]
     numbers: Annotated[tuple[Number, ...], Meta(max_length=1000)] | None = None
@@ -168,7 +170,7 @@ class Scheduler(Struct, frozen=True):
 
 class CarrierTls(Struct, frozen=True):
     ca: File | None = None
-    server_name: str | None = None
+    server_name: Host | None = None
     cert: File | None = None
     key: File | None = None
 
@@ -182,7 +184,7 @@ class StatusAction(Struct, frozen=True):
 
 class Carrier(Struct, frozen=True, kw_only=True):
     id: Name
-    host: Annotated[str, Meta(min_length=1, description="a host name or an address")]
+    host: Host
     port: Annotated[int, Meta(ge=1, le=65_535)] = 2775
     system_id: Annotated[str, octets(15, least=1)]
     password: Annotated[str, PASSWORD] | None = None
@@ -210,11 +212,11 @@ class Carrier(Struct, frozen=True, kw_only=True):
     service_type: Annotated[str, octets(5)] = _CARRIER.service_type
     address_range: Annotated[str, octets(40)] = _BIND.address_range
     address_ton: TypeOfNumber = _BIND.addr_ton
-    address_npi: Plan = _BIND.addr_npi
+    address_npi: NumberingPlan = _BIND.addr_npi
     source_ton: TypeOfNumber | None = _CARRIER.source_ton
-    source_npi: Plan | None = _CARRIER.source_npi
+    source_npi: NumberingPlan | None = _CARRIER.source_npi
     dest_ton: TypeOfNumber = _CARRIER.dest_ton
-    dest_npi: Plan = _CARRIER.dest_npi
+    dest_npi: NumberingPlan = _CARRIER.dest_npi
 
 
 class Match(Struct, frozen=True):

@@ -9,7 +9,7 @@ so that everything else can still be checked. What the keys mean is not known he
 import re
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from functools import reduce
+from functools import cache, reduce
 from operator import or_
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
@@ -64,7 +64,7 @@ class Faults:
 
 def meant(name: str, names: Iterable[str]) -> str:
     """``; did you mean 'window'?`` where one of ``names`` is close to ``name``, else nothing."""
-    close = get_close_matches(name, list(names), 1)
+    close = get_close_matches(name[:64], list(names), 1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
@@ -73,7 +73,7 @@ def read_table(kind: type[T], value: object, where: str, faults: Faults) -> T:
     if not isinstance(value, dict):
         faults.add(where, f"{_shown(value)} is not a table")
         value = {}
-    fields = {field.encode_name: field for field in structs.fields(kind)}
+    fields = _fields(kind)
     for key in value:
         if key not in fields:
             faults.add(below(where, key), f"unknown key{meant(key, fields)}")
@@ -91,6 +91,12 @@ def read_table(kind: type[T], value: object, where: str, faults: Faults) -> T:
     return kind(**values)
 
 
+@cache
+def _fields(kind: type[Struct]) -> Mapping[str, structs.FieldInfo]:
+    """The keys of a table; half the time of reading a thousand tenants without the cache."""
+    return {field.encode_name: field for field in structs.fields(kind)}
+
+
 def _read(annotation: Any, value: object, where: str, faults: Faults) -> Any:
     """The value at ``where``, or `_FAULTY`."""
     kind, meta = _peel(annotation)
@@ -98,18 +104,20 @@ def _read(annotation: Any, value: object, where: str, faults: Faults) -> Any:
     kind = next((one for one in members if _is_table(one) == isinstance(value, dict)), members[0])
     if isinstance(kind, type) and issubclass(kind, Struct):
         return read_table(kind, value, where, faults)
-    if get_origin(kind) is dict:
-        if isinstance(value, dict):
-            item = get_args(kind)[1]
-            read = {k: _read(item, v, below(where, k), faults) for k, v in value.items()}
-            return {key: found for key, found in read.items() if found is not _FAULTY}
-    elif get_origin(kind) in _LISTS:
-        if isinstance(value, list):
-            return _list(kind, meta, value, where, faults)
-    else:
-        return _leaf(kind, meta, value, where, faults)
-    faults.add(where, f"{_shown(value)} is not {_NAMES[dict if _is_table(kind) else list]}")
-    return _FAULTY
+    form = get_origin(kind)
+    if form is dict and isinstance(value, dict):
+        return _mapping(get_args(kind)[1], value, where, faults)
+    if form in _LISTS and isinstance(value, list):
+        return _list(kind, meta, value, where, faults)
+    if form is dict or form in _LISTS:
+        faults.add(where, f"{_shown(value)} is not {_NAMES[dict if form is dict else list]}")
+        return _FAULTY
+    return _leaf(kind, meta, value, where, faults)
+
+
+def _mapping(item: Any, table: dict[str, object], where: str, faults: Faults) -> dict[str, Any]:
+    read = {key: _read(item, value, below(where, key), faults) for key, value in table.items()}
+    return {key: found for key, found in read.items() if found is not _FAULTY}
 
 
 def _list(kind: Any, meta: Meta, values: list[object], where: str, faults: Faults) -> Any:
@@ -148,7 +156,7 @@ def _expected(kind: Any, meta: Meta, value: object) -> str:
         return f"{', '.join(others)} or {last}" if others else last
     if meta.ge is not None:
         bounds = f"between {meta.ge} and {meta.le}"
-        number = isinstance(value, kind if kind is int else int | float)
+        number = isinstance(value, int if kind is int else int | float)
         return bounds if number and not isinstance(value, bool) else f"{_NAMES[kind]} {bounds}"
     return _NAMES[kind]
 
@@ -158,6 +166,8 @@ def _shown(value: object) -> str:
     match value:
         case bool():
             return str(value).lower()
+        case int() if value.bit_length() > 64:  # Python may refuse to write it out
+            return "a number beyond 64 bits"
         case int() | float() | str():
             text = repr(value)
             return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

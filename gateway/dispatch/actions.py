@@ -24,7 +24,7 @@ REFUSE = Action("refuse")
 OTHER = Action("other")
 
 ACTIONS: dict[int, Action] = {
-    0x04: OTHER,  # RINVBNDSTS: this bind cannot, another may
+    0x04: Action("wait", delay=5, tries=2),  # RINVBNDSTS: the bind makes a new session
     0x05: OTHER,  # RALYBND
     0x08: Action("wait", delay=5, tries=2),  # RSYSERR
     0x0A: OTHER,  # RINVSRCADR: another carrier may know the sender

@@ -23,7 +23,7 @@ from gateway.smpp.bind import Bind
 from gateway.smpp.events import Delivery, Response
 from gateway.smpp.pdu import DataSm, SubmitSm
 from gateway.smpp.receipts import STATS
-from gateway.smpp.status import status_name
+from gateway.smpp.status import Status, status_name
 
 RECEIPT_WAIT = 72 * 3600.0
 """How long after a message's validity its receipt may still come, in seconds (field facts B)."""
@@ -67,6 +67,9 @@ class CarrierOptions(msgspec.Struct, frozen=True):
     statuses: Mapping[int, Action] = {}
 
 
+Request = tuple[SubmitSm | DataSm, object]
+"""What a bind is given: a PDU, and what is to come back with its response."""
+
 BURST = 0.1
 """Seconds' worth of parts that may go to a carrier at once after a pause."""
 
@@ -84,6 +87,11 @@ class Sink(Protocol):
 class Carrier:
     """One account at a carrier, and the listener of its binds (`gateway.smpp.bind.BindListener`).
 
+    Attributes:
+        binds: those that can send, of ``all_binds``.
+        correlator: what its receipts are matched by.
+        retired: see `retire`.
+
     Args:
         on_room: called when a bind has come up.
     """
@@ -100,6 +108,7 @@ class Carrier:
         self.binds: tuple[Bind, ...] = ()
         self.all_binds: tuple[Bind, ...] = ()
         self.correlator = Correlator(options.receipt_id)
+        self.retired = False
         self._sink = sink
         self._metrics = metrics
         self._clock = clock
@@ -109,6 +118,8 @@ class Carrier:
         self._paused_until = 0.0
         self._again: list[tuple[float, int, Flight, list[int]]] = []
         self._order = count()
+        # By bind, the last parts of a long message that its window had no room for.
+        self._overhang: dict[Bind, list[Request]] = {}
         self._delivery_seconds: list[float] = []
 
     def use(self, binds: Sequence[Bind]) -> None:
@@ -138,7 +149,7 @@ class Carrier:
         """Parts that could go out at once: free window, within the rate."""
         if now < self._paused_until:
             return 0
-        free = sum(bind.room for bind in self.binds)
+        free = sum(map(self._room, self.binds))
         if not free:
             return 0
         limit = self._pace.limit(now)
@@ -162,18 +173,19 @@ class Carrier:
 
     def submit(self, flights: Sequence[Flight], now: float) -> None:
         """Send whole messages, each on the bind with the most free window, in order. A long
-        message goes to one bind entirely, even where its window is then briefly exceeded."""
+        message goes to one bind entirely: the parts that its window has no room for follow as it
+        empties, before anything else does."""
         self._bucket.take(sum(len(flight.pdus) for flight in flights), now)
         left = iter(flights)
         flight = next(left, None)
         while flight is not None:
-            bind = max(self.binds, key=_room)
-            room = bind.room
-            requests: list[tuple[SubmitSm | DataSm, object]] = []
+            bind = max(self.binds, key=self._room)
+            room = self._room(bind)
+            requests: list[Request] = []
             while flight is not None and len(requests) < max(room, 1):
                 requests += [(pdu, Part(flight, index)) for index, pdu in enumerate(flight.pdus)]
                 flight = next(left, None)
-            bind.submit(requests)
+            self._hand_over(bind, requests)
 
     def send_again(self, flight: Flight, indexes: list[int], at: float) -> None:
         """Parts of a message of which the carrier has others already are to be sent at ``at``."""
@@ -190,11 +202,15 @@ class Carrier:
         return found
 
     def resubmit(self, flight: Flight, indexes: list[int], now: float) -> None:
-        """Send parts of a flight once more."""
+        """Send parts of a flight once more, or later where no bind is up any longer."""
+        if not self.up:
+            self.send_again(flight, indexes, now)
+            return
         flight.unanswered = len(indexes)
         flight.refused = None
         self._bucket.take(len(indexes), now)
-        max(self.binds, key=_room).submit([(flight.pdus[i], Part(flight, i)) for i in indexes])
+        bind = max(self.binds, key=self._room)
+        self._hand_over(bind, [(flight.pdus[i], Part(flight, i)) for i in indexes])
 
     def expired(self, now: float) -> list[Flight]:
         """Take out the flights that wait to be sent once more and may not be any longer."""
@@ -204,19 +220,45 @@ class Carrier:
             heapify(self._again)
         return over
 
+    def retire(self) -> None:
+        """Nothing more is sent here: the carrier was removed. What waits to be sent once more is
+        judged again by its last answer, and ends."""
+        self.retired = True
+        again, self._again = self._again, []
+        for _, _, flight, indexes in again:
+            statuses = flight.refused or {}
+            flight.unanswered, flight.refused = len(indexes), None
+            self._sink.responded(
+                self, [Response(Part(flight, i), statuses[i], "", 0.0) for i in indexes]
+            )
+
+    def _room(self, bind: Bind) -> int:
+        return 0 if bind in self._overhang else bind.room
+
+    def _hand_over(self, bind: Bind, requests: Sequence[Request]) -> None:
+        """Give a bind what its window has room for, what it is owed already first."""
+        waiting = [*self._overhang.pop(bind, ()), *requests]
+        room = bind.room
+        if room and waiting:
+            bind.submit(waiting[:room])
+        if len(waiting) > room:
+            self._overhang[bind] = waiting[room:]
+
     # --- what binds tell (`gateway.smpp.bind.BindListener`) ---
 
     def bound(self, bind: Bind) -> None:
         self._on_room()
 
     def lost(self, bind: Bind, unanswered: Sequence[object], reason: str) -> None:
-        if unanswered:
-            self._sink.unanswered(self, unanswered)
+        contexts = [*unanswered, *(context for _, context in self._overhang.pop(bind, ()))]
+        if contexts:
+            self._sink.unanswered(self, contexts)
 
     def refused(self, bind: Bind, status: int) -> None:
         pass
 
     def timed_out(self, bind: Bind, contexts: Sequence[object]) -> None:
+        self._hand_over(bind, ())
         self._sink.unanswered(self, contexts)
 
     def responded(self, bind: Bind, responses: Sequence[Response]) -> None:
@@ -238,6 +280,10 @@ class Carrier:
         self._metrics.submit_response_seconds.observe_many(
             [arrived - response.sent_at for response in responses], name
         )
+        if self._overhang:
+            self._hand_over(bind, ())
+        if Status.ESME_RINVBNDSTS in statuses:
+            bind.restart("the carrier answers as if there were no session")
         self._sink.responded(self, responses)
 
     async def delivered(self, bind: Bind, deliveries: Sequence[Delivery]) -> None:
@@ -262,7 +308,3 @@ class Carrier:
         if self._delivery_seconds:
             self._metrics.delivery_seconds.observe_many(self._delivery_seconds, name)
             self._delivery_seconds = []
-
-
-def _room(bind: Bind) -> int:
-    return bind.room

@@ -71,8 +71,9 @@ class Dispatch:
         self._intake = Intake(
             store, self.lanes, self.ledger, metrics, self._numbers, clock, self._wake
         )
-        self._inbox = Inbox(store, self.tenants, self.pool, self._intake, metrics)
+        self._inbox = Inbox(store, self.tenants, self._intake, self._settler, metrics)
         self._settler.inbox = self._inbox
+        self._refiller = Refiller(store, self.lanes, self.ledger, clock, self._wake)
         self._releaser = Releaser(
             store,
             self.lanes,
@@ -83,8 +84,8 @@ class Dispatch:
             self.ledger,
             metrics,
             clock,
+            self._refiller.wake,
         )
-        self._refiller = Refiller(store, self.lanes, self.ledger, clock, self._wake)
         self._upkeep = Upkeep(
             store, self.lanes, self.pool, self._settler, self._inbox, self.ledger, metrics, clock
         )
@@ -105,7 +106,7 @@ class Dispatch:
         """Take over what an opened store holds."""
         now = self._clock()
         self._numbers.after(recovery.last_id)
-        self.ledger.start(recovery.counts)
+        self.ledger.start(recovery.counts, recovery.last_id, now)
         for key, due in recovery.lanes.items():
             self.lanes.deferred(key, due, now)
         self._inbox.recover(recovery.held)

@@ -22,7 +22,7 @@ FLIGHTS = 65_536
 """Parts kept in memory per carrier in the hope of an early receipt; about 50 MB when full."""
 
 PARKED = 100_000
-"""Parked receipts kept in memory per carrier; the oldest give way."""
+"""Ids of parked receipts, up to three each, that are kept per carrier; the oldest give way."""
 
 
 def written(ref: str, form: Form) -> str | None:
@@ -50,8 +50,11 @@ class ReceiptIds:
         self.learnt: Form | None = None if stated == "auto" else stated
 
     def candidates(self, ref: str) -> list[tuple[Form, str]]:
-        """The canonical ids that ``ref`` may stand for, the likeliest first."""
+        """The canonical ids that ``ref`` may stand for, the likeliest first; none where it is
+        empty, as the ids of some carriers' responses are too."""
         found: list[tuple[Form, str]] = []
+        if not ref:
+            return found
         for form in self._forms:
             text = written(ref, form)
             if text is not None and all(text != other for _, other in found):
@@ -89,7 +92,8 @@ class Correlator:
         """A part was taken under this canonical id; returns the receipt that came before."""
         self._parts[ref] = part
         if len(self._parts) > FLIGHTS:
-            self._parts.popitem(last=False)
+            # Whole messages go: one half in memory would not know of the other half's receipts.
+            self.forget(next(iter(self._parts.values())).flight)
         if not self._parked:
             return None
         parked = self._parked.get(ref)
@@ -108,12 +112,17 @@ class Correlator:
             if ref is not None:
                 self._parts.pop(ref, None)
 
-    def park(self, parked: Parked) -> None:
-        """Keep a receipt until a part is taken under one of its ids."""
+    def park(self, parked: Parked) -> list[Parked]:
+        """Keep a receipt until a part is taken under one of its ids. Returns those that gave way
+        to it."""
         for ref in parked.refs:
             self._parked[ref] = parked
-            if len(self._parked) > PARKED:
-                self._parked.popitem(last=False)
+        gone: list[Parked] = []
+        while len(self._parked) > PARKED:
+            oldest = next(iter(self._parked.values()))
+            self._unpark(oldest)
+            gone.append(oldest)
+        return gone
 
     def given_up(self, now: float) -> list[Parked]:
         """Take out the parked receipts whose time is over."""

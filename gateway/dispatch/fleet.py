@@ -66,7 +66,9 @@ class Fleet:
         end in order, and what they had in flight is settled as usual."""
         wanted = {one.options.id: one for one in settings}
         for name in self._carriers.keys() - wanted.keys():
-            self._let_go(self._carriers.pop(name).all_binds)
+            gone = self._carriers.pop(name)
+            gone.retire()
+            self._let_go(gone.all_binds)
             del self._settings[name]
         for name, new in wanted.items():
             old = self._settings.get(name)

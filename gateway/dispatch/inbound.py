@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import msgspec
 import structlog
 
+from gateway.dispatch.carriers import Carrier, CarrierOptions
 from gateway.dispatch.intake import Intake
 from gateway.dispatch.plan import Plan
-from gateway.dispatch.pool import CarrierPool
+from gateway.dispatch.settle import Settler
 from gateway.dispatch.tenants import Tenant, Tenants
 from gateway.errors import RemoteProtocolError, StoreError
 from gateway.message import Event, Message
@@ -78,14 +79,14 @@ class Inbox:
         self,
         store: Store,
         tenants: Tenants,
-        pool: CarrierPool,
         intake: Intake,
+        settler: Settler,
         metrics: Metrics,
     ) -> None:
         self._store = store
         self._tenants = tenants
-        self._pool = pool
         self._intake = intake
+        self._settler = settler
         self._metrics = metrics
         self._pieces: OrderedDict[tuple[str, str, str, int, int], dict[int, Piece]] = OrderedDict()
         self._replies: list[Message] = []
@@ -105,9 +106,9 @@ class Inbox:
                 piece = _decoder.decode(one.body)
                 self._pieces.setdefault(piece.whole, {})[piece.sequence] = piece
 
-    async def receive(self, carrier: str, pdu: DeliverSm | DataSm, plan: Plan) -> None:
+    async def receive(self, carrier: Carrier, pdu: DeliverSm | DataSm, plan: Plan) -> None:
         """Add to the plan what an inbound message means."""
-        piece = self._piece(carrier, pdu, plan.now)
+        piece = _piece(carrier.options, pdu, plan.now)
         if piece.total == 1:
             await self._tell([piece], plan)
             return
@@ -142,31 +143,6 @@ class Inbox:
                 await self._intake.reply(replies)
             except StoreError as error:
                 log.error("reply_failed", reason=str(error), replies=len(replies))
-
-    def _piece(self, carrier: str, pdu: DeliverSm | DataSm, now: float) -> Piece:
-        options = self._pool.carriers[carrier].options
-        payload = pdu.short_message if isinstance(pdu, DeliverSm) else b""
-        payload = payload or tlv.MESSAGE_PAYLOAD.get(pdu.tlvs) or b""
-        concat: Concat | None = None
-        if pdu.esm_class & UDHI:
-            try:
-                concat, payload = parse_user_data(payload)
-            except RemoteProtocolError:
-                concat = None
-        elif pdu.tlvs:
-            concat = _by_tlvs(pdu.tlvs)
-        reference, total, sequence = concat or Concat(0, 1, 1)
-        return Piece(
-            carrier,
-            pdu.source_addr.removeprefix("+"),
-            pdu.destination_addr.removeprefix("+"),
-            reference,
-            total,
-            sequence,
-            alphabet_of(pdu.data_coding, options.alphabet),
-            payload,
-            now + INCOMPLETE_AFTER,
-        )
 
     async def _complete(self, whole: tuple[str, str, str, int, int], plan: Plan) -> None:
         pieces = self._pieces.pop(whole)
@@ -215,9 +191,13 @@ class Inbox:
         planned = [
             c for c in plan.settlement.optouts if (c.scope, c.number) == (scope, piece.phone)
         ]
-        before = (
-            planned[-1].out if planned else bool(await self._store.opted_out(name, [piece.phone]))
-        )
+        if planned:
+            before = planned[-1].out
+        else:
+            phone = [piece.phone]
+            before = bool(
+                await self._settler.persistently(lambda: self._store.opted_out(name, phone))
+            )
         if before == out:
             return False
         change = OptoutChange(scope, piece.phone, out, "keyword", plan.now)
@@ -250,6 +230,31 @@ class Inbox:
                 exempt=True,
             )
         )
+
+
+def _piece(options: CarrierOptions, pdu: DeliverSm | DataSm, now: float) -> Piece:
+    payload = pdu.short_message if isinstance(pdu, DeliverSm) else b""
+    payload = payload or tlv.MESSAGE_PAYLOAD.get(pdu.tlvs) or b""
+    concat: Concat | None = None
+    if pdu.esm_class & UDHI:
+        try:
+            concat, payload = parse_user_data(payload)
+        except RemoteProtocolError:
+            concat = None
+    elif pdu.tlvs:
+        concat = _by_tlvs(pdu.tlvs)
+    reference, total, sequence = concat or Concat(0, 1, 1)
+    return Piece(
+        options.id,
+        pdu.source_addr.removeprefix("+"),
+        pdu.destination_addr.removeprefix("+"),
+        reference,
+        total,
+        sequence,
+        alphabet_of(pdu.data_coding, options.alphabet),
+        payload,
+        now + INCOMPLETE_AFTER,
+    )
 
 
 def _by_tlvs(tlvs: tlv.Tlvs) -> Concat | None:

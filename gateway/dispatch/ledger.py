@@ -16,9 +16,13 @@ class Ledger:
     def __init__(self) -> None:
         self._counts: dict[tuple[str, Category, WaitingState], int] = {}
         self._totals: dict[str, int] = {}
+        self._opened_at = 0.0
+        self._inherited = 0
 
-    def start(self, counts: Sequence[Count]) -> None:
-        """Take over what an opened store holds."""
+    def start(self, counts: Sequence[Count], last_id: int, now: float) -> None:
+        """Take over what a store that was opened ``now`` holds, up to the message ``last_id``."""
+        self._opened_at = now
+        self._inherited = last_id
         for tenant, category, state, messages in counts:
             self._add(tenant, category, state, messages)
 
@@ -43,6 +47,19 @@ class Ledger:
         self._all(messages, source, -1)
         self._all(messages, target, 1)
 
+    def leased(self, messages: Sequence[Message]) -> None:
+        """Messages that waited in the store are ready to be sent, or to be ended."""
+        self.move([m for m in messages if self._is_deferred(m)], "deferred", "queued")
+
+    def deferred(self, messages: Sequence[Message]) -> None:
+        """Messages went back to the store, as they are given, to wait there."""
+        self.move([m for m in messages if self._is_deferred(m)], "queued", "deferred")
+
+    def _is_deferred(self, message: Message) -> bool:
+        """How a message that waits in the store was counted when it came to do so."""
+        inherited = message.id <= self._inherited
+        return message.due > (self._opened_at if inherited else message.accepted_at)
+
     def _all(self, messages: Iterable[Message], state: WaitingState, step: int) -> None:
         found: dict[tuple[str, Category], int] = {}
         for message in messages:
@@ -55,8 +72,3 @@ class Ledger:
         key = (tenant, category, state)
         self._counts[key] = self._counts.get(key, 0) + count
         self._totals[tenant] = self._totals.get(tenant, 0) + count
-
-
-def waiting_state(message: Message) -> WaitingState:
-    """Which state a message that waits in the store counts as."""
-    return "deferred" if message.due > message.accepted_at else "queued"

@@ -56,6 +56,12 @@ def refused_by_carrier(message: Message, carrier: str, status: int, taken: int, 
     return event(message, "failed", at, "carrier_refused", detail)
 
 
+def unanswered(message: Message, carrier: str, at: float) -> Event:
+    """The carrier never said whether it took the message."""
+    detail = {"carrier": carrier, "reason": "no response"}
+    return event(message, "unknown", at, "no_response", detail)
+
+
 def by_receipts(
     message: Message,
     carrier: str | None,

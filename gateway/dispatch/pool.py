@@ -1,10 +1,15 @@
 """Which carrier takes a message: routes with their carriers, by weight, with backups."""
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 
 from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.routing import DEFAULT_ROUTE, CarrierShare, RouteOptions
 from gateway.message import Message
+
+AVOIDING = 50_000
+"""Messages that are known to avoid a carrier which refused them, the latest: about 20 MB. One that
+is forgotten may be refused by it once more."""
 
 REROUTED = 1_000
 """Parts at once that leave a route which is there no more."""
@@ -41,7 +46,7 @@ class CarrierPool:
     def __init__(self) -> None:
         self.carriers: dict[str, Carrier] = {}
         self._routes: dict[str, _Route] = {}
-        self._avoid: dict[int, set[str]] = {}
+        self._avoid: OrderedDict[int, set[str]] = OrderedDict()
 
     def configure(self, carriers: Iterable[Carrier], routes: Iterable[RouteOptions]) -> None:
         """Use these carriers and routes from now on; with no route, every carrier shares one."""
@@ -91,6 +96,16 @@ class CarrierPool:
                 ),
                 default=(0.0, None),
             )[1]
+            if name is None and avoided:
+                name = next(
+                    (
+                        backup.options.id
+                        for backup in found.backup
+                        if backup.options.id not in avoided
+                        and room.setdefault(backup.options.id, backup.room(now)) > 0
+                    ),
+                    None,
+                )
             if name is None:
                 left.append(message)
                 continue
@@ -104,10 +119,12 @@ class CarrierPool:
         """Do not try this carrier again for a message; says whether another one is left."""
         avoided = self._avoid.setdefault(message.id, set())
         avoided.add(carrier)
+        if len(self._avoid) > AVOIDING:
+            self._avoid.popitem(last=False)
         route = self._routes.get(message.route)
         left = route is not None and any(name not in avoided for name in route.names())
         if not left:
-            del self._avoid[message.id]
+            self._avoid.pop(message.id, None)
         return left
 
     def settled(self, message: Message) -> None:

@@ -38,8 +38,9 @@ def match_in_memory(carrier: Carrier, receipt: Receipt, state: int, phone: str, 
         if agrees or form == correlator.ids.learnt:
             if agrees:
                 correlator.ids.learn(form)
-            if not flight.states[index]:
-                carrier.note_delivery(plan.now - flight.released_at)
+            if flight.states[index]:
+                return True  # the first receipt counts
+            carrier.note_delivery(plan.now - flight.released_at)
             flight.states[index] = state
             if not flight.unanswered and flight.taken == len(flight.refs):
                 part_final(carrier, flight, receipt.error, plan)
@@ -81,6 +82,8 @@ async def match_in_store(store: Store, missed: Sequence[Missed], plan: Plan) -> 
             if agrees:
                 ids.learn(form)
             known = states.setdefault(match.message.id, bytearray(match.states))
+            if known[match.part]:
+                break  # the first receipt counts
             known[match.part] = one.state
             if 0 in known:
                 plan.progress(match.message, known)
@@ -98,6 +101,7 @@ def _park(one: Missed, refs: tuple[str, ...], plan: Plan) -> None:
     carrier = one.carrier
     key = f"{carrier.options.id}:{one.receipt.ref_raw}"
     parked = Parked(key, refs, one.phone, one.state, one.receipt.error, plan.now + PARKED_FOR)
-    carrier.correlator.park(parked)
+    gone = carrier.correlator.park(parked)
+    plan.settlement.drop += [("receipt", one.key) for one in gone]
     body = msgspec.msgpack.encode((carrier.options.id, parked))
     plan.settlement.hold.append(Held("receipt", key, body, parked.expires_at))

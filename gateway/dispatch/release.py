@@ -16,7 +16,7 @@ import trio
 from gateway.dispatch import outcomes
 from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.flights import Flight
-from gateway.dispatch.ledger import Ledger, waiting_state
+from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.pool import CarrierPool
 from gateway.dispatch.routing import Router
 from gateway.dispatch.settle import Settler
@@ -26,7 +26,7 @@ from gateway.errors import StoreError
 from gateway.message import Event, LaneKey, Message, Outcome
 from gateway.ops.metrics import Metrics
 from gateway.policy.rules import Defer, Facts
-from gateway.queue.lanes import Lanes
+from gateway.queue.lanes import RETRY, Lanes
 from gateway.queue.scheduler import Scheduler
 from gateway.queue.store import Store
 from gateway.text.errors import TextError
@@ -43,12 +43,13 @@ NOT_NOW = 5.0
 """Seconds after which a message is tried again that no carrier of its route would take, though
 there was room: it is to avoid those that are up."""
 
-RETRY = 1.0
-"""Seconds after which a lane is leased for again when the store has failed."""
-
 
 class Releaser:
-    """Sends what is ready, as fast as policies and carriers allow."""
+    """Sends what is ready, as fast as policies and carriers allow.
+
+    Args:
+        on_taken: called when messages were taken from lanes.
+    """
 
     def __init__(
         self,
@@ -61,6 +62,7 @@ class Releaser:
         ledger: Ledger,
         metrics: Metrics,
         clock: Callable[[], float],
+        on_taken: Callable[[], None],
     ) -> None:
         self.router = Router([])
         self._store = store
@@ -72,6 +74,7 @@ class Releaser:
         self._ledger = ledger
         self._metrics = metrics
         self._clock = clock
+        self._on_taken = on_taken
         self._references = References(int(clock() * 1000))
         self._news = trio.Event()
         self._ended: list[tuple[Message, Event]] = []
@@ -110,6 +113,8 @@ class Releaser:
                 await self._put_on_record()
                 await trio.lowlevel.checkpoint()
         await self._put_on_record()
+        if count:
+            self._on_taken()
 
     async def _release(self, key: LaneKey, messages: Sequence[Message], now: float) -> None:
         tenant = self._tenants.get(key.tenant)
@@ -143,7 +148,8 @@ class Releaser:
         self, tenant: Tenant, messages: Sequence[Message], now: float
     ) -> Sequence[Message]:
         """Those that may be sent now; what becomes of the others is noted."""
-        out = await self._store.opted_out(tenant.options.id, [m.to for m in messages])
+        name, phones = tenant.options.id, [message.to for message in messages]
+        out = await self._settler.persistently(lambda: self._store.opted_out(name, phones))
         verdicts = tenant.policy.release.judge(messages, Facts(opted_out=out), now)
         if not verdicts and all(message.expires_at > now for message in messages):
             return messages
@@ -173,7 +179,7 @@ class Releaser:
         waited: list[float] = []
         for message in messages:
             end = message.expires_at
-            if hours is not None:
+            if hours is not None and not message.exempt:
                 closing = hours.closes_at(message, now)
                 if closing is not None and closing < end:
                     end = closing
@@ -194,7 +200,8 @@ class Releaser:
     async def _release_again(self, carrier: Carrier, now: float) -> None:
         """Send parts once more of messages that a carrier has others of, if they may go still."""
         for flight, indexes in carrier.due_again(now):
-            message = flight.message
+            # If it is put off, all of it goes again, and the carrier has some of it already.
+            message = msgspec.structs.replace(flight.message, maybe_duplicate=True)
             tenant = self._tenants.get(message.tenant)
             if tenant is not None and await self._allowed(tenant, [message], now):
                 carrier.resubmit(flight, indexes, now)
@@ -210,7 +217,7 @@ class Releaser:
         if deferred:
             await self._settler.persistently(lambda: self._store.defer(deferred))
             now = self._clock()
-            self._ledger.move(deferred, "queued", "deferred")
+            self._ledger.deferred(deferred)
             for message in deferred:
                 self._lanes.deferred(message.lane, message.due, now)
 
@@ -257,9 +264,9 @@ class Refiller:
             lease = await self._store.lease(key, self._clock(), count)
         except StoreError as error:
             log.error("lease_failed", reason=str(error), retry_seconds=RETRY)
-            self._lanes.refilled(key, [], self._clock() + RETRY, self._clock())
+            now = self._clock()
+            self._lanes.refilled(key, [], now, now)
             return
         now = self._clock()
-        late = [m for m in lease.messages if waiting_state(m) == "deferred"]
-        self._ledger.move(late, "deferred", "queued")
+        self._ledger.leased(lease.messages)
         self._lanes.refilled(key, lease.messages, lease.next_due, now)

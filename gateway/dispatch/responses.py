@@ -19,6 +19,10 @@ from gateway.smpp.receipts import canonical
 SOON = 2.0
 """A message to be tried again within this many seconds stays in its lane; else the store has it."""
 
+RESENDS = 3
+"""How often a message is sent again whose response never came: each time it may have reached the
+recipient, and a carrier that takes messages and never answers must not text somebody for days."""
+
 PARTS_AGAIN = 10
 """How often parts of a message are sent again while the carrier has others of it: after that, what
 the recipient got is a torn message, and more attempts only make it later."""
@@ -31,6 +35,7 @@ def take(carrier: Carrier, pool: CarrierPool, responses: Sequence[Response], pla
     """Work out what a bind's responses mean."""
     expect = carrier.correlator.expect
     for response in responses:
+        error: str | None = None
         part = cast("Part", response.context)
         flight, index = part
         status = response.status
@@ -41,6 +46,7 @@ def take(carrier: Carrier, pool: CarrierPool, responses: Sequence[Response], pla
             if parked is not None:
                 plan.settlement.drop.append(("receipt", parked.key))
                 flight.states[index] = parked.state
+                error = parked.error
         else:
             if flight.refused is None:
                 flight.refused = {}
@@ -49,18 +55,19 @@ def take(carrier: Carrier, pool: CarrierPool, responses: Sequence[Response], pla
             if flight.refused:
                 _refused(carrier, pool, flight, plan)
             else:
-                _taken(carrier, flight, plan)
+                _taken(carrier, flight, error, plan)
 
 
-def _taken(carrier: Carrier, flight: Flight, plan: Plan) -> None:
-    """The carrier has every part."""
+def _taken(carrier: Carrier, flight: Flight, error: str | None, plan: Plan) -> None:
+    """The carrier has every part; ``error`` is told by a receipt that came before the last of
+    them."""
     message = flight.message
     if message.report == "none":
         _end(carrier, flight, outcomes.event(message, "sent", plan.now), plan)
         return
     plan.send(flight, max(message.expires_at, plan.now) + carrier.options.receipt_wait)
     if any(flight.states):
-        part_final(carrier, flight, None, plan)
+        part_final(carrier, flight, error, plan)
 
 
 def _refused(carrier: Carrier, pool: CarrierPool, flight: Flight, plan: Plan) -> None:
@@ -73,29 +80,32 @@ def _refused(carrier: Carrier, pool: CarrierPool, flight: Flight, plan: Plan) ->
         carrier.slow(plan.now, act.delay)
     if UNANSWERED in actions:
         if carrier.options.unanswered == "unknown":
-            detail = {"carrier": carrier.options.id, "reason": "no response"}
-            event = outcomes.event(flight.message, "unknown", plan.now, "no_response", detail)
-            _end(carrier, flight, event, plan)
+            _end(
+                carrier, flight, outcomes.unanswered(flight.message, flight.carrier, plan.now), plan
+            )
             return
         flight.message = msgspec.structs.replace(flight.message, maybe_duplicate=True)
     message = flight.message
     if flight.taken:
-        again = act.kind == "wait" and flight.attempts < (act.tries or PARTS_AGAIN)
+        tries = act.tries or PARTS_AGAIN
+        again = act.kind == "wait" and not carrier.retired and flight.attempts < tries
         if again:
             flight.attempts += 1
             carrier.send_again(flight, sorted(refused), plan.now + act.delay)
     else:
         again = _whole_again(carrier, pool, message, act, plan)
-    if not again:
-        event = outcomes.refused_by_carrier(
-            message, carrier.options.id, status, flight.taken, plan.now
-        )
-        _end(carrier, flight, event, plan)
+    if again:
+        return
+    if status == UNANSWERED:
+        event = outcomes.unanswered(message, flight.carrier, plan.now)
+    else:
+        event = outcomes.refused_by_carrier(message, flight.carrier, status, flight.taken, plan.now)
+    _end(carrier, flight, event, plan)
 
 
 def _action(carrier: Carrier, status: int) -> Action:
     if status == UNANSWERED:
-        return Action("wait")
+        return Action("wait", tries=RESENDS)
     return carrier.options.statuses.get(status) or action(status)
 
 
@@ -110,10 +120,12 @@ def _whole_again(
             message = msgspec.structs.replace(message, attempts=message.attempts + 1)
     elif act.kind == REFUSE.kind or not pool.avoid(message, carrier.options.id):
         return False
-    if delay <= SOON:
-        plan.soon.append(message)
-    else:
+    if delay > SOON:
         plan.later.append(msgspec.structs.replace(message, due=plan.now + delay))
+    elif message.maybe_duplicate:
+        plan.later.append(message)  # so that the store knows it too
+    else:
+        plan.soon.append(message)
     return True
 
 

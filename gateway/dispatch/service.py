@@ -1,6 +1,8 @@
 """What a tenant can ask of the gateway: the backend of the API (`gateway.api.backend.Backend`)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import trio
 
 from gateway.api.schema import (
     Accepted,
@@ -18,7 +20,7 @@ from gateway.api.schema import (
 from gateway.dispatch import outcomes
 from gateway.dispatch.events import EventHub, Subscription
 from gateway.dispatch.intake import Intake
-from gateway.dispatch.ledger import Ledger, waiting_state
+from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.settle import Settler
 from gateway.dispatch.tenants import Tenant, Tenants
 from gateway.errors import RequestError
@@ -85,20 +87,24 @@ class Service:
         """Cancel what no carrier has yet."""
         count = 0
         if campaign is not None:
-            count += await self._cancel(
-                self._lanes.remove(tenant, lambda message: message.campaign == campaign)
+            count = len(
+                await self._cancel(
+                    tenant,
+                    lambda: self._store.lease_campaign(tenant, campaign, SLICE),
+                    lambda message: message.campaign == campaign,
+                )
             )
-            while leased := await self._store.lease_campaign(tenant, campaign, SLICE):
-                count += await self._cancel(self._leased(leased))
         if not ids and not keys:
             return Cancelled(count)
         known = await self._store.known(tenant, keys)
         numbers = {entry.message for entry in known.values()}
         numbers.update(n for n in map(message_number, ids) if n is not None)
-        doomed = self._lanes.remove(tenant, lambda message: message.id in numbers)
-        doomed += self._leased(await self._store.lease_ids(tenant, list(numbers)))
-        done = {message.id for message in doomed}
-        count += await self._cancel(doomed)
+        done = await self._cancel(
+            tenant,
+            lambda: self._store.lease_ids(tenant, list(numbers)),
+            lambda message: message.id in numbers,
+        )
+        count += len(done)
         results = [
             None
             if record is None
@@ -156,17 +162,27 @@ class Service:
         by_number, by_key = await self._store.find(tenant, numbers, keys)
         return by_number + by_key
 
-    def _leased(self, messages: list[Message]) -> list[Message]:
-        """Count messages that were leased from the store as queued."""
-        for message in messages:
-            self._ledger.move([message], waiting_state(message), "queued")
-        return messages
-
-    async def _cancel(self, messages: Sequence[Message]) -> int:
-        now = self._clock()
-        ends = [(message, outcomes.event(message, "cancelled", now)) for message in messages]
-        await self._settler.finish(ends, was_sent=False)
-        return len(ends)
+    async def _cancel(
+        self,
+        tenant: str,
+        lease: Callable[[], Awaitable[list[Message]]],
+        doomed: Callable[[Message], bool],
+    ) -> set[int]:
+        """Cancel what waits in the store, leased with ``lease``, and what is in lanes, until there
+        is nothing left: room in a lane makes it take in more. Returns the numbers of them all."""
+        done: set[int] = set()
+        while True:
+            found = await lease()
+            self._ledger.leased(found)
+            # What was leased for a lane before is on its way there: let it arrive.
+            await trio.lowlevel.checkpoint()
+            found += self._lanes.remove(tenant, doomed)
+            if not found:
+                return done
+            now = self._clock()
+            ends = [(message, outcomes.event(message, "cancelled", now)) for message in found]
+            await self._settler.finish(ends, was_sent=False)
+            done.update(message.id for message in found)
 
 
 def _status(record: Record) -> MessageStatus:

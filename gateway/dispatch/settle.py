@@ -8,6 +8,8 @@ until it is durable.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Protocol, TypeVar
 
 import structlog
@@ -45,7 +47,7 @@ RETRY = 1.0
 class Inbound(Protocol):
     """Takes deliveries that are no receipts (`gateway.dispatch.inbound.Inbox`)."""
 
-    async def receive(self, carrier: str, pdu: DeliverSm | DataSm, plan: Plan) -> None:
+    async def receive(self, carrier: Carrier, pdu: DeliverSm | DataSm, plan: Plan) -> None:
         """Add what an inbound message means to the plan."""
 
     async def settled(self) -> None:
@@ -159,7 +161,7 @@ class Settler:
                 receipt = parse(pdu)
                 if receipt is None:
                     if self.inbox is not None:
-                        await self.inbox.receive(carrier.options.id, pdu, plan)
+                        await self.inbox.receive(carrier, pdu, plan)
                     continue
                 state = receipt.state
                 states[state] = states.get(state, 0) + 1
@@ -170,7 +172,7 @@ class Settler:
                     missed.append(receipts.Missed(carrier, receipt, state, phone))
             carrier.note_receipts(states)
         if missed:
-            await receipts.match_in_store(self._store, missed, plan)
+            await self.persistently(lambda: receipts.match_in_store(self._store, missed, plan))
 
     async def commit(self, plan: Plan) -> None:
         """Make a plan durable, however long the store takes, and then true in memory."""
@@ -183,15 +185,17 @@ class Settler:
     async def persistently(self, call: Callable[[], Awaitable[T]]) -> T:
         """Make a call of the store again and again until it does not fail: for what has happened
         and must go on record, whether the store is ready for it or not."""
+        failed = False
         while True:
             try:
                 result = await call()
             except StoreError as error:
-                self.failing = True
+                failed = self.failing = True
                 log.error("store_failed", reason=str(error), retry_seconds=RETRY)
                 await trio.sleep(RETRY)
             else:
-                self.failing = False
+                if failed:
+                    self.failing = False
                 return result
 
     async def finish(self, ends: Iterable[tuple[Message, Event]], *, was_sent: bool) -> None:
@@ -226,13 +230,14 @@ class Settler:
             self._metrics.messages_final.add(count, tenant, outcome)
             tenants.add(tenant)
         if plan.later:
-            self._ledger.move(plan.later, "queued", "deferred")
+            self._ledger.deferred(plan.later)
             for message in plan.later:
                 self._lanes.deferred(message.lane, message.due, plan.now)
         if plan.soon:
-            self._lanes.give_back(sorted(plan.soon, key=_age))
+            for _, messages in groupby(sorted(plan.soon, key=_place), _lane):
+                self._lanes.give_back(list(messages))
         self._hub.wake(tenants)
 
 
-def _age(message: Message) -> int:
-    return message.id
+_lane = attrgetter("tenant", "category", "route")
+_place = attrgetter("tenant", "category", "route", "due", "id")

@@ -8,7 +8,7 @@ import trio
 
 from gateway.dispatch import outcomes
 from gateway.dispatch.inbound import Inbox
-from gateway.dispatch.ledger import Ledger, waiting_state
+from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.plan import Plan
 from gateway.dispatch.pool import CarrierPool
 from gateway.dispatch.settle import Settler
@@ -79,8 +79,7 @@ class Upkeep:
         while True:
             now = self._clock()
             expired = await self._store.expired(now, SLICE)
-            for message in expired:
-                self._ledger.move([message], waiting_state(message), "queued")
+            self._ledger.leased(expired)
             await self._expire(expired, now)
             if len(expired) < SLICE:
                 return

@@ -1,33 +1,36 @@
 """A filter that knows of most things, from memory alone, that they are not in a set.
 
-Two bits for each thing, at places its hash gives: where one is clear the thing was never put in;
-where both are set it perhaps was, and the store is asked. Nothing is ever taken out alone: what
-left the set costs a question until its whole layer is forgotten, or the filter filled anew.
+A thing's hash names one byte and four bits of it: where one of them is clear the thing was never
+put in; where all are set it perhaps was, and the store is asked. Nothing is ever taken out alone:
+what left the set costs a question until its whole layer is forgotten, or the filter filled anew.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
+from itertools import combinations, islice
 from typing import Final, TypeVar
 
 Thing = TypeVar("Thing", bound=Hashable)
 
-SLOTS: Final = 64
-"""Bits for each thing at least, so that a full layer asks in vain once in a thousand times."""
+BYTES: Final = 8
+"""Bytes for each thing at least, so that a full layer asks in vain three times in a thousand."""
 
-SMALLEST: Final = 1 << 24
-"""Bits of a layer at least (2 MiB): a quarter of a million things before a second one."""
+SMALLEST: Final = 1 << 21
+"""Bytes of a layer at least (2 MiB): a quarter of a million things before a second one."""
 
 LARGEST: Final = 1 << 32
-"""Bits of a layer at most (512 MiB), and as many as half a hash can tell apart."""
+"""Bytes of a layer at most, as many as half a hash can tell apart."""
+
+_PATTERNS = tuple(sum(1 << bit for bit in four) for four in islice(combinations(range(8), 4), 64))
 
 
 class _Layer:
     __slots__ = ("bits", "mask", "newest", "room")
 
     def __init__(self, wanted: int) -> None:
-        slots = 1 << (max(SMALLEST, min(LARGEST, wanted)) - 1).bit_length()
-        self.bits = bytearray(slots >> 3)
-        self.mask = slots - 1
-        self.room = slots // SLOTS
+        size = 1 << (max(SMALLEST, min(LARGEST, wanted)) - 1).bit_length()
+        self.bits = bytearray(size)
+        self.mask = size - 1
+        self.room = size // BYTES
         self.newest = 0
 
 
@@ -39,7 +42,7 @@ class BitFilter:
     """
 
     def __init__(self, expected: int = 0) -> None:
-        self._layers = [_Layer(expected * SLOTS)]
+        self._layers = [_Layer(expected * BYTES)]
 
     def add(self, things: Iterable[Hashable], age: int = 0) -> None:
         """Put things in; ``age`` never descends from call to call."""
@@ -50,10 +53,7 @@ class BitFilter:
                 layer = self._grow()
             layer.room -= 1
             code = hash(thing)
-            slot = code & layer.mask
-            layer.bits[slot >> 3] |= 1 << (slot & 7)
-            slot = code >> 32 & layer.mask
-            layer.bits[slot >> 3] |= 1 << (slot & 7)
+            layer.bits[code & layer.mask] |= _PATTERNS[code >> 32 & 63]
         layer.newest = age
 
     def maybe(self, things: Sequence[Thing]) -> set[Thing]:
@@ -61,12 +61,13 @@ class BitFilter:
         found: set[Thing] = set()
         for layer in self._layers:
             bits, mask = layer.bits, layer.mask
-            # Few get past the first bit, so that only the first line counts.
-            some = [t for t in things if bits[(slot := hash(t) & mask) >> 3] >> (slot & 7) & 1]
-            if some:
-                found.update(
-                    t for t in some if bits[(slot := hash(t) >> 32 & mask) >> 3] >> (slot & 7) & 1
-                )
+            # Most bytes are empty, so that only the first line counts.
+            some = [thing for thing in things if bits[hash(thing) & mask]]
+            found.update(
+                thing
+                for thing in some
+                if not _PATTERNS[hash(thing) >> 32 & 63] & ~bits[hash(thing) & mask]
+            )
         return found
 
     def forget(self, age: int) -> None:

@@ -15,7 +15,7 @@ import heapq
 import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -60,10 +60,8 @@ class SchedulerOptions(msgspec.Struct, frozen=True):
     quantum: int = 64
 
 
-class _Batch(NamedTuple):
-    key: LaneKey
-    messages: list[Message]
-    parts: int
+_Batch = tuple[LaneKey, list[Message], int]
+"""Messages of a lane, and how many parts they have."""
 
 
 class _Tenant:
@@ -157,11 +155,13 @@ class Scheduler:
             self._join(lane)
         for rank in self._ranks.values():
             if rank.owed >= 1.0 and (batch := self._pick(rank, room, int(rank.owed))):
-                rank.owed -= batch.parts
-                return batch.key, batch.messages
+                key, messages, parts = batch
+                rank.owed -= parts
+                return key, messages
         for rank in self._ranks.values():
             if rank.lines and (batch := self._pick(rank, room, UNLIMITED)):
-                return batch.key, batch.messages
+                key, messages, _ = batch
+                return key, messages
         self._full.clear()
         return None
 
@@ -187,9 +187,9 @@ class Scheduler:
             for line in rank.lines.values():
                 if line.route in full or (chosen and chosen.served <= line.served):
                     continue
-                parts = room(line.route)
-                if parts > 0:
-                    chosen, space = line, parts
+                free = room(line.route)
+                if free > 0:
+                    chosen, space = line, free
                 else:
                     full.add(line.route)
             if chosen is None:
@@ -199,11 +199,12 @@ class Scheduler:
             if not chosen.lanes:
                 del rank.lines[chosen.route]
             if batch is not None:
+                parts = batch[2]
                 rank.served = max(rank.served, chosen.served)
-                chosen.served = rank.served + batch.parts / weight
+                chosen.served = rank.served + parts / weight
                 for other in rank.below:
                     if other.lines:
-                        other.owed = min(self._quantum, other.owed + other.tithe * batch.parts)
+                        other.owed = min(self._quantum, other.owed + other.tithe * parts)
                 return batch
 
     def _turn(self, line: _Line, most: int) -> _Batch | None:
@@ -212,7 +213,7 @@ class Scheduler:
         while lanes:
             lane = lanes[0]
             tenant = self._tenant(lane)
-            batch = None
+            batch: _Batch | None = None
             if lane.messages and lane.deficit > 0.0:
                 available = tenant.bucket.available(self._now)
                 if available < 1:
@@ -221,7 +222,7 @@ class Scheduler:
                 messages, parts = self._lanes.take(lane, min(most, available), lane.deficit)
                 tenant.bucket.take(parts, self._now)
                 lane.deficit -= parts
-                batch = _Batch(lane.key, messages, parts)
+                batch = (lane.key, messages, parts)
             if not lane.messages and lane.deficit >= 0.0:
                 self._dismiss(line, tenant)
             elif lane.deficit <= 0.0:

@@ -145,6 +145,14 @@ def test_a_wrong_structure_is_refused_with_its_path(request_: Any, said: str) ->
     assert caught.value.message.startswith(said)
 
 
+def test_a_string_that_is_not_utf8_is_found() -> None:
+    for request in (submit(M, M, {**M, "text": "\x7f"}), submit(M, M, {**M, "\x7f": 1})):
+        body = msgpack.packb(request).replace(b"\x7f", b"\xff")
+        with pytest.raises(RequestError) as caught:
+            codec.decode(body, 100)
+        assert caught.value.message == "messages[2]: a string is not UTF-8"
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [

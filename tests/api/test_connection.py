@@ -28,7 +28,10 @@ async def test_invalid_utf8_in_a_text_is_refused(peer: Any, backend: Any) -> Non
     data = peer.frame({**SUBMIT, "messages": [{"to": "1", "text": "QQQQ"}]})
     await peer.stream.send_all(data.replace(b"QQQQ", "né!".encode("latin-1") + b"!"))
     reply = await peer.receive()
-    assert reply["error"] == {"code": "bad_request", "message": "a string is not valid UTF-8"}
+    assert reply["error"] == {
+        "code": "bad_request",
+        "message": "messages[0]: a string is not UTF-8",
+    }
     assert reply["id"] == 1
     assert backend.accepted == []
 
@@ -128,6 +131,18 @@ async def test_a_bug_behind_one_connection_ends_that_one_only(
     assert (await other.ask(**SUBMIT))["ok"]
     assert running.server.stats.closed == {"error": 1}
     assert "a bug" in "".join(capsys.readouterr())
+
+
+async def test_a_token_that_is_withdrawn_ends_its_connections(running: Any, backend: Any) -> None:
+    asking, listening = await running.known(), await running.known()
+    await listening.ask(op="subscribe", consumer="crm")
+    backend.tokens = dict
+    await asking.send(SUBMIT)
+    assert await asking.receive() is None
+    await backend.happen("secret")
+    assert await listening.receive() is None
+    assert backend.accepted == []
+    assert running.server.stats.closed == {"unauthenticated": 2}
 
 
 # --- time ---

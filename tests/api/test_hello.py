@@ -133,3 +133,14 @@ async def test_no_hello_in_time(connect: Any, autojump_clock: Any, sent: bytes) 
     assert reply["error"] == {"code": "unauthenticated", "message": "no hello within 10 s"}
     assert trio.current_time() - start == pytest.approx(10.0)
     assert await peer.receive() is None
+
+
+async def test_a_client_that_connects_in_a_loop_does_not_fill_the_log(
+    running: Any, capsys: Any
+) -> None:
+    for _ in range(100):
+        peer = await running.peer()
+        await peer.hello("wrong")
+        await peer.stream.aclose()
+    assert 20 <= capsys.readouterr().out.count("ended a connection") <= 25
+    assert running.server.stats.closed == {"unauthenticated": 100}

@@ -74,14 +74,15 @@ def _key_rows(
 ) -> KeyRows:
     tenant = session.tenants.number
     names = [(tenant(m.tenant), key) for _, m, key, _ in keyed]
-    generation, perhaps = index.note(names, max(m.accepted_at for _, m, _, _ in keyed))
+    generation, perhaps = index.note(names, max([m.accepted_at for _, m, _, _ in keyed]))
     rows = KeyRows([], [], index.numbers())
-    for name, (at, m, _, digest) in zip(names, keyed, strict=True):
-        key = (generation, *name, m.id, digest, m.accepted_at)
+    fresh = rows.fresh
+    for name, (at, m, key, digest) in zip(names, keyed, strict=True):
         if name in perhaps:
-            rows.perhaps.append((at, Key(*key)))
+            row = Key(generation, name[0], key, m.id, digest, m.accepted_at)
+            rows.perhaps.append((at, row))
         else:
-            rows.fresh.extend(key)
+            fresh += (generation, name[0], key, m.id, digest, m.accepted_at)
     return rows
 
 

@@ -1,0 +1,351 @@
+"""A store in memory, for tests: the same promises but durability, and no threads.
+
+What it holds survives `MemoryStore.open` after an end of either kind, in order or not, so that
+recovery can be tested. It looks through everything for most of its answers, so it is no store for
+many messages.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+import trio
+
+from gateway.errors import StoreError
+from gateway.message import Event, LaneKey, Message, WaitingState
+from gateway.queue import events
+from gateway.queue.store import (
+    GLOBAL,
+    Count,
+    Entry,
+    EventChunk,
+    Held,
+    HeldKind,
+    Known,
+    Lease,
+    Match,
+    OptoutChange,
+    Record,
+    Recovery,
+    Ref,
+    Settlement,
+)
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class _Row(msgspec.Struct):
+    """A message without an outcome. ``place`` is where it stands in the diagram of `store`."""
+
+    message: Message
+    place: str
+    at: float
+    deadline: float = 0.0
+    states: bytes = b""
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """An event as stored: its encoding, without ``seq``, and what of it is looked for."""
+
+    seq: int
+    event: Event
+    encoded: bytes
+    message: int | None
+
+
+class MemoryStore:
+    """A `gateway.queue.store.Store` that is gone with the process.
+
+    Args:
+        clock: tells Unix time: what is due, and when something was recorded.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._is_open = False
+        self._clean = True
+        self._last_id = 0
+        self._rows: dict[int, _Row] = {}
+        self._keys: dict[tuple[str, str], tuple[Known, float]] = {}
+        self._parts: dict[Ref, tuple[int, int, float]] = {}
+        self._told: dict[str, list[_Told]] = {}
+        self._last_seq: dict[str, int] = {}
+        self._held: dict[tuple[HeldKind, str], Held] = {}
+        self._optouts: set[tuple[str, str]] = set()
+        self._cursors: dict[tuple[str, str], int] = {}
+        self._memos: dict[str, bytes] = {}
+
+    async def open(self) -> Recovery:
+        await trio.lowlevel.checkpoint()
+        clean = self._clean
+        for row in self._rows.values():
+            if row.place == "leased":
+                row.place = "waiting"
+                row.message = msgspec.structs.replace(row.message, maybe_duplicate=True)
+        self._is_open, self._clean = True, False
+        lanes: dict[LaneKey, float] = {}
+        counts: dict[tuple[str, str, str], int] = {}
+        for row in self._rows.values():
+            m = row.message
+            if row.place == "waiting":
+                lanes[m.lane] = min(m.due, lanes.get(m.lane, m.due))
+            what = (m.tenant, m.category, self._state(row))
+            counts[what] = counts.get(what, 0) + 1
+        return Recovery(
+            clean=clean,
+            last_id=self._last_id,
+            lanes=lanes,
+            counts=[msgspec.convert((*what, n), Count) for what, n in counts.items()],
+            held=list(self._held.values()),
+        )
+
+    async def aclose(self) -> None:
+        await trio.lowlevel.checkpoint()
+        for row in self._rows.values():
+            if row.place == "leased":
+                row.place = "waiting"
+        self._is_open, self._clean = False, True
+
+    async def _enter(self) -> None:
+        if not self._is_open:
+            raise StoreError("memory: the store is not open")
+        await trio.lowlevel.cancel_shielded_checkpoint()
+
+    # --- the way in ---
+
+    async def accept(self, entries: Sequence[Entry]) -> Mapping[int, Known]:
+        await self._enter()
+        ids = [entry.message.id for entry in entries]
+        duplicates: dict[int, Known] = {}
+        fresh: dict[tuple[str, str], tuple[Known, float]] = {}
+        for index, (m, digest, _) in enumerate(entries):
+            if m.key is None:
+                continue
+            name = (m.tenant, m.key)
+            if standing := self._keys.get(name) or fresh.get(name):
+                duplicates[index] = standing[0]
+            else:
+                fresh[name] = Known(m.id, digest), m.accepted_at
+        stored = [entry for index, entry in enumerate(entries) if index not in duplicates]
+        numbers = {entry.message.id for entry in stored}
+        if len(numbers) < len(stored) or not numbers.isdisjoint(self._rows):
+            raise StoreError("memory: a message with this id is stored already")
+        self._keys |= fresh
+        for m, _, leased in stored:
+            self._rows[m.id] = _Row(m, "leased" if leased else "waiting", m.accepted_at)
+        self._last_id = max([self._last_id, *ids])
+        return duplicates
+
+    async def known(self, tenant: str, keys: Sequence[str]) -> Mapping[str, Known]:
+        await self._enter()
+        return {key: self._keys[tenant, key][0] for key in keys if (tenant, key) in self._keys}
+
+    async def opted_out(self, tenant: str, numbers: Sequence[str]) -> set[str]:
+        if not self._is_open:
+            raise StoreError("memory: the store is not open")
+        return {n for n in numbers if not self._optouts.isdisjoint({(tenant, n), (GLOBAL, n)})}
+
+    # --- lanes ---
+
+    async def lease(self, lane: LaneKey, now: float, limit: int) -> Lease:
+        await self._enter()
+        waiting = sorted(
+            (row for row in self._waiting() if row.message.lane == lane),
+            key=lambda row: (row.message.due, row.message.id),
+        )
+        due = [row for row in waiting if row.message.due <= now][:limit]
+        rest = waiting[len(due) :]
+        return Lease(_lease(due), rest[0].message.due if rest else None)
+
+    async def lease_ids(self, tenant: str, numbers: Sequence[int]) -> list[Message]:
+        await self._enter()
+        wanted = set(numbers)
+        return _lease(
+            row
+            for row in self._waiting()
+            if row.message.tenant == tenant and row.message.id in wanted
+        )
+
+    async def lease_campaign(self, tenant: str, campaign: str, limit: int) -> list[Message]:
+        await self._enter()
+        rows = [
+            row
+            for row in self._waiting()
+            if row.message.tenant == tenant and row.message.campaign == campaign
+        ]
+        return _lease(rows[:limit])
+
+    async def defer(self, messages: Sequence[Message]) -> None:
+        await self._enter()
+        for message in messages:
+            row = self._rows.get(message.id)
+            if row and row.place == "leased":
+                row.message, row.place, row.at = message, "waiting", self._clock()
+
+    def _waiting(self) -> list[_Row]:
+        return [row for row in self._rows.values() if row.place == "waiting"]
+
+    # --- outcomes ---
+
+    async def match(self, refs: Sequence[Ref]) -> Mapping[Ref, Match]:
+        await self._enter()
+        found = {}
+        for ref in refs:
+            number, part, _ = self._parts.get(ref, (0, 0, 0.0))
+            if row := self._rows.get(number):
+                found[ref] = Match(row.message, part, row.states or bytes(row.message.parts))
+        return found
+
+    async def settle(self, settlement: Settlement) -> frozenset[int]:
+        await self._enter()
+        now = self._clock()
+        final = {entry.message.id for entry in settlement.finals}
+        for m, carrier, refs, deadline in settlement.sent:
+            if m.id in final:
+                continue
+            if row := self._rows.get(m.id):
+                row.place, row.at, row.deadline = "sent", now, deadline
+            for part, ref in enumerate(refs):
+                self._parts[Ref(carrier, ref)] = (m.id, part, now)
+        for number, states in settlement.progress:
+            if row := self._rows.get(number):
+                row.states = states
+        passed_over = set()
+        for m, event, done in settlement.finals:
+            for ref in done:
+                self._parts.pop(ref, None)
+            if self._rows.pop(m.id, None):
+                self._tell(m.tenant, event, m.id)
+            else:
+                passed_over.add(m.id)
+        for tenant, event in settlement.notices:
+            self._tell(tenant, event, None)
+        for held in settlement.hold:
+            self._held[held.kind, held.key] = held
+        for name in settlement.drop:
+            self._held.pop(name, None)
+        self._change_optouts(settlement.optouts)
+        return frozenset(passed_over)
+
+    async def overdue(self, now: float, limit: int) -> list[Message]:
+        await self._enter()
+        sent = (r for r in self._rows.values() if r.place == "sent" and r.deadline <= now)
+        late = sorted(sent, key=lambda row: (row.deadline, row.message.id))
+        return [row.message for row in late[:limit]]
+
+    async def expired(self, now: float, limit: int) -> list[Message]:
+        await self._enter()
+        return _lease([row for row in self._waiting() if row.message.expires_at <= now][:limit])
+
+    # --- what tenants ask ---
+
+    async def find(
+        self, tenant: str, numbers: Sequence[int], keys: Sequence[str]
+    ) -> tuple[list[Record | None], list[Record | None]]:
+        await self._enter()
+        standing = [self._keys.get((tenant, key)) for key in keys]
+        return (
+            [self._record(tenant, number) for number in numbers],
+            [self._record(tenant, known[0].message) if known else None for known in standing],
+        )
+
+    def _record(self, tenant: str, number: int) -> Record | None:
+        row = self._rows.get(number)
+        if row and row.message.tenant == tenant:
+            return Record(number, row.at, message=row.message, state=self._state(row))
+        for told in self._told.get(tenant, ()):
+            if told.message == number:
+                return Record(number, told.event.at, event=told.event)
+        return None
+
+    def _state(self, row: _Row) -> WaitingState:
+        if row.place == "sent":
+            return "sent"
+        later = row.place == "waiting" and row.message.due > self._clock()
+        return "deferred" if later else "queued"
+
+    async def optout(self, changes: Sequence[OptoutChange]) -> list[bool]:
+        await self._enter()
+        return self._change_optouts(changes)
+
+    def _change_optouts(self, changes: Sequence[OptoutChange]) -> list[bool]:
+        changed = []
+        for scope, number, out, _, _ in changes:
+            changed.append(((scope, number) in self._optouts) != out)
+            (self._optouts.add if out else self._optouts.discard)((scope, number))
+        return changed
+
+    # --- events ---
+
+    def _tell(self, tenant: str, event: Event, message: int | None) -> None:
+        seq = self._last_seq[tenant] = self._last_seq.get(tenant, 0) + 1
+        told = _Told(seq, event, events.encode(event), message)
+        self._told.setdefault(tenant, []).append(told)
+
+    async def events(self, tenant: str, after: int, limit: int) -> list[EventChunk]:
+        await self._enter()
+        newer = [told for told in self._told.get(tenant, ()) if told.seq > after][:limit]
+        if not newer:
+            return []
+        return events.chunks(tenant, newer[0].seq, [told.encoded for told in newer])
+
+    async def cursor(self, tenant: str, consumer: str) -> int:
+        await self._enter()
+        return self._cursors.get((tenant, consumer), 0)
+
+    async def acknowledge(self, tenant: str, consumer: str, seq: int) -> None:
+        await self._enter()
+        name = (tenant, consumer)
+        self._cursors[name] = max(seq, self._cursors.get(name, 0))
+
+    async def bounds(self, tenant: str) -> tuple[int, int]:
+        await self._enter()
+        last = self._last_seq.get(tenant, 0)
+        told = self._told.get(tenant)
+        return (told[0].seq if told else last + 1), last
+
+    # --- upkeep ---
+
+    async def remember(self, name: str, value: bytes) -> None:
+        await self._enter()
+        self._memos[name] = value
+
+    async def recall(self, name: str) -> bytes | None:
+        await self._enter()
+        return self._memos.get(name)
+
+    async def prune(self, before: float, limit: int) -> int:
+        await self._enter()
+        gone = 0
+        for told in self._told.values():
+            while told and told[0].event.at < before and gone < limit:
+                del told[0]
+                gone += 1
+        gone += _forget(
+            self._keys,
+            lambda known: known[1] < before and known[0].message not in self._rows,
+            limit - gone,
+        )
+        gone += _forget(
+            self._parts,
+            lambda part: part[2] < before and part[0] not in self._rows,
+            limit - gone,
+        )
+        return gone
+
+
+def _lease(rows: Iterable[_Row]) -> list[Message]:
+    leased = list(rows)
+    for row in leased:
+        row.place = "leased"
+    return [row.message for row in leased]
+
+
+def _forget(table: dict[K, V], is_old: Callable[[V], bool], limit: int) -> int:
+    old = [key for key, value in table.items() if is_old(value)][:limit]
+    for key in old:
+        del table[key]
+    return len(old)

@@ -1,0 +1,91 @@
+from itertools import islice
+from typing import Any
+
+import msgpack
+import pytest
+
+from gateway.api.dialogue import Cursor, Replies, Requests, backoff
+from gateway.api.frames import frame
+from gateway.api.wire import ApiError, Limits, Message
+
+LIMITS = Limits(max_frame=10_000, max_batch=100, max_in_flight=4, idle_timeout=300.0)
+
+
+def unpacked(requests: Any) -> list[Any]:
+    return [msgpack.unpackb(data[4:]) for _, data in requests]
+
+
+def events(*seqs: int) -> dict[str, Any]:
+    return {"events": [{"seq": seq, "type": "sent", "at": 1.0} for seq in seqs]}
+
+
+def test_keys_are_made_where_there_is_none_and_never_twice() -> None:
+    message: Message = {"to": "1", "text": "x"}
+    own: Message = {"to": "1", "text": "x", "key": "mine"}
+    requests = [Requests(), Requests()]
+    keys = [
+        m["key"]
+        for each in requests
+        for r in unpacked(each.submits([message, own, message], None, LIMITS))
+        for m in r["messages"]
+    ]
+    assert keys.count("mine") == 2
+    assert len(set(keys)) == 5
+    assert max(map(len, keys)) <= 64
+    assert "key" not in message
+
+
+def test_batches_keep_to_both_limits_and_to_the_order() -> None:
+    messages: list[Message] = [{"to": str(n), "text": "x" * 300} for n in range(250)]
+    batches = list(Requests().submits(messages, {"category": "otp"}, LIMITS))
+    assert all(len(data) <= 10_004 for _, data in batches)
+    assert len({number for number, _ in batches}) == len(batches)
+    assert [m["to"] for r in unpacked(batches) for m in r["messages"]] == [
+        str(n) for n in range(250)
+    ]
+    assert all(r["defaults"] == {"category": "otp"} for r in unpacked(batches))
+
+
+@pytest.mark.parametrize("data", [b"HTTP/1.1 400 Bad Request\r\n", frame(b"\xc1"), frame(b"\x01")])
+def test_a_server_that_speaks_something_else_is_a_lost_connection(data: bytes) -> None:
+    with pytest.raises(ConnectionError, match="no reply"):
+        Replies().receive(data)
+
+
+def test_events_given_once_are_not_given_again() -> None:
+    cursor = Cursor("crm", "acked", acknowledge=True)
+    assert [e.seq for e in cursor.news([{"ok": True, "next": 5}, events(4, 5, 6)])] == [5, 6]
+    assert [e.seq for e in cursor.news([{"ok": True, "next": 5}, events(5, 6, 7)])] == [7]
+
+
+def test_only_what_was_handled_is_acknowledged_and_again_on_a_new_connection() -> None:
+    cursor = Cursor("crm", "acked", acknowledge=True)
+    cursor.news([events(1, 2, 3)])
+    assert cursor.ack() is None
+    cursor.handled(2)
+    ack = {"op": "ack", "consumer": "crm", "seq": 2}
+    assert cursor.ack() == ack
+    assert cursor.ack() is None
+    cursor.subscribe()
+    assert cursor.ack() == ack
+
+
+def test_a_consumer_that_starts_now_comes_back_to_where_it_started() -> None:
+    cursor = Cursor("crm", "now", acknowledge=True)
+    assert cursor.subscribe()["from"] == "now"
+    cursor.news([{"ok": True, "next": 100}])
+    assert cursor.ack() == {"op": "ack", "consumer": "crm", "seq": 99}
+    assert cursor.subscribe()["from"] == "acked"
+
+
+def test_a_refused_subscription_is_an_error() -> None:
+    reply = {"ok": False, "error": {"code": "busy", "message": "later"}}
+    with pytest.raises(ApiError, match="busy: later"):
+        Cursor("crm", "acked", acknowledge=True).news([reply])
+
+
+def test_pauses_grow_to_ten_seconds_and_differ() -> None:
+    pauses = list(islice(backoff(), 20))
+    assert 0.05 <= pauses[0] <= 0.1
+    assert all(5 <= pause <= 10 for pause in pauses[8:])
+    assert len(set(pauses)) == 20

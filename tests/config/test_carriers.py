@@ -1,0 +1,196 @@
+"""Carriers: binds, passwords, certificates, statuses."""
+
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from gateway.config import Settings
+from gateway.dispatch.actions import Action
+
+Read = Callable[..., Settings]
+Faulty = Callable[..., list[str]]
+
+
+def test_a_separate_bind_is_as_many_transmitters_as_receivers(read: Read) -> None:
+    [carrier] = read(carrier={"bind": "separate", "binds": 2}).dispatch.carriers
+    modes = [bind.mode for bind in carrier.binds]
+    assert modes == ["transmitter", "transmitter", "receiver", "receiver"]
+
+
+def test_two_carriers_do_not_share_an_id(read: Read, faults: Faulty) -> None:
+    carrier = {"id": "a", "host": "x", "system_id": "u", "password": "p"}
+    assert len(read(carriers=[carrier, carrier | {"id": "b"}]).dispatch.carriers) == 2
+    assert faults(carriers=[carrier, carrier]) == [
+        "carriers[1].id: the same as carriers[0].id; every carrier has an id of its own"
+    ]
+
+
+# --- statuses ---
+
+
+def test_statuses_are_actions_by_name_or_number(read: Read) -> None:
+    statuses = {
+        "ESME_RSUBMITFAIL": "refuse",
+        "1035": {"do": "wait", "delay": 30, "tries": 3},
+        "0x40c": {"do": "other", "slows": True},
+    }
+    [carrier] = read(carrier={"statuses": statuses}).dispatch.carriers
+    assert carrier.options.statuses == {
+        0x45: Action("refuse"),
+        1035: Action("wait", 30, 3),
+        0x40C: Action("other", slows=True),
+    }
+
+
+@pytest.mark.parametrize(
+    ("statuses", "line"),
+    [
+        ({"ESME_RSUBMITFAI": "refuse"}, "ESME_RSUBMITFAI: not a command_status"),
+        ({"ESME_ROK": "refuse"}, "ESME_ROK: not a command_status"),
+        ({"4294967296": "refuse"}, "4294967296: not a command_status"),
+        ({"8": "wait", "0x8": "other"}, "0x8: the same status as an entry before"),
+        ({"8": "retry"}, "8: 'retry' is not wait, other, refuse or a table"),
+        ({"8": {"do": "wait", "delay": 0}}, "8.delay: 0 is not between 0.1 and 3600"),
+    ],
+)
+def test_what_is_no_status_or_action_is_refused(
+    faults: Faulty, statuses: dict[str, Any], line: str
+) -> None:
+    [found] = faults(carrier={"statuses": statuses})
+    assert found.startswith(f"carriers[0].statuses.{line}")
+
+
+def test_a_misspelt_status_is_recognised(faults: Faulty) -> None:
+    [found] = faults(carrier={"statuses": {"ESME_RSUBMITFAI": "refuse"}})
+    assert found.endswith("; did you mean 'ESME_RSUBMITFAIL'?")
+
+
+# --- passwords ---
+
+
+def password(settings: Settings) -> str:
+    return settings.dispatch.carriers[0].binds[0].password
+
+
+def test_a_password_may_be_in_the_environment_or_in_a_file(read: Read, tmp_path: Path) -> None:
+    by_name = {"password": None, "password_env": "ALPHA"}
+    assert password(read(carrier=by_name, environ={"ALPHA": "p1"})) == "p1"
+    file = tmp_path / "password"
+    file.write_text("p2\n")
+    assert password(read(carrier={"password": None, "password_file": str(file)})) == "p2"
+    assert password(read(carrier={"password": ""})) == ""
+
+
+def test_a_password_is_in_one_place(faults: Faulty) -> None:
+    needs = "carriers[0]: needs exactly one of password, password_env, password_file"
+    assert faults(carrier={"password": None}) == [f"{needs}, has none"]
+    twice = faults(carrier={"password_env": "ALPHA"}, environ={"ALPHA": "x"})
+    assert twice == [f"{needs}, has password and password_env"]
+
+
+@pytest.mark.parametrize(
+    ("carrier", "environ"),
+    [
+        ({"password": "s3cr3t-too-long"}, {}),
+        ({"password": ["s3cr3t"]}, {}),
+        ({"password": {"s3": "s3cr3t"}}, {}),
+        ({"password_env": "s3cr3t"}, {}),
+        ({"password_env": "ALPHA"}, {"ALPHA": "s3cr3t-too-long"}),
+        ({"password_file": "s3cr3t"}, {}),
+        ({"password_file": "s3cr3t\0"}, {}),
+    ],
+)
+def test_no_fault_shows_a_password(
+    faults: Faulty, carrier: dict[str, object], environ: dict[str, str]
+) -> None:
+    [line] = faults(carrier={"password": None, **carrier}, environ=environ)
+    assert line.startswith(f"carriers[0].{next(iter(carrier))}: ")
+    assert "s3cr3t" not in line
+
+
+def test_settings_do_not_show_passwords(read: Read) -> None:
+    assert password(read()) == "hunter2"
+    assert "hunter2" not in repr(read())
+
+
+# --- certificates ---
+
+
+@pytest.fixture(scope="module")
+def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with an authority, ``ca.pem``, and a certificate of it, ``cert.pem`` with
+    ``key.pem``; ``other.pem`` is the key of another."""
+    directory = tmp_path_factory.mktemp("pem")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(directory / "ca.pem")
+    one, other = (authority.issue_cert("localhost") for _ in range(2))
+    one.cert_chain_pems[0].write_to_path(directory / "cert.pem")
+    one.private_key_pem.write_to_path(directory / "key.pem")
+    other.private_key_pem.write_to_path(directory / "other.pem")
+    locked = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"
+    (directory / "locked.pem").write_text(locked)
+    (directory / "empty.pem").touch()
+    return directory
+
+
+def test_tls_to_a_carrier_checks_its_name(read: Read, pem: Path) -> None:
+    plain = read(carrier={"tls": True}).dispatch.carriers[0].binds[0]
+    own = {"ca": "ca.pem", "cert": "cert.pem", "key": "key.pem"}
+    tls = {key: str(pem / name) for key, name in own.items()} | {"server_name": "alpha.example"}
+    stated = read(carrier={"tls": tls}).dispatch.carriers[0].binds[0]
+    for bind in (plain, stated):
+        assert bind.tls is not None
+        assert bind.tls.check_hostname
+        assert bind.tls.verify_mode is ssl.CERT_REQUIRED
+    assert stated.server_name == "alpha.example"
+
+
+def test_a_carrier_has_the_identity_of_its_binds(read: Read, pem: Path, tmp_path: Path) -> None:
+    def identity(**carrier: object) -> object:
+        return read(carrier=carrier).dispatch.carriers[0].identity
+
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes((pem / "ca.pem").read_bytes())
+    tls = {"ca": str(ca)}
+    before = identity(tls=tls)
+    assert identity(tls=tls, rate=100) == before
+    assert identity(tls=tls, window=9) != before
+    assert identity(tls=tls, password="other") != before
+    trustme.CA().cert_pem.write_to_path(ca)
+    assert identity(tls=tls) != before
+
+
+@pytest.mark.parametrize(
+    ("files", "place"),
+    [
+        ({"cert": "nowhere.pem", "key": "key.pem"}, "tls.cert"),
+        ({"cert": "cert.pem", "key": "empty.pem"}, "tls.key"),
+        ({"cert": "cert.pem", "key": "locked.pem"}, "tls.key"),
+        ({"cert": "cert.pem", "key": "other.pem"}, "tls"),
+        ({"cert": "key.pem", "key": "key.pem"}, "tls"),
+    ],
+)
+def test_certificates_that_cannot_be_used_are_refused(
+    faults: Faulty, pem: Path, files: dict[str, str], place: str
+) -> None:
+    tls = {key: str(pem / name) for key, name in files.items()}
+    [line] = faults(carrier={"tls": tls})
+    assert line.startswith(f"carriers[0].{place}: ")
+    [line] = faults(api={"tls": tls})
+    assert line.startswith(f"api.{place}: ")
+
+
+def test_certificates_of_the_api_are_taken(read: Read, pem: Path) -> None:
+    tls = {"cert": str(pem / "cert.pem"), "key": str(pem / "key.pem")}
+    found = read(api={"tls": tls}).api.tls
+    assert found is not None
+    assert found.cert == tls["cert"]
+
+
+def test_a_key_without_its_certificate_is_refused(faults: Faulty, pem: Path) -> None:
+    [line] = faults(carrier={"tls": {"key": str(pem / "key.pem")}})
+    assert line == "carriers[0].tls.cert: is missing; a key needs its certificate"
