@@ -115,6 +115,84 @@ def stage(sender: str, region: str) -> Iterator[Stage]:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         ports = {}
         for name, habits in (("alpha", ALPHA), ("beta", BETA)):
-            carrier = stack.enter_context(_process(folder, name, "simulate", "--port=0", f"--record={folder}/{name}.jsonl", "--account=harbour=secret", f"--inbound-to={sender}", f"--system-id={name}", *habits))
-            ports[name] = carrier.listening()
-        ...
+            options = (
+                f"--record={folder / name}.jsonl",
+                f"--inbound-to={sender}",
+                "--port=0",
+                "--account=harbour=secret",
+                f"--system-id={name}",
+            )
+            carrier = stack.enter_context(_process(folder, name, "simulate", *options, *habits))
+            ports[name] = _listening(folder, name, carrier)
+        token = secrets.token_urlsafe(32)
+        address, admin = f"tcp://127.0.0.1:{_free_port()}", f"127.0.0.1:{_free_port()}"
+        configuration = CONFIGURATION.format(
+            address=address,
+            admin=admin,
+            folder=folder,
+            token_sha256=hashlib.sha256(token.encode()).hexdigest(),
+            sender=sender,
+            region=region,
+            **ports,
+        )
+        file = folder / "gateway.toml"
+        file.write_text(configuration)
+        gateway = stack.enter_context(_process(folder, "gateway", "serve", f"--config={file}"))
+        _wait_until_ready(folder, gateway, f"http://{admin}/readyz")
+        records = [folder / f"{name}.jsonl" for name in ports]
+        yield Stage(address, token, f"http://{admin}", records)
+
+
+@contextmanager
+def _process(folder: Path, name: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A command of the gateway; it is told to stop in the end, and then made to."""
+    with (folder / f"{name}.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gateway", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            # Ctrl-C is for us alone: the gateway is to stop before its carriers do.
+            process_group=0,
+        )
+    with process:
+        try:
+            yield process
+            process.terminate()
+            process.wait(SHUT_DOWN)
+        finally:
+            process.kill()
+
+
+def _listening(folder: Path, name: str, carrier: subprocess.Popen[str]) -> int:
+    """The port that a simulated carrier says that it listens on."""
+    line = carrier.stdout.readline() if carrier.stdout is not None else ""
+    _, _, port = line.strip().rpartition(":")
+    if not port:
+        raise _failure(folder, name)
+    return int(port)
+
+
+def _wait_until_ready(folder: Path, gateway: subprocess.Popen[str], url: str) -> None:
+    deadline = time.monotonic() + START_UP
+    while gateway.poll() is None and time.monotonic() < deadline:
+        try:
+            urlopen(url, timeout=1).close()
+        except (URLError, ConnectionError):
+            time.sleep(0.05)
+        else:
+            return
+    raise _failure(folder, "gateway")
+
+
+def _failure(folder: Path, name: str) -> StageError:
+    last = (folder / f"{name}.log").read_text().splitlines()[-5:]
+    return StageError("\n".join([f"{name} did not start; the end of its log:", *last]))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -6,6 +6,7 @@ settled is durable, leased messages go back to waiting, and the store is let go 
 """
 
 import signal
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ import structlog
 import trio
 
 from gateway import __version__
-from gateway.api.listen import listen, server_context
+from gateway.api.listen import listen, reload_certificates, server_context
 from gateway.api.server import Server
 from gateway.config import Settings
 from gateway.dispatch.core import Dispatch
@@ -48,6 +49,7 @@ class App:
         self._reload = reload
         self._metrics = Metrics()
         self._accepting = False
+        self._tls: ssl.SSLContext | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until SIGTERM or SIGINT. Reports as started once tenants can connect.
@@ -65,8 +67,9 @@ class App:
             server = Server(dispatch.service, settings.api.limits)
             self._feed_gauges(dispatch, server)
             await nursery.start(self._serve_admin, dispatch)
-            tls = server_context(settings.api.tls) if settings.api.tls else None
-            await nursery.start(server.run, await listen(settings.api.listen, tls))
+            if settings.api.tls is not None:
+                self._tls = server_context(settings.api.tls)
+            await nursery.start(server.run, await listen(settings.api.listen, self._tls))
             self._accepting = True
             log.info("serving", version=__version__, listen=settings.api.listen)
             task_status.started()
@@ -116,7 +119,9 @@ class App:
                     log.info("stopping", signal=signal.Signals(number).name)
                     return
                 try:
-                    settings = self._reload()
+                    settings = await trio.to_thread.run_sync(self._reload)
+                    if self._tls is not None and settings.api.tls is not None:
+                        reload_certificates(self._tls, settings.api.tls)
                 except ConfigError as error:
                     log.error("reload_refused", errors=error.errors)
                     continue

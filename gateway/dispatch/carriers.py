@@ -17,6 +17,7 @@ from gateway.dispatch.actions import Action
 from gateway.dispatch.correlation import Correlator, ReceiptId, ReceiptIds
 from gateway.dispatch.flights import Flight, Part
 from gateway.dispatch.outcomes import ACCEPTED, FINAL_STATES
+from gateway.message import Message
 from gateway.ops.metrics import Metrics
 from gateway.queue.bucket import AdaptiveRate, TokenBucket
 from gateway.smpp.bind import Bind
@@ -211,6 +212,11 @@ class Carrier:
         self._bucket.take(len(indexes), now)
         bind = max(self.binds, key=self._room)
         self._hand_over(bind, [(flight.pdus[i], Part(flight, i)) for i in indexes])
+
+    @property
+    def torn(self) -> list[Message]:
+        """The messages that wait for parts to be sent once more."""
+        return [flight.message for _, _, flight, _ in self._again]
 
     def expired(self, now: float) -> list[Flight]:
         """Take out the flights that wait to be sent once more and may not be any longer."""

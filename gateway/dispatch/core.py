@@ -28,6 +28,9 @@ from gateway.queue.store import Held, Recovery, Store
 RETENTION = 7 * 86_400.0
 """Seconds for which events, outcomes and keys are kept unless the configuration says otherwise."""
 
+LAST_WORDS = 5.0
+"""Seconds that a store may take for what the end of the binds left in doubt."""
+
 
 class DispatchOptions(msgspec.Struct, frozen=True):
     """Everything about dispatch that a reload may change.
@@ -128,13 +131,17 @@ class Dispatch:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Move messages until cancelled. Reports as started once it can be configured."""
-        async with trio.open_nursery() as nursery:
-            await nursery.start(self.fleet.run)
-            nursery.start_soon(self._settler.run)
-            nursery.start_soon(self._refiller.run)
-            nursery.start_soon(self._upkeep.run)
-            nursery.start_soon(self._release)
-            task_status.started()
+        try:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(self.fleet.run)
+                nursery.start_soon(self._settler.run)
+                nursery.start_soon(self._refiller.run)
+                nursery.start_soon(self._upkeep.run)
+                nursery.start_soon(self._release)
+                task_status.started()
+        finally:
+            with trio.move_on_after(LAST_WORDS, shield=True):
+                await self._record_doubts()
 
     @property
     def failing(self) -> bool:
@@ -151,6 +158,16 @@ class Dispatch:
     async def _release(self) -> None:
         with self._releasing:
             await self._releaser.run()
+
+    async def _record_doubts(self) -> None:
+        """Put on record which messages a carrier may have, whole or in part, when all binds are
+        gone: they may go out twice once the gateway runs again."""
+        torn = [message for carrier in self.fleet.carriers for message in carrier.torn]
+        if torn:
+            await self._store.defer(
+                [msgspec.structs.replace(message, maybe_duplicate=True) for message in torn]
+            )
+        await self._settler.round()
 
     def _wake(self) -> None:
         self._releaser.wake()

@@ -200,13 +200,17 @@ class Releaser:
     async def _release_again(self, carrier: Carrier, now: float) -> None:
         """Send parts once more of messages that a carrier has others of, if they may go still."""
         for flight, indexes in carrier.due_again(now):
-            # If it is put off, all of it goes again, and the carrier has some of it already.
-            message = msgspec.structs.replace(flight.message, maybe_duplicate=True)
+            message = flight.message
             tenant = self._tenants.get(message.tenant)
-            if tenant is not None and await self._allowed(tenant, [message], now):
+            if tenant is None:
+                event = outcomes.event(message, "cancelled", now, "tenant_removed")
+                self._ended.append((message, event))
+            elif await self._allowed(tenant, [message], now):
                 carrier.resubmit(flight, indexes, now)
-            elif tenant is None:
-                self._ended.append((message, outcomes.event(message, "cancelled", now)))
+            elif self._deferred and self._deferred[-1].id == message.id:
+                # All of it will go again, and the carrier has some of it already.
+                put_off = self._deferred.pop()
+                self._deferred.append(msgspec.structs.replace(put_off, maybe_duplicate=True))
 
     async def _put_on_record(self) -> None:
         """Make durable what was decided not to be sent now, or ever."""

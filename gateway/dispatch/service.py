@@ -175,7 +175,7 @@ class Service:
             found = await lease()
             self._ledger.leased(found)
             # What was leased for a lane before is on its way there: let it arrive.
-            await trio.lowlevel.checkpoint()
+            await trio.lowlevel.cancel_shielded_checkpoint()
             found += self._lanes.remove(tenant, doomed)
             if not found:
                 return done

@@ -36,9 +36,12 @@ T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
-UNSETTLED = 20_000
-"""Responses and deliveries that may wait for a commit before submission and reading pause: a
-second's worth at full speed."""
+UNSETTLED = 1_000
+"""Parts whose response may wait for a commit before submission pauses: so many at most are sent
+twice, beyond those in a window, when the process dies."""
+
+UNANSWERED_DELIVERIES = 20_000
+"""Receipts and inbound messages that may wait for a commit before reading pauses."""
 
 RETRY = 1.0
 """Seconds between attempts to commit while the store refuses."""
@@ -85,7 +88,8 @@ class Settler:
         self._on_room = on_room
         self._responses: list[tuple[Carrier, Sequence[Response]]] = []
         self._deliveries: list[tuple[Carrier, Bind, Sequence[Delivery]]] = []
-        self._waiting = 0
+        self._unsettled = 0
+        self._unanswered = 0
         self._work = trio.Event()
         self._settled = trio.Event()
 
@@ -94,17 +98,18 @@ class Settler:
     @property
     def congested(self) -> bool:
         """So much waits for the store that nothing more should be submitted."""
-        return self._waiting >= UNSETTLED
+        return self._unsettled >= UNSETTLED
 
     async def quiet(self) -> None:
         """Wait until everything that was handed over is durable."""
-        while self._waiting:
+        while self._unsettled or self._unanswered:
             await self._settled.wait()
 
     def responded(self, carrier: Carrier, answered: Sequence[Response]) -> None:
         """Responses to parts, in the order in which they came."""
         self._responses.append((carrier, answered))
-        self._add(len(answered))
+        self._unsettled += len(answered)
+        self._work.set()
         self._on_room()
 
     def unanswered(self, carrier: Carrier, parts: Iterable[object]) -> None:
@@ -115,13 +120,10 @@ class Settler:
     async def delivered(self, carrier: Carrier, bind: Bind, deliveries: Sequence[Delivery]) -> None:
         """Receipts and inbound messages. Returns at once unless too much waits already."""
         self._deliveries.append((carrier, bind, deliveries))
-        self._add(len(deliveries))
-        while self.congested:
-            await self._settled.wait()
-
-    def _add(self, count: int) -> None:
-        self._waiting += count
+        self._unanswered += len(deliveries)
         self._work.set()
+        while self._unanswered >= UNANSWERED_DELIVERIES:
+            await self._settled.wait()
 
     # --- settling ---
 
@@ -130,11 +132,12 @@ class Settler:
         while True:
             await self._work.wait()
             self._work = trio.Event()
-            await self._round()
+            await self.round()
             self._settled.set()
             self._settled = trio.Event()
 
-    async def _round(self) -> None:
+    async def round(self) -> None:
+        """Settle what was handed over so far."""
         answered, self._responses = self._responses, []
         delivered, self._deliveries = self._deliveries, []
         plan = Plan(self._clock())
@@ -144,8 +147,8 @@ class Settler:
         await self.commit(plan)
         for _, bind, deliveries in delivered:
             bind.answer([(delivery, 0) for delivery in deliveries])
-        self._waiting -= sum(len(batch) for _, batch in answered)
-        self._waiting -= sum(len(deliveries) for _, _, deliveries in delivered)
+        self._unsettled -= sum(len(batch) for _, batch in answered)
+        self._unanswered -= sum(len(deliveries) for _, _, deliveries in delivered)
         if self.inbox is not None:
             await self.inbox.settled()
         self._on_room()

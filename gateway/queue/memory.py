@@ -32,7 +32,6 @@ from gateway.queue.store import (
     Settlement,
 )
 
-
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -215,8 +214,8 @@ class MemoryStore:
                 row.states = states
         passed_over = set()
         for m, event, done in settlement.finals:
-            for ref in done:
-                self._parts.pop(ref, None)
+            for at_carrier in done:
+                self._parts.pop(at_carrier, None)
             if self._rows.pop(m.id, None):
                 self._tell(m.tenant, event, m.id)
             else:

@@ -143,6 +143,7 @@ class Site:
         self.folder = folder
         self.api, self.admin = free_port(), free_port()
         self._processes: list[Process] = []
+        self._clients: list[Client] = []
         self._configuration = CONFIGURATION.format(
             api=self.api,
             admin=self.admin,
@@ -173,7 +174,9 @@ class Site:
         return process
 
     def client(self) -> Client:
-        return Client(self.api)
+        """Connect, as the one tenant there is."""
+        self._clients.append(Client(self.api))
+        return self._clients[-1]
 
     def stop_carriers(self) -> None:
         """End the carriers in order, so that their records are complete."""
@@ -182,6 +185,8 @@ class Site:
                 process.terminate()
 
     def close(self) -> None:
+        for client in self._clients:
+            client.close()
         for process in self._processes:
             if process.running:
                 process.kill()

@@ -1,0 +1,725 @@
+"""What `gateway.queue.store` promises, asked of every engine."""
+
+import shutil
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import msgspec
+import pytest
+import trio
+
+from gateway.errors import StoreError
+from gateway.message import Event, LaneKey, Message, message_id
+from gateway.queue.events import CHUNK, CHUNK_BYTES
+from gateway.queue.memory import MemoryStore
+from gateway.queue.sqlite import SqliteStore
+from gateway.queue.store import (
+    GLOBAL,
+    Count,
+    Entry,
+    EventChunk,
+    Final,
+    Held,
+    Known,
+    Match,
+    Notice,
+    OptoutChange,
+    Progress,
+    Record,
+    Recovery,
+    Ref,
+    Sent,
+    Settlement,
+    Store,
+)
+
+LANE = LaneKey("acme", "transactional", "uk")
+MakeMessage = Callable[..., Message]
+MakeEntry = Callable[..., Entry]
+MakeFinal = Callable[..., Final]
+
+
+class Rig:
+    """A store, a clock that the test sets, and ways to end and open it again."""
+
+    def __init__(self, engine: str, directory: Path) -> None:
+        self.now = 1_000.0
+        self._engine = engine
+        self._directory = directory
+        self._copies = 0
+        self._ended: list[Store] = []
+        self.store = self._made()
+
+    def _made(self) -> Store:
+        if self._engine == "memory":
+            return MemoryStore(lambda: self.now)
+        return SqliteStore(str(self._directory / "store.db"), clock=lambda: self.now)
+
+    async def reopen(self) -> Recovery:
+        """End in order and open again."""
+        await self.store.aclose()
+        return await self.store.open()
+
+    async def crash(self) -> Recovery:
+        """Open what a process that was killed now would leave."""
+        if self._engine == "sqlite":
+            self._ended.append(self.store)
+            self._copies += 1
+            copy = self._directory.with_name(f"{self._directory.name}-{self._copies}")
+            shutil.copytree(self._directory, copy, ignore=shutil.ignore_patterns("*-shm"))
+            self._directory = copy
+            self.store = self._made()
+        return await self.store.open()
+
+    async def aclose(self) -> None:
+        for store in [*self._ended, self.store]:
+            await store.aclose()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
+    directory = tmp_path / "store"
+    directory.mkdir()
+    rig = Rig(request.param, directory)
+    await rig.store.open()
+    yield rig
+    await rig.aclose()
+
+
+@pytest.fixture
+def store(rig: Rig) -> Store:
+    return rig.store
+
+
+def decoded(chunks: list[EventChunk]) -> list[dict[str, Any]]:
+    """The events of chunks as a subscriber reads them; checks that the chunks are what they say."""
+    found: list[dict[str, Any]] = []
+    for chunk in chunks:
+        unpacker = msgpack.Unpacker()
+        unpacker.feed(chunk.body)
+        maps = list(unpacker)
+        assert [event["seq"] for event in maps] == list(range(chunk.first, chunk.last + 1))
+        assert len(maps) == chunk.size <= CHUNK
+        found += maps
+    return found
+
+
+# --- opening and closing ---
+
+
+async def test_a_new_store_is_clean_and_empty(rig: Rig) -> None:
+    assert await rig.reopen() == Recovery(clean=True, last_id=0, lanes={}, counts=[], held=[])
+
+
+async def test_a_closed_store_refuses_calls(rig: Rig, entry: MakeEntry) -> None:
+    await rig.store.aclose()
+    with pytest.raises(StoreError):
+        await rig.store.accept([entry(1)])
+    with pytest.raises(StoreError):
+        await rig.store.opted_out("acme", ["447911123456"])
+    await rig.store.open()
+
+
+async def test_closing_twice_is_closing(store: Store) -> None:
+    await store.aclose()
+    await store.aclose()
+    await store.open()
+
+
+async def test_an_orderly_end_puts_leased_messages_back_unmarked(
+    rig: Rig, entry: MakeEntry
+) -> None:
+    await rig.store.accept([entry(1), entry(2, leased=True)])
+    await rig.store.lease(LANE, 1_000.0, 1)
+    recovery = await rig.reopen()
+    assert recovery.clean
+    assert recovery.lanes == {LANE: 1_000.0}
+    leased = await rig.store.lease(LANE, 1_000.0, 10)
+    assert leased.messages == [entry(1).message, entry(2).message]
+
+
+async def test_a_crash_marks_what_was_leased_and_only_that(rig: Rig, entry: MakeEntry) -> None:
+    accepted = [entry(1), entry(2, leased=True), entry(3, due=990.0), entry(4, leased=True)]
+    await rig.store.accept(accepted)
+    await rig.store.settle(Settlement(sent=[Sent(entry(4).message, "alpha", ("r4",), 9_000.0)]))
+    await rig.store.lease(LANE, 995.0, 10)
+    recovery = await rig.crash()
+    assert not recovery.clean
+    leased = await rig.store.lease(LANE, 1_000.0, 10)
+    assert [(m.id, m.maybe_duplicate) for m in leased.messages] == [
+        (3, True),
+        (1, False),
+        (2, True),
+    ]
+    assert (await rig.store.match([Ref("alpha", "r4")]))[Ref("alpha", "r4")].message.id == 4
+
+
+async def test_opening_tells_what_there_is(
+    rig: Rig, entry: MakeEntry, delivered: MakeFinal
+) -> None:
+    otp = LaneKey("acme", "otp", "uk")
+    held = Held("receipt", "alpha r9", b"receipt", 2_000.0)
+    await rig.store.accept(
+        [
+            entry(1, due=2_000.0),
+            entry(2, due=1_500.0),
+            entry(3),
+            entry(4, leased=True),
+            entry(5, category="otp", due=900.0, route="uk"),
+            entry(6, route="fr"),
+            entry(9, tenant="zeta", leased=True),
+        ]
+    )
+    await rig.store.settle(
+        Settlement(
+            sent=[Sent(entry(4).message, "alpha", ("r4",), 9_000.0)],
+            finals=[delivered(entry(9, tenant="zeta").message)],
+            hold=[held],
+        )
+    )
+    recovery = await rig.reopen()
+    assert recovery.last_id == 9
+    assert recovery.lanes == {LANE: 1_000.0, otp: 900.0, LANE._replace(route="fr"): 1_000.0}
+    assert sorted(recovery.counts) == [
+        Count("acme", "otp", "queued", 1),
+        Count("acme", "transactional", "deferred", 2),
+        Count("acme", "transactional", "queued", 2),
+        Count("acme", "transactional", "sent", 1),
+    ]
+    assert recovery.held == [held]
+
+
+async def test_the_last_id_outlives_its_message(
+    rig: Rig, entry: MakeEntry, delivered: MakeFinal
+) -> None:
+    await rig.store.accept([entry(7, leased=True)])
+    await rig.store.settle(Settlement(finals=[delivered(entry(7).message)]))
+    while await rig.store.prune(9e9, 100):
+        pass
+    assert (await rig.reopen()).last_id == 7
+
+
+# --- the way in ---
+
+
+async def test_a_message_comes_back_whole(rig: Rig, entry: MakeEntry) -> None:
+    full = entry(
+        1 << 62,
+        key="order-17",
+        campaign="spring",
+        text="余额 \x00 € 😀",
+        report="none",
+        attempts=3,
+        maybe_duplicate=True,
+        due=999.25,
+    )
+    await rig.store.accept([full])
+    await rig.crash()
+    assert (await rig.store.lease(LANE, 1_000.0, 10)).messages == [full.message]
+
+
+async def test_accepting_nothing_is_nothing(store: Store) -> None:
+    assert await store.accept([]) == {}
+
+
+async def test_a_key_seen_before_names_the_first_message(store: Store, entry: MakeEntry) -> None:
+    assert await store.accept([entry(1, key="a", digest=-5), entry(2)]) == {}
+    again = [entry(3, key="b"), entry(4, key="a", digest=6), entry(5)]
+    assert await store.accept(again) == {1: Known(1, -5)}
+    leased = await store.lease(LANE, 1_000.0, 10)
+    assert [m.id for m in leased.messages] == [1, 2, 3, 5]
+
+
+async def test_a_key_twice_in_one_call(store: Store, entry: MakeEntry) -> None:
+    accepted = [entry(n, key="ab"[n % 2], digest=n) for n in range(1, 6)]
+    assert await store.accept(accepted) == {2: Known(1, 1), 3: Known(2, 2), 4: Known(1, 1)}
+    assert len((await store.lease(LANE, 1_000.0, 10)).messages) == 2
+
+
+async def test_a_key_is_one_tenants_own(store: Store, entry: MakeEntry) -> None:
+    assert await store.accept([entry(1, key="a")]) == {}
+    assert await store.accept([entry(2, key="a", tenant="zeta")]) == {}
+    assert await store.known("zeta", ["a", "b"]) == {"a": Known(2, 1)}
+    assert await store.known("acme", ["a"]) == {"a": Known(1, 1)}
+    assert await store.known("nobody", ["a"]) == {}
+    assert await store.known("acme", []) == {}
+
+
+async def test_keys_may_hold_any_text(rig: Rig, entry: MakeEntry) -> None:
+    keys = ["", "a", "a\0b", "a\0c", 'quote " and \\', "键"]
+    await rig.store.accept([entry(n, key=key) for n, key in enumerate(keys, 1)])
+    await rig.crash()
+    assert await rig.store.known("acme", keys) == {k: Known(n, 1) for n, k in enumerate(keys, 1)}
+    again = await rig.store.accept([entry(n, key=key) for n, key in enumerate(keys, 11)])
+    assert again == {n: Known(n + 1, 1) for n in range(len(keys))}
+
+
+async def test_keys_outlive_their_messages(
+    rig: Rig, entry: MakeEntry, delivered: MakeFinal
+) -> None:
+    first = entry(1, key="a", leased=True)
+    await rig.store.accept([first])
+    await rig.store.settle(Settlement(finals=[delivered(first.message)]))
+    await rig.reopen()
+    assert await rig.store.accept([entry(2, key="a")]) == {0: Known(1, 1)}
+
+
+async def test_a_call_that_fails_spoils_no_other(store: Store, entry: MakeEntry) -> None:
+    await store.accept([entry(5)])
+    outcomes: dict[int, bool] = {}
+
+    async def accept(*numbers: int) -> None:
+        try:
+            await store.accept([entry(n, key=f"k{n}") for n in numbers])
+            outcomes[numbers[0]] = True
+        except StoreError:
+            outcomes[numbers[0]] = False
+
+    async with trio.open_nursery() as nursery:
+        for numbers in [(1, 2), (3, 5), (4,)]:
+            nursery.start_soon(accept, *numbers)
+    assert outcomes == {1: True, 3: False, 4: True}
+    assert sorted(await store.known("acme", [f"k{n}" for n in range(9)])) == ["k1", "k2", "k4"]
+    leased = await store.lease(LANE, 1_000.0, 10)
+    assert [m.id for m in leased.messages] == [1, 2, 4, 5]
+
+
+async def test_a_cancelled_call_takes_its_course(store: Store, entry: MakeEntry) -> None:
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await store.accept([entry(1, key="a")])
+    assert await store.known("acme", ["a"]) == {"a": Known(1, 1)}
+
+
+# --- opt-outs ---
+
+
+def change(number: str, out: bool = True, scope: str = "acme") -> OptoutChange:  # noqa: FBT001
+    return OptoutChange(scope, number, out, "api", 1_000.0)
+
+
+async def test_optouts_hold_for_their_scope(rig: Rig) -> None:
+    await rig.store.optout([change("111"), change("222", scope=GLOBAL), change("333", scope="b")])
+    for _ in range(2):
+        assert await rig.store.opted_out("acme", ["111", "222", "333", "444"]) == {"111", "222"}
+        assert await rig.store.opted_out("b", ["111", "222", "333"]) == {"222", "333"}
+        assert await rig.store.opted_out("nobody", ["111", "222"]) == {"222"}
+        assert await rig.store.opted_out("acme", []) == set()
+        await rig.crash()
+
+
+async def test_optout_says_what_changed(store: Store) -> None:
+    assert await store.optout([change("1"), change("1"), change("2", out=False)]) == [
+        True,
+        False,
+        False,
+    ]
+    toggled = [change("1", out=False), change("1"), change("1", out=False), change("3")]
+    assert await store.optout(toggled) == [True, True, True, True]
+    assert await store.opted_out("acme", ["1", "2", "3"]) == {"3"}
+    assert await store.optout([change("3", out=False), change("3")]) == [True, True]
+    assert await store.opted_out("acme", ["3"]) == {"3"}
+    assert await store.optout([]) == []
+
+
+async def test_a_settlement_changes_optouts(store: Store) -> None:
+    await store.settle(Settlement(optouts=[change("1"), change("1", scope=GLOBAL)]))
+    assert await store.opted_out("acme", ["1"]) == {"1"}
+
+
+# --- lanes ---
+
+
+async def test_lease_takes_what_is_due_the_longest_due_first(
+    store: Store, entry: MakeEntry
+) -> None:
+    dues = [1_005.0, 1_003.0, 1_004.0, 1_003.0, 1_050.5]
+    await store.accept([entry(n, due=due) for n, due in enumerate(dues, 1)])
+    await store.accept([entry(9, route="fr"), entry(10, category="otp"), entry(11, tenant="b")])
+    first = await store.lease(LANE, 1_010.0, 3)
+    assert [m.id for m in first.messages] == [2, 4, 3]
+    assert first.next_due == 1_005.0
+    second = await store.lease(LANE, 1_010.0, 3)
+    assert [m.id for m in second.messages] == [1]
+    assert second.next_due == 1_050.5
+    third = await store.lease(LANE, 1_050.5, 3)
+    assert [m.id for m in third.messages] == [5]
+    assert third.next_due is None
+    assert await store.lease(LaneKey("nobody", "otp", "uk"), 9e9, 3) == ([], None)
+
+
+async def test_deferred_messages_wait_as_they_are_now(rig: Rig, entry: MakeEntry) -> None:
+    await rig.store.accept([entry(1, leased=True), entry(2)])
+    await rig.store.settle(Settlement(sent=[Sent(entry(2).message, "alpha", ("r",), 9e9)]))
+    fr = LANE._replace(route="fr")
+    changed = msgspec.structs.replace(
+        entry(1).message, due=1_100.0, attempts=1, route="fr", maybe_duplicate=True
+    )
+    await rig.store.defer([changed, entry(2).message, entry(3).message])
+    recovery = await rig.crash()
+    assert recovery.lanes == {fr: 1_100.0}
+    assert (await rig.store.lease(fr, 1_100.0, 10)).messages == [changed]
+    await rig.store.defer([])
+
+
+async def test_lease_ids_takes_only_the_tenants_waiting_messages(
+    store: Store, entry: MakeEntry
+) -> None:
+    await store.accept([entry(1), entry(2, leased=True), entry(3, tenant="b"), entry(4)])
+    leased = await store.lease_ids("acme", [1, 2, 3, 99])
+    assert leased == [entry(1).message]
+    assert await store.lease_ids("acme", [1]) == []
+    assert await store.lease_ids("acme", []) == []
+    assert [m.id for m in (await store.lease(LANE, 1_000.0, 10)).messages] == [4]
+
+
+async def test_lease_campaign_takes_only_that_campaign(store: Store, entry: MakeEntry) -> None:
+    await store.accept(
+        [entry(n, campaign="spring", due=5_000.0) for n in range(1, 4)]
+        + [entry(4, campaign="spring", tenant="b"), entry(5), entry(6, campaign="x")]
+        + [entry(7, campaign="spring", leased=True)]
+    )
+    first = await store.lease_campaign("acme", "spring", 2)
+    second = await store.lease_campaign("acme", "spring", 2)
+    assert sorted(m.id for m in first + second) == [1, 2, 3]
+    assert len(first) == 2
+    assert await store.lease_campaign("acme", "spring", 2) == []
+
+
+async def test_expired_leases_waiting_messages_at_their_expiry(
+    store: Store, entry: MakeEntry
+) -> None:
+    await store.accept([entry(n, expires_at=1_000.0 + n) for n in range(1, 5)])
+    await store.accept([entry(9, expires_at=1_000.0, leased=True)])
+    assert [m.id for m in await store.expired(1_003.0, 2)] == [1, 2]
+    assert [m.id for m in await store.expired(1_003.0, 2)] == [3]
+    assert await store.expired(1_003.0, 2) == []
+
+
+# --- outcomes ---
+
+
+async def test_an_outcome_ends_a_message_wherever_it_is(
+    store: Store, entry: MakeEntry, delivered: MakeFinal
+) -> None:
+    await store.accept([entry(1), entry(2, leased=True), entry(3, leased=True)])
+    await store.settle(Settlement(sent=[Sent(entry(3).message, "alpha", ("r",), 2_000.0)]))
+    finals = [delivered(entry(n).message) for n in (1, 2, 3)]
+    assert await store.settle(Settlement(finals=finals)) == frozenset()
+    assert (await store.lease(LANE, 9e9, 10)) == ([], None)
+    assert await store.overdue(9e9, 10) == []
+    assert [event["message_id"] for event in decoded(await store.events("acme", 0, 10))] == [
+        "1",
+        "2",
+        "3",
+    ]
+
+
+async def test_there_is_never_a_second_outcome(
+    store: Store, entry: MakeEntry, delivered: MakeFinal
+) -> None:
+    await store.accept([entry(n, leased=True) for n in (1, 2, 3)])
+    once, twice, other = (delivered(entry(n).message) for n in (1, 2, 3))
+    never = delivered(entry(8).message)
+    assert await store.settle(Settlement(finals=[once])) == frozenset()
+    again = Settlement(finals=[once, twice, twice, never, other])
+    assert await store.settle(again) == {1, 2, 8}
+    told = decoded(await store.events("acme", 0, 10))
+    assert [(event["seq"], event["message_id"]) for event in told] == [
+        (1, "1"),
+        (2, "2"),
+        (3, "3"),
+    ]
+    records, _ = await store.find("acme", [2, 3, 8], [])
+    assert [r and r.event and r.event.message_id for r in records] == ["2", "3", None]
+
+
+async def test_a_settlement_that_fails_is_not_half_done(
+    store: Store, entry: MakeEntry, delivered: MakeFinal
+) -> None:
+    await store.accept([entry(1, leased=True)])
+    broken = Notice("acme", Event("inbound", 1_000.0, text="\ud800"))
+    with pytest.raises(UnicodeEncodeError):
+        await store.settle(Settlement(finals=[delivered(entry(1).message)], notices=[broken]))
+    assert await store.bounds("acme") == (1, 0)
+    assert await store.settle(Settlement(finals=[delivered(entry(1).message)])) == frozenset()
+    assert len(decoded(await store.events("acme", 0, 10))) == 1
+
+
+async def test_receipts_find_their_part(rig: Rig, entry: MakeEntry, delivered: MakeFinal) -> None:
+    two, three = entry(2, leased=True), entry(3, leased=True, parts=3)
+    await rig.store.accept([two, three])
+    sent = [
+        Sent(two.message, "alpha", ("7",), 9_000.0),
+        Sent(three.message, "beta", ("7", "8\0", "9"), 9_000.0),
+    ]
+    await rig.store.settle(Settlement(sent=sent))
+    await rig.store.settle(Settlement(progress=[Progress(3, b"\x02\x00\x05"), Progress(8, b"")]))
+    await rig.crash()
+    asked = [Ref("alpha", "7"), Ref("beta", "7"), Ref("beta", "8\0"), Ref("beta", "1")]
+    found = await rig.store.match([*asked, Ref("gamma", "7")])
+    assert found == {
+        asked[0]: Match(two.message, 0, b"\0"),
+        asked[1]: Match(three.message, 0, b"\x02\x00\x05"),
+        asked[2]: Match(three.message, 1, b"\x02\x00\x05"),
+    }
+    done = delivered(three.message, refs=(Ref("beta", "7"), Ref("beta", "8\0"), Ref("beta", "9")))
+    await rig.store.settle(Settlement(finals=[done]))
+    assert (await rig.store.match(asked)).keys() == {asked[0]}
+    assert await rig.store.match([]) == {}
+
+
+async def test_a_part_whose_message_is_gone_is_left_out(
+    store: Store, entry: MakeEntry, delivered: MakeFinal
+) -> None:
+    await store.accept([entry(1, leased=True)])
+    await store.settle(Settlement(sent=[Sent(entry(1).message, "alpha", ("7",), 9_000.0)]))
+    await store.settle(Settlement(finals=[delivered(entry(1).message)]))
+    assert await store.match([Ref("alpha", "7")]) == {}
+
+
+async def test_a_carrier_that_uses_a_reference_again_means_the_newest(
+    store: Store, entry: MakeEntry
+) -> None:
+    await store.accept([entry(1, leased=True), entry(2, leased=True)])
+    for n in (1, 2):
+        await store.settle(Settlement(sent=[Sent(entry(n).message, "alpha", ("7",), 9_000.0)]))
+    found = await store.match([Ref("alpha", "7")])
+    assert found[Ref("alpha", "7")].message.id == 2
+
+
+async def test_what_is_sent_and_final_at_once_is_final(
+    store: Store, entry: MakeEntry, delivered: MakeFinal
+) -> None:
+    await store.accept([entry(1, leased=True)])
+    sent = Sent(entry(1).message, "alpha", ("7",), 1_001.0)
+    both = Settlement(sent=[sent], finals=[delivered(entry(1).message)])
+    assert await store.settle(both) == frozenset()
+    assert await store.match([Ref("alpha", "7")]) == {}
+    assert await store.overdue(9e9, 10) == []
+
+
+async def test_overdue_tells_sent_messages_past_their_deadline(
+    store: Store, entry: MakeEntry
+) -> None:
+    await store.accept([entry(n, leased=True) for n in range(1, 5)])
+    deadlines = [1_300.0, 1_100.5, 1_200.0]
+    sent = [Sent(entry(n).message, "a", (str(n),), d) for n, d in enumerate(deadlines, 1)]
+    await store.settle(Settlement(sent=sent))
+    assert [m.id for m in await store.overdue(1_200.0, 10)] == [2, 3]
+    assert [m.id for m in await store.overdue(9e9, 2)] == [2, 3]
+    assert await store.overdue(1_100.0, 10) == []
+
+
+async def test_held_things_stay_until_dropped(rig: Rig) -> None:
+    first, second = Held("receipt", "k\0", b"1", 10.0), Held("receipt", "k\0", b"2", 20.0)
+    other, brief = Held("inbound", "k\0", b"3", 10.0), Held("inbound", "z", b"4", 10.0)
+    await rig.store.settle(Settlement(hold=[first, other]))
+    await rig.store.settle(Settlement(hold=[second, brief], drop=[("inbound", "z")]))
+    assert sorted((await rig.crash()).held) == [other, second]
+    await rig.store.settle(Settlement(drop=[("receipt", "k\0"), ("receipt", "none")]))
+    assert (await rig.crash()).held == [other]
+
+
+# --- what tenants ask ---
+
+
+async def test_find_tells_where_messages_are(
+    rig: Rig, entry: MakeEntry, delivered: MakeFinal
+) -> None:
+    store = rig.store
+    made = [
+        entry(1, key="one", due=2_000.0),
+        entry(2, key="two"),
+        entry(3, key="three", leased=True),
+        entry(4, key="four", leased=True),
+        entry(5, key="five", leased=True),
+        entry(6, tenant="b", key="one"),
+    ]
+    await store.accept(made)
+    rig.now = 1_020.0
+    final = delivered(made[4].message, at=1_015.0)
+    await store.settle(
+        Settlement(sent=[Sent(made[3].message, "alpha", ("7",), 9_000.0)], finals=[final])
+    )
+    expected = [
+        Record(1, 1_000.0, message=made[0].message, state="deferred"),
+        Record(2, 1_000.0, message=made[1].message, state="queued"),
+        Record(3, 1_000.0, message=made[2].message, state="queued"),
+        Record(4, 1_020.0, message=made[3].message, state="sent"),
+        Record(5, 1_015.0, event=final.event),
+    ]
+    by_number, by_key = await store.find(
+        "acme", [5, 4, 3, 2, 1, 6, 7], ["none", "one", "two", "three", "four", "five"]
+    )
+    assert by_number == [*reversed(expected), None, None]
+    assert by_key == [None, *expected]
+    assert await store.find("nobody", [1], ["one"]) == ([None], [None])
+    assert await store.find("acme", [], []) == ([], [])
+    rig.now = 2_000.0
+    assert (await store.find("acme", [1], []))[0] == [
+        Record(1, 1_000.0, message=made[0].message, state="queued")
+    ]
+
+
+async def test_find_tells_outcomes_of_every_chunk(
+    rig: Rig, entry: MakeEntry, delivered: MakeFinal
+) -> None:
+    numbers = range(1, 1_300)
+    await rig.store.accept([entry(n, leased=True) for n in numbers])
+    order = sorted(numbers, key=lambda n: n * 7_919 % 1_301)
+    await rig.store.settle(Settlement(finals=[delivered(entry(n).message) for n in order]))
+    await rig.reopen()
+    records, _ = await rig.store.find("acme", list(numbers), [])
+    assert [r and r.event and r.event.message_id for r in records] == [
+        message_id(n) for n in numbers
+    ]
+
+
+# --- events ---
+
+
+def notices(tenant: str, count: int, text: str = "hi") -> list[Notice]:
+    return [Notice(tenant, Event("inbound", 1_000.0 + n, text=text)) for n in range(count)]
+
+
+async def test_events_are_numbered_by_tenant_without_gaps(
+    rig: Rig, entry: MakeEntry, delivered: MakeFinal
+) -> None:
+    await rig.store.accept([entry(1, leased=True), entry(2, tenant="b", leased=True)])
+    one, two = delivered(entry(1).message), delivered(entry(2, tenant="b").message)
+    await rig.store.settle(
+        Settlement(finals=[one, two], notices=[*notices("acme", 2), *notices("b", 1)])
+    )
+    await rig.crash()
+    await rig.store.settle(Settlement(notices=notices("acme", 1)))
+    told = decoded(await rig.store.events("acme", 0, 10))
+    assert [(event["seq"], event["type"]) for event in told] == [
+        (1, "delivered"),
+        (2, "inbound"),
+        (3, "inbound"),
+        (4, "inbound"),
+    ]
+    assert told[0] == {"seq": 1, **msgspec.to_builtins(one.event)}
+    assert await rig.store.bounds("acme") == (1, 4)
+    assert await rig.store.bounds("b") == (1, 2)
+    assert await rig.store.bounds("nobody") == (1, 0)
+
+
+@pytest.mark.parametrize("reopened", [False, True])
+async def test_events_after_any_place(rig: Rig, reopened: bool) -> None:  # noqa: FBT001
+    await rig.store.settle(Settlement(notices=notices("acme", 1_200)))
+    for _ in range(30):
+        await rig.store.settle(Settlement(notices=notices("acme", 1)))
+    if reopened:
+        await rig.reopen()
+    for after in (0, 1, 499, 500, 777, 1_199, 1_200, 1_211, 1_229):
+        told = decoded(await rig.store.events("acme", after, 10_000))
+        assert [event["seq"] for event in told] == list(range(after + 1, 1_231))
+        some = decoded(await rig.store.events("acme", after, 100))
+        assert [event["seq"] for event in some] == [e["seq"] for e in told][: len(some)]
+        assert 1 <= len(some) < 100 + CHUNK
+    assert await rig.store.events("acme", 1_230, 100) == []
+    assert await rig.store.events("acme", 9_999, 100) == []
+    assert await rig.store.events("nobody", 0, 100) == []
+
+
+async def test_chunks_are_bounded_in_bytes(rig: Rig) -> None:
+    await rig.store.settle(Settlement(notices=notices("acme", 20, "x" * 30_000)))
+    for _ in range(2):
+        chunks = await rig.store.events("acme", 0, 100)
+        assert len(decoded(chunks)) == 20
+        assert max(len(chunk.body) for chunk in chunks) <= CHUNK_BYTES
+        await rig.reopen()
+
+
+async def test_cursors_only_move_forward(rig: Rig) -> None:
+    assert await rig.store.cursor("acme", "crm") == 0
+    await rig.store.acknowledge("acme", "crm", 7)
+    await rig.store.acknowledge("acme", "crm", 5)
+    await rig.store.acknowledge("acme", "billing", 3)
+    await rig.store.acknowledge("b", "crm", 1)
+    await rig.crash()
+    assert await rig.store.cursor("acme", "crm") == 7
+    assert await rig.store.cursor("acme", "billing") == 3
+    assert await rig.store.cursor("b", "crm") == 1
+
+
+# --- upkeep ---
+
+
+async def test_memos_are_kept_and_replaced(rig: Rig) -> None:
+    assert await rig.store.recall("forms") is None
+    await rig.store.remember("forms", b"\0\xff")
+    await rig.store.remember("other", b"")
+    await rig.store.remember("forms", b"hex")
+    await rig.crash()
+    assert await rig.store.recall("forms") == b"hex"
+    assert await rig.store.recall("other") == b""
+
+
+async def pruned(store: Store, before: float, limit: int = 100) -> int:
+    total = 0
+    while gone := await store.prune(before, limit):
+        assert gone <= limit + 2 * CHUNK
+        total += gone
+    return total
+
+
+async def test_prune_forgets_what_is_old_and_only_that(
+    rig: Rig, entry: MakeEntry, delivered: MakeFinal
+) -> None:
+    day = 86_400.0
+    old = [entry(n, key=f"old{n}", leased=True) for n in range(1, 700)]
+    new = entry(1_001, key="new", accepted_at=1_000.0 + 3 * day, leased=True)
+    await rig.store.accept(old)
+    await rig.store.settle(Settlement(finals=[delivered(e.message, at=1_001.0) for e in old]))
+    await rig.store.settle(Settlement(notices=notices("b", 1)))
+    rig.now += 3 * day
+    await rig.store.accept([new])
+    await rig.store.settle(Settlement(finals=[delivered(new.message, at=rig.now)]))
+    assert await pruned(rig.store, 1_000.5) == 1
+    assert await pruned(rig.store, 2_000.0)
+    for _ in range(2):
+        assert await rig.store.bounds("acme") == (700, 700)
+        assert await rig.store.bounds("b") == (2, 1)
+        assert await rig.store.events("b", 0, 10) == []
+        told = decoded(await rig.store.events("acme", 0, 1_000))
+        assert [event["seq"] for event in told] == [700]
+        records, by_key = await rig.store.find("acme", [1, 1_001], ["old1", "new"])
+        assert [record is None for record in records + by_key] == [True, False, True, False]
+        assert await rig.store.known("acme", ["old1", "old699", "new"]) == {"new": Known(1_001, 1)}
+        await rig.reopen()
+    assert await rig.store.accept([entry(1_002, key="old1")]) == {}
+    await rig.store.settle(Settlement(notices=notices("b", 1)))
+    assert [event["seq"] for event in decoded(await rig.store.events("b", 0, 10))] == [2]
+
+
+async def test_a_key_is_kept_as_long_as_its_message_waits(rig: Rig, entry: MakeEntry) -> None:
+    await rig.store.accept([entry(1, key="a", due=9e8), entry(2, key="b", due=9e8)])
+    rig.now = 1e6
+    for _ in range(2):
+        await pruned(rig.store, 1e6)
+        assert await rig.store.accept([entry(3, key="a")]) == {0: Known(1, 1)}
+        assert await rig.store.known("acme", ["b"]) == {"b": Known(2, 1)}
+        await rig.reopen()
+    assert (await rig.store.lease(LANE, 9e9, 10)).messages == [
+        entry(1, key="a", due=9e8).message,
+        entry(2, key="b", due=9e8).message,
+    ]
+
+
+async def test_prune_forgets_parts_without_a_message(
+    rig: Rig, entry: MakeEntry, delivered: MakeFinal
+) -> None:
+    await rig.store.accept([entry(1, leased=True), entry(2, leased=True)])
+    sent = [Sent(entry(n).message, "alpha", (f"r{n}",), 9e8) for n in (1, 2)]
+    await rig.store.settle(Settlement(sent=sent))
+    await rig.store.settle(Settlement(finals=[delivered(entry(1).message, at=9e9)]))
+    assert await pruned(rig.store, 999.0) == 0
+    assert await pruned(rig.store, 1e6) == 1
+    assert (await rig.store.match([Ref("alpha", "r1"), Ref("alpha", "r2")])).keys() == {
+        Ref("alpha", "r2")
+    }
