@@ -135,8 +135,9 @@ class Campaign:
 
     Attributes:
         drafts: what is submitted, in order.
-        opted_out: numbers that have opted out beforehand; some drafts go there none the less.
+        opted_out: numbers that have opted out, and are on the list none the less.
         night: where it is night.
+        asleep: numbers there that the sale is announced to.
     """
 
     def __init__(self, size: int, now: float, seed: int = 11) -> None:
@@ -144,6 +145,7 @@ class Campaign:
         self._numbers: set[str] = set()
         self.night = night(now)
         self.opted_out: list[str] = []
+        self.asleep: list[str] = []
         self.drafts = [*self._kinds(size), *self._special(size, now), *self._mistakes(now)]
         self._random.shuffle(self.drafts)
         for index, draft in enumerate(self.drafts):
@@ -157,13 +159,13 @@ class Campaign:
     def _special(self, size: int, now: float) -> Iterator[Draft]:
         asleep = (self.night.numbers,)
         for _ in range(size // 20):
-            kind = SALE_KIND._replace(name=f"sale, {self.night.name}", numbers=asleep)
-            yield self._draft(kind)
+            draft = self._draft(SALE_KIND._replace(name="sale, at night", numbers=asleep))
+            self.asleep.append(draft.message["to"])
+            yield draft
         for _ in range(size // 200):
-            kind = SIGN_IN_KIND._replace(name=f"sign-in, {self.night.name}", numbers=asleep)
-            yield self._draft(kind)
+            yield self._draft(SIGN_IN_KIND._replace(name="sign-in, at night", numbers=asleep))
         for _ in range(size // 200):
-            draft = self._draft(SALE_KIND._replace(name="sale, to who has opted out"))
+            draft = self._draft(SALE_KIND._replace(name="sale, opted out"))
             self.opted_out.append(draft.message["to"])
             yield draft
         for _ in range(size // 200):

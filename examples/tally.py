@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from examples.campaign import SALE, Campaign, Draft
+from examples.campaign import Campaign, Draft
 from gateway.api.wire import Accepted, Event, Rejected
 from gateway.smpp.simulator.record import Line
 
@@ -73,7 +73,7 @@ class Audit(NamedTuple):
     Attributes:
         parts: that they took.
         opted_out: those of them to people who had opted out.
-        asleep: those of the campaign to where it is night.
+        asleep: those of the sale to where it is night.
         twice: those that one phone got twice.
     """
 
@@ -88,11 +88,7 @@ def audit(records: Iterable[Path], campaign: Campaign) -> Audit:
     decoder = msgspec.json.Decoder(Line)
     lines = [decoder.decode(line) for file in records for line in file.open("rb")]
     opted_out = {number.removeprefix("+") for number in campaign.opted_out}
-    asleep = {
-        draft.message["to"].removeprefix("+")
-        for draft in campaign.drafts
-        if draft.night and draft.message.get("campaign") == SALE
-    }
+    asleep = {number.removeprefix("+") for number in campaign.asleep}
     seen = Counter((line.destination, line.short_message) for line in lines)
     return Audit(
         parts=len(lines),

@@ -162,11 +162,13 @@ class Dispatch:
     async def _record_doubts(self) -> None:
         """Put on record which messages a carrier may have, whole or in part, when all binds are
         gone: they may go out twice once the gateway runs again."""
-        torn = [message for carrier in self.fleet.carriers for message in carrier.torn]
+        torn = [
+            msgspec.structs.replace(message, maybe_duplicate=True)
+            for carrier in self.fleet.carriers
+            for message in carrier.torn
+        ]
         if torn:
-            await self._store.defer(
-                [msgspec.structs.replace(message, maybe_duplicate=True) for message in torn]
-            )
+            await self._settler.persistently(lambda: self._store.defer(torn))
         await self._settler.round()
 
     def _wake(self) -> None:

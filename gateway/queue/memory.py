@@ -195,11 +195,13 @@ class MemoryStore:
         for ref in refs:
             number, part, _ = self._parts.get(ref, (0, 0, 0.0))
             if row := self._rows.get(number):
-                found[ref] = Match(row.message, part, row.states or bytes(row.message.parts))
+                found[ref] = Match(row.message, part, _states(row))
         return found
 
     async def settle(self, settlement: Settlement) -> frozenset[int]:
         await self._enter()
+        for event in [f.event for f in settlement.finals] + [n.event for n in settlement.notices]:
+            events.encode(event)  # one that cannot be is refused before anything is done
         now = self._clock()
         final = {entry.message.id for entry in settlement.finals}
         for m, carrier, refs, deadline in settlement.sent:
@@ -229,11 +231,11 @@ class MemoryStore:
         self._change_optouts(settlement.optouts)
         return frozenset(passed_over)
 
-    async def overdue(self, now: float, limit: int) -> list[Message]:
+    async def overdue(self, now: float, limit: int) -> list[tuple[Message, bytes]]:
         await self._enter()
         sent = (r for r in self._rows.values() if r.place == "sent" and r.deadline <= now)
         late = sorted(sent, key=lambda row: (row.deadline, row.message.id))
-        return [row.message for row in late[:limit]]
+        return [(row.message, _states(row)) for row in late[:limit]]
 
     async def expired(self, now: float, limit: int) -> list[Message]:
         await self._enter()
@@ -334,6 +336,10 @@ class MemoryStore:
             limit - gone,
         )
         return gone
+
+
+def _states(row: _Row) -> bytes:
+    return row.states or bytes(row.message.parts)
 
 
 def _lease(rows: Iterable[_Row]) -> list[Message]:

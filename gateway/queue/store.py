@@ -3,8 +3,9 @@
 No SQL and no single-process assumption shows here. Messages are *leased* to a node for dispatch.
 Everything awaited below is durable when it returns: it survives ``kill -9`` and power loss.
 Calls made while a commit is under way share the next one (group commit); each call is atomic, and
-calls take effect in the order in which they were made. A call raises `StoreError` when none of it
-was done.
+calls that change something take effect in the order in which they were made. Those that only ask
+see what had been made durable by then. A call raises `StoreError` when none of it was done; one
+that is cancelled takes its course all the same.
 
 A message in the store is in one of three places, and leaves with its outcome:
 
@@ -25,8 +26,8 @@ GLOBAL: str = ""
 
 
 class Entry(NamedTuple):
-    """A message to accept. ``digest`` identifies its content, for the idempotency key; ``leased``
-    says that it goes straight to its lane instead of waiting in the store."""
+    """A message to accept. ``digest``, a signed 64-bit integer, identifies its content, for the
+    idempotency key; ``leased`` says that it goes straight to its lane instead of waiting in the store."""
 
     message: Message
     digest: int
@@ -114,7 +115,8 @@ class Settlement(msgspec.Struct):
     """What became of messages, to be made durable in one step.
 
     ``finals`` whose message is gone already (it has its outcome) are passed over: there is never
-    a second outcome.
+    a second outcome. What is in ``sent`` and ``finals`` both is final; what is in ``hold`` and
+    ``drop`` both is dropped.
     """
 
     sent: list[Sent] = []
@@ -284,4 +286,5 @@ class Store(Protocol):
 
     async def prune(self, before: float, limit: int) -> int:
         """Forget events, outcomes, keys and unmatched parts from before a moment, about ``limit``
-        rows; returns how many rows went, 0 once there is nothing left to do."""
+        rows; returns how many rows went, 0 once there is nothing left to do. The keys of messages
+        without an outcome stay. Keys and parts may stay for a day longer."""

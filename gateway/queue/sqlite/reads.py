@@ -13,7 +13,6 @@ from gateway.queue.sqlite.bulk import (
     decode_message,
     decode_texts,
     first,
-    messages,
     numbers,
     texts,
 )
@@ -53,18 +52,27 @@ def match(execute: Execute, asked: Iterable[tuple[int, str, Sequence[str]]]) -> 
         for (ref, part, states), message in zip(
             _decode_parts(parts), decode_block(count, bodies), strict=True
         ):
-            progress = bytes.fromhex(states) or bytes(message.parts)
-            found[Ref(name, ref)] = Match(message, part, progress)
+            found[Ref(name, ref)] = Match(message, part, _progress(message, states))
     return found
 
 
-def overdue(execute: Execute, now: float, limit: int) -> list[Message]:
-    """Sent messages past their deadline."""
-    return messages(
-        execute,
-        "SELECT body FROM message WHERE state = 2 AND due <= ? ORDER BY due, id LIMIT ?",
+def overdue(execute: Execute, now: float, limit: int) -> list[tuple[Message, bytes]]:
+    """Sent messages past their deadline, with the states of their parts."""
+    [(count, states, bodies)] = execute(
+        """SELECT count(*), json_group_array(hex(states)), CAST(group_concat(body, '') AS BLOB)
+        FROM (SELECT states, body FROM message WHERE state = 2 AND due <= ?
+        ORDER BY due, id LIMIT ?)""",
         (now, limit),
     )
+    return [
+        (message, _progress(message, known))
+        for message, known in zip(decode_block(count, bodies), decode_texts(states), strict=True)
+    ]
+
+
+def _progress(message: Message, states: str) -> bytes:
+    """The states of a message's parts from their stored form, hex, empty until one is final."""
+    return bytes.fromhex(states) or bytes(message.parts)
 
 
 def find(execute: Execute, tenant: str, asked: Iterable[int], now: float) -> dict[int, Record]:

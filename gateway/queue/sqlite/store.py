@@ -111,12 +111,13 @@ class SqliteStore:
         return {key: known for (_, key), known in standing.items()}
 
     async def opted_out(self, tenant: str, numbers: Sequence[str]) -> set[str]:
+        engine = self._engine
         perhaps = self._optouts.maybe(numbers)
         if not perhaps:
             return set()
-        own = self._engine.session.tenants.known(tenant)
+        own = engine.session.tenants.known(tenant)
         scopes = [GLOBAL_SCOPE] if own is None else [GLOBAL_SCOPE, own]
-        return await self._engine.read(lambda e: reads.opted_out(e, scopes, perhaps))
+        return await engine.read(lambda e: reads.opted_out(e, scopes, perhaps))
 
     # --- lanes ---
 
@@ -158,7 +159,7 @@ class SqliteStore:
         for chunk in settled.chunks:
             self._tail.append(chunk)
 
-    async def overdue(self, now: float, limit: int) -> list[Message]:
+    async def overdue(self, now: float, limit: int) -> list[tuple[Message, bytes]]:
         return await self._engine.read(lambda e: reads.overdue(e, now, limit))
 
     async def expired(self, now: float, limit: int) -> list[Message]:

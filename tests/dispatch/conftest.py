@@ -1,0 +1,512 @@
+"""Binds that a test answers by hand, a store that fails when told to, and a dispatch on both."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, cast
+
+import msgspec
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from gateway.api.schema import Accepted, Rejected, SubmitMessage
+from gateway.dispatch import fleet
+from gateway.dispatch.carriers import Carrier, CarrierOptions
+from gateway.dispatch.core import Dispatch, DispatchOptions
+from gateway.dispatch.fleet import CarrierSettings
+from gateway.dispatch.flights import Flight, Part
+from gateway.dispatch.routing import RouteOptions
+from gateway.dispatch.submission import References, parts
+from gateway.dispatch.tenants import TenantOptions
+from gateway.errors import LocalProtocolError, StoreError
+from gateway.message import Event, Message
+from gateway.ops.metrics import Metrics
+from gateway.policy import chain
+from gateway.queue.memory import MemoryStore
+from gateway.queue.scheduler import SchedulerOptions
+from gateway.queue.store import Store
+from gateway.smpp.bind import Bind, BindListener
+from gateway.smpp.events import Delivery, Response
+from gateway.smpp.options import BindOptions
+from gateway.smpp.pdu import DataSm, DeliverSm, SubmitSm, encode
+from gateway.smpp.tlv import Tlvs
+
+START = 1_790_000_000.0
+"""Noon of a Monday in September 2026, in Europe: when every test begins."""
+
+RECEIPT, UDHI = 0x04, 0x40
+
+
+class FakeBind(Bind):
+    """A bind without a connection. What was submitted stays in flight until a test answers it.
+
+    Attributes:
+        sent: every PDU ever submitted.
+        writes: how many PDUs each submission had.
+        answered: the sequence numbers of the deliveries that were answered.
+        restarts: why it was told to make a new session.
+    """
+
+    def __init__(self, options: BindOptions, name: str, listener: BindListener, **_: Any) -> None:
+        super().__init__(options, name, listener)
+        self.sent: list[SubmitSm] = []
+        self.writes: list[int] = []
+        self.answered: list[int] = []
+        self.restarts: list[str] = []
+        self.flying: list[tuple[SubmitSm, Part]] = []
+        self.bound = False
+        self.draining = False
+        self._deliveries = 0
+        self._ids = 0
+        self._ended = trio.Event()
+        self._gone = trio.Event()
+
+    @property
+    def up(self) -> bool:
+        return self.bound
+
+    @property
+    def room(self) -> int:
+        return self.options.window - len(self.flying) if self.bound and not self.draining else 0
+
+    @property
+    def in_use(self) -> int:
+        return len(self.flying)
+
+    def submit(self, requests: Sequence[tuple[SubmitSm | DataSm, object]]) -> None:
+        if not 0 < len(requests) <= self.room:
+            raise LocalProtocolError(f"{len(requests)} requests, but room for {self.room}")
+        for pdu, context in requests:
+            assert encode(pdu, 1)
+            self.flying.append((cast("SubmitSm", pdu), cast("Part", context)))
+            self.sent.append(cast("SubmitSm", pdu))
+        self.writes.append(len(requests))
+
+    def answer(self, answers: Sequence[tuple[Delivery, int]]) -> None:
+        assert all(status == 0 for _, status in answers)
+        self.answered += [delivery.sequence for delivery, _ in answers]
+
+    def restart(self, reason: str) -> None:
+        self.restarts.append(reason)
+
+    async def run(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
+        try:
+            self.come_up()
+            await self._ended.wait()
+        finally:
+            self.lose()
+            self._gone.set()
+
+    async def drain(self) -> None:
+        self.draining = True
+        if not self.flying:
+            self._ended.set()
+        await self._gone.wait()
+
+    # --- what a test does ---
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts of what was ever sent, in GSM 03.38 that is ASCII."""
+        return [pdu.short_message.decode() for pdu in self.sent]
+
+    def come_up(self) -> None:
+        self.bound = True
+        self._listener.bound(self)
+
+    def lose(self) -> list[SubmitSm]:
+        """The session ends; returns what was in flight."""
+        flying, self.flying = self.flying, []
+        if self.bound:
+            self.bound = False
+            self._listener.lost(self, [part for _, part in flying], "lost")
+        return [pdu for pdu, _ in flying]
+
+    def time_out(self, *pdus: SubmitSm) -> None:
+        """These, or all, are not answered in time."""
+        self._listener.timed_out(self, [part for _, part in self._land(pdus)])
+
+    def reply(
+        self, *pdus: SubmitSm, status: int = 0, ids: Iterable[str] | None = None
+    ) -> list[tuple[SubmitSm, str]]:
+        """Answer these, or all that are in flight; returns each with the id that it was given."""
+        landed = self._land(pdus)
+        given = list(ids) if ids is not None else [self._id() for _ in landed]
+        responses = [
+            Response(part, status, "" if status else ref, trio.current_time())
+            for (_, part), ref in zip(landed, given, strict=True)
+        ]
+        if responses:
+            self._listener.responded(self, responses)
+        if self.draining and not self.flying:
+            self._ended.set()
+        return [(pdu, ref) for (pdu, _), ref in zip(landed, given, strict=True)]
+
+    async def receipts(self, *receipts: DeliverSm | DataSm) -> None:
+        """Deliver receipts, or inbound messages, in one read."""
+        first = self._deliveries + 1
+        self._deliveries += len(receipts)
+        await self._listener.delivered(
+            self, [Delivery(number, pdu, 1) for number, pdu in enumerate(receipts, first)]
+        )
+
+    def _land(self, pdus: Sequence[SubmitSm]) -> list[tuple[SubmitSm, Part]]:
+        wanted = set(map(id, pdus)) or {id(pdu) for pdu, _ in self.flying}
+        landed = [one for one in self.flying if id(one[0]) in wanted]
+        self.flying = [one for one in self.flying if id(one[0]) not in wanted]
+        return landed
+
+    def _id(self) -> str:
+        self._ids += 1
+        return f"{self.name}-{self._ids}x"
+
+
+def receipt(
+    ref: str, stat: str = "DELIVRD", phone: str = "447400123456", *, error: str = "000",
+    esm_class: int = RECEIPT,
+) -> DeliverSm:  # fmt: skip
+    """A receipt in the canonical form."""
+    text = (
+        f"id:{ref} sub:001 dlvrd:001 submit date:2609211200 done date:2609211201 "
+        f"stat:{stat} err:{error} text:"
+    )
+    return DeliverSm(source_addr=phone, esm_class=esm_class, short_message=text.encode())
+
+
+def inbound(
+    text: str | bytes, phone: str = "447400123456", number: str = "10690001", *,
+    esm_class: int = 0, data_coding: int = 0, tlvs: Tlvs = (),
+) -> DeliverSm:  # fmt: skip
+    """A message from a phone."""
+    return DeliverSm(
+        source_addr=phone,
+        destination_addr=number,
+        esm_class=esm_class,
+        data_coding=data_coding,
+        short_message=text.encode() if isinstance(text, str) else text,
+        tlvs=tlvs,
+    )
+
+
+class FlakyStore:
+    """Another store whose methods fail while they are named in ``failing``.
+
+    Attributes:
+        calls: how often each method was called.
+    """
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.failing: set[str] = set()
+        self.calls: Counter[str] = Counter()
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._store, name)
+
+        async def call(*arguments: Any) -> Any:
+            self.calls[name] += 1
+            if name in self.failing:
+                await trio.lowlevel.cancel_shielded_checkpoint()
+                raise StoreError("disk: is full", full=True)
+            return await method(*arguments)
+
+        return call
+
+
+class Clock:
+    """A clock that stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def carrier_settings(name: str = "alpha", *, binds: int = 1, **changes: Any) -> CarrierSettings:
+    """A carrier with binds of 10 parts each."""
+    options = {key: value for key, value in changes.items() if key in CARRIER_FIELDS}
+    bind = {key: value for key, value in changes.items() if key not in CARRIER_FIELDS}
+    bind_options = BindOptions(**{"host": name, "port": 2775, "window": 10, **bind})
+    return CarrierSettings(
+        CarrierOptions(id=name, **options), (bind_options,) * binds, (bind_options, binds)
+    )
+
+
+CARRIER_FIELDS = frozenset(CarrierOptions.__struct_fields__)
+
+TENANTS = (
+    TenantOptions(
+        id="acme",
+        token_sha256=(b"a",),
+        category="transactional",
+        sender="10690001",
+        numbers=frozenset({"10690001"}),
+    ),
+    TenantOptions(
+        id="umbrella",
+        token_sha256=(b"u",),
+        category="transactional",
+        sender="10690002",
+        numbers=frozenset({"10690002"}),
+    ),
+)
+
+
+class World:
+    """A dispatch on a store in memory, with binds in the hands of the test.
+
+    Attributes:
+        made: every bind ever made, by name; a later one of the same name takes its place.
+        options: what it is configured with.
+    """
+
+    def __init__(self, clock: Callable[[], float], store: FlakyStore) -> None:
+        self.clock = clock
+        self.store = store
+        self.metrics = Metrics()
+        self.made: dict[str, FakeBind] = {}
+        self.dispatch = Dispatch(cast("Store", store), self.metrics, clock)
+        self.service = self.dispatch.service
+        self.options = DispatchOptions(
+            tenants=TENANTS,
+            policies={
+                "acme": chain.TenantOptions(senders=("10690001",), quiet_hours=False),
+                "umbrella": chain.TenantOptions(senders=("10690002",), quiet_hours=False),
+            },
+            carriers=[carrier_settings()],
+        )
+
+    def make(self, *arguments: Any, **keywords: Any) -> FakeBind:
+        bind = FakeBind(*arguments, **keywords)
+        self.made[bind.name] = bind
+        return bind
+
+    async def configure(self, **changes: Any) -> None:
+        """Change some options and wait until the binds are up."""
+        self.options = msgspec.structs.replace(self.options, **changes)
+        self.dispatch.configure(self.options)
+        await self.calm()
+
+    async def calm(self) -> None:
+        """Let everybody do what there is to do now."""
+        await wait_all_tasks_blocked()
+
+    @property
+    def bind(self) -> FakeBind:
+        return self.made["alpha-1"]
+
+    # --- as a tenant ---
+
+    async def submit(
+        self, *messages: str | dict[str, Any], tenant: str = "acme"
+    ) -> list[Accepted | Rejected]:
+        """Submit texts to one phone, or messages with whatever fields are given."""
+        batch = [_message(message) for message in messages]
+        [results] = await self.service.submit(tenant, [batch])
+        await self.calm()
+        return list(results)
+
+    async def accepted(self, *messages: str | dict[str, Any], tenant: str = "acme") -> list[str]:
+        """The same where all are accepted: their ids."""
+        results = await self.submit(*messages, tenant=tenant)
+        return [result.message_id for result in results if isinstance(result, Accepted)]
+
+    async def events(self, tenant: str = "acme") -> list[dict[str, Any]]:
+        """Every event that a tenant ever had, in order."""
+        chunks = await self.store.events(tenant, 0, 1_000_000)
+        body = b"".join(chunk.body for chunk in chunks)
+        count = sum(chunk.size for chunk in chunks)
+        decoded = msgspec.msgpack.decode(b"\xdd" + count.to_bytes(4, "big") + body)
+        return cast("list[dict[str, Any]]", decoded)
+
+    async def outcomes(self, tenant: str = "acme") -> dict[str, str]:
+        """The outcome of every message that has one, each of which has one only."""
+        told = [e for e in await self.events(tenant) if "message_id" in e]
+        found = {event["message_id"]: event["type"] for event in told}
+        assert len(found) == len(told)
+        return found
+
+    async def states(self, ids: Sequence[str], tenant: str = "acme") -> list[str | None]:
+        """Where messages stand."""
+        found = await self.service.status(tenant, ids, ())
+        return [None if one is None else one.state for one in found]
+
+    # --- as a carrier ---
+
+    async def deliver(self, stat: str = "DELIVRD") -> None:
+        """Every carrier takes all that is in flight, and says what became of it."""
+        for bind in list(self.made.values()):
+            for pdu, ref in bind.reply():
+                await bind.receipts(receipt(ref, stat, pdu.destination_addr))
+        await self.calm()
+
+    # --- at the end ---
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """What the ledger counts above or below zero, by tenant and state."""
+        found: dict[tuple[str, str], int] = {}
+        for tenant, _, state, messages in self.dispatch.ledger.counts():
+            if messages:
+                found[tenant, state] = found.get((tenant, state), 0) + messages
+        return found
+
+    async def check_finished(self) -> None:
+        """Every message has its outcome: nothing is left anywhere."""
+        assert self.counts() == {}
+        lanes = self.dispatch.lanes.statistics()
+        assert (lanes.messages, lanes.kept) == (0, 0)
+        for tenant in ("acme", "umbrella"):
+            assert self.dispatch.ledger.total(tenant) == 0
+            seqs = [event["seq"] for event in await self.events(tenant)]
+            assert seqs == list(range(1, len(seqs) + 1))
+
+
+def _message(message: str | dict[str, Any]) -> SubmitMessage:
+    fields = {"text": message} if isinstance(message, str) else dict(message)
+    return SubmitMessage(**{"to": "+447400123456", "text": "hello", **fields})
+
+
+@asynccontextmanager
+async def open_world(
+    store: FlakyStore | None = None, **changes: Any
+) -> AsyncIterator[World]:
+    """A dispatch that runs, under a clock that goes with trio's."""
+
+    def clock() -> float:
+        return START + trio.current_time()
+
+    world = World(clock, store or FlakyStore(MemoryStore(clock)))
+    patch = pytest.MonkeyPatch()
+    patch.setattr(fleet, "Bind", world.make)
+    try:
+        world.dispatch.recover(await world.store.open())
+        async with trio.open_nursery() as nursery:
+            await nursery.start(world.dispatch.run)
+            await world.configure(**changes)
+            yield world
+            nursery.cancel_scope.cancel()
+    finally:
+        patch.undo()
+
+
+OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
+
+
+@pytest.fixture(scope="session")
+def open_world_() -> OpenWorld:
+    """Opens a world of its own, see `open_world`."""
+    return open_world
+
+
+@pytest.fixture
+async def world(autojump_clock: object) -> AsyncIterator[World]:
+    """A world with one carrier of one bind, two tenants, and time that passes at once."""
+    async with open_world() as world:
+        yield world
+
+
+@pytest.fixture(scope="session")
+def make_receipt() -> Callable[..., DeliverSm]:
+    return receipt
+
+
+@pytest.fixture(scope="session")
+def make_inbound() -> Callable[..., DeliverSm]:
+    return inbound
+
+
+@pytest.fixture(scope="session")
+def make_settings() -> Callable[..., CarrierSettings]:
+    return carrier_settings
+
+
+@pytest.fixture(scope="session")
+def make_message() -> Callable[..., Message]:
+    """Makes a message as it was accepted at `START`; later fields are as a test says."""
+    template = Message(
+        id=1,
+        tenant="acme",
+        to="447400123456",
+        sender="10690001",
+        text="hello",
+        category="transactional",
+        route="default",
+        encoding="gsm7",
+        parts=1,
+        accepted_at=START,
+        due=START,
+        expires_at=START + 600,
+    )
+
+    def make(id: int = 1, **fields: Any) -> Message:  # noqa: A002  as the field is called
+        return msgspec.structs.replace(template, id=id, **fields)
+
+    return make
+
+
+class Sink:
+    """Notes what a carrier hands on (`gateway.dispatch.carriers.Sink`)."""
+
+    def __init__(self) -> None:
+        self.responses: list[Response] = []
+        self.parts: list[object] = []
+        self.deliveries: list[Delivery] = []
+
+    def responded(self, carrier: Carrier, answered: Sequence[Response]) -> None:
+        self.responses += answered
+
+    def unanswered(self, carrier: Carrier, parts: Sequence[object]) -> None:
+        self.parts += parts
+
+    async def delivered(
+        self, carrier: Carrier, bind: Bind, deliveries: Sequence[Delivery]
+    ) -> None:
+        self.deliveries += deliveries
+
+
+class Bench:
+    """Carriers without a dispatch: what they are told and what they hand on.
+
+    Attributes:
+        sink: what they hand on.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.sink = Sink()
+        self._references = References(0)
+
+    def carrier(self, name: str = "alpha", *, binds: int = 1, **changes: Any) -> Carrier:
+        """A carrier whose binds are up."""
+        settings = carrier_settings(name, binds=binds, **changes)
+        carrier = Carrier(settings.options, self.sink, Metrics(), self.clock, lambda: None)
+        made = [FakeBind(one, f"{name}-{n}", carrier) for n, one in enumerate(settings.binds, 1)]
+        carrier.use(made)
+        for bind in made:
+            bind.come_up()
+        return carrier
+
+    def flight(self, carrier: Carrier, message: Message) -> Flight:
+        """A message on its way to a carrier."""
+        pdus = parts(message, carrier.options, self._references, 600.0)
+        return Flight(message, carrier.options.id, pdus, self.clock())
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def bench(clock: Clock) -> Bench:
+    return Bench(clock)
+
+
+@pytest.fixture(scope="session")
+def start() -> float:
+    """When every test begins."""
+    return START
+
+
