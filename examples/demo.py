@@ -46,7 +46,7 @@ async def run(stage: Stage, campaign: Campaign, console: Console) -> report.Resu
             started = time.monotonic()
             await _submit(client, campaign, tally)
             accepted = time.monotonic()
-            duplicates = await _submit_again(client, campaign, tally)
+            again, recognised = await _submit_again(client, tally)
             await client.cancel(campaign=REMINDER)
             with trio.move_on_after(PATIENCE):
                 while tally.waiting - tally.due_later:
@@ -58,7 +58,8 @@ async def run(stage: Stage, campaign: Campaign, console: Console) -> report.Resu
     return report.Result(
         tally=tally,
         states=states,
-        duplicates=duplicates,
+        again=again,
+        recognised=recognised,
         accepting=accepted - started,
         took=ended - started,
         metrics=await trio.to_thread.run_sync(scrape, stage.admin),
@@ -77,14 +78,15 @@ async def _submit(client: Client, campaign: Campaign, tally: Tally) -> None:
         tally.submitted(next(drafts), result)
 
 
-async def _submit_again(client: Client, campaign: Campaign, tally: Tally) -> int:
-    """Submit accepted messages once more; how many were recognised by their keys."""
+async def _submit_again(client: Client, tally: Tally) -> tuple[int, int]:
+    """Submit accepted messages once more: how many, and how many of them the gateway knew."""
     drafts = list(tally.accepted.items())[:AGAIN]
     results = await client.submit([draft.message for _, draft in drafts])
-    return sum(
+    recognised = sum(
         isinstance(result, Accepted) and result.duplicate and result.message_id == identifier
         for (identifier, _), result in zip(drafts, results, strict=True)
     )
+    return len(drafts), recognised
 
 
 async def _states(client: Client, tally: Tally) -> Mapping[str, str]:
@@ -104,9 +106,10 @@ def main() -> int:
     # Whatever ends us ends what we have started.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
-    campaign = Campaign(SIZE, time.time())
+    now = time.time()
+    campaign = Campaign(SIZE, now)
     try:
-        report.introduce(console, campaign)
+        report.introduce(console, campaign, now)
         with stage(SENDER, campaign.night.region) as running:
             result = trio.run(run, running, campaign, console)
             report.conclude(console, campaign, result)

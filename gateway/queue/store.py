@@ -27,7 +27,8 @@ GLOBAL: str = ""
 
 class Entry(NamedTuple):
     """A message to accept. ``digest``, a signed 64-bit integer, identifies its content, for the
-    idempotency key; ``leased`` says that it goes straight to its lane instead of waiting in the store."""
+    idempotency key; ``leased`` says that it goes straight to its lane instead of waiting in the
+    store."""
 
     message: Message
     digest: int
@@ -129,7 +130,7 @@ class Settlement(msgspec.Struct):
 
 
 class OptoutChange(NamedTuple):
-    """``scope`` is a tenant, or `GLOBAL`; ``source`` is where it came from: ``api``, ``keyword``."""
+    """``scope`` is a tenant, or `GLOBAL`; ``source`` is where it is from: ``api``, ``keyword``."""
 
     scope: str
     number: str

@@ -16,15 +16,13 @@ from gateway.dispatch.carriers import Carrier, CarrierOptions
 from gateway.dispatch.core import Dispatch, DispatchOptions
 from gateway.dispatch.fleet import CarrierSettings
 from gateway.dispatch.flights import Flight, Part
-from gateway.dispatch.routing import RouteOptions
 from gateway.dispatch.submission import References, parts
 from gateway.dispatch.tenants import TenantOptions
 from gateway.errors import LocalProtocolError, StoreError
-from gateway.message import Event, Message
+from gateway.message import Message
 from gateway.ops.metrics import Metrics
 from gateway.policy import chain
 from gateway.queue.memory import MemoryStore
-from gateway.queue.scheduler import SchedulerOptions
 from gateway.queue.store import Store
 from gateway.smpp.bind import Bind, BindListener
 from gateway.smpp.events import Delivery, Response
@@ -33,7 +31,7 @@ from gateway.smpp.pdu import DataSm, DeliverSm, SubmitSm, encode
 from gateway.smpp.tlv import Tlvs
 
 START = 1_790_000_000.0
-"""Noon of a Monday in September 2026, in Europe: when every test begins."""
+"""A Monday afternoon in Europe, in September 2026: when every test begins."""
 
 RECEIPT, UDHI = 0x04, 0x40
 
@@ -194,10 +192,12 @@ class FlakyStore:
 
     Attributes:
         calls: how often each method was called.
+        beginning: Unix time when trio's clock shows 0.
     """
 
-    def __init__(self, store: MemoryStore) -> None:
+    def __init__(self, store: MemoryStore, beginning: float = 0.0) -> None:
         self._store = store
+        self.beginning = beginning
         self.failing: set[str] = set()
         self.calls: Counter[str] = Counter()
 
@@ -260,7 +260,10 @@ class World:
     Attributes:
         made: every bind ever made, by name; a later one of the same name takes its place.
         options: what it is configured with.
+        nursery: holds its tasks.
     """
+
+    nursery: trio.Nursery
 
     def __init__(self, clock: Callable[[], float], store: FlakyStore) -> None:
         self.clock = clock
@@ -369,20 +372,21 @@ def _message(message: str | dict[str, Any]) -> SubmitMessage:
 
 
 @asynccontextmanager
-async def open_world(
-    store: FlakyStore | None = None, **changes: Any
-) -> AsyncIterator[World]:
-    """A dispatch that runs, under a clock that goes with trio's."""
+async def opened(store: FlakyStore | None = None, **changes: Any) -> AsyncIterator[World]:
+    """A dispatch that runs, under a clock that goes with trio's; on another one's store to see
+    what that has left."""
+    beginning = START - trio.current_time() if store is None else store.beginning
 
     def clock() -> float:
-        return START + trio.current_time()
+        return beginning + trio.current_time()
 
-    world = World(clock, store or FlakyStore(MemoryStore(clock)))
+    world = World(clock, store or FlakyStore(MemoryStore(clock), beginning))
     patch = pytest.MonkeyPatch()
     patch.setattr(fleet, "Bind", world.make)
     try:
         world.dispatch.recover(await world.store.open())
         async with trio.open_nursery() as nursery:
+            world.nursery = nursery
             await nursery.start(world.dispatch.run)
             await world.configure(**changes)
             yield world
@@ -395,15 +399,15 @@ OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 
 
 @pytest.fixture(scope="session")
-def open_world_() -> OpenWorld:
-    """Opens a world of its own, see `open_world`."""
-    return open_world
+def open_world() -> OpenWorld:
+    """Opens a world of its own, see `opened`."""
+    return opened
 
 
 @pytest.fixture
 async def world(autojump_clock: object) -> AsyncIterator[World]:
     """A world with one carrier of one bind, two tenants, and time that passes at once."""
-    async with open_world() as world:
+    async with opened() as world:
         yield world
 
 

@@ -79,6 +79,13 @@ class Process:
                 break
         raise AssertionError(f"no {pattern!r} in:\n{self.output.read_text()}")
 
+    def wait(self) -> int:
+        """Wait for it to end; returns the exit status."""
+        return self._process.wait(PATIENCE)
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         """End it as a power cut would."""
         self._process.kill()
@@ -86,8 +93,8 @@ class Process:
 
     def terminate(self) -> int:
         """End it in order; returns the exit status."""
-        self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(PATIENCE)
+        self.signal(signal.SIGTERM)
+        return self.wait()
 
     @property
     def running(self) -> bool:
@@ -97,10 +104,10 @@ class Process:
 class Client:
     """A campaign system written from docs/api.md with msgpack and a socket."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, token: str) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         self._id = 0
-        self.ask("hello", token=TOKEN)
+        self.tenant = self.ask("hello", token=token)["tenant"]
 
     def send(self, op: str, **fields: Any) -> int:
         """Send a request; returns its id."""
@@ -159,23 +166,38 @@ class Site:
         process = Process(self.folder / f"{name}.log", "simulate", *arguments, *options)
         self._processes.append(process)
         process.wait_for(str(port))
-        self._configuration += CARRIER.format(name=name, port=port)
+        self.configure_carrier(name, port)
         return record
 
-    def gateway(self, more: str = "") -> Process:
-        """Start the gateway, ready to take messages."""
+    def configure_carrier(self, name: str, port: int) -> None:
+        """Have the gateway use a carrier."""
+        self._configuration += CARRIER.format(name=name, port=port)
+
+    def reconfigure(self, more: str = "") -> str:
+        """Write the configuration, with something at its end; returns the path."""
         configuration = self.folder / "gateway.toml"
         configuration.write_text(self._configuration + more)
+        return str(configuration)
+
+    def gateway(self) -> Process:
+        """Start the gateway; it takes messages when this returns."""
         output = self.folder / "gateway.log"
         served = output.read_text().count('"serving"') if output.exists() else 0
-        process = Process(output, "serve", "--config", str(configuration))
+        process = Process(output, "serve", "--config", self.reconfigure())
         self._processes.append(process)
         process.wait_for('"serving"', served + 1)
         return process
 
-    def client(self) -> Client:
-        """Connect, as the one tenant there is."""
-        self._clients.append(Client(self.api))
+    def failing_gateway(self) -> Process:
+        """Start a gateway that ends with an error by itself."""
+        process = Process(self.folder / "failing.log", "serve", "--config", self.reconfigure())
+        self._processes.append(process)
+        assert process.wait() not in (0, None)
+        return process
+
+    def client(self, token: str = TOKEN) -> Client:
+        """Connect, as the tenant ``shop`` unless another token is given."""
+        self._clients.append(Client(self.api, token))
         return self._clients[-1]
 
     def stop_carriers(self) -> None:

@@ -109,7 +109,8 @@ def waiting_state(place: int, later: bool) -> WaitingState:
 
 def _finished(execute: Execute, tenant: str, asked: Iterable[int]) -> dict[int, Record]:
     found = execute(
-        """SELECT finished.seq, finished.id, tenant.id FROM finished JOIN tenant ON tenant.id = tenant
+        """SELECT finished.seq, finished.id, tenant.id
+        FROM finished JOIN tenant ON tenant.id = finished.tenant
         WHERE name = ? AND finished.id IN (SELECT value FROM carray(?))""",
         (tenant, numbers(asked)),
     )

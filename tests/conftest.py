@@ -1,0 +1,262 @@
+"""Real processes, started as an operator would start them, and a client that knows docs/api.md
+and nothing of the gateway's code."""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import pytest
+
+TOKEN = "correct horse battery staple"
+PATIENCE = 60.0
+"""Seconds after which something that does not happen is a failure."""
+
+CONFIGURATION = """
+[api]
+listen = ["tcp://127.0.0.1:{api}"]
+[admin]
+listen = "127.0.0.1:{admin}"
+[queue]
+path = "{folder}/gateway.db"
+[[tenants]]
+id = "shop"
+token_sha256 = ["{token}"]
+senders = ["10690001"]
+category = "transactional"
+"""
+
+CARRIER = """
+[[carriers]]
+id = "{name}"
+host = "127.0.0.1"
+port = {port}
+system_id = "shop"
+password = "secret"
+binds = {binds}
+window = 100
+bind = "{bind}"
+"""
+
+
+class Process:
+    """A command, with its output in a file; it ends with the site at the latest."""
+
+    def __init__(self, output: Path, command: Sequence[str]) -> None:
+        self.output = output
+        with output.open("ab") as file:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                cwd=output.parent,
+                env={**os.environ, "NO_COLOR": "1"},
+            )
+
+    def text(self) -> str:
+        """What it has written so far."""
+        return self.output.read_text(errors="replace")
+
+    def wait_for(self, pattern: str, times: int = 1) -> None:
+        """Wait until the output shows ``pattern`` so many times."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            running = self.running
+            if len(re.findall(pattern, self.text())) >= times:
+                return
+            if not running:
+                break
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.02)
+        raise AssertionError(f"no {pattern!r} in:\n{self.text()}")
+
+    def tell(self, fact: dict[str, Any]) -> None:
+        """Write a line of JSON to its input."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(fact).encode() + b"\n")
+        self._process.stdin.flush()
+
+    def told(self, kind: str, count: int = 0) -> list[dict[str, Any]]:
+        """The lines of JSON in its output whose ``type`` is ``kind``, once there are ``count``."""
+        self.wait_for(f'"type":"{kind}"', count)
+        lines = [json.loads(line) for line in self.text().splitlines() if line.startswith("{")]
+        return [line for line in lines if line.get("type") == kind]
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self._process.kill()
+        self.wait()
+
+    def terminate(self) -> int:
+        """End it in order; returns the exit status."""
+        self._process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait until it has ended by itself; returns the exit status."""
+        status = self._process.wait(PATIENCE)
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+        return status
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+
+class Client:
+    """A campaign system written from docs/api.md with msgpack and a socket."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        self._id = 0
+        self.ask("hello", token=TOKEN)
+
+    def send(self, op: str, **fields: Any) -> int:
+        """Send a request; returns its id."""
+        self._id += 1
+        body = msgpack.packb({"op": op, "id": self._id, **fields})
+        self._socket.sendall(len(body).to_bytes(4, "big") + body)
+        return self._id
+
+    def receive(self) -> dict[str, Any]:
+        """The next frame: a reply or events."""
+        length = int.from_bytes(self._exactly(4), "big")
+        frame: dict[str, Any] = msgpack.unpackb(self._exactly(length))
+        return frame
+
+    def ask(self, op: str, **fields: Any) -> dict[str, Any]:
+        """Send a request and wait for its reply, which must be a good one."""
+        number = self.send(op, **fields)
+        reply = self.receive()
+        assert reply.get("id") == number, reply
+        assert reply["ok"], reply
+        return reply
+
+    def events(self, until: int) -> list[dict[str, Any]]:
+        """Subscribe and read from the start until there are ``until`` events."""
+        events: list[dict[str, Any]] = []
+        self.ask("subscribe", consumer="reader", **{"from": "start"})
+        while len(events) < until:
+            events += self.receive().get("events", [])
+        return events
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _exactly(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            piece = self._socket.recv(size - len(data))
+            if not piece:
+                raise ConnectionError("closed by the gateway")
+            data += piece
+        return data
+
+
+class Site:
+    """A gateway and its carriers in a folder of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.api, self.admin = self.free_port(), self.free_port()
+        self._processes: list[Process] = []
+        self._clients: list[Client] = []
+        self._configuration = CONFIGURATION.format(
+            api=self.api,
+            admin=self.admin,
+            folder=folder,
+            token=hashlib.sha256(TOKEN.encode()).hexdigest(),
+        )
+
+    @staticmethod
+    def free_port() -> int:
+        """A port on which nobody listens."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+            return port
+
+    def start(self, name: str, *command: str) -> Process:
+        """Start a command in the folder; what it writes is in ``name``.log."""
+        process = Process(self.folder / f"{name}.log", command)
+        self._processes.append(process)
+        return process
+
+    def simulator(self, name: str, port: int, *options: str) -> tuple[Process, Path]:
+        """Start a simulated carrier; returns it and the file with its record."""
+        record = self.folder / f"{name}.jsonl"
+        arguments = ["--port", str(port), "--account", "shop=secret", "--record", str(record)]
+        process = self._command(name, "simulate", *arguments, *options)
+        process.wait_for(f":{port}")
+        return process, record
+
+    def account(self, name: str, port: int, *, binds: int = 2, bind: str = "transceiver") -> None:
+        """Have the gateway use the carrier that listens there."""
+        self._configuration += CARRIER.format(name=name, port=port, binds=binds, bind=bind)
+
+    def carrier(self, name: str, *options: str) -> Path:
+        """Start a simulated carrier that the gateway uses; returns the file with its record."""
+        port = self.free_port()
+        _, record = self.simulator(name, port, *options)
+        self.account(name, port)
+        return record
+
+    def gateway(self, more: str = "") -> Process:
+        """Start the gateway, ready to take messages."""
+        configuration = self.folder / "gateway.toml"
+        configuration.write_text(self._configuration + more)
+        output = self.folder / "gateway.log"
+        served = output.read_text().count('"serving"') if output.exists() else 0
+        process = self._command("gateway", "serve", "--config", str(configuration))
+        process.wait_for('"serving"', served + 1)
+        return process
+
+    def client(self) -> Client:
+        client = Client(self.api)
+        self._clients.append(client)
+        return client
+
+    def stop_carriers(self) -> None:
+        """End what runs in order, so that the carriers' records are complete."""
+        for process in self._processes:
+            if process.running:
+                process.terminate()
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
+        for process in self._processes:
+            process.kill()
+
+    def _command(self, name: str, *arguments: str) -> Process:
+        return self.start(name, sys.executable, "-m", "gateway", *arguments)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """A folder with free ports for a gateway and its carriers."""
+    found = Site(tmp_path)
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def corpus() -> list[str]:
+    """The real texts of the corpus, where it is at hand."""
+    path = Path(__file__).parents[2] / "shared" / "data" / "sms_texts.jsonl"
+    if not path.exists():
+        pytest.skip(f"no corpus at {path}")
+    return [json.loads(line)["text"] for line in path.read_text().splitlines()]

@@ -1,0 +1,144 @@
+"""What an operator does: start, look, reload, stop, and get it wrong."""
+
+import hashlib
+import json
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+
+
+def page(site: Any, path: str) -> tuple[int, str]:
+    """What the admin server answers."""
+    try:
+        with urlopen(f"http://127.0.0.1:{site.admin}{path}", timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def submit(client: Any, count: int, **fields: Any) -> list[str]:
+    """Submit messages; returns their ids."""
+    messages = [{"to": f"86139{number:08}", "text": f"No. {number}"} for number in range(count)]
+    reply = client.ask("submit", messages=messages, defaults=fields)
+    return [result["message_id"] for result in reply["results"]]
+
+
+def outcomes(client: Any, count: int) -> list[dict[str, Any]]:
+    """The next ``count`` outcomes."""
+    found: list[dict[str, Any]] = []
+    while len(found) < count:
+        found += client.receive().get("events", [])
+    return found
+
+
+def test_it_says_when_it_is_ready_and_what_it_does(site: Any) -> None:
+    site.carrier("alpha")
+    gateway = site.gateway()
+    gateway.wait_for('"bound"', 2)
+    assert page(site, "/readyz") == (200, '{"ok":true,"reasons":[]}')
+    assert page(site, "/healthz")[0] == 200
+    client = site.client()
+    client.ask("subscribe", consumer="shop")
+    submit(client, 10)
+    outcomes(client, 10)
+    client.ask("submit", messages=[{"to": "12", "text": "?"}])
+    metrics = page(site, "/metrics")[1]
+    for line in (
+        'gateway_messages_accepted_total{category="transactional",tenant="shop"} 10.0',
+        'gateway_messages_refused_total{code="invalid_recipient",tenant="shop"} 1.0',
+        'gateway_messages_final_total{outcome="delivered",tenant="shop"} 10.0',
+        'gateway_parts_submitted_total{carrier="alpha",status="ESME_ROK"} 10.0',
+        'gateway_receipts_total{carrier="alpha",state="DELIVRD"} 10.0',
+        'gateway_bind_up{bind="alpha-1",carrier="alpha"} 1.0',
+        'gateway_window_in_use{bind="alpha-1",carrier="alpha"} 0.0',
+        'gateway_accept_to_submit_seconds_count{category="transactional"} 10.0',
+        'gateway_delivery_seconds_count{carrier="alpha"} 10.0',
+    ):
+        assert line in metrics.splitlines()
+    assert "86139" not in metrics
+    assert "8613900000001" not in gateway.output.read_text()
+
+
+def test_it_is_not_ready_without_a_bind(site: Any) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        site.configure_carrier("alpha", closed.getsockname()[1])
+        site.gateway()
+        status, body = page(site, "/readyz")
+        assert (status, json.loads(body)["reasons"]) == (503, ["no bind is up"])
+        assert page(site, "/healthz")[0] == 200
+
+
+def test_sigterm_finishes_what_is_in_flight(site: Any) -> None:
+    site.carrier("alpha", "--latency", "0.3")
+    gateway = site.gateway()
+    gateway.wait_for('"bound"', 2)
+    client = site.client()
+    ids = submit(client, 150)
+    assert gateway.terminate() == 0
+    gateway = site.gateway()
+    client = site.client()
+    client.ask("subscribe", consumer="shop", **{"from": "start"})
+    events = outcomes(client, 150)
+    assert sorted(event["message_id"] for event in events) == sorted(ids)
+    assert not [event for event in events if event.get("maybe_duplicate")]
+
+
+def test_sighup_reloads(site: Any) -> None:
+    site.carrier("alpha")
+    gateway = site.gateway()
+    gateway.wait_for('"bound"', 2)
+    newcomer = hashlib.sha256(b"newcomer").hexdigest()
+    more = f'[[tenants]]\nid = "new"\ntoken_sha256 = ["{newcomer}"]\nsenders = ["Newcomer"]\n'
+    site.reconfigure(more)
+    gateway.signal(signal.SIGHUP)
+    gateway.wait_for('"reloaded"')
+    assert site.client("newcomer").tenant == "new"
+    log = gateway.output.read_text()
+    assert log.count('"bound"') == 2, "the binds did not change and were left alone"
+
+
+def test_sighup_with_a_bad_file_changes_nothing(site: Any) -> None:
+    site.carrier("alpha")
+    gateway = site.gateway()
+    site.reconfigure("[tenant]\n[[carriers]]\nid = 1\n")
+    gateway.signal(signal.SIGHUP)
+    gateway.wait_for('"reload_refused"')
+    client = site.client()
+    client.ask("subscribe", consumer="shop")
+    submit(client, 1)
+    assert outcomes(client, 1)[0]["type"] == "delivered"
+
+
+@pytest.mark.parametrize("what", ["api", "admin"])
+def test_a_port_in_use_is_named(site: Any, what: str) -> None:
+    site.carrier("alpha")
+    port = site.api if what == "api" else site.admin
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        process = site.failing_gateway()
+    output = process.output.read_text()
+    assert f"127.0.0.1:{port}" in output
+    assert "Traceback" not in output
+
+
+def test_a_database_that_cannot_be_written_is_named(site: Any) -> None:
+    site.carrier("alpha")
+    (site.folder / "gateway.db").mkdir()
+    output = site.failing_gateway().output.read_text()
+    assert str(site.folder / "gateway.db") in output
+    assert "Traceback" not in output
+
+
+def test_a_second_gateway_is_refused_the_store(site: Any, tmp_path: Path) -> None:
+    site.carrier("alpha")
+    site.gateway()
+    output = site.failing_gateway().output.read_text()
+    assert "is in use by process" in output

@@ -1,0 +1,575 @@
+"""The SQLite engine beyond the contract: files, crashes, full and failing disks, long histories."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgpack
+import pytest
+import trio
+
+from gateway.errors import StoreError
+from gateway.message import Event, LaneKey, Message
+from gateway.queue.sqlite import SqliteStore, engine, keys, schema, tail, upkeep
+from gateway.queue.store import (
+    GLOBAL,
+    Entry,
+    Final,
+    Known,
+    Notice,
+    OptoutChange,
+    Ref,
+    Sent,
+    Settlement,
+)
+
+LANE = LaneKey("acme", "transactional", "uk")
+MakeEntry = Callable[..., Entry]
+MakeFinal = Callable[..., Final]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "var" / "store.db")
+
+
+@pytest.fixture
+async def store(path: str) -> AsyncIterator[SqliteStore]:
+    store = SqliteStore(path)
+    await store.open()
+    yield store
+    await store.aclose()
+
+
+def writer(store: SqliteStore) -> apsw.Connection:
+    return store._engine.session.connection
+
+
+async def left_by_a_crash(path: str, to: Path) -> SqliteStore:
+    """A store on what the disk would hold if the process that has ``path`` open ended now."""
+    to.mkdir()
+    for name in (path, f"{path}-wal"):
+        shutil.copy(name, to)
+    return SqliteStore(str(to / Path(path).name))
+
+
+async def waiting(store: SqliteStore) -> list[int]:
+    """The ids of the messages that wait, found by leasing them; in order."""
+    return [m.id for m in (await store.lease(LANE, 9e9, 10_000)).messages]
+
+
+# --- the file ---
+
+
+async def test_the_file_is_for_the_gateways_user_alone(store: SqliteStore, path: str) -> None:
+    directory = Path(path).parent
+    modes = {file.name: file.stat().st_mode & 0o777 for file in directory.iterdir()}
+    assert modes == dict.fromkeys(
+        ["store.db", "store.db-shm", "store.db-wal", "store.db.lock"], 0o600
+    )
+
+
+async def test_an_orderly_end_leaves_one_file(store: SqliteStore, path: str) -> None:
+    await store.remember("forms", b"hex")
+    await store.aclose()
+    assert not Path(f"{path}-wal").exists()
+    copy = SqliteStore(shutil.copy(path, f"{path}.backup"))
+    await copy.open()
+    assert await copy.recall("forms") == b"hex"
+    await copy.aclose()
+    await store.open()
+
+
+def make_directory(path: Path) -> None:
+    path.mkdir()
+
+
+def make_text_file(path: Path) -> None:
+    path.write_text("recipients\n" * 500)
+
+
+def make_foreign_database(path: Path) -> None:
+    connection = apsw.Connection(str(path))
+    connection.execute("CREATE TABLE crm (id)")
+    connection.close()
+
+
+def make_newer_store(path: Path) -> None:
+    connection = apsw.Connection(str(path))
+    schema.migrate(connection, str(path))
+    connection.pragma("user_version", 99)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (make_directory, "Is a directory"),
+        (make_text_file, "is not a database"),
+        (make_foreign_database, "is another program's database"),
+        (make_newer_store, "has schema version 99"),
+    ],
+)
+async def test_a_file_that_cannot_be_used_is_named_and_left_alone(
+    tmp_path: Path, make: Callable[[Path], None], reason: str
+) -> None:
+    path = tmp_path / "store.db"
+    make(path)
+    before = path.read_bytes() if path.is_file() else b""
+    for _ in range(2):  # a lock that was not let go would show
+        with pytest.raises(StoreError, match=reason) as caught:
+            await SqliteStore(str(path)).open()
+        assert str(caught.value).startswith(f"{path}: ")
+    assert before == (path.read_bytes() if path.is_file() else b"")
+
+
+async def test_a_path_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "var").touch()
+    with pytest.raises(StoreError, match=r"store\.db: .*; give another queue\.path"):
+        await SqliteStore(str(tmp_path / "var" / "store.db")).open()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="permissions do not bind root")
+@pytest.mark.parametrize("mode", [0o400, 0o000])
+async def test_a_file_without_permission_is_refused(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "store.db"
+    path.touch(mode)
+    with pytest.raises(StoreError, match="Permission denied"):
+        await SqliteStore(str(path)).open()
+
+
+async def test_a_second_process_is_refused(store: SqliteStore, path: str) -> None:
+    # The lock belongs to an open file, so that a second store stands for a second process.
+    second = SqliteStore(path)
+    with pytest.raises(StoreError, match=f"is in use by process {os.getpid()}"):
+        await second.open()
+    await store.aclose()
+    await second.open()
+    await second.aclose()
+    await store.open()
+
+
+async def test_another_programs_transaction_delays_only_so_long(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "BUSY_MS", 10)
+    store = SqliteStore(path)
+    await store.open()
+    shell = apsw.Connection(path)
+    shell.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="another program holds a lock"):
+        await store.remember("a", b"1")
+    shell.execute("ROLLBACK")
+    await store.remember("a", b"2")
+    assert await store.recall("a") == b"2"
+    shell.close()
+    await store.aclose()
+
+
+# --- schema ---
+
+
+def test_steps_are_taken_from_any_version() -> None:
+    connection = apsw.Connection("")
+    steps = ["CREATE TABLE a (x); INSERT INTO a VALUES (1)", "ALTER TABLE a ADD COLUMN y DEFAULT 2"]
+    schema.migrate(connection, "p", steps[:1])
+    schema.migrate(connection, "p", steps)
+    schema.migrate(connection, "p", steps)
+    assert connection.execute("SELECT x, y FROM a").fetchall() == [(1, 2)]
+    assert connection.pragma("user_version") == 2
+
+
+def test_a_step_that_fails_is_not_half_taken() -> None:
+    connection = apsw.Connection("")
+    schema.migrate(connection, "p", ["CREATE TABLE a (x)"])
+    with pytest.raises(apsw.SQLError):
+        schema.migrate(connection, "p", ["", "CREATE TABLE b (x); CREATE TABLE a (x)"])
+    assert connection.pragma("user_version") == 1
+    assert connection.table_exists(None, "a")
+    assert not connection.table_exists(None, "b")
+
+
+async def test_a_message_stored_before_a_field_was_added_is_read(
+    store: SqliteStore, entry: MakeEntry
+) -> None:
+    await store.accept([entry(1)])
+    [[body]] = writer(store).execute("SELECT body FROM message").fetchall()
+    older = msgpack.packb(msgpack.unpackb(body)[:12])
+    writer(store).execute("UPDATE message SET body = ?", (older,))
+    assert (await store.lease(LANE, 9e9, 1)).messages == [entry(1).message]
+
+
+# --- commits ---
+
+
+async def test_calls_share_commits(path: str, entry: MakeEntry) -> None:
+    commits: list[float] = []
+    store = SqliteStore(path, observe_commit=commits.append)
+    await store.open()
+    commits.clear()
+    async with trio.open_nursery() as nursery:
+        for n in range(1, 51):
+            nursery.start_soon(store.accept, [entry(n)])
+    assert len(commits) < 25
+    assert all(seconds > 0 for seconds in commits)
+    assert await waiting(store) == list(range(1, 51))
+    await store.aclose()
+
+
+KILLED = """
+import sys, trio
+from gateway.message import Message, Event, message_id
+from gateway.queue.sqlite import SqliteStore
+from gateway.queue.store import Entry, Final, Settlement
+
+def message(n):
+    return Message(n, "acme", "447911123456", "1", "x" * (n % 300), "transactional", "uk", "gsm7",
+                   1, 1.0, 1.0, 9e9, key=f"k{n}")
+
+async def submit(store, start):
+    for first in range(start, 10**9, 80):
+        batch = [message(n) for n in range(first, first + 20)]
+        await store.accept([Entry(m, 1, True) for m in batch])
+        print("accepted", first, flush=True)
+        await store.settle(Settlement(finals=[
+            Final(m, Event("sent", 1.0, message_id(m.id))) for m in batch[:10]]))
+        print("settled", first, flush=True)
+
+async def main():
+    store = SqliteStore(sys.argv[1])
+    await store.open()
+    async with trio.open_nursery() as nursery:
+        for start in (1, 21, 41, 61):
+            nursery.start_soon(submit, store, start)
+
+trio.run(main)
+"""
+
+
+def test_what_was_acknowledged_survives_kill_9(path: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, path], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    told = [process.stdout.readline().split() for _ in range(300)]
+    process.send_signal(signal.SIGKILL)
+    told += [line.split() for line in process.stdout.read().splitlines()]
+    process.stdout.close()
+    process.wait()
+    told = [line for line in told if len(line) == 2]
+    accepted = {int(first) for word, first in told if word == "accepted"}
+    settled = {int(first) for word, first in told if word == "settled"}
+
+    async def check() -> None:
+        store = SqliteStore(path)
+        recovery = await store.open()
+        assert not recovery.clean
+        found = {m.id: m for m in (await store.lease(LANE, 9e9, 10**6)).messages}
+        assert all(m.maybe_duplicate for m in found.values())
+        outcomes: list[int] = []
+        after = 0
+        while chunks := await store.events("acme", after, 1_000):
+            for chunk in chunks:
+                assert chunk.first == after + 1
+                after = chunk.last
+                unpacker = msgpack.Unpacker()
+                unpacker.feed(chunk.body)
+                outcomes += [int(event["message_id"], 16) for event in unpacker]
+        assert len(outcomes) == len(set(outcomes)) == after
+        assert not found.keys() & set(outcomes)
+        there = found.keys() | set(outcomes)
+        assert all(n in there for first in accepted for n in range(first, first + 20))
+        assert all(n in outcomes for first in settled for n in range(first, first + 10))
+        # A batch is there whole or not at all, and its keys with it.
+        assert all((n + 1 in there) == (n in there) for n in range(1, max(there), 2))
+        known = await store.known("acme", [f"k{n}" for n in range(1, max(there) + 20)])
+        assert {known.message for known in known.values()} == there
+        await store.aclose()
+
+    trio.run(check)
+
+
+# --- a disk that fails ---
+
+
+async def test_a_full_disk_refuses_and_then_goes_on(
+    store: SqliteStore, entry: MakeEntry, message: Callable[..., Message], tmp_path: Path, path: str
+) -> None:
+    await store.accept([entry(1, key="k1")])
+    await store.settle(Settlement(notices=[Notice("acme", Event("inbound", 1.0))]))
+    connection = writer(store)
+    connection.pragma("max_page_count", connection.pragma("page_count") + 3)
+    text = "x" * 2_000
+    async with trio.open_nursery() as nursery:
+        failed: list[int] = []
+
+        async def accept(first: int) -> None:
+            batch = [entry(n, key=f"k{n}", text=text) for n in range(first, first + 50)]
+            with pytest.raises(StoreError, match="the disk is full") as caught:
+                await store.accept(batch)
+            assert caught.value.full
+            failed.append(first)
+
+        for first in (100, 200, 300):
+            nursery.start_soon(accept, first)
+    assert len(failed) == 3
+    notice = Notice("acme", Event("inbound", 1.0, text="x" * 100_000))
+    with pytest.raises(StoreError):
+        await store.settle(
+            Settlement(
+                notices=[notice],
+                sent=[Sent(message(1), "new", ("r",), 9e9)],
+                optouts=[OptoutChange("other", "111", True, "api", 1.0)],
+            )
+        )
+    assert await store.bounds("acme") == (1, 1)
+    assert await store.events("acme", 1, 10) == []
+    assert await store.opted_out("other", ["111"]) == set()
+    assert await store.known("acme", ["k100", "k1"]) == {"k1": Known(1, 1)}
+
+    connection.pragma("max_page_count", 1 << 30)
+    assert await store.accept([entry(n, key=f"k{n}", text=text) for n in range(100, 150)]) == {}
+    sent = Sent(message(1), "new", ("r",), 9e9)
+    await store.settle(Settlement(notices=[notice], sent=[sent]))
+    after = await left_by_a_crash(path, tmp_path / "crash")
+    await after.open()
+    for one in (store, after):
+        assert await one.bounds("acme") == (1, 2)
+        assert [chunk.first for chunk in await one.events("acme", 1, 10)] == [2]
+        assert (await one.match([Ref("new", "r")]))[Ref("new", "r")].message.id == 1
+        assert await waiting(one) == list(range(100, 150))
+    await after.aclose()
+
+
+class FailingDisk(apsw.VFS):
+    """A file system whose fsync of the log fails as often as the test says."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+        super().__init__("failing-disk", base="", makedefault=True)
+
+    def xOpen(self, name: Any, flags: list[int]) -> "FailingFile":  # noqa: N802  SQLite's name
+        return FailingFile(self, name, flags)
+
+
+class FailingFile(apsw.VFSFile):
+    def __init__(self, disk: FailingDisk, name: Any, flags: list[int]) -> None:
+        self._disk = disk
+        self._is_log = bool(flags[0] & apsw.SQLITE_OPEN_WAL)
+        super().__init__("", name, flags)
+
+    def xSync(self, flags: int) -> None:  # noqa: N802  SQLite's name
+        super().xSync(flags)
+        if self._is_log and self._disk.failures:
+            self._disk.failures -= 1
+            raise apsw.IOError("fsync failed")
+
+
+@pytest.fixture
+def disk() -> Iterator[FailingDisk]:
+    default = apsw.vfs_names()[0]
+    disk = FailingDisk()
+    yield disk
+    disk.unregister()
+    assert apsw.vfs_names()[0] == default
+
+
+async def test_a_commit_that_failed_does_not_come_back(
+    disk: FailingDisk, path: str, tmp_path: Path, entry: MakeEntry
+) -> None:
+    store = SqliteStore(path)
+    await store.open()
+    await store.accept([entry(1)])
+    # The commit, and the one that is to overwrite what the first may have left.
+    disk.failures = 2
+    with pytest.raises(StoreError, match="fsync failed"):
+        await store.accept([entry(2, key="two")])
+    after = await left_by_a_crash(path, tmp_path / "crash")
+    await store.accept([entry(3)])
+    assert await store.known("acme", ["two"]) == {}
+    assert await waiting(store) == [1, 3]
+    await store.aclose()
+    await after.open()
+    assert await waiting(after) == [1]
+    await after.aclose()
+
+
+async def test_nothing_is_written_behind_a_commit_in_doubt(
+    disk: FailingDisk, path: str, tmp_path: Path, entry: MakeEntry
+) -> None:
+    store = SqliteStore(path)
+    await store.open()
+    await store.accept([entry(1)])
+    disk.failures = 1_000
+    for n in (2, 3):
+        with pytest.raises(StoreError):
+            await store.accept([entry(n)])
+    disk.failures = 0
+    await store.accept([entry(4)])
+    after = await left_by_a_crash(path, tmp_path / "crash")
+    await after.open()
+    for one in (store, after):
+        assert await waiting(one) == [1, 4]
+        await one.aclose()
+
+
+async def test_one_failure_alone_is_made_good(
+    disk: FailingDisk, path: str, entry: MakeEntry
+) -> None:
+    store = SqliteStore(path)
+    await store.open()
+    disk.failures = 1
+    await store.accept([entry(1)])
+    assert await waiting(store) == [1]
+    await store.aclose()
+
+
+# --- bounds ---
+
+
+async def test_the_log_is_bounded_while_others_read(
+    path: str, entry: MakeEntry, delivered: MakeFinal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "CHECKPOINT", 100)
+    monkeypatch.setattr(engine, "CHECKPOINT_NOW", 400)
+    store = SqliteStore(path)
+    await store.open()
+    log = Path(f"{path}-wal")
+    largest = total = 0
+    async with trio.open_nursery() as nursery:
+
+        async def read() -> None:
+            while True:
+                await store.find("acme", range(1, 2_000, 7), ["k1"])
+                await trio.lowlevel.checkpoint()
+
+        nursery.start_soon(read)
+        for batch in range(150):
+            numbers = range(batch * 20 + 1, batch * 20 + 21)
+            entries = [entry(n, key=f"k{n}", leased=True) for n in numbers]
+            await store.accept(entries)
+            await store.settle(Settlement(finals=[delivered(e.message) for e in entries]))
+            largest = max(largest, log.stat().st_size)
+            total += len(numbers)
+        nursery.cancel_scope.cancel()
+    assert largest < 600 * engine.PAGE
+    assert await store.bounds("acme") == (1, total)
+    await store.aclose()
+
+
+async def test_events_beyond_the_tail_come_from_the_file(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "TAIL_BYTES", 10 * (tail.CHUNK_COST + 40))
+    for n in range(40):
+        tenant = "acme" if n % 2 else "b"
+        await store.settle(Settlement(notices=[Notice(tenant, Event("inbound", float(n)))]))
+    for after in range(21):
+        for tenant in ("acme", "b"):
+            chunks = await store.events(tenant, after, 100)
+            assert sum(chunk.size for chunk in chunks) == 20 - after
+            assert [chunk.first for chunk in chunks] == [after + 1] * (after < 20)
+
+
+# --- long histories ---
+
+
+async def test_keys_of_many_generations(
+    store: SqliteStore, entry: MakeEntry, delivered: MakeFinal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "GENERATION", 50)
+    monkeypatch.setattr(keys, "BLOCK", 20)
+    for first in range(1, 1_000, 40):
+        batch = [entry(n, key=f"k{n}", accepted_at=float(n)) for n in range(first, first + 40)]
+        assert await store.accept(batch) == {}
+        again = [entry(n + 10_000, key=f"k{n}", accepted_at=float(n)) for n in range(1, first, 37)]
+        assert await store.accept(again) == {
+            index: Known(n, 1) for index, n in enumerate(range(1, first, 37))
+        }
+    everything = {f"k{n}": Known(n, 1) for n in range(1, 1_001)}
+    for _ in range(2):
+        assert await store.known("acme", list(everything)) == everything
+        await store.aclose()
+        await store.open()
+    done = [delivered(entry(n).message, at=float(n)) for n in range(1, 501)]
+    await store.settle(Settlement(finals=done))
+    while await store.prune(900.0, 100):
+        pass
+    for _ in range(2):
+        left = await store.known("acme", list(everything))
+        # Those that wait still, and those that share their generation with a newer one.
+        assert {n for n in range(501, 1_001)} <= {known.message for known in left.values()}
+        assert not [known for known in left.values() if known.message <= 500]
+        await store.aclose()
+        await store.open()
+
+
+async def test_a_generation_is_not_kept_open_for_days(
+    store: SqliteStore, entry: MakeEntry, delivered: MakeFinal
+) -> None:
+    for day in range(4):
+        at = day * (keys.GENERATION_AGE + 1)
+        one = entry(day + 1, key=f"k{day}", accepted_at=at, leased=True)
+        await store.accept([one])
+        await store.settle(Settlement(finals=[delivered(one.message, at=at)]))
+    while await store.prune(2 * keys.GENERATION_AGE, 100):
+        pass
+    assert sorted(await store.known("acme", ["k0", "k1", "k2", "k3"])) == ["k2", "k3"]
+
+
+async def test_the_filter_of_optouts_is_filled_at_open(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "BLOCK", 100)
+    numbers = [f"44{n:06d}" for n in range(1_000)]
+    changes = [
+        OptoutChange(("acme", "b", GLOBAL)[n % 3], number, True, "api", 1.0)
+        for n, number in enumerate(numbers)
+    ]
+    assert all(await store.optout(changes))
+    await store.aclose()
+    await store.open()
+    assert await store.opted_out("acme", numbers) == {
+        number for n, number in enumerate(numbers) if n % 3 != 1
+    }
+
+
+async def test_recovery_marks_in_blocks(
+    store: SqliteStore,
+    path: str,
+    tmp_path: Path,
+    entry: MakeEntry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(upkeep, "BLOCK", 30)
+    await store.accept([entry(n, leased=n % 2 == 0) for n in range(1, 201)])
+    after = await left_by_a_crash(path, tmp_path / "crash")
+    assert not (await after.open()).clean
+    found = (await after.lease(LANE, 9e9, 1_000)).messages
+    assert [(m.id, m.maybe_duplicate) for m in found] == [(n, n % 2 == 0) for n in range(1, 201)]
+    await after.aclose()
+
+
+async def test_parts_are_looked_through_in_blocks(
+    store: SqliteStore, entry: MakeEntry, delivered: MakeFinal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "BLOCK", 10)
+    entries = [entry(n, leased=True) for n in range(1, 101)]
+    await store.accept(entries)
+    sent = [Sent(e.message, "ab"[e.message.id % 2], (f"r{e.message.id}",), 9e9) for e in entries]
+    await store.settle(Settlement(sent=sent))
+    ended = [e for e in entries if e.message.id % 5]
+    await store.settle(Settlement(finals=[delivered(e.message, at=9e9) for e in ended]))
+    total = 0
+    while gone := await store.prune(9e9 - 1, 10):
+        assert gone <= 10
+        total += gone
+    assert total == len(ended)
+    refs = [Ref(s.carrier, s.refs[0]) for s in sent]
+    assert len(await store.match(refs)) == len(entries) - len(ended)
