@@ -1,53 +1,79 @@
-"""Starts the processes that a benchmark measures, and reads what the system says of them."""
+"""The processes that are measured: the gateway and its carriers, each started as an operator would
+start it, and what the system says of them.
+
+Everything listens on loopback. The store is a file of its own in the folder that is given, with
+``synchronous=FULL`` as always.
+"""
 
 import contextlib
 import hashlib
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.error import URLError
 from urllib.request import urlopen
 
-TOKEN = "benchmark"
-STARTUP = 30.0
-"""Seconds that a process may take to be ready."""
+from msgspec import Struct
 
-CONFIGURATION = """
+STARTUP: Final = 120.0
+"""Seconds that a process may take to be ready; ten million opt-outs are to take less than ten."""
+
+SHUTDOWN: Final = 60.0
+"""Seconds that a process may take to end before it is killed."""
+
+HALF_WIDTH: Final = 6
+"""Hours before and after now for which the quiet-hours rule finds the recipients' place open."""
+
+_CONFIGURATION = """
 [api]
 listen = ["tcp://127.0.0.1:{api}"]
+max_connections = 4096
 [admin]
 listen = "127.0.0.1:{admin}"
 [queue]
 path = "{folder}/gateway.db"
-[[tenants]]
-id = "shop"
-token_sha256 = ["{token}"]
-senders = ["10690001"]
-max_queued = 100000000
+[log]
+level = "warning"
 [policy.quiet_hours]
-open = "00:00-24:00"
+open = "{hours}"
+"""
+
+_TENANT = """
+[[tenants]]
+id = "{name}"
+token_sha256 = ["{token}"]
+senders = ["{sender}"]
+max_queued = 100000000
+"""
+
+_CARRIER = """
 [[carriers]]
-id = "alpha"
+id = "{name}"
 host = "127.0.0.1"
-port = {carrier}
-system_id = "shop"
+port = {port}
+system_id = "gateway"
 password = "secret"
 binds = {binds}
 window = {window}
 rate = {rate}
-[log]
-level = "warning"
+"""
+
+_ROUTE = """
+[[routes]]
+match = {{ tenant = [{tenants}] }}
+carriers = [{{ id = "{carrier}" }}]
 """
 
 
 class Usage(NamedTuple):
-    """What a process has used: CPU seconds, and its resident memory in megabytes."""
+    """What a process has used: CPU seconds (user and system) and resident memory in MB."""
 
     cpu: float
     resident: float
@@ -57,9 +83,8 @@ def usage(pid: int) -> Usage:
     """What the system says of a running process."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    status = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+) kB", status)
-    return Usage(cpu, int(found[1]) / 1024 if found else 0.0)
+    resident = int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    return Usage(cpu, resident)
 
 
 def free_port() -> int:
@@ -71,58 +96,175 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def process(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A Python module as a process of its own, ended with the block."""
-    running = subprocess.Popen([sys.executable, "-m", *arguments], stdout=subprocess.DEVNULL)
+def process(*command: str) -> Iterator[int]:
+    """A command as a process of its own, ended with the block; gives its id."""
+    running = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL
+    )
     try:
-        yield running
+        yield running.pid
     finally:
         running.terminate()
         try:
-            running.wait(30)
+            running.wait(SHUTDOWN)
         except subprocess.TimeoutExpired:
             running.kill()
             running.wait()
 
 
-def wait_until_ready(port: int) -> None:
-    """Wait until the gateway says that it is ready."""
+def python(module: str, *arguments: str) -> Sequence[str]:
+    """The command that runs a module."""
+    return (sys.executable, "-m", module, *arguments)
+
+
+def wait_for_port(port: int) -> None:
+    """Wait until something listens on a port of loopback."""
     deadline = time.monotonic() + STARTUP
     while time.monotonic() < deadline:
-        with contextlib.suppress(URLError, ConnectionError):
-            urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1).close()
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
             return
-        time.sleep(0.05)
-    raise SystemExit("the gateway did not become ready")
+        time.sleep(0.02)
+    raise SystemExit(f"nothing listens on port {port} after {STARTUP:g} s")
 
 
-class Gateway(NamedTuple):
-    """A running gateway and its carrier."""
+class Carrier(Struct, frozen=True, kw_only=True):
+    """A simulated carrier and how the gateway uses it.
 
-    pid: int
-    carrier_pid: int
-    address: str
+    Attributes:
+        name: its id in the configuration.
+        tenants: those whose messages go there; empty where it is the only carrier.
+        binds, window, rate: as in ``[[carriers]]``.
+        simulator: further arguments of ``gateway simulate``.
+    """
+
+    name: str = "alpha"
+    tenants: tuple[int, ...] = ()
+    binds: int = 4
+    window: int = 500
+    rate: float = 0
+    simulator: tuple[str, ...] = ()
+
+
+def tenant_name(number: int) -> str:
+    return f"tenant-{number}"
+
+
+def tenant_token(number: int) -> str:
+    return f"token-{number}"
+
+
+class Gateway:
+    """A running gateway.
+
+    Attributes:
+        pid: its process.
+        carriers: the processes of its carriers, by name; ``ports`` is where they listen.
+        address: ``host:port`` of its API.
+        start_seconds: how long it took from its start until it was ready.
+    """
+
+    def __init__(self, folder: Path, tenants: int, carriers: Sequence[Carrier]) -> None:
+        self.address = f"127.0.0.1:{free_port()}"
+        self.pid = 0
+        self.carriers: dict[str, int] = {}
+        self.start_seconds = 0.0
+        self.admin = free_port()
+        self._folder = folder
+        self._tenants = tenants
+        self.ports = {carrier.name: free_port() for carrier in carriers}
+        self.configure(carriers)
+
+    @property
+    def configuration(self) -> Path:
+        return self._folder / "gateway.toml"
+
+    def configure(self, carriers: Sequence[Carrier]) -> None:
+        """Write the configuration."""
+        tables = [
+            _CONFIGURATION.format(
+                api=self.address.rpartition(":")[2],
+                admin=self.admin,
+                folder=self._folder,
+                hours=open_hours(time.time()),
+            )
+        ]
+        for number in range(self._tenants):
+            token = hashlib.sha256(tenant_token(number).encode()).hexdigest()
+            tables.append(
+                _TENANT.format(name=tenant_name(number), token=token, sender=1069_0000 + number)
+            )
+        for carrier in carriers:
+            port = self.ports[carrier.name]
+            tables.append(
+                _CARRIER.format(
+                    name=carrier.name,
+                    port=port,
+                    binds=carrier.binds,
+                    window=carrier.window,
+                    rate=carrier.rate,
+                )
+            )
+            if carrier.tenants:
+                names = ", ".join(f'"{tenant_name(number)}"' for number in carrier.tenants)
+                tables.append(_ROUTE.format(tenants=names, carrier=carrier.name))
+        self.configuration.write_text("".join(tables))
+
+    def reload(self, carriers: Sequence[Carrier]) -> None:
+        """Have it use other settings of the same carriers."""
+        self.configure(carriers)
+        os.kill(self.pid, signal.SIGHUP)
+
+    def usage(self) -> Usage:
+        return usage(self.pid)
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric over the series that have these labels."""
+        with urlopen(f"http://127.0.0.1:{self.admin}/metrics", timeout=30) as reply:
+            text: str = reply.read().decode()
+        series = re.findall(rf"^gateway_{name}(?:{{(.*)}})? (\S+)$", text, re.MULTILINE)
+        wanted = [f'{key}="{value}"' for key, value in labels.items()]
+        return sum(float(value) for found, value in series if all(w in found for w in wanted))
+
+    def wait_until_ready(self) -> None:
+        """Wait until it takes submissions and a bind is up."""
+        started = time.monotonic()
+        while time.monotonic() < started + STARTUP:
+            with contextlib.suppress(URLError, ConnectionError):
+                urlopen(f"http://127.0.0.1:{self.admin}/readyz", timeout=1).close()
+                self.start_seconds = time.monotonic() - started
+                return
+            if not Path(f"/proc/{self.pid}/cmdline").read_bytes():
+                raise SystemExit("the gateway ended before it was ready")
+            time.sleep(0.02)
+        raise SystemExit(f"the gateway is not ready after {STARTUP:g} s")
 
 
 @contextlib.contextmanager
 def gateway(
-    folder: Path, *simulator: str, binds: int = 4, window: int = 500, rate: float = 0
+    folder: Path, tenants: int = 1, carriers: Sequence[Carrier] = (Carrier(),)
 ) -> Iterator[Gateway]:
-    """A gateway with one simulated carrier; ``simulator`` are further options for that one."""
-    api, admin, carrier = free_port(), free_port(), free_port()
-    token = hashlib.sha256(TOKEN.encode()).hexdigest()
-    configuration = folder / "gateway.toml"
-    configuration.write_text(
-        CONFIGURATION.format(
-            api=api, admin=admin, carrier=carrier, folder=folder, token=token, binds=binds,
-            window=window, rate=rate,
-        )
-    )  # fmt: skip
-    with (
-        process(
-            "gateway", "simulate", "--port", str(carrier), "--max-binds", "100", *simulator
-        ) as smsc,
-        process("gateway", "serve", "--config", str(configuration)) as running,
-    ):
-        wait_until_ready(admin)
-        yield Gateway(running.pid, smsc.pid, f"127.0.0.1:{api}")
+    """A gateway on the store in ``folder`` with simulated carriers."""
+    with contextlib.ExitStack() as stack:
+        running = Gateway(folder, tenants, carriers)
+        for carrier in carriers:
+            port = running.ports[carrier.name]
+            command = python(
+                "gateway", "simulate", "--port", str(port), "--max-binds", "100", *carrier.simulator
+            )
+            running.carriers[carrier.name] = stack.enter_context(process(*command))
+            wait_for_port(port)
+        command = python("gateway", "serve", "--config", str(running.configuration))
+        running.pid = stack.enter_context(process(*command))
+        running.wait_until_ready()
+        yield running
+
+
+def open_hours(now: float) -> str:
+    """Hours that are open in China now, and not always: so the rule has something to do."""
+    local = time.gmtime(now + 8 * 3600)
+    first, last = (local.tm_hour - HALF_WIDTH) % 24, (local.tm_hour + HALF_WIDTH) % 24
+    if first < last:
+        return f"{first:02}:00-{last:02}:00"
+    evening = f"{first:02}:00-24:00"
+    return f"00:00-{last:02}:00,{evening}" if last else evening

@@ -1,56 +1,134 @@
 """End to end with everything on: accepted durably, judged, submitted, receipt matched, event
-acknowledged. Prints the rate and the CPU time per message of each process."""
+acknowledged. One thing is varied at a time."""
 
-import argparse
-import json
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
-from benchmarks.processes import TOKEN, gateway, usage
+from msgspec import Meta
 
+from benchmarks.benchmark import Benchmark, Tell
+from benchmarks.load import TextKind
+from benchmarks.options import Numbers, Options
+from benchmarks.processes import Carrier, gateway
+from benchmarks.results import Findings, Result, Target, at_least, at_most, case
+from benchmarks.runs import GATEWAY, RATE, Sample, flood, scratch
 
-def main() -> None:
-    """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--messages", type=int, default=200_000)
-    parser.add_argument("--batch", type=int, default=1000)
-    parser.add_argument("--kind", choices=["short", "long", "chinese"], default="short")
-    parser.add_argument("--binds", type=int, default=4)
-    parser.add_argument("--repeats", type=int, default=3)
-    options = parser.parse_args()
-    print(f"{'messages/s':>12} {'accepted/s':>12}   CPU µs per message: gateway, carrier, load")
-    for _ in range(options.repeats):
-        print(run(options))
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
-def run(options: argparse.Namespace) -> str:
+class ThroughputOptions(Options, frozen=True, kw_only=True):
+    messages: Annotated[int, Meta(description="in each run; a tenth of it in batches of 1")] = (
+        100_000
+    )
+    texts: tuple[TextKind, ...] = ("one part", "three parts", "chinese")
+    batches: Annotated[Numbers, Meta(description="messages in a submit request")] = (
+        1, 10, 100, 1000,
+    )  # fmt: skip
+    binds: Numbers = (1, 4, 16, 64)
+    tenants: Numbers = (1, 10, 1000)
+    window: Annotated[int, Meta(description="unanswered submit_sm on one bind")] = 500
+
+
+class Setting(NamedTuple):
+    """A run's settings; the defaults are what stays while something else is varied."""
+
+    text: TextKind = "one part"
+    batch: int = 1000
+    binds: int = 4
+    tenants: int = 1
+
+
+FEW: int = 10
+"""Batches up to this size are submitted a tenth as often, so that their runs take as long."""
+
+MANY_TENANTS: Setting = Setting(batch=100)
+"""What stays while tenants are varied: among a thousand of them nobody submits thousands."""
+
+
+def settings(options: ThroughputOptions) -> list[Setting]:
+    """What is run, each once."""
+    base = Setting()
+    wanted = [base._replace(text=text) for text in options.texts]
+    wanted += [base._replace(batch=batch) for batch in options.batches]
+    wanted += [base._replace(binds=binds) for binds in options.binds]
+    wanted += [MANY_TENANTS._replace(tenants=tenants) for tenants in options.tenants]
+    return list(dict.fromkeys(wanted))
+
+
+def run(setting: Setting, messages: int, window: int, folder: Path) -> Sample:
     """One run on an empty store."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        gateway(Path(folder), binds=options.binds) as running,
-    ):
-        before = usage(running.pid).cpu, usage(running.carrier_pid).cpu
-        output = subprocess.run(
-            [
-                sys.executable, "-m", "benchmarks.load", "--address", running.address,
-                "--token", TOKEN, "--messages", str(options.messages),
-                "--batch", str(options.batch), "--kind", options.kind,
-            ],
-            check=True,
-            stdout=subprocess.PIPE,
-        ).stdout  # fmt: skip
-        figures = json.loads(output)
-        each = 1e6 / options.messages
-        gateway_cpu = (usage(running.pid).cpu - before[0]) * each
-        carrier_cpu = (usage(running.carrier_pid).cpu - before[1]) * each
-        return (
-            f"{figures['rate']:12,.0f} {figures['accept_rate']:12,.0f}   "
-            f"{gateway_cpu:8.1f} {carrier_cpu:8.1f} {figures['cpu_seconds'] * each:8.1f}"
-            f"   {usage(running.pid).resident:6.0f} MB  {figures['outcomes']}"
+    carrier = Carrier(binds=setting.binds, window=window)
+    with scratch(folder) as empty, gateway(empty, setting.tenants, [carrier]) as running:
+        sample, _ = flood(
+            running,
+            messages=messages,
+            batch=setting.batch,
+            text=setting.text,
+            tenants=setting.tenants,
         )
+        return sample
 
 
-if __name__ == "__main__":
-    main()
+def measure(options: ThroughputOptions, folder: Path, tell: Tell) -> Findings:
+    cases = []
+    for setting in settings(options):
+        messages = options.messages // 10 if setting.batch < FEW else options.messages
+        samples = []
+        for repeat in range(options.repeats):
+            tell(f"{setting} repeat {repeat + 1}")
+            samples.append(run(setting, messages, options.window, folder))
+        cases.append(case({**setting._asdict(), "messages": messages}, samples))
+    targets: list[Target] = []
+    for one in cases:
+        if one.settings["batch"] in {100, 1000} and one.settings | {"batch": 0} == {
+            **Setting(batch=0)._asdict(), "messages": options.messages,
+        }:  # fmt: skip
+            name = f"batches of {one.settings['batch']}"
+            targets += [
+                at_least(f"{name}, messages/s", 30_000, one.figures[RATE[0]].median),
+                at_most(f"{name}, gateway CPU us/message", 25, one.figures[GATEWAY[0]].median),
+            ]
+    return Findings(cases, targets)
+
+
+Varied = Literal["text", "batch", "binds", "tenants"]
+
+
+def draw(result: Result, canvas: "Figure") -> None:
+    """Rate above, CPU per message below, for each thing that is varied."""
+    axes = canvas.subplots(2, 4, sharey="row", squeeze=False)
+    names: tuple[Varied, ...] = ("text", "batch", "binds", "tenants")
+    for column, name in enumerate(names):
+        base = MANY_TENANTS if name == "tenants" else Setting()
+        fixed: dict[str, Any] = base._asdict()
+        del fixed[name]
+        cases = [
+            one
+            for one in result.findings.cases
+            if all(one.settings[key] == value for key, value in fixed.items())
+        ]
+        ticks = [f"{one.settings[name]}" for one in cases]
+        for row, (title, unit) in enumerate((RATE, GATEWAY)):
+            ax = axes[row][column]
+            found = [one.figures[title] for one in cases]
+            middle = [f.median for f in found]
+            below = [f.median - f.min for f in found]
+            above = [f.max - f.median for f in found]
+            ax.bar(ticks, middle, yerr=(below, above), capsize=4, color=f"C{row}")
+            ax.grid(axis="y", alpha=0.4)
+            if not column:
+                ax.set_ylabel(f"{title}, {unit}")
+        axes[0][column].set_title(f"by {name}")
+
+
+BENCHMARK = Benchmark(
+    about="accept, policy, submit, receipt, event acknowledged",
+    options=ThroughputOptions(),
+    quick=ThroughputOptions(
+        repeats=1, messages=20_000, texts=("one part", "three parts"), batches=(1, 100, 1000),
+        binds=(1, 16), tenants=(10,),
+    ),
+    measure=measure,
+    draw=draw,
+)  # fmt: skip

@@ -14,41 +14,34 @@ BAR_EVERY: Final = 0.2
 LINE_EVERY: Final = 1.0
 """Seconds between two looks."""
 
-TITLES: Final = ("answered, durable", "parts taken by carriers", "outcomes")
-
 
 async def show(console: Console, tally: Tally, drafts: int, admin: str) -> None:
     """Show it until cancelled. ``drafts`` is how many messages there are to submit, ``admin`` the
     URL of the gateway's admin server."""
     started = time.monotonic()
     bars = Progress(
-        TextColumn("{task.description:24}"),
-        BarColumn(36),
+        TextColumn("{task.description:9}"),
+        BarColumn(40),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.fields[more]}"),
         console=console,
         disable=not console.is_terminal,
     )
-    tasks = [bars.add_task(title, total=None, rate="") for title in TITLES]
+    answered = bars.add_task("answered", total=drafts, more="")
+    outcomes = bars.add_task("outcomes", total=None, more="")
     with bars:
         while True:
             await trio.sleep(BAR_EVERY if console.is_terminal else LINE_EVERY)
             metrics = await trio.to_thread.run_sync(scrape, admin)
-            waiting = tally.waiting
-            reached = (
-                (len(tally.accepted) + tally.refused.total(), drafts),
-                (int(metrics.total("parts_submitted_total", status="ESME_ROK")), tally.parts),
-                (
-                    len(tally.accepted) - len(waiting),
-                    len(tally.accepted) - len(waiting & tally.due_later),
-                ),
-            )
+            parts = metrics.total("parts_submitted_total", status="ESME_ROK")
+            asked = len(tally.accepted) + tally.refused.total()
+            done = len(tally.outcomes)
             seconds = time.monotonic() - started
-            for task, (done, total) in zip(tasks, reached, strict=True):
-                bars.update(task, completed=done, total=total, rate=f"{done / seconds:,.0f}/s")
+            more = f"{done / seconds:,.0f}/s, {parts:,.0f} parts taken by carriers"
+            bars.update(answered, completed=asked)
+            bars.update(outcomes, completed=done, total=done + len(tally.due), more=more)
             if not console.is_terminal:
-                told = (
-                    f"{title} {done:,} of {total:,}"
-                    for title, (done, total) in zip(TITLES, reached, strict=True)
+                console.print(
+                    f"{seconds:5.1f} s  answered {asked:,} of {drafts:,}, outcomes {done:,} of "
+                    f"{done + len(tally.due):,}, {more}"
                 )
-                console.print(f"{seconds:5.1f} s  {', '.join(told)}")

@@ -1,94 +1,46 @@
 """The campaign of the demo: who is texted what. Nothing is sent from here.
 
-A made-up shop, Harbour & Vale (海岸百货 in Chinese), announces its winter sale, ships orders and
-lets people sign in. As with every real list, some rows cannot be sent.
+A made-up shop, Harbour & Vale, announces its winter sale, ships orders and lets people sign in; its
+texts are in ``texts.toml``. As on every real list, some rows cannot be sent.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from gateway.api.wire import Message
 from gateway.message import Category
 
+TEXTS: Final = Path(__file__).with_name("texts.toml")
 SENDER: Final = "10690001"
 SALE, REMINDER = "winter-sale", "fitting-reminder"
 
-NAMES: Final = {
-    "en": ("Amelia", "Oliver", "Priya", "Noah", "Grace", "Mateo", "Zoë", "Liam", "Fatima", "Jack"),
-    "zh": ("王芳", "李伟", "张敏", "刘洋", "陈静", "杨帆", "赵磊", "黄丽", "周杰", "吴婷"),
-}
 
-SALE_EN: Final = (
-    "Harbour & Vale: {name}, winter coats are 20% off until Sunday. Show code {code} at the till "
-    "or go to hv.example/w. Reply STOP to opt out",
-    "{name}, your winter treat: £10 off any knitwear with {code}, in every shop and at "
-    "hv.example. Harbour & Vale. STOP to opt out",
-)
-SALE_EN_LONG: Final = (
-    "Harbour & Vale: Good morning {name}! The winter sale opens today, and as a member you may "
-    "come in one hour before everybody else, from nine. Coats and boots are 20% off, knitwear is "
-    "3 for 2, and with code {code} the tailor takes up your hems for nothing. On Sunday there is "
-    "mulled cider at the door. Find your shop at hv.example/shops. Reply STOP to opt out",
-    "Hi {name} ❄️ it is getting cold, and we have thought of you: a warm scarf comes free with "
-    "every coat this week. Show code {code} at the till. Harbour & Vale, hv.example. STOP to opt "
-    "out",
-)
-SALE_ZH: Final = (
-    "【海岸百货】{name}，冬装上新，全场八折，凭码{code}再减20元，周日前有效。拒收请回复R",
-    "【海岸百货】{name}，会员日到店即送围巾一条，出示{code}领取，数量有限。拒收请回复R",
-)
-SALE_ZH_LONG: Final = (
-    "【海岸百货】亲爱的{name}，感谢您一年来的支持！冬季大促今日开始，会员可于上午九点提前一小时入场"
-    "选购。大衣与靴子八折，针织衫买二送一，凭专属码{code}免费修改裤长。周末到店还有热饮和小礼品"
-    "相送，名额有限，先到先得。详情请见 hv.example/cn 或咨询附近门店。拒收请回复R",
-)
-SHIPPED_EN: Final = (
-    "Harbour & Vale: your order {order} has left our warehouse and arrives tomorrow between 9 and "
-    "12. Follow it: hv.example/t/{order}",
-)
-SHIPPED_ZH: Final = (
-    "【海岸百货】{name}，您的订单{order}已发货，预计明天上午送达，请保持电话畅通。",
-)
-SIGN_IN_EN: Final = ("{otp} is your Harbour & Vale sign-in code. It expires in 10 minutes.",)
-SIGN_IN_ZH: Final = ("【海岸百货】验证码{otp}，10分钟内有效，请勿告诉他人。",)
-FITTING: Final = ("Harbour & Vale: your fitting is tomorrow at 11. See you then, {name}!",)
+class Kind(msgspec.Struct, frozen=True):
+    """Texts of one kind, see ``texts.toml``."""
 
-
-class Kind(NamedTuple):
-    """Texts of one kind, and what numbers they go to: each # is any digit."""
-
-    name: str
+    what: str
+    share: int
     category: Category
     language: str
-    numbers: Sequence[str]
-    texts: Sequence[str]
+    numbers: list[str]
+    texts: list[str]
 
 
-GB_US: Final = ("4474########", "4478########", "1212#######", "1415#######")
-CN: Final = ("86138########", "86150########", "86186########")
+class Texts(msgspec.Struct, frozen=True):
+    """``texts.toml``."""
 
-SALE_KIND: Final = Kind("sale, English", "marketing", "en", GB_US, SALE_EN)
-SIGN_IN_KIND: Final = Kind("sign-in, English", "otp", "en", GB_US, SIGN_IN_EN)
-FITTING_KIND: Final = Kind("reminder for tomorrow", "transactional", "en", GB_US, FITTING)
-
-SHARES: Final = {
-    SALE_KIND: 30,
-    Kind("sale, English, long", "marketing", "en", GB_US, SALE_EN_LONG): 12,
-    Kind("sale, Chinese", "marketing", "zh", CN, SALE_ZH): 24,
-    Kind("sale, Chinese, long", "marketing", "zh", CN, SALE_ZH_LONG): 10,
-    Kind("order shipped, English", "transactional", "en", GB_US, SHIPPED_EN): 8,
-    Kind("order shipped, Chinese", "transactional", "zh", CN, SHIPPED_ZH): 6,
-    SIGN_IN_KIND: 2,
-    Kind("sign-in, Chinese", "otp", "zh", CN, SIGN_IN_ZH): 2,
-}
-"""How many of a hundred messages are of each kind; the others are special, see `Campaign`."""
+    names: dict[str, list[str]]
+    kinds: dict[str, Kind]
 
 
 class Night(NamedTuple):
-    """A country where it may be night now."""
+    """A country, and what its mobile numbers look like."""
 
     name: str
     region: str
@@ -110,6 +62,7 @@ AROUND_THE_WORLD: Final = (
     Night("Peru", "PE", "America/Lima", "519########"),
     Night("Costa Rica", "CR", "America/Costa_Rica", "5068#######"),
 )
+"""Three or four hours apart: somewhere it is always between midnight and four or so."""
 
 
 def night(now: float) -> Night:
@@ -124,74 +77,80 @@ def night(now: float) -> Night:
 
 
 class Draft(NamedTuple):
-    """A message to submit, and what kind it is of."""
+    """A message to submit, and what it is."""
 
-    kind: str
+    what: str
     message: Message
 
 
 class Campaign:
-    """All messages of the demo, the same for the same seed but for where it is night.
+    """All messages of the demo: the same every time, but for where it is night.
 
     Attributes:
-        drafts: what is submitted, in order.
+        drafts: what is submitted, in order; each has a key.
         opted_out: numbers that have opted out, and are on the list none the less.
         night: where it is night.
         asleep: numbers there that the sale is announced to.
     """
 
-    def __init__(self, size: int, now: float, seed: int = 11) -> None:
-        self._random = Random(seed)
+    def __init__(self, size: int, now: float) -> None:
+        self._random = Random(11)
         self._numbers: set[str] = set()
+        texts = msgspec.toml.decode(TEXTS.read_bytes(), type=Texts)
+        self._names, self._kinds = texts.names, texts.kinds
         self.night = night(now)
         self.opted_out: list[str] = []
         self.asleep: list[str] = []
-        self.drafts = [*self._kinds(size), *self._special(size, now), *self._mistakes(now)]
+        self.drafts = [*self._usual(size), *self._special(size, now), *self._mistakes(now)]
         self._random.shuffle(self.drafts)
         for index, draft in enumerate(self.drafts):
-            draft.message.setdefault("key", f"demo-{index}")
+            draft.message["key"] = f"demo-{index}"
 
-    def _kinds(self, size: int) -> Iterator[Draft]:
-        for kind, share in SHARES.items():
-            for _ in range(size * share // 100):
-                yield self._draft(kind)
+    def _usual(self, size: int) -> Iterator[Draft]:
+        for kind in self._kinds.values():
+            for _ in range(size * kind.share // 100):
+                yield self._draft(kind, kind.what)
 
     def _special(self, size: int, now: float) -> Iterator[Draft]:
-        asleep = (self.night.numbers,)
+        sale, sign_in = self._kinds["sale"], self._kinds["sign_in"]
+        there = [self.night.numbers]
         for _ in range(size // 20):
-            draft = self._draft(SALE_KIND._replace(name="sale, at night", numbers=asleep))
+            draft = self._draft(msgspec.structs.replace(sale, numbers=there), "sale, at night")
             self.asleep.append(draft.message["to"])
             yield draft
         for _ in range(size // 200):
-            yield self._draft(SIGN_IN_KIND._replace(name="sign-in, at night", numbers=asleep))
+            yield self._draft(msgspec.structs.replace(sign_in, numbers=there), "sign-in, at night")
         for _ in range(size // 200):
-            draft = self._draft(SALE_KIND._replace(name="sale, opted out"))
+            draft = self._draft(sale, "sale, opted out")
             self.opted_out.append(draft.message["to"])
             yield draft
         for _ in range(size // 200):
-            draft = self._draft(FITTING_KIND)
-            draft.message.update(send_at=now + 3600, campaign=REMINDER)
+            draft = self._draft(self._kinds["fitting"], "reminder, in an hour")
+            draft.message["send_at"] = now + 3600
+            draft.message["campaign"] = REMINDER
             yield draft
 
     def _mistakes(self, now: float) -> Iterator[Draft]:
-        """Rows as they are found in real lists."""
+        """Rows as real lists have them."""
         to, text = "+447400111222", "Harbour & Vale: hello!"
-        mistakes: list[Message] = [
-            *({"to": number, "text": text} for number in ("07400 111222", "+44", "n/a", "1e9")),
-            *({"to": to, "text": ""} for _ in range(3)),
+        mistakes: tuple[Message, ...] = (
+            {"to": "07400 111222", "text": text},
+            {"to": "+44", "text": text},
+            {"to": "n/a", "text": text},
+            {"to": to, "text": ""},
             {"to": to, "text": text, "from": "BigBank"},
             {"to": to, "text": "very long " * 5000},
-            {"to": to, "text": SALE_ZH[0], "encoding": "gsm7"},
+            {"to": to, "text": "【海岸百货】", "encoding": "gsm7"},
             {"to": to, "text": text, "expires_at": now - 60},
             {"to": to, "text": text, "send_at": now + 800 * 86_400},
-        ]
+        )
         for message in mistakes:
-            yield Draft("mistake", message)
+            yield Draft("mistakes", message)
 
-    def _draft(self, kind: Kind) -> Draft:
+    def _draft(self, kind: Kind, what: str) -> Draft:
         random = self._random
         text = random.choice(kind.texts).format(
-            name=random.choice(NAMES[kind.language]),
+            name=random.choice(self._names[kind.language]),
             code=f"HV{random.randrange(10_000):04}",
             order=f"{random.randrange(10**7):07}",
             otp=f"{random.randrange(10**6):06}",
@@ -203,10 +162,10 @@ class Campaign:
         }
         if kind.category == "marketing":
             message["campaign"] = SALE
-        return Draft(kind.name, message)
+        return Draft(what, message)
 
     def _number(self, pattern: str) -> str:
-        """A number that nobody has had yet."""
+        """A number that looks like ``pattern`` and that nobody has had yet."""
         digits, rest = pattern.rstrip("#"), pattern.count("#")
         while True:
             number = f"+{digits}{self._random.randrange(10**rest):0{rest}}"

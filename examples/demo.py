@@ -23,13 +23,20 @@ from gateway.api.client import Client, connect
 from gateway.api.wire import Accepted
 
 SIZE: Final = 10_000
-"""Messages, more or less."""
+"""Messages, but for a few mistakes; another number can be named on the command line."""
 
 AGAIN: Final = 500
 """Messages that are submitted once more, as after a crash."""
 
 PATIENCE: Final = 60.0
 """Seconds for outcomes to come in, several times what it takes."""
+
+GRACE: Final = 1.0
+"""Seconds in which an outcome too many would be noticed."""
+
+FAILED: Final = 1
+INTERRUPTED: Final = 130
+"""Exit statuses; 130 is what shells make of Ctrl-C."""
 
 WIDTH: Final = 100
 """Characters of a line where the output is not a terminal."""
@@ -40,7 +47,6 @@ async def run(stage: Stage, campaign: Campaign, console: Console) -> report.Resu
     tally = Tally()
     async with connect(stage.address, stage.token, name="demo") as client:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_follow, client, tally)
             nursery.start_soon(board.show, console, tally, len(campaign.drafts), stage.admin)
             await client.optout("add", campaign.opted_out)
             started = time.monotonic()
@@ -48,11 +54,7 @@ async def run(stage: Stage, campaign: Campaign, console: Console) -> report.Resu
             accepted = time.monotonic()
             again, recognised = await _submit_again(client, tally)
             await client.cancel(campaign=REMINDER)
-            with trio.move_on_after(PATIENCE):
-                while tally.waiting - tally.due_later:
-                    await trio.sleep(0.1)
-            ended = time.monotonic()
-            await trio.sleep(max(board.BAR_EVERY, board.LINE_EVERY))  # for its last look
+            ended = await _follow(client, tally)
             nursery.cancel_scope.cancel()
         states = await _states(client, tally)
     return report.Result(
@@ -63,13 +65,8 @@ async def run(stage: Stage, campaign: Campaign, console: Console) -> report.Resu
         accepting=accepted - started,
         took=ended - started,
         metrics=await trio.to_thread.run_sync(scrape, stage.admin),
-        audit=audit(stage.records, campaign),
+        audit=audit(stage.records, campaign, tally),
     )
-
-
-async def _follow(client: Client, tally: Tally) -> None:
-    async for event in client.events("demo", "start"):
-        tally.reported(event)
 
 
 async def _submit(client: Client, campaign: Campaign, tally: Tally) -> None:
@@ -89,38 +86,59 @@ async def _submit_again(client: Client, tally: Tally) -> tuple[int, int]:
     return len(drafts), recognised
 
 
+async def _follow(client: Client, tally: Tally) -> float:
+    """Take in events until every message that was due has its outcome; returns when it had."""
+    ended = time.monotonic()
+    with trio.move_on_after(PATIENCE) as scope:
+        async for event in client.events("demo", "start"):
+            if tally.due:
+                ended = time.monotonic()
+            tally.reported(event)
+            if not tally.due:
+                scope.deadline = min(scope.deadline, trio.current_time() + GRACE)
+    return ended
+
+
 async def _states(client: Client, tally: Tally) -> Mapping[str, str]:
     """Where the gateway says that the messages without an outcome are."""
     return {
         status.message_id: status.state
-        for status in await client.status(list(tally.waiting))
+        for status in await client.status(tally.waiting())
         if status is not None
     }
 
 
-def main() -> int:
-    """Run the demo; the exit status is 0 where everything adds up."""
-    console = Console(highlight=False)
+def demonstrate(console: Console, size: int) -> bool:
+    """Run the demo with ``size`` messages; whether everything adds up."""
+    now = time.time()
+    campaign = Campaign(size, now)
+    report.introduce(console, campaign, now)
+    with stage(SENDER, campaign.night.region) as running:
+        report.follow(console, running)
+        result = trio.run(run, running, campaign, console)
+        report.conclude(console, campaign, result)
+    return result.adds_up
+
+
+def main() -> None:
+    """Run the demo and exit, with status 0 where everything adds up."""
+    console = Console(highlight=False, emoji=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=WIDTH)
+        console.width = WIDTH
     # Whatever ends us ends what we have started.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
-    now = time.time()
-    campaign = Campaign(SIZE, now)
+    size = int(sys.argv[1]) if len(sys.argv) > 1 else SIZE
+    status = INTERRUPTED
     try:
-        report.introduce(console, campaign, now)
-        with stage(SENDER, campaign.night.region) as running:
-            result = trio.run(run, running, campaign, console)
-            report.conclude(console, campaign, result)
-    except StageError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
+        status = 0 if demonstrate(console, size) else FAILED
+    except* KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return 130
-    return 0 if result.adds_up else 1
+    except* StageError as failure:
+        print(*failure.exceptions, file=sys.stderr)
+        status = FAILED
+    sys.exit(status)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

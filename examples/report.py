@@ -7,16 +7,19 @@ from typing import Final, NamedTuple
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from examples.campaign import Campaign
 from examples.metrics import Metrics
+from examples.stage import Stage
 from examples.tally import Audit, Tally
 from gateway.message import CATEGORIES
 
 OUTCOMES: Final = ("delivered", "failed", "expired", "unknown", "cancelled", "blocked")
 DEFERRED: Final = "deferred"
-SHOWN: Final = 62
-"""Characters of a sample text."""
+ERRORS: Final = ("RSYSERR", "RTHROTTLED", "RINVDSTADR")
+SHOWN: Final = 64
+"""Columns that a sample may take."""
 
 
 class Result(NamedTuple):
@@ -42,31 +45,26 @@ class Result(NamedTuple):
     def checks(self) -> Sequence[tuple[bool, str]]:
         """What is promised: whether it was kept, and what there is to show for it."""
         tally, audit = self.tally, self.audit
-        accepted, outcomes = len(tally.accepted), len(tally.accepted) - len(tally.waiting)
+        accepted = len(tally.accepted)
+        outcomes = accepted - len(tally.waiting())
         deferred = sum(state == DEFERRED for state in self.states.values())
-        counted = self.metrics.total("messages_accepted_total")
+        twice = (
+            f"{audit.twice:,} of {audit.parts:,} parts were taken twice, where alpha dropped a "
+            f"connection; {audit.untold or 'none'} of them unannounced"
+        )
         return (
             (
                 accepted == outcomes + deferred,
                 f"{accepted:,} accepted = {outcomes:,} outcomes + {deferred:,} still deferred",
             ),
-            (not tally.repeated, f"{tally.repeated} messages with a second outcome"),
-            (
-                counted == accepted + tally.replies,
-                f"{counted:,.0f} accepted by the gateway's own count: ours, and {tally.replies} "
-                f"confirmations to phones that opted out",
-            ),
+            (not tally.repeated, f"{tally.repeated:,} messages with a second outcome"),
             (
                 self.again == self.recognised,
                 f"{self.recognised:,} of {self.again:,} recognised that were submitted again",
             ),
-            (
-                not audit.twice,
-                f"{audit.twice} of {audit.parts:,} parts reached a phone twice, by the carriers' "
-                "records",
-            ),
-            (not audit.opted_out, f"{audit.opted_out} reached a phone that had opted out"),
-            (not audit.asleep, f"{audit.asleep} of the sale reached people at night"),
+            (not audit.untold, twice),
+            (not audit.opted_out, f"{audit.opted_out:,} went to who had opted out"),
+            (not audit.asleep, f"{audit.asleep:,} of the sale went to where it is night"),
         )
 
     @property
@@ -79,43 +77,44 @@ def introduce(console: Console, campaign: Campaign, now: float) -> None:
     """Say what is about to happen."""
     night = campaign.night
     console.print(
-        "\n[bold]A campaign through the gateway[/bold]\n\n"
+        "\n[bold]A campaign through the gateway[/]\n\n"
         "A shop texts its customers in English and Chinese. Its gateway has two carriers: alpha, "
         "quick and\nfull of faults, and beta, clean and slow. Sale texts keep to "
         f"08:00-20:00 in {night.name}, where it is\n{night.clock(now):%H:%M} now; sign-in codes do "
-        "not wait. Some rows of the list are bad, as in every list.\n"
+        "not wait. Some rows of the list are bad, as on every list.\n"
     )
     table = _table("on the list", "messages|r", "such as")
-    kinds = Counter(draft.kind for draft in campaign.drafts)
-    samples = {draft.kind: draft.message["text"] for draft in campaign.drafts}
-    for kind, count in kinds.most_common():
-        table.add_row(kind, f"{count:,}", _short(samples[kind]) if kind != "mistake" else "")
-    console.print(table)
+    samples = {draft.what: draft.message["text"] for draft in campaign.drafts}
+    for what, count in Counter(draft.what for draft in campaign.drafts).most_common():
+        table.add_row(what, f"{count:,}", _short(samples[what]) if what != "mistakes" else "")
+    console.print(table, "")
+
+
+def follow(console: Console, stage: Stage) -> None:
+    """Say where it can be followed."""
+    console.print(
+        f"The gateway listens at {stage.address}, its metrics are at {stage.admin}/metrics\n"
+    )
 
 
 def conclude(console: Console, campaign: Campaign, result: Result) -> None:
     """Show what became of it."""
     tally, metrics = result.tally, result.metrics
-    console.print(_outcomes(result))
     refused = _table("refused at once", "messages|r", "for instance")
     for code, count in tally.refused.most_common():
         refused.add_row(code, f"{count:,}", _short(tally.reasons[code]))
-    console.print(refused)
-    console.print(_carriers(metrics))
+    console.print("", _outcomes(result), "", refused, "", _carriers(metrics), "", sep="\n")
+    commit = _seconds(metrics.quantile("store_commit_seconds", 0.5))
     console.print(
-        f"{len(campaign.drafts):,} messages were answered in {result.accepting:.1f} s, each batch "
-        "after it was on disk; half of the commits took\n"
-        f"{_seconds(metrics.quantile('store_commit_seconds', 0.5))} or less. The last outcome came "
-        f"after {result.took:.1f} s. Phones sent {tally.texts} texts, and {tally.optouts} of them "
-        "opted out.\n"
+        f"All {len(campaign.drafts):,} messages were answered after {result.accepting:.1f} s, each "
+        f"batch once it was on disk (half of the\ncommits took {commit} or less), and the last "
+        f"outcome came after {result.took:.1f} s. Phones sent {tally.texts:,} texts, "
+        f"{tally.optouts:,} of them\nto opt out.\n"
     )
     for kept, what in result.checks:
-        console.print(f"  [green]yes[/green]  {what}" if kept else f"  [bold red]NO [/]  {what}")
-    console.print(
-        "\n[bold green]It adds up.[/]\n"
-        if result.adds_up
-        else "\n[bold red]It does not add up.[/]\n"
-    )
+        console.print("  [green]yes[/]" if kept else "  [bold red]NO [/]", what)
+    verdict = "[bold green]It adds up.[/]" if result.adds_up else "[bold red]It does not add up.[/]"
+    console.print(f"\n{verdict}\n")
 
 
 def _outcomes(result: Result) -> Table:
@@ -138,24 +137,20 @@ def _outcomes(result: Result) -> Table:
 def _carriers(metrics: Metrics) -> Table:
     """What the gateway has counted of each carrier."""
     table = _table(
-        "carrier", "parts taken|r", "busy|r", "throttled|r", "refused|r", "receipts|r",
-        "unmatched|r", "half answer in|r", "99% in|r",
+        "carrier", "parts taken|r", *(f"{name}|r" for name in ERRORS), "receipts|r", "unmatched|r",
+        "half answer in|r",
     )  # fmt: skip
     for name in ("alpha", "beta"):
-
-        def count(status: str, carrier: str = name) -> str:
-            return f"{metrics.total('parts_submitted_total', carrier=carrier, status=status):,.0f}"
-
-        table.add_row(
-            name,
-            *map(count, ("ESME_ROK", "ESME_RSYSERR", "ESME_RTHROTTLED", "ESME_RINVDSTADR")),
-            f"{metrics.total('receipts_total', carrier=name):,.0f}",
-            f"{metrics.total('receipts_unmatched_total', carrier=name):,.0f}",
-            *(
-                _seconds(metrics.quantile("submit_response_seconds", share, carrier=name))
-                for share in (0.5, 0.99)
-            ),
-        )
+        counts = [
+            metrics.total("parts_submitted_total", carrier=name, status=f"ESME_{status}")
+            for status in ("ROK", *ERRORS)
+        ]
+        counts += [
+            metrics.total(metric, carrier=name)
+            for metric in ("receipts_total", "receipts_unmatched_total")
+        ]
+        answer = metrics.quantile("submit_response_seconds", 0.5, carrier=name)
+        table.add_row(name, *(f"{count:,.0f}" for count in counts), _seconds(answer))
     return table
 
 
@@ -168,8 +163,10 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+def _short(text: str) -> Text:
+    short = Text(text)
+    short.truncate(SHOWN, overflow="ellipsis")
+    return short
 
 
 def _seconds(value: float) -> str:

@@ -1,4 +1,4 @@
-"""The books of the demo: what was accepted, refused and reported, and whether it adds up."""
+"""The books of the demo: what was accepted, refused and reported, and what the carriers saw."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -17,22 +17,23 @@ class Tally:
 
     Attributes:
         accepted: drafts that were, by message id.
-        due_later: ids of those that are not to be sent yet.
-        parts: how many parts the others have.
+        due: ids of those that are to be sent now and have no outcome yet.
         refused: how many were, by code.
         reasons: the first reason that was given for each code.
         outcomes: the outcome of each message by id, the gateway's own replies to phones included.
         repeated: outcomes of messages that had one.
+        maybe_twice: recipients who may have got a text twice.
         texts, optouts: from phones.
     """
 
     def __init__(self) -> None:
         self.accepted: dict[str, Draft] = {}
-        self.due_later: set[str] = set()
+        self.due: set[str] = set()
         self.refused: Counter[str] = Counter()
         self.reasons: dict[str, str] = {}
         self.outcomes: dict[str, str] = {}
-        self.parts = self.repeated = self.texts = self.optouts = 0
+        self.maybe_twice: set[str] = set()
+        self.repeated = self.texts = self.optouts = 0
 
     def submitted(self, draft: Draft, result: Accepted | Rejected) -> None:
         """The gateway has answered."""
@@ -42,29 +43,24 @@ class Tally:
             return
         self.accepted[result.message_id] = draft
         if result.not_before is None:
-            self.parts += result.parts
-        else:
-            self.due_later.add(result.message_id)
+            self.due.add(result.message_id)
 
     def reported(self, event: Event) -> None:
         """An event has come."""
         if event.message_id is not None:
             self.repeated += event.message_id in self.outcomes
             self.outcomes[event.message_id] = event.type
+            self.due.discard(event.message_id)
+            if event.maybe_duplicate and event.to is not None:
+                self.maybe_twice.add(event.to)
         elif event.type == "inbound":
             self.texts += 1
         elif event.type == "optout":
             self.optouts += 1
 
-    @property
-    def waiting(self) -> set[str]:
+    def waiting(self) -> list[str]:
         """Accepted messages without an outcome."""
-        return self.accepted.keys() - self.outcomes.keys()
-
-    @property
-    def replies(self) -> int:
-        """Messages that the gateway sent of its own: confirmations of opt-outs."""
-        return len(self.outcomes.keys() - self.accepted.keys())
+        return [identifier for identifier in self.accepted if identifier not in self.outcomes]
 
 
 class Audit(NamedTuple):
@@ -72,27 +68,37 @@ class Audit(NamedTuple):
 
     Attributes:
         parts: that they took.
-        opted_out: those of them to people who had opted out.
-        asleep: those of the sale to where it is night.
-        twice: those that one phone got twice.
+        twice: parts that one phone got twice.
+        untold: those of them whose event did not say that this may have happened.
+        opted_out: parts to people who had opted out.
+        asleep: parts of the sale to where it is night.
     """
 
     parts: int
+    twice: int
+    untold: int
     opted_out: int
     asleep: int
-    twice: int
 
 
-def audit(records: Iterable[Path], campaign: Campaign) -> Audit:
-    """Read what the carriers took."""
+def audit(records: Iterable[Path], campaign: Campaign, tally: Tally) -> Audit:
+    """Read what the carriers took, and compare."""
     decoder = msgspec.json.Decoder(Line)
-    lines = [decoder.decode(line) for file in records for line in file.open("rb")]
-    opted_out = {number.removeprefix("+") for number in campaign.opted_out}
-    asleep = {number.removeprefix("+") for number in campaign.asleep}
-    seen = Counter((line.destination, line.short_message) for line in lines)
+    seen: Counter[tuple[str, str]] = Counter()
+    for path in records:
+        with path.open("rb") as file:
+            lines = map(decoder.decode, file)
+            seen.update((line.destination, line.short_message) for line in lines)
+
+    def to(numbers: Iterable[str]) -> int:
+        digits = {number.removeprefix("+") for number in numbers}
+        return sum(count for (number, _), count in seen.items() if number in digits)
+
+    twice = {number: count - 1 for (number, _), count in seen.items() if count > 1}
     return Audit(
-        parts=len(lines),
-        opted_out=sum(line.destination in opted_out for line in lines),
-        asleep=sum(line.destination in asleep for line in lines),
+        parts=seen.total(),
         twice=seen.total() - len(seen),
+        untold=len(twice.keys() - tally.maybe_twice),
+        opted_out=to(campaign.opted_out),
+        asleep=to(campaign.asleep),
     )

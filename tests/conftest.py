@@ -33,6 +33,7 @@ path = "{folder}/gateway.db"
 id = "shop"
 token_sha256 = ["{token}"]
 senders = ["10690001"]
+numbers = ["10690001", "123"]
 category = "transactional"
 """
 
@@ -103,12 +104,16 @@ class Process:
         self._process.send_signal(signal.SIGTERM)
         return self.wait()
 
+    def end_input(self) -> None:
+        """Close its input."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+
     def wait(self) -> int:
-        """Wait until it has ended by itself; returns the exit status."""
+        """Wait until it has ended; returns the exit status."""
         status = self._process.wait(PATIENCE)
-        if self._process.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self._process.stdin.close()
+        self.end_input()
         return status
 
     @property
@@ -152,6 +157,12 @@ class Client:
         while len(events) < until:
             events += self.receive().get("events", [])
         return events
+
+    def wait_for_state(self, message_id: str, state: str) -> None:
+        """Wait until a message has come so far."""
+        deadline = time.monotonic() + PATIENCE
+        while (found := self.ask("status", ids=[message_id])["messages"][0]["state"]) != state:
+            assert time.monotonic() < deadline, f"{found}, not {state}"
 
     def close(self) -> None:
         self._socket.close()

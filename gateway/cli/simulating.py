@@ -9,6 +9,7 @@ import trio
 from cyclopts import Parameter
 
 from gateway.cli.output import UsageError, show
+from gateway.errors import GatewayError
 from gateway.smpp.simulator import SimulatorOptions, Statistics, serve
 from gateway.smpp.simulator.options import IdForm, ReceiptForm
 from gateway.smpp.status import Status
@@ -131,7 +132,11 @@ def simulate(
 async def _run(options: SimulatorOptions) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
-            simulator = await nursery.start(serve, options)
+            try:
+                simulator = await nursery.start(serve, options)
+            except OSError as error:
+                where = error.filename or f"{options.host}:{options.port}"
+                raise GatewayError(f"{where}: {error.strerror}") from error
             print(f"listening on {simulator.host}:{simulator.port}", flush=True)
             async for _ in signals:
                 break

@@ -5,7 +5,7 @@ put in; where all are set it perhaps was, and the store is asked. Nothing is eve
 what left the set costs a question until its whole layer is forgotten, or the filter filled anew.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from itertools import combinations, islice
 from typing import Final, TypeVar
 
@@ -44,17 +44,19 @@ class BitFilter:
     def __init__(self, expected: int = 0) -> None:
         self._layers = [_Layer(expected * BYTES)]
 
-    def add(self, things: Iterable[Hashable], age: int = 0) -> None:
+    def add(self, things: Sequence[Hashable], age: int = 0) -> None:
         """Put things in; ``age`` never descends from call to call."""
-        layer = self._layers[-1]
-        for thing in things:
-            if layer.room <= 0:
-                layer.newest = age
-                layer = self._grow()
-            layer.room -= 1
-            code = hash(thing)
-            layer.bits[code & layer.mask] |= _PATTERNS[code >> 32 & 63]
-        layer.newest = age
+        start = 0
+        while start < len(things):
+            layer = self._layers[-1] if self._layers[-1].room else self._grow()
+            some = things[start : start + layer.room]
+            bits, mask = layer.bits, layer.mask
+            for thing in some:
+                code = hash(thing)
+                bits[code & mask] |= _PATTERNS[code >> 32 & 63]
+            layer.room -= len(some)
+            layer.newest = age
+            start += len(some)
 
     def maybe(self, things: Sequence[Thing]) -> set[Thing]:
         """Those that may have been put in; every one that was is among them."""

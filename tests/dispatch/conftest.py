@@ -509,6 +509,12 @@ def bench(clock: Clock) -> Bench:
 
 
 @pytest.fixture(scope="session")
+def make_bench() -> Callable[[], Bench]:
+    """Makes a bench for each example of a test that hypothesis runs."""
+    return lambda: Bench(Clock())
+
+
+@pytest.fixture(scope="session")
 def start() -> float:
     """When every test begins."""
     return START

@@ -16,7 +16,7 @@ class Texts(NamedTuple):
 
     single: str = "Your code is 4711: keep it safe @ home [5 €]"
     long: str = "£12 {off} everything ~ only until Sunday 18:00, at the shop or on our site. " * 5
-    chinese: str = "您的验证码是四七一一"
+    chinese: str = "您的验证码是四七八二"
     long_chinese: str = "您好😀,您的订单已发货。请在签收前检查包裹,如有问题请与我们联系。" * 4
 
     @property

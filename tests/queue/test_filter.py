@@ -24,10 +24,10 @@ def test_an_empty_filter_finds_nothing() -> None:
 
 def test_a_full_filter_seldom_asks_in_vain_and_grows() -> None:
     numbers = BitFilter()
-    numbers.add(f"44{n:09d}" for n in range(ROOM))
+    numbers.add([f"44{n:09d}" for n in range(ROOM)])
     others = [f"33{n:09d}" for n in range(50_000)]
     assert len(numbers.maybe(others)) < 50_000 * 0.006
-    numbers.add(f"49{n:09d}" for n in range(ROOM))
+    numbers.add([f"49{n:09d}" for n in range(ROOM)])
     assert len(numbers.maybe(others)) < 50_000 * 0.012
     some = [f"44{n:09d}" for n in range(0, ROOM, 97)] + [f"49{n:09d}" for n in range(0, ROOM, 97)]
     assert numbers.maybe(some) == set(some)

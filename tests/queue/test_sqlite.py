@@ -51,12 +51,17 @@ def writer(store: SqliteStore) -> apsw.Connection:
     return store._engine.session.connection
 
 
-async def left_by_a_crash(path: str, to: Path) -> SqliteStore:
+def left_by_a_crash(path: str, to: Path) -> SqliteStore:
     """A store on what the disk would hold if the process that has ``path`` open ended now."""
     to.mkdir()
     for name in (path, f"{path}-wal"):
         shutil.copy(name, to)
     return SqliteStore(str(to / Path(path).name))
+
+
+def files(path: str) -> dict[str, os.stat_result]:
+    """What there is beside the store, by name."""
+    return {file.name: file.stat() for file in Path(path).parent.iterdir()}
 
 
 async def waiting(store: SqliteStore) -> list[int]:
@@ -68,9 +73,7 @@ async def waiting(store: SqliteStore) -> list[int]:
 
 
 async def test_the_file_is_for_the_gateways_user_alone(store: SqliteStore, path: str) -> None:
-    directory = Path(path).parent
-    modes = {file.name: file.stat().st_mode & 0o777 for file in directory.iterdir()}
-    assert modes == dict.fromkeys(
+    assert {name: stat.st_mode & 0o777 for name, stat in files(path).items()} == dict.fromkeys(
         ["store.db", "store.db-shm", "store.db-wal", "store.db.lock"], 0o600
     )
 
@@ -78,7 +81,7 @@ async def test_the_file_is_for_the_gateways_user_alone(store: SqliteStore, path:
 async def test_an_orderly_end_leaves_one_file(store: SqliteStore, path: str) -> None:
     await store.remember("forms", b"hex")
     await store.aclose()
-    assert not Path(f"{path}-wal").exists()
+    assert files(path).keys() == {"store.db", "store.db.lock"}
     copy = SqliteStore(shutil.copy(path, f"{path}.backup"))
     await copy.open()
     assert await copy.recall("forms") == b"hex"
@@ -102,7 +105,7 @@ def make_foreign_database(path: Path) -> None:
 
 def make_newer_store(path: Path) -> None:
     connection = apsw.Connection(str(path))
-    schema.migrate(connection, str(path))
+    schema.migrate(connection)
     connection.pragma("user_version", 99)
     connection.close()
 
@@ -178,18 +181,18 @@ async def test_another_programs_transaction_delays_only_so_long(
 def test_steps_are_taken_from_any_version() -> None:
     connection = apsw.Connection("")
     steps = ["CREATE TABLE a (x); INSERT INTO a VALUES (1)", "ALTER TABLE a ADD COLUMN y DEFAULT 2"]
-    schema.migrate(connection, "p", steps[:1])
-    schema.migrate(connection, "p", steps)
-    schema.migrate(connection, "p", steps)
+    schema.migrate(connection, steps[:1])
+    schema.migrate(connection, steps)
+    schema.migrate(connection, steps)
     assert connection.execute("SELECT x, y FROM a").fetchall() == [(1, 2)]
     assert connection.pragma("user_version") == 2
 
 
 def test_a_step_that_fails_is_not_half_taken() -> None:
     connection = apsw.Connection("")
-    schema.migrate(connection, "p", ["CREATE TABLE a (x)"])
+    schema.migrate(connection, ["CREATE TABLE a (x)"])
     with pytest.raises(apsw.SQLError):
-        schema.migrate(connection, "p", ["", "CREATE TABLE b (x); CREATE TABLE a (x)"])
+        schema.migrate(connection, ["", "CREATE TABLE b (x); CREATE TABLE a (x)"])
     assert connection.pragma("user_version") == 1
     assert connection.table_exists(None, "a")
     assert not connection.table_exists(None, "b")
@@ -337,7 +340,7 @@ async def test_a_full_disk_refuses_and_then_goes_on(
     assert await store.accept([entry(n, key=f"k{n}", text=text) for n in range(100, 150)]) == {}
     sent = Sent(message(1), "new", ("r",), 9e9)
     await store.settle(Settlement(notices=[notice], sent=[sent]))
-    after = await left_by_a_crash(path, tmp_path / "crash")
+    after = left_by_a_crash(path, tmp_path / "crash")
     await after.open()
     for one in (store, after):
         assert await one.bounds("acme") == (1, 2)
@@ -352,7 +355,7 @@ class FailingDisk(apsw.VFS):
 
     def __init__(self) -> None:
         self.failures = 0
-        super().__init__("failing-disk", base="", makedefault=True)
+        super().__init__("failing-disk", base="unix", makedefault=True)
 
     def xOpen(self, name: Any, flags: list[int]) -> "FailingFile":  # noqa: N802  SQLite's name
         return FailingFile(self, name, flags)
@@ -362,7 +365,7 @@ class FailingFile(apsw.VFSFile):
     def __init__(self, disk: FailingDisk, name: Any, flags: list[int]) -> None:
         self._disk = disk
         self._is_log = bool(flags[0] & apsw.SQLITE_OPEN_WAL)
-        super().__init__("", name, flags)
+        super().__init__("unix", name, flags)
 
     def xSync(self, flags: int) -> None:  # noqa: N802  SQLite's name
         super().xSync(flags)
@@ -390,7 +393,7 @@ async def test_a_commit_that_failed_does_not_come_back(
     disk.failures = 2
     with pytest.raises(StoreError, match="fsync failed"):
         await store.accept([entry(2, key="two")])
-    after = await left_by_a_crash(path, tmp_path / "crash")
+    after = left_by_a_crash(path, tmp_path / "crash")
     await store.accept([entry(3)])
     assert await store.known("acme", ["two"]) == {}
     assert await waiting(store) == [1, 3]
@@ -412,7 +415,7 @@ async def test_nothing_is_written_behind_a_commit_in_doubt(
             await store.accept([entry(n)])
     disk.failures = 0
     await store.accept([entry(4)])
-    after = await left_by_a_crash(path, tmp_path / "crash")
+    after = left_by_a_crash(path, tmp_path / "crash")
     await after.open()
     for one in (store, after):
         assert await waiting(one) == [1, 4]
@@ -440,7 +443,6 @@ async def test_the_log_is_bounded_while_others_read(
     monkeypatch.setattr(engine, "CHECKPOINT_NOW", 400)
     store = SqliteStore(path)
     await store.open()
-    log = Path(f"{path}-wal")
     largest = total = 0
     async with trio.open_nursery() as nursery:
 
@@ -455,7 +457,7 @@ async def test_the_log_is_bounded_while_others_read(
             entries = [entry(n, key=f"k{n}", leased=True) for n in numbers]
             await store.accept(entries)
             await store.settle(Settlement(finals=[delivered(e.message) for e in entries]))
-            largest = max(largest, log.stat().st_size)
+            largest = max(largest, files(path)["store.db-wal"].st_size)
             total += len(numbers)
         nursery.cancel_scope.cancel()
     assert largest < 600 * engine.PAGE
@@ -504,7 +506,7 @@ async def test_keys_of_many_generations(
     for _ in range(2):
         left = await store.known("acme", list(everything))
         # Those that wait still, and those that share their generation with a newer one.
-        assert {n for n in range(501, 1_001)} <= {known.message for known in left.values()}
+        assert set(range(501, 1_001)) <= {known.message for known in left.values()}
         assert not [known for known in left.values() if known.message <= 500]
         await store.aclose()
         await store.open()
@@ -549,7 +551,7 @@ async def test_recovery_marks_in_blocks(
 ) -> None:
     monkeypatch.setattr(upkeep, "BLOCK", 30)
     await store.accept([entry(n, leased=n % 2 == 0) for n in range(1, 201)])
-    after = await left_by_a_crash(path, tmp_path / "crash")
+    after = left_by_a_crash(path, tmp_path / "crash")
     assert not (await after.open()).clean
     found = (await after.lease(LANE, 9e9, 1_000)).messages
     assert [(m.id, m.maybe_duplicate) for m in found] == [(n, n % 2 == 0) for n in range(1, 201)]

@@ -102,12 +102,13 @@ class Engine:
         self._log_pages = 0
         self._checkpoint_state: Literal["none", "under way", "nearly done"] = "none"
         self._checkpoint_lock = threading.Lock()
+        self._reading = threading.Lock()
         self._connections: list[apsw.Connection] = []
         _create(path)
         self._lock = Lock(path)
         try:
             writer = self._connect(WRITER_CACHE, synchronous)
-            schema.migrate(writer, path)
+            schema.migrate(writer)
             self.session = Session(writer)
             self.session.load()
             self._reader = self._connect(READER_CACHE, synchronous)
@@ -146,13 +147,13 @@ class Engine:
         connection = apsw.Connection(self._path)
         self._connections.append(connection)
         connection.set_busy_timeout(BUSY_MS)
+        schema.check(connection, self._path)
         for name, value in {
             "page_size": PAGE,
             "journal_mode": "wal",
             "synchronous": synchronous,
             "fullfsync": True,  # on macOS, fsync alone does not empty the drive's cache
             "cache_size": -cache,
-            "temp_store": "memory",
             "journal_size_limit": CHECKPOINT_NOW * PAGE,
         }.items():
             connection.pragma(name, value)
@@ -199,11 +200,15 @@ class Engine:
 
         SQLite writes the log from its start again once all of it is moved, which a checkpoint
         beside a busy writer never quite reaches. So the other thread moves the bulk, and then
-        this one moves the little that has come since.
+        this one moves the little that has come since. A reader in the way of that has its turn
+        until there is too much.
         """
-        if self._checkpoint_state == "nearly done" or self._log_pages >= CHECKPOINT_NOW:
-            self._checkpoint_on(self.session.connection)
+        if self._log_pages >= CHECKPOINT_NOW:
+            with self._reading:
+                self._checkpoint_on(self.session.connection)
+        elif self._checkpoint_state == "nearly done":
             self._checkpoint_state = "none"
+            self._checkpoint_on(self.session.connection)
         elif self._checkpoint_state == "none" and self._log_pages >= CHECKPOINT:
             self._checkpoint_state = "under way"
             self._checkpoints.post(lambda: self._checkpoint_on(self._checkpointer))
@@ -211,17 +216,18 @@ class Engine:
     # --- in the other threads ---
 
     def _serve_reads(self, calls: Sequence[Call[Any]]) -> None:
-        # One snapshot for all: each was made after what it may expect to see was committed.
-        self._reader.execute("BEGIN")
-        for call in calls:
-            try:
-                call.succeed(call.work())
-            except apsw.Error as error:
-                call.fail(store_error(self._path, error))
-            except Exception as error:  # noqa: BLE001  the caller is told
-                call.fail(error)
-        if self._reader.in_transaction:
-            self._reader.execute("ROLLBACK")
+        with self._reading:
+            # One snapshot for all: each was made after what it may expect to see was committed.
+            self._reader.execute("BEGIN")
+            for call in calls:
+                try:
+                    call.succeed(call.work())
+                except apsw.Error as error:
+                    call.fail(store_error(self._path, error))
+                except Exception as error:  # noqa: BLE001  the caller is told
+                    call.fail(error)
+            if self._reader.in_transaction:
+                self._reader.execute("ROLLBACK")
 
     def _serve_checkpoints(self, calls: Sequence[Call[Any]]) -> None:
         for call in calls:

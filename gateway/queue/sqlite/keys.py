@@ -1,10 +1,12 @@
 """Idempotency keys, in generations.
 
-Keys are often random, and in one large tree each would change a page of its own: ten million of
-them make a new one cost ten times as much as an empty table does. So keys go into the newest of
-many small generations, whose few pages all stay in memory, and a generation that is old goes as a
-whole. That a key is in none of them is known from a filter alone; only where it perhaps is, or
-where somebody asks, are all generations looked through, the newest first.
+Keys are often random, and in one large tree each would change a page of its own: with some
+millions of them, a new one costs ten times as much as in an empty table. So keys go into the
+newest of many small generations, whose few pages change together, and an old generation goes as a
+whole. That a key is in none of them is known from a filter alone; one that may be in some is
+looked for in all, the newest first.
+
+A key is stored as its name, which says whose it is: the tenant's number and the key.
 """
 
 from collections import Counter
@@ -14,7 +16,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from gateway.queue.filter import BitFilter
-from gateway.queue.sqlite.bulk import Execute, Rows, numbers, texts
+from gateway.queue.sqlite.bulk import Execute, Rows, decode_texts, numbers, texts
 from gateway.queue.sqlite.session import Session
 from gateway.queue.store import Known
 
@@ -32,23 +34,19 @@ RECENT: Final = 4
 BLOCK: Final = 4_096
 """Keys read or dropped at a time: a few milliseconds."""
 
-_INSERT: Final = Rows("INSERT OR ROLLBACK INTO key", 6)
-_decode_names = msgspec.json.Decoder(list[tuple[int, str]]).decode
+COLUMNS: Final = 5
+_INSERT: Final = Rows("INSERT OR ROLLBACK INTO key", COLUMNS)
 _decode_known = msgspec.json.Decoder(list[tuple[str, int, int]]).decode
 
-Name = tuple[int, str]
-"""A tenant's number and a key."""
+
+def name(tenant: int, key: str) -> str:
+    """The name of a tenant's key."""
+    return f"{tenant}:{key}"
 
 
-class Key(NamedTuple):
-    """A row of the table."""
-
-    generation: int
-    tenant: int
-    key: str
-    message: int
-    digest: int
-    at: float
+def key(name: str) -> str:
+    """The key of a name."""
+    return name.partition(":")[2]
 
 
 class Generation(msgspec.Struct):
@@ -64,7 +62,7 @@ class KeyIndex:
     """What the event loop knows of all keys: their generations and the filter.
 
     Keys are noted when a call is made, before its commit: after one that fails, they are merely
-    asked for in vain.
+    looked for in vain.
     """
 
     def __init__(self, generations: list[Generation], seen: BitFilter) -> None:
@@ -75,11 +73,16 @@ class KeyIndex:
         """The generations, the newest first."""
         return [generation.number for generation in reversed(self._generations)]
 
-    def note(self, names: Sequence[Name], now: float) -> tuple[int, set[Name]]:
-        """Note (tenant, key) pairs of messages that came ``now``.
+    def perhaps(self, names: Sequence[str]) -> set[str]:
+        """Those that may be stored."""
+        return self._seen.maybe(names)
+
+    def note(self, names: Sequence[str], now: float) -> tuple[int, set[str]]:
+        """Note the keys of messages that came ``now``.
 
         Returns:
-            the generation that they go into, and those that may be known already.
+            the generation that they go into, and those that may be stored already or are twice
+            among ``names``.
         """
         generation = self._generations[-1] if self._generations else self._begin(now)
         if generation.size + len(names) > GENERATION or now - generation.oldest > GENERATION_AGE:
@@ -104,7 +107,7 @@ class KeyIndex:
         """The generation that keys go into now."""
         return self._generations[-1].number
 
-    def moved(self, names: Sequence[Name], now: float) -> None:
+    def moved(self, names: Sequence[str], now: float) -> None:
         """Keys have been moved to the newest generation, as if their messages had come now."""
         self._seen.add(names, self.newest())
         self._generations[-1].newest = max(self._generations[-1].newest, now)
@@ -123,103 +126,109 @@ class KeyIndex:
 def load(execute: Execute) -> KeyIndex:
     """The index of all that is stored: some 0.5 µs for each key."""
     stored = [
-        Generation(number, size, oldest, newest)
-        for number, size, oldest, newest in execute(
+        number
+        for [number] in execute(
             """WITH RECURSIVE step (number) AS (SELECT min(generation) FROM key UNION ALL
             SELECT (SELECT min(generation) FROM key WHERE generation > number) FROM step
-            WHERE number IS NOT NULL)
-            SELECT number, count(*), min(at), max(at) FROM step JOIN key ON generation = number
-            GROUP BY number ORDER BY number"""
+            WHERE number IS NOT NULL) SELECT number FROM step WHERE number IS NOT NULL"""
         )
     ]
-    seen = BitFilter(sum(generation.size for generation in stored))
-    for generation in stored:
-        last = (generation.number, -1, "")
-        while names := _after(execute, last):
-            seen.add(names, generation.number)
-            last = (generation.number, *names[-1])
-    return KeyIndex(stored, seen)
+    seen = BitFilter(len(stored) * GENERATION)
+    generations = []
+    for number in stored:
+        query = "SELECT count(*), min(at), max(at) FROM key WHERE generation = ?"
+        [(size, oldest, newest)] = execute(query, (number,))
+        generations.append(Generation(number, size, oldest, newest))
+        last = ""
+        while names := _after(execute, number, last):
+            seen.add(names, number)
+            last = names[-1]
+    return KeyIndex(generations, seen)
 
 
-def _after(execute: Execute, last: tuple[int, int, str]) -> list[Name]:
+def _after(execute: Execute, generation: int, last: str) -> list[str]:
     [[names]] = execute(
-        """SELECT json_group_array(json_array(tenant, key)) FROM (SELECT tenant, key FROM key
-        WHERE generation = ?1 AND (tenant, key) > (?2, ?3) ORDER BY tenant, key LIMIT ?4)""",
-        (*last, BLOCK),
+        """SELECT json_group_array(name) FROM (SELECT name FROM key
+        WHERE generation = ? AND name > ? ORDER BY name LIMIT ?)""",
+        (generation, last, BLOCK),
     )
-    return _decode_names(names)
+    return decode_texts(names)
 
 
-def lookup(
-    execute: Execute, generations: Sequence[int], names: Iterable[Name]
-) -> dict[Name, Known]:
+def lookup(execute: Execute, generations: Sequence[int], names: Iterable[str]) -> dict[str, Known]:
     """What keys stand for; unknown ones are left out. ``generations``: the newest first."""
-    standing: dict[Name, Known] = {}
+    standing: dict[str, Known] = {}
     missing = set(names)
     for some in (generations[:RECENT], generations[RECENT:]):
-        for tenant in {tenant for tenant, _ in missing} if some else ():
-            [[found]] = execute(
-                """SELECT json_group_array(json_array(key, message, digest)) FROM key
-                WHERE generation IN (SELECT value FROM carray(?)) AND tenant = ?
-                AND key IN (SELECT CAST(value AS TEXT) FROM carray(?))""",
-                (numbers(some), tenant, texts(key for owner, key in missing if owner == tenant)),
-            )
-            standing |= {
-                (tenant, key): Known(message, digest)
-                for key, message, digest in _decode_known(found)
-            }
+        if not some or not missing:
+            break
+        [[found]] = execute(
+            """SELECT json_group_array(json_array(name, message, digest)) FROM key
+            WHERE generation IN (SELECT value FROM carray(?))
+            AND name IN (SELECT CAST(value AS TEXT) FROM carray(?))""",
+            (numbers(some), texts(missing)),
+        )
+        standing |= {name: Known(message, digest) for name, message, digest in _decode_known(found)}
         missing -= standing.keys()
     return standing
 
 
+class KeyRow(NamedTuple):
+    """A row of the table."""
+
+    generation: int
+    name: str
+    message: int
+    digest: int
+    at: float
+
+
 class KeyRows(NamedTuple):
-    """The keys of a call. ``perhaps``, by the index of their entry, may be known already; the
-    others, ``fresh``, are known not to be, one row after the other."""
+    """The keys of a call. ``perhaps``, by the index of their entry, may be stored already; the
+    others, ``fresh``, are not, one row after the other."""
 
     fresh: list[Any]
-    perhaps: list[tuple[int, Key]]
+    perhaps: list[tuple[int, KeyRow]]
     generations: list[int]
 
 
 def insert(execute: Execute, rows: KeyRows) -> dict[int, Known]:
-    """Store keys; returns what those stand for that are known, by the index of their entry."""
+    """Store keys; returns what those stand for that were stored, by the index of their entry."""
     _INSERT.run(execute, rows.fresh)
     duplicates: dict[int, Known] = {}
     if rows.perhaps:
-        names = [(key.tenant, key.key) for _, key in rows.perhaps]
-        standing = lookup(execute, rows.generations, names)
+        standing = lookup(execute, rows.generations, [row.name for _, row in rows.perhaps])
         fresh: list[Any] = []
-        for name, (index, key) in zip(names, rows.perhaps, strict=True):
-            if name in standing:
-                duplicates[index] = standing[name]
+        for index, row in rows.perhaps:
+            if row.name in standing:
+                duplicates[index] = standing[row.name]
             else:
-                standing[name] = Known(key.message, key.digest)
-                fresh += key
+                standing[row.name] = Known(row.message, row.digest)
+                fresh += row
         _INSERT.run(execute, fresh)
     return duplicates
 
 
-def drop_block(session: Session, number: int, newest: int, now: float) -> tuple[int, list[Name]]:
+def drop_block(session: Session, number: int, newest: int, now: float) -> tuple[int, list[str]]:
     """Drop some keys of a generation, but move those of messages without an outcome to the newest.
 
     Returns:
         how many keys went or moved, 0 once there are none, and those that moved.
     """
     execute = session.execute
-    names = _after(execute, (number, -1, ""))
+    names = _after(execute, number, "")
     if not names:
         return 0, []
-    block = (number, *names[-1])
+    block = (number, names[-1])
     [[moved]] = execute(
-        """SELECT json_group_array(json_array(tenant, key)) FROM key WHERE generation = ?
-        AND (tenant, key) <= (?, ?) AND message IN (SELECT id FROM message)""",
+        """SELECT json_group_array(name) FROM key
+        WHERE generation = ? AND name <= ? AND message IN (SELECT id FROM message)""",
         block,
     )
     execute(
-        """INSERT OR IGNORE INTO key SELECT ?4, tenant, key, message, digest, ?5 FROM key
-        WHERE generation = ?1 AND (tenant, key) <= (?2, ?3)
-        AND message IN (SELECT id FROM message)""",
+        """INSERT OR IGNORE INTO key SELECT ?3, name, message, digest, ?4 FROM key
+        WHERE generation = ?1 AND name <= ?2 AND message IN (SELECT id FROM message)""",
         (*block, newest, now),
     )
-    execute("DELETE FROM key WHERE generation = ? AND (tenant, key) <= (?, ?)", block)
-    return len(names), _decode_names(moved)
+    execute("DELETE FROM key WHERE generation = ? AND name <= ?", block)
+    return len(names), decode_texts(moved)

@@ -61,7 +61,7 @@ def overdue(execute: Execute, now: float, limit: int) -> list[tuple[Message, byt
     [(count, states, bodies)] = execute(
         """SELECT count(*), json_group_array(hex(states)), CAST(group_concat(body, '') AS BLOB)
         FROM (SELECT states, body FROM message WHERE state = 2 AND due <= ?
-        ORDER BY due, id LIMIT ?)""",
+        ORDER BY due LIMIT ?)""",
         (now, limit),
     )
     return [

@@ -41,9 +41,8 @@ STEPS: Final[Sequence[str]] = (
     CREATE INDEX message_leased ON message (id) WHERE state = 1;
     CREATE INDEX message_deadline ON message (due, lane) WHERE state = 2;
 
-    CREATE TABLE key (generation INTEGER NOT NULL, tenant INTEGER NOT NULL, key TEXT NOT NULL,
-        message INTEGER NOT NULL, digest INTEGER NOT NULL, at REAL NOT NULL,
-        PRIMARY KEY (generation, tenant, key)) WITHOUT ROWID;
+    CREATE TABLE key (generation INTEGER NOT NULL, name TEXT NOT NULL, message INTEGER NOT NULL,
+        digest INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (generation, name)) WITHOUT ROWID;
     CREATE TABLE part (carrier INTEGER NOT NULL, ref TEXT NOT NULL, message INTEGER NOT NULL,
         part INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (carrier, ref)) WITHOUT ROWID;
     CREATE TABLE held (kind TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL,
@@ -66,10 +65,10 @@ STEPS: Final[Sequence[str]] = (
 """Step *n* leads from version *n* to *n* + 1. Steps are added, never changed."""
 
 
-def migrate(connection: apsw.Connection, path: str, steps: Sequence[str] = STEPS) -> None:
-    """Bring the file to the newest schema, each step in one transaction.
+def check(connection: apsw.Connection, path: str, steps: Sequence[str] = STEPS) -> None:
+    """Make sure that the file is new, or a store that this program can use, and change nothing.
 
-    Raises StoreError where the file is another program's or a newer gateway's.
+    Raises StoreError where it is another program's or a newer gateway's.
     """
     owner, version = connection.pragma("application_id"), connection.pragma("user_version")
     empty = not list(connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1"))
@@ -80,6 +79,11 @@ def migrate(connection: apsw.Connection, path: str, steps: Sequence[str] = STEPS
             f"{path}: has schema version {version}, this gateway knows up to {len(steps)};"
             " run the newer gateway, or restore a backup made before it ran"
         )
+
+
+def migrate(connection: apsw.Connection, steps: Sequence[str] = STEPS) -> None:
+    """Bring the file to the newest schema, each step in one transaction."""
+    version = connection.pragma("user_version")
     for number, step in enumerate(steps[version:], version + 1):
         with connection:
             connection.execute(step)

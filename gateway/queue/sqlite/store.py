@@ -107,8 +107,24 @@ class SqliteStore:
         return await self._engine.write(lambda s: writes.accept(s, rows))
 
     async def known(self, tenant: str, keys: Sequence[str]) -> Mapping[str, Known]:
-        standing = await self._engine.read(self._lookup(tenant, keys))
-        return {key: known for (_, key), known in standing.items()}
+        lookup = self._lookup(tenant, keys)
+        return await self._engine.read(lookup) if lookup else {}
+
+    def _lookup(
+        self, tenant: str, asked: Sequence[str]
+    ) -> Callable[[Execute], dict[str, Known]] | None:
+        """What looks keys up, None where none of them is known."""
+        number = self._engine.session.tenants.known(tenant)
+        if number is None:
+            return None
+        perhaps = self._keys.perhaps([keys.name(number, key) for key in asked])
+        generations = self._keys.numbers()
+
+        def lookup(execute: Execute) -> dict[str, Known]:
+            standing = keys.lookup(execute, generations, perhaps)
+            return {keys.key(name): known for name, known in standing.items()}
+
+        return lookup if perhaps else None
 
     async def opted_out(self, tenant: str, numbers: Sequence[str]) -> set[str]:
         engine = self._engine
@@ -151,7 +167,7 @@ class SqliteStore:
 
     async def settle(self, settlement: Settlement) -> frozenset[int]:
         rows = outcomes.settlement_rows(self._engine.session, settlement, self._clock())
-        self._optouts.add(change.number for change in settlement.optouts if change.out)
+        self._optouts.add([change.number for change in settlement.optouts if change.out])
         settled = await self._engine.write(lambda s: outcomes.settle(s, rows), self._settled)
         return settled.passed_over
 
@@ -173,26 +189,18 @@ class SqliteStore:
         lookup, now = self._lookup(tenant, keys), self._clock()
 
         def work(execute: Execute) -> tuple[dict[int, Record], dict[str, int]]:
-            standing = {key: known.message for (_, key), known in lookup(execute).items()}
-            return reads.find(execute, tenant, {*numbers, *standing.values()}, now), standing
+            standing = lookup(execute) if lookup else {}
+            by_key = {key: known.message for key, known in standing.items()}
+            return reads.find(execute, tenant, {*numbers, *by_key.values()}, now), by_key
 
         records, standing = await self._engine.read(work)
         by_key = [records.get(standing[key]) if key in standing else None for key in keys]
         return [records.get(number) for number in numbers], by_key
 
-    def _lookup(
-        self, tenant: str, asked: Sequence[str]
-    ) -> Callable[[Execute], dict[keys.Name, Known]]:
-        number, generations = self._engine.session.tenants.known(tenant), self._keys.numbers()
-        if number is None:
-            return lambda _: {}
-        names = [(number, key) for key in asked]
-        return lambda execute: keys.lookup(execute, generations, names)
-
     async def optout(self, changes: Sequence[OptoutChange]) -> list[bool]:
         rows = writes.optout_rows(self._engine.session, changes)
         # Before the commit, so that a check made right after it never misses one.
-        self._optouts.add(change.number for change in changes if change.out)
+        self._optouts.add([change.number for change in changes if change.out])
         return await self._engine.write(lambda s: writes.optout(s, rows))
 
     # --- events ---

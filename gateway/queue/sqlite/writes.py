@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from gateway.message import Message
-from gateway.queue.sqlite import reads
+from gateway.queue.sqlite import keys, reads
 from gateway.queue.sqlite.bulk import (
     Rows,
     encode_message,
@@ -18,8 +18,7 @@ from gateway.queue.sqlite.bulk import (
     numbers,
     texts,
 )
-from gateway.queue.sqlite.keys import Key, KeyIndex, KeyRows
-from gateway.queue.sqlite.keys import insert as insert_keys
+from gateway.queue.sqlite.keys import KeyIndex, KeyRow, KeyRows
 from gateway.queue.sqlite.schema import GLOBAL_SCOPE, LEASED, WAITING
 from gateway.queue.sqlite.session import Session
 from gateway.queue.store import GLOBAL, Entry, Known, Lease, OptoutChange
@@ -65,30 +64,29 @@ def accept_rows(session: Session, index: KeyIndex, entries: Sequence[Entry]) -> 
         )
         if m.key is not None:
             keyed.append((at, m, m.key, digest))
-    keys = _key_rows(session, index, keyed) if keyed else KeyRows([], [], [])
-    return AcceptRows(rows, keys, max(entry.message.id for entry in entries))
+    key_rows = _key_rows(session, index, keyed) if keyed else KeyRows([], [], [])
+    return AcceptRows(rows, key_rows, max(entry.message.id for entry in entries))
 
 
 def _key_rows(
     session: Session, index: KeyIndex, keyed: Sequence[tuple[int, Message, str, int]]
 ) -> KeyRows:
     tenant = session.tenants.number
-    names = [(tenant(m.tenant), key) for _, m, key, _ in keyed]
+    names = [keys.name(tenant(m.tenant), key) for _, m, key, _ in keyed]
     generation, perhaps = index.note(names, max([m.accepted_at for _, m, _, _ in keyed]))
     rows = KeyRows([], [], index.numbers())
     fresh = rows.fresh
-    for name, (at, m, key, digest) in zip(names, keyed, strict=True):
+    for name, (at, m, _, digest) in zip(names, keyed, strict=True):
         if name in perhaps:
-            row = Key(generation, name[0], key, m.id, digest, m.accepted_at)
-            rows.perhaps.append((at, row))
+            rows.perhaps.append((at, KeyRow(generation, name, m.id, digest, m.accepted_at)))
         else:
-            fresh += (generation, name[0], key, m.id, digest, m.accepted_at)
+            fresh += (generation, name, m.id, digest, m.accepted_at)
     return rows
 
 
 def accept(session: Session, rows: AcceptRows) -> dict[int, Known]:
     """Store messages, but for duplicates by their key."""
-    duplicates = insert_keys(session.execute, rows.keys)
+    duplicates = keys.insert(session.execute, rows.keys)
     stored = rows.messages
     if duplicates:
         stored = [v for at, v in enumerate(stored) if at // _COLUMNS not in duplicates]

@@ -1,0 +1,86 @@
+"""``python -m benchmarks [NAME] [options]``: one benchmark, or all of them."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import msgspec
+
+from benchmarks import (
+    backlog,
+    fairness,
+    guard,
+    latency,
+    micro,
+    optout,
+    peers,
+    throughput,
+)
+from benchmarks.benchmark import Benchmark, run
+from benchmarks.options import add_arguments, read
+
+BENCHMARKS: Final[Mapping[str, Benchmark]] = {
+    "throughput": throughput.BENCHMARK,
+    "latency": latency.BENCHMARK,
+    "backlog": backlog.BENCHMARK,
+    "optout": optout.BENCHMARK,
+    "fairness": fairness.BENCHMARK,
+    "micro": micro.BENCHMARK,
+    "peers": peers.BENCHMARK,
+}
+
+RESULTS: Final = Path(__file__).parent / "results"
+VAR: Final = Path(__file__).parent.parent / "var"
+"""Not kept: stores, and the results of quick runs."""
+
+
+def parser() -> ArgumentParser:
+    """The command line."""
+    common = ArgumentParser(add_help=False)
+    common.add_argument("--quick", action="store_true", help="small sizes: all in three minutes")
+    common.add_argument("--output", type=Path, metavar="FOLDER", help="where results go")
+    common.add_argument(
+        "--scratch", type=Path, metavar="FOLDER", default=VAR, help="where stores are made"
+    )
+    made = ArgumentParser(prog="python -m benchmarks", description=__doc__, parents=[common])
+    made.set_defaults(name=None)
+    names = made.add_subparsers(title="benchmarks", metavar="NAME")
+    for name, benchmark in BENCHMARKS.items():
+        one = names.add_parser(name, help=benchmark.about, parents=[common])
+        add_arguments(one, type(benchmark.options))
+        one.set_defaults(name=name)
+    check = names.add_parser("check", help="fail where CPU per message has grown by half")
+    check.add_argument("--scratch", type=Path, metavar="FOLDER", default=VAR)
+    add_arguments(check, guard.GuardOptions)
+    check.set_defaults(name="check")
+    return made
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run what is asked for; 1 where the check fails."""
+    commands = parser()
+    namespace = commands.parse_args(words)
+    namespace.scratch.mkdir(parents=True, exist_ok=True)
+    try:
+        with TemporaryDirectory(prefix="benchmark-", dir=namespace.scratch) as scratch:
+            return _run(namespace, Path(scratch))
+    except msgspec.ValidationError as error:
+        commands.error(str(error))
+
+
+def _run(namespace: Namespace, scratch: Path) -> int:
+    if namespace.name == "check":
+        return guard.check(read(namespace, guard.GuardOptions()), scratch)
+    output = namespace.output or (VAR / "benchmarks" if namespace.quick else RESULTS)
+    for name, benchmark in BENCHMARKS.items():
+        if namespace.name in {None, name}:
+            defaults = benchmark.quick if namespace.quick else benchmark.options
+            run(name, benchmark, read(namespace, defaults), scratch, output)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

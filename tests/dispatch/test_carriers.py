@@ -1,0 +1,232 @@
+"""A carrier at run time: its binds, its pace and what it sends again."""
+
+from typing import Any
+
+import pytest
+from trio.testing import MockClock
+
+from gateway.dispatch.flights import UNANSWERED, Flight
+from gateway.smpp.status import Status
+
+
+def flights(bench: Any, carrier: Any, make_message: Any, *sizes: int) -> list[Flight]:
+    """Messages of so many parts each."""
+    return [
+        bench.flight(carrier, make_message(n, parts=size, text="x" * (150 * size)))
+        for n, size in enumerate(sizes, 1)
+    ]
+
+
+def spread(carrier: Any) -> list[list[tuple[int, int]]]:
+    """What each bind has in flight: message and part."""
+    return [
+        [(part.flight.message.id, part.number) for _, part in bind.flying]
+        for bind in carrier.binds
+    ]
+
+
+def test_messages_go_to_the_bind_with_most_room_in_one_write(
+    bench: Any, make_message: Any, start: float
+) -> None:
+    carrier = bench.carrier(binds=2)
+    carrier.submit(flights(bench, carrier, make_message, 1, 1, 1), start)
+    assert spread(carrier) == [[(1, 0), (2, 0), (3, 0)], []]
+    assert carrier.binds[0].writes == [3]
+    carrier.submit(flights(bench, carrier, make_message, 1), start)
+    assert spread(carrier)[1] == [(1, 0)]
+
+
+def test_all_parts_of_a_message_go_to_one_bind_in_order(
+    bench: Any, make_message: Any, start: float
+) -> None:
+    carrier = bench.carrier(binds=2, window=4)
+    carrier.submit(flights(bench, carrier, make_message, 3, 3), start)
+    assert spread(carrier) == [
+        [(1, 0), (1, 1), (1, 2), (2, 0)],
+        [],
+    ]
+    assert carrier.room(start) == 4  # those that wait for the first bind take none of the other's
+
+
+async def test_what_a_window_has_no_room_for_follows_as_it_empties(
+    bench: Any, make_message: Any, start: float
+) -> None:
+    carrier = bench.carrier(window=4)
+    [bind] = carrier.binds
+    carrier.submit(flights(bench, carrier, make_message, 9), start)
+    assert carrier.room(start) == 0
+    bind.reply(bind.flying[0][0], bind.flying[2][0])
+    assert carrier.room(start) == 0
+    bind.reply()
+    bind.reply()
+    assert [context.number for context in (r.context for r in bench.sink.responses)] == [
+        0, 2, 1, 3, 4, 5, 6, 7,
+    ]  # fmt: skip
+    assert len(bind.sent) == 9
+    assert carrier.room(start) == 3
+
+
+def test_what_waits_for_a_window_comes_back_when_the_bind_is_lost(
+    bench: Any, make_message: Any, start: float
+) -> None:
+    carrier = bench.carrier(window=4)
+    carrier.submit(flights(bench, carrier, make_message, 6), start)
+    carrier.binds[0].lose()
+    assert [part.number for part in bench.sink.parts] == [0, 1, 2, 3, 4, 5]
+    carrier.binds[0].come_up()
+    assert carrier.room(start) == 4
+
+
+def test_what_waits_for_a_window_follows_what_is_not_answered_in_time(
+    bench: Any, make_message: Any, start: float
+) -> None:
+    carrier = bench.carrier(window=4)
+    carrier.submit(flights(bench, carrier, make_message, 6), start)
+    carrier.binds[0].time_out()
+    assert spread(carrier) == [[(1, 4), (1, 5)]]
+
+
+def test_a_receiver_is_not_submitted_to(bench: Any, start: float) -> None:
+    carrier = bench.carrier(mode="receiver")
+    assert carrier.all_binds
+    assert carrier.binds == ()
+    assert not carrier.up
+    assert carrier.room(start) == 0
+
+
+def test_its_rate_is_counted_in_parts_over_all_binds(
+    bench: Any, make_message: Any, start: float
+) -> None:
+    carrier = bench.carrier(binds=2, rate=20, window=100)
+    sent = 0
+    for tick in range(101):  # ten seconds
+        now = start + tick / 10
+        while carrier.room(now) > 0:
+            carrier.submit(flights(bench, carrier, make_message, 2), now)
+            sent += 2
+        for bind in carrier.binds:
+            bind.flying.clear()
+    assert sent == pytest.approx(200, abs=4)
+    at = carrier.ready_at(start + 10.0)
+    assert start + 10.0 < at <= start + 10.2
+
+
+def test_an_idle_carrier_waits_for_nothing(bench: Any, start: float) -> None:
+    assert bench.carrier().ready_at(start) is None
+
+
+def test_a_throttled_carrier_pauses_and_then_goes_slower(bench: Any, start: float) -> None:
+    carrier = bench.carrier(rate=100, window=100)
+    carrier.slow(start, 1.0)
+    assert carrier.room(start + 0.9) == 0
+    assert carrier.ready_at(start + 0.5) == start + 1.0
+    assert 0 < carrier.limit(start + 1.0) < 100
+    assert carrier.room(start + 1.0) > 0
+
+
+async def test_parts_are_sent_again_when_it_is_time_and_there_is_room(
+    bench: Any, make_message: Any, start: float
+) -> None:
+    carrier = bench.carrier(window=3)
+    [flight] = flights(bench, carrier, make_message, 3)
+    carrier.send_again(flight, [0, 2], start + 5)
+    assert carrier.torn == [flight.message]
+    assert carrier.ready_at(start) == start + 5
+    assert carrier.due_again(start + 4.9) == []
+    carrier.submit(flights(bench, carrier, make_message, 1, 1, 1), start)
+    assert carrier.due_again(start + 5) == []
+    carrier.binds[0].reply()
+    assert carrier.due_again(start + 5) == [(flight, [0, 2])]
+    carrier.resubmit(flight, [0, 2], start + 5)
+    assert spread(carrier) == [[(1, 0), (1, 2)]]
+    assert flight.unanswered == 2
+    assert carrier.torn == []
+
+
+def test_parts_that_cannot_go_out_after_all_wait_on(
+    bench: Any, make_message: Any, start: float
+) -> None:
+    carrier = bench.carrier()
+    [flight] = flights(bench, carrier, make_message, 2)
+    carrier.send_again(flight, [1], start)
+    [again] = carrier.due_again(start)
+    carrier.binds[0].lose()
+    carrier.resubmit(*again, start)
+    carrier.binds[0].come_up()
+    assert carrier.due_again(start) == [again]
+
+
+def test_parts_of_expired_messages_are_not_sent_again(
+    bench: Any, make_message: Any, start: float
+) -> None:
+    carrier = bench.carrier()
+    [flight] = flights(bench, carrier, make_message, 2)
+    carrier.send_again(flight, [1], start)
+    assert carrier.expired(flight.message.expires_at - 1) == []
+    assert carrier.expired(flight.message.expires_at) == [flight]
+    assert carrier.due_again(start) == []
+
+
+@pytest.mark.parametrize("status", [Status.ESME_RTHROTTLED, UNANSWERED])
+def test_a_removed_carrier_hands_back_what_waits_to_be_sent_again(
+    bench: Any, make_message: Any, start: float, status: int
+) -> None:
+    carrier = bench.carrier()
+    [flight] = flights(bench, carrier, make_message, 3)
+    flight.refused = {1: status, 2: status}
+    carrier.send_again(flight, [1, 2], start + 5)
+    carrier.retire()
+    assert [(r.context.number, r.status) for r in bench.sink.responses] == [(1, status), (2, status)]
+    assert flight.unanswered == 2
+    assert carrier.torn == []
+
+
+async def test_a_session_that_the_carrier_knows_nothing_of_is_made_anew(
+    bench: Any, make_message: Any, start: float
+) -> None:
+    carrier = bench.carrier()
+    carrier.submit(flights(bench, carrier, make_message, 1, 1), start)
+    carrier.binds[0].reply(status=Status.ESME_RINVBNDSTS)
+    assert len(carrier.binds[0].restarts) == 1
+    assert len(bench.sink.responses) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "state", "ends"),
+    [
+        ({}, 2, True),
+        ({}, 3, True),
+        ({}, 8, True),
+        ({}, 1, False),
+        ({}, 7, False),
+        ({}, 0, False),
+        ({}, 6, False),
+        ({"accepted_is_delivered": True}, 6, True),
+    ],
+)
+def test_which_receipts_are_final(
+    bench: Any, options: dict[str, Any], state: int, ends: bool
+) -> None:
+    assert bench.carrier(**options).ends(state) is ends
+
+
+def test_other_options_hold_from_now_on(bench: Any, start: float) -> None:
+    carrier = bench.carrier(window=1000, receipt_id="same")
+    assert carrier.room(start) == 1000
+    carrier.reconfigure(bench.carrier(rate=50, receipt_id="hex-dec").options)
+    assert carrier.limit(start) == 50
+    assert carrier.room(start) < 1000
+    assert carrier.correlator.ids.learnt == "hex-dec"
+
+
+async def test_answers_are_counted_by_status(
+    bench: Any, make_message: Any, start: float, autojump_clock: MockClock
+) -> None:
+    carrier = bench.carrier()
+    carrier.submit(flights(bench, carrier, make_message, 1, 1, 1), start)
+    [first, *_] = [pdu for pdu, _ in carrier.binds[0].flying]
+    carrier.binds[0].reply(first)
+    carrier.binds[0].reply(status=0x0B)
+    rendered = carrier._metrics.snapshot().render().decode()
+    assert 'parts_submitted_total{carrier="alpha",status="ESME_ROK"} 1.0' in rendered
+    assert 'parts_submitted_total{carrier="alpha",status="ESME_RINVDSTADR"} 2.0' in rendered

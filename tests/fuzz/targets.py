@@ -1,0 +1,299 @@
+"""What is fuzzed: for each parser of octets from outside, a function that feeds it some and checks
+the answer. A target returns where the parser gives a typed value or its protocol's error, and lets
+every other exception pass. Hypothesis (``make test``) and atheris (``make fuzz``) run the same.
+"""
+
+import math
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+import msgpack
+import msgspec
+
+from gateway.api import codec, dialogue, schema
+from gateway.api.frames import HEADER_SIZE, FrameReader, FrameTooLargeError, frame
+from gateway.cli.output import UsageError
+from gateway.cli.rows import Rows
+from gateway.config import Settings, load
+from gateway.errors import ConfigError, LocalProtocolError, RemoteProtocolError, RequestError
+from gateway.smpp import framing, pdu, receipts, times, tlv
+from gateway.text.alphabets import DefaultAlphabet
+from gateway.text.errors import TextError
+from gateway.text.joining import alphabet_of, join
+from gateway.text.measuring import GSM7_ROOM, UCS2_ROOM, measure
+from gateway.text.splitting import encode
+from gateway.text.udh import concat_header, parse_user_data
+from tests.fuzz import sessions
+from tests.fuzz.tape import Tape
+
+SECONDS: Final = 2.0
+"""Of this thread's time that one input may take, whatever it is. The slowest, a configuration whose
+carriers speak TLS, take a tenth; what grows with the square of its input takes far more."""
+
+BATCH: Final = 100
+FRAME: Final = 1000
+NOW: Final = 1.7e9
+
+
+def run(name: str, data: bytes) -> None:
+    """Run a target and check the time that it takes."""
+    started = time.thread_time()
+    TARGETS[name](data)
+    taken = time.thread_time() - started
+    assert taken < SECONDS, f"{len(data)} octets took {taken:.1f} s"
+
+
+# --- the API ---
+
+
+def _frames(data: bytes) -> None:
+    """A stream gives the same frames whatever the pieces that it comes in."""
+    tape = Tape(data)
+    sizes = [1 + tape.octet() for _ in range(4)]
+    stream = tape.rest()
+    expected, at = [], 0
+    while len(stream) - at >= HEADER_SIZE:
+        end = at + HEADER_SIZE + int.from_bytes(stream[at : at + HEADER_SIZE], "big")
+        if end > len(stream) or end - at - HEADER_SIZE > FRAME:
+            break
+        expected.append(stream[at + HEADER_SIZE : end])
+        at = end
+
+    reader = FrameReader(FRAME)
+    found = []
+    try:
+        while stream:
+            piece, stream = stream[: sizes[0]], stream[sizes[0] :]
+            sizes.append(sizes.pop(0))
+            reader.receive(piece)
+            while (body := reader.next_frame()) is not None:
+                found.append(body)
+            assert len(reader._buffer) < HEADER_SIZE + FRAME
+    except FrameTooLargeError:
+        pass
+    assert found == expected
+
+
+def _requests(data: bytes) -> None:
+    """What is no request is refused, in words that can be sent and are not long."""
+    try:
+        request = codec.decode(data, BATCH)
+    except RequestError as error:
+        answer = schema.refusal(codec.request_id(data), error.code, error.message)
+    else:
+        assert isinstance(request, schema.RequestBase)
+        msgspec.msgpack.encode(request)
+        return
+    assert answer.error.code in {"bad_request", "unknown_op"}
+    reply = bytearray()
+    codec.encode(answer, reply)
+    assert len(reply) < len(data) + 500
+
+
+def _replies(data: bytes) -> None:
+    """A client takes what a server sends for replies or for the end of the connection."""
+    try:
+        for reply in dialogue.Replies().receive(frame(data)):
+            assert isinstance(reply, dict)
+    except ConnectionError:
+        pass
+
+
+# --- SMPP ---
+
+_PARAMETERS: Final = [one for one in vars(tlv).values() if isinstance(one, tlv.Parameter)]
+
+
+def _smpp_frames(data: bytes) -> None:
+    """A stream gives the same frames whatever the pieces that it comes in."""
+    tape = Tape(data)
+    sizes = [1 + tape.octet() for _ in range(4)]
+    stream = tape.rest()
+    expected = _split(framing.Splitter(), stream)
+
+    splitter = framing.Splitter()
+    found = []
+    while stream:
+        piece, stream = stream[: sizes[0]], stream[sizes[0] :]
+        sizes.append(sizes.pop(0))
+        found += _split(splitter, piece)
+        assert splitter.buffered < framing.MAX_FRAME
+    assert found == expected
+
+
+def _split(splitter: framing.Splitter, data: bytes) -> list[bytes]:
+    try:
+        return splitter.feed(data)
+    except framing.BadLengthError as error:
+        return error.frames
+
+
+def _pdus(data: bytes) -> None:
+    """What can be read can be written, unless it is longer than we may write, and means the same
+    when it is read again."""
+    try:
+        packet = pdu.decode(data)
+    except RemoteProtocolError:
+        assert len(data) < framing.MIN_FRAME
+        return
+    if isinstance(packet.pdu, pdu.Unparsed):
+        assert packet.pdu.reason
+        return
+    for parameter in _PARAMETERS:
+        parameter.get(packet.pdu.tlvs)
+    if isinstance(packet.pdu, (pdu.DeliverSm, pdu.DataSm)):
+        receipts.parse(packet.pdu)
+    try:
+        again = pdu.encode(packet.pdu, packet.sequence, packet.status)
+    except LocalProtocolError:
+        return
+    assert pdu.decode(again) == packet
+
+
+def _tlvs(data: bytes) -> None:
+    try:
+        found = tlv.read(data, 0)
+    except RemoteProtocolError:
+        return
+    for parameter in _PARAMETERS:
+        parameter.get(found)
+    assert tlv.write(found) == data
+
+
+def _receipts(data: bytes) -> None:
+    """Whatever a receipt says, what is made of it is bounded and can be passed on."""
+    tape = Tape(data)
+    esm_class, data_coding, carried, state = (tape.octet() for _ in range(4))
+    tlvs: tlv.Tlvs = ((tlv.MESSAGE_STATE.tag, bytes((state,))),) if carried & 1 else ()
+    if carried & 2:
+        tlvs += ((tlv.RECEIPTED_MESSAGE_ID.tag, tape.piece()),)
+    text = tape.rest()
+    if carried & 4:
+        tlvs, text = (*tlvs, (tlv.MESSAGE_PAYLOAD.tag, text)), b""
+    deliver = pdu.DeliverSm(
+        esm_class=esm_class, data_coding=data_coding, short_message=text, tlvs=tlvs
+    )
+    receipt = receipts.parse(deliver)
+    if receipt is None:
+        return
+    assert len(receipt.ref_raw) <= receipts.MAX_ID
+    assert receipt.state is None or receipt.state in receipts.STATS
+    assert max(receipt.submitted or 0, receipt.delivered or 0) < 1 << 63
+    receipts.date(receipt.submit_date)
+    receipts.date(receipt.done_date)
+    for base in ("text", "dec", "hex"):
+        receipts.canonical(receipt.ref_raw, base)
+    msgspec.msgpack.encode(receipt)
+
+
+def _times(data: bytes) -> None:
+    try:
+        moment = times.parse(data.decode("latin-1"), NOW)
+    except RemoteProtocolError:
+        return
+    assert moment is None or math.isfinite(moment)
+
+
+# --- texts ---
+
+
+def _headers(data: bytes) -> None:
+    try:
+        concat, payload = parse_user_data(data)
+    except RemoteProtocolError:
+        return
+    assert data.endswith(payload)
+    if concat is not None:
+        assert parse_user_data(concat_header(concat) + payload) == (concat, payload)
+
+
+def _payloads(data: bytes) -> None:
+    """Whatever a phone sends is a text that can be passed on, or no text."""
+    tape = Tape(data)
+    defaults: tuple[DefaultAlphabet, ...] = ("gsm7", "latin1")
+    alphabet = alphabet_of(tape.octet(), defaults[tape.octet() & 1])
+    pieces = [tape.piece(), tape.rest()]
+    if alphabet is not None:
+        text = join(pieces, alphabet)
+        assert len(text.encode()) <= 3 * sum(map(len, pieces))
+
+
+def _texts(data: bytes) -> None:
+    """A text that can be sent at all arrives as it was, in parts that fit."""
+    tape = Tape(data)
+    choice = tape.octet()
+    try:
+        text = tape.rest().decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return
+    try:
+        chosen = measure(text, ("auto", "gsm7", "ucs2")[choice % 3])
+        encoded = encode(text, chosen.encoding, "latin1" if choice & 128 else "gsm7")
+    except TextError as error:
+        str(error).encode()
+        return
+    assert join(encoded.payloads, encoded.alphabet) == text
+    assert len(encoded.payloads) == chosen.parts or encoded.alphabet == "ucs2"
+    room = UCS2_ROOM if encoded.alphabet == "ucs2" else GSM7_ROOM
+    octets = 2 if encoded.alphabet == "ucs2" else 1
+    most = room.alone if len(encoded.payloads) == 1 else room.of_several
+    assert all(0 < len(payload) <= most * octets for payload in encoded.payloads)
+
+
+# --- files ---
+
+_FOLDER: Final = tempfile.TemporaryDirectory(prefix="fuzz-")
+
+
+def _configurations(data: bytes) -> None:
+    """A file is settings or faults, each in one line that can be printed."""
+    path = Path(_FOLDER.name) / "gateway.toml"
+    path.write_bytes(data)
+    try:
+        settings = load(path, {"SMSC_PASSWORD": "secret"})
+    except ConfigError as error:
+        faults = error.errors
+    else:
+        assert isinstance(settings, Settings)
+        return
+    assert faults
+    for line in faults:
+        assert line.isprintable(), line
+        assert len(line) < 1000
+
+
+def _rows(data: bytes) -> None:
+    """Each row of a CSV file is a message that can be submitted, or says why it is none."""
+    try:
+        rows = list(Rows(BytesIO(data), {}))
+    except UsageError as error:
+        str(error).encode()
+        return
+    for row in rows:
+        assert (row.message is None) == bool(row.fault)
+        row.fault.encode()
+        msgpack.packb(row.message)
+
+
+TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
+    "frames": _frames,
+    "requests": _requests,
+    "replies": _replies,
+    "smpp_frames": _smpp_frames,
+    "pdus": _pdus,
+    "tlvs": _tlvs,
+    "esme": sessions.esme,
+    "smsc": sessions.smsc,
+    "receipts": _receipts,
+    "times": _times,
+    "headers": _headers,
+    "payloads": _payloads,
+    "texts": _texts,
+    "configurations": _configurations,
+    "rows": _rows,
+}
+"""Every target by its name, which is also that of its folders of seeds and of found cases."""
