@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench lock clean
+.PHONY: help setup demo test lint format bench bench-check lock clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -34,8 +34,11 @@ format: setup  ## put the code into the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup  ## measure: end to end, memory under backlog, and the parts
+bench: setup  ## run every benchmark: some 25 minutes; results in benchmarks/results
 	$(BIN)/python -m benchmarks
+
+bench-check: setup  ## fail where the CPU time of a message has grown by half
+	$(BIN)/python -m benchmarks check
 
 lock: $(STAMP)  ## resolve pyproject.toml anew into requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -64,11 +64,11 @@ def main(words: Sequence[str] | None = None) -> int:
     commands = parser()
     namespace = commands.parse_args(words)
     namespace.scratch.mkdir(parents=True, exist_ok=True)
-    try:
-        with TemporaryDirectory(prefix="benchmark-", dir=namespace.scratch) as scratch:
+    with TemporaryDirectory(prefix="benchmark-", dir=namespace.scratch) as scratch:
+        try:
             return _run(namespace, Path(scratch))
-    except msgspec.ValidationError as error:
-        commands.error(str(error))
+        except msgspec.ValidationError as error:
+            return commands.exit(2, f"{commands.prog}: {error}\n")
 
 
 def _run(namespace: Namespace, scratch: Path) -> int:

@@ -1,5 +1,6 @@
 """What a benchmark is, and how one is run: measured, printed, stored, plotted."""
 
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,6 +17,9 @@ from benchmarks.results import Findings, Result, show, write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+WIDTH = 180
+"""Columns of a table where it does not go to a terminal."""
 
 Tell = Callable[[str], None]
 """Says what is being run."""
@@ -38,12 +42,10 @@ class Benchmark(NamedTuple):
     draw: Callable[[Result, "Figure"], None]
 
 
-def run(
-    name: str, benchmark: Benchmark, options: Options, scratch: Path, output: Path
-) -> Result:
+def run(name: str, benchmark: Benchmark, options: Options, scratch: Path, output: Path) -> Result:
     """Run a benchmark with these options, with its stores below ``scratch``; leave its result and
     its plot in ``output``."""
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     settings = msgspec.to_builtins(options)
     about, known = machine(scratch), versions()
     console.rule(f"[bold]{name}[/]: {benchmark.about}")

@@ -29,7 +29,9 @@ from benchmarks.processes import python, tenant_token
 
 TextKind = Literal["one part", "three parts", "chinese"]
 
-_ENGLISH = "Hi {name}, our sale starts Saturday at 9: 20 % off with code {code}. Shop 24 - STOP ends"
+_ENGLISH = (
+    "Hi {name}, our sale starts Saturday at 9: 20 % off with code {code}. Shop 24 - STOP ends"
+)
 _CHINESE = "【小店】{name}您好,周六九点大促开始,凭码{code}享八折优惠,回T退订"
 TEXTS: Final[dict[TextKind, str]] = {
     "one part": _ENGLISH,
@@ -334,9 +336,7 @@ class Load:
         """Read and acknowledge the events of one tenant."""
         connection = await Connection.open(self.options.address, tenant)
         consumer = f"benchmark-{self.options.first_number}"
-        await connection.send(
-            {"op": "subscribe", "id": _ACK, "consumer": consumer, "from": "now"}
-        )
+        await connection.send({"op": "subscribe", "id": _ACK, "consumer": consumer, "from": "now"})
         await connection.receive()
         task_status.started()
         while True:
@@ -349,9 +349,7 @@ class Load:
                     self.unacknowledged -= 1
             if last is not None:
                 self.unacknowledged += 1
-                await connection.send(
-                    {"op": "ack", "id": _ACK, "consumer": consumer, "seq": last}
-                )
+                await connection.send({"op": "ack", "id": _ACK, "consumer": consumer, "seq": last})
             self._look()
 
     def _take(self, events: list[_Event]) -> None:

@@ -1,12 +1,14 @@
 """Saves a benchmark's plot as SVG, where matplotlib is installed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.results import Result
+from benchmarks.results import Figure as Measured
+from benchmarks.results import Result, number
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -19,11 +21,18 @@ def save(result: Result, draw: Callable[[Result, "Figure"], None], folder: Path)
         return "no plot: matplotlib is not installed; `make setup` installs it"
     path = folder / f"{result.benchmark}.svg"
     # Without a salt and a date the same result gives the same file.
-    style = {"svg.hashsalt": result.benchmark, "font.size": 9.0, "svg.fonttype": "none"}
-    with mpl.rc_context(style):
+    with mpl.rc_context({"svg.hashsalt": result.benchmark, "svg.fonttype": "none"}):
         canvas = Figure(figsize=(12, 6), layout="constrained")
         draw(result, canvas)
         where = f"{result.machine['processor']}, {result.machine['cores']} cores"
         canvas.suptitle(f"{result.benchmark}: {result.about}\n{where}, {result.at}")
         canvas.savefig(path, metadata={"Date": None})
     return f"plot: {path}"
+
+
+def bars(ax: "Axes", names: Sequence[str], found: Sequence[Measured], color: str = "C0") -> None:
+    """Medians as bars, with a line from the least to the most."""
+    spread = [f.median - f.min for f in found], [f.max - f.median for f in found]
+    drawn = ax.bar(names, [f.median for f in found], yerr=spread, capsize=4, color=color)
+    ax.bar_label(drawn, [number(f.median) for f in found], label_type="center", color="white")
+    ax.grid(axis="y", alpha=0.4)

@@ -96,13 +96,11 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def process(*command: str) -> Iterator[int]:
-    """A command as a process of its own, ended with the block; gives its id."""
-    running = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL
-    )
+def process(*command: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A command as a process of its own, ended with the block."""
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
-        yield running.pid
+        yield running
     finally:
         running.terminate()
         try:
@@ -226,15 +224,16 @@ class Gateway:
         wanted = [f'{key}="{value}"' for key, value in labels.items()]
         return sum(float(value) for found, value in series if all(w in found for w in wanted))
 
-    def wait_until_ready(self) -> None:
+    def wait_until_ready(self, process: "subprocess.Popen[bytes]") -> None:
         """Wait until it takes submissions and a bind is up."""
+        self.pid = process.pid
         started = time.monotonic()
         while time.monotonic() < started + STARTUP:
             with contextlib.suppress(URLError, ConnectionError):
                 urlopen(f"http://127.0.0.1:{self.admin}/readyz", timeout=1).close()
                 self.start_seconds = time.monotonic() - started
                 return
-            if not Path(f"/proc/{self.pid}/cmdline").read_bytes():
+            if process.poll() is not None:
                 raise SystemExit("the gateway ended before it was ready")
             time.sleep(0.02)
         raise SystemExit(f"the gateway is not ready after {STARTUP:g} s")
@@ -252,11 +251,10 @@ def gateway(
             command = python(
                 "gateway", "simulate", "--port", str(port), "--max-binds", "100", *carrier.simulator
             )
-            running.carriers[carrier.name] = stack.enter_context(process(*command))
+            running.carriers[carrier.name] = stack.enter_context(process(*command)).pid
             wait_for_port(port)
         command = python("gateway", "serve", "--config", str(running.configuration))
-        running.pid = stack.enter_context(process(*command))
-        running.wait_until_ready()
+        running.wait_until_ready(stack.enter_context(process(*command)))
         yield running
 
 

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -99,7 +99,7 @@ class Result(Struct, frozen=True):
     seconds: float
     machine: dict[str, str]
     versions: dict[str, str]
-    options: dict[str, Value | list[int]]
+    options: dict[str, Any]
     findings: Findings
 
 

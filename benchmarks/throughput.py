@@ -1,6 +1,7 @@
 """End to end with everything on: accepted durably, judged, submitted, receipt matched, event
 acknowledged. One thing is varied at a time."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
@@ -9,8 +10,9 @@ from msgspec import Meta
 from benchmarks.benchmark import Benchmark, Tell
 from benchmarks.load import TextKind
 from benchmarks.options import Numbers, Options
+from benchmarks.plots import bars
 from benchmarks.processes import Carrier, gateway
-from benchmarks.results import Findings, Result, Target, at_least, at_most, case
+from benchmarks.results import Case, Findings, Result, Target, at_least, at_most, case
 from benchmarks.runs import GATEWAY, RATE, Sample, flood, scratch
 
 if TYPE_CHECKING:
@@ -42,6 +44,9 @@ class Setting(NamedTuple):
 FEW: int = 10
 """Batches up to this size are submitted a tenth as often, so that their runs take as long."""
 
+LARGE: int = 100
+"""Messages in a batch from which on the targets hold."""
+
 MANY_TENANTS: Setting = Setting(batch=100)
 """What stays while tenants are varied: among a thousand of them nobody submits thousands."""
 
@@ -71,25 +76,28 @@ def run(setting: Setting, messages: int, window: int, folder: Path) -> Sample:
 
 
 def measure(options: ThroughputOptions, folder: Path, tell: Tell) -> Findings:
-    cases = []
+    cases: dict[Setting, Case] = {}
     for setting in settings(options):
         messages = options.messages // 10 if setting.batch < FEW else options.messages
         samples = []
         for repeat in range(options.repeats):
             tell(f"{setting} repeat {repeat + 1}")
             samples.append(run(setting, messages, options.window, folder))
-        cases.append(case({**setting._asdict(), "messages": messages}, samples))
+        cases[setting] = case({**setting._asdict(), "messages": messages}, samples)
     targets: list[Target] = []
-    for one in cases:
-        if one.settings["batch"] in {100, 1000} and one.settings | {"batch": 0} == {
-            **Setting(batch=0)._asdict(), "messages": options.messages,
-        }:  # fmt: skip
-            name = f"batches of {one.settings['batch']}"
+    for batch in options.batches:
+        if batch >= LARGE:
+            figures = cases[Setting(batch=batch)].figures
+            name = f"batches of {batch:,}"
             targets += [
-                at_least(f"{name}, messages/s", 30_000, one.figures[RATE[0]].median),
-                at_most(f"{name}, gateway CPU us/message", 25, one.figures[GATEWAY[0]].median),
+                at_least(f"{name}, messages/s", 30_000, figures[RATE[0]].median),
+                at_most(f"{name}, gateway CPU us/message", 25, figures[GATEWAY[0]].median),
             ]
-    return Findings(cases, targets)
+    return Findings([*cases.values()], targets)
+
+
+def _setting(name: str, one: Case) -> Any:
+    return one.settings[name]
 
 
 Varied = Literal["text", "batch", "binds", "tenants"]
@@ -108,15 +116,13 @@ def draw(result: Result, canvas: "Figure") -> None:
             for one in result.findings.cases
             if all(one.settings[key] == value for key, value in fixed.items())
         ]
-        ticks = [f"{one.settings[name]}" for one in cases]
+        if name != "text":
+            cases.sort(key=partial(_setting, name))
+        ticks = [str(one.settings[name]) for one in cases]
         for row, (title, unit) in enumerate((RATE, GATEWAY)):
             ax = axes[row][column]
             found = [one.figures[title] for one in cases]
-            middle = [f.median for f in found]
-            below = [f.median - f.min for f in found]
-            above = [f.max - f.median for f in found]
-            ax.bar(ticks, middle, yerr=(below, above), capsize=4, color=f"C{row}")
-            ax.grid(axis="y", alpha=0.4)
+            bars(ax, ticks, found, f"C{row}")
             if not column:
                 ax.set_ylabel(f"{title}, {unit}")
         axes[0][column].set_title(f"by {name}")

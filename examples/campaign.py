@@ -86,6 +86,10 @@ class Draft(NamedTuple):
 class Campaign:
     """All messages of the demo: the same every time, but for where it is night.
 
+    Args:
+        size: messages that can be sent; some more cannot.
+        now: Unix seconds.
+
     Attributes:
         drafts: what is submitted, in order; each has a key.
         opted_out: numbers that have opted out, and are on the list none the less.

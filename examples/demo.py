@@ -23,13 +23,13 @@ from gateway.api.client import Client, connect
 from gateway.api.wire import Accepted
 
 SIZE: Final = 10_000
-"""Messages, but for a few mistakes; another number can be named on the command line."""
+"""Messages that can be sent; another number can be named on the command line."""
 
 AGAIN: Final = 500
 """Messages that are submitted once more, as after a crash."""
 
-PATIENCE: Final = 60.0
-"""Seconds for outcomes to come in, several times what it takes."""
+PATIENCE: Final = 20.0
+"""Seconds without a single outcome, after which no more are waited for."""
 
 GRACE: Final = 1.0
 """Seconds in which an outcome too many would be noticed."""
@@ -91,11 +91,11 @@ async def _follow(client: Client, tally: Tally) -> float:
     ended = time.monotonic()
     with trio.move_on_after(PATIENCE) as scope:
         async for event in client.events("demo", "start"):
-            if tally.due:
-                ended = time.monotonic()
+            due = len(tally.due)
             tally.reported(event)
-            if not tally.due:
-                scope.deadline = min(scope.deadline, trio.current_time() + GRACE)
+            if len(tally.due) < due:
+                ended = time.monotonic()
+                scope.deadline = trio.current_time() + (PATIENCE if tally.due else GRACE)
     return ended
 
 

@@ -17,7 +17,7 @@ from gateway.message import CATEGORIES
 
 OUTCOMES: Final = ("delivered", "failed", "expired", "unknown", "cancelled", "blocked")
 DEFERRED: Final = "deferred"
-ERRORS: Final = ("RSYSERR", "RTHROTTLED", "RINVDSTADR")
+ANSWERS: Final = ("ROK", "RSYSERR", "RTHROTTLED", "RINVDSTADR")
 SHOWN: Final = 64
 """Columns that a sample may take."""
 
@@ -48,9 +48,10 @@ class Result(NamedTuple):
         accepted = len(tally.accepted)
         outcomes = accepted - len(tally.waiting())
         deferred = sum(state == DEFERRED for state in self.states.values())
+        announced = "all of them announced" if not audit.untold else f"{audit.untold:,} unannounced"
         twice = (
-            f"{audit.twice:,} of {audit.parts:,} parts were taken twice, where alpha dropped a "
-            f"connection; {audit.untold or 'none'} of them unannounced"
+            f"{audit.twice:,} of {audit.parts:,} parts were taken twice when alpha dropped "
+            f"connections, {announced}"
         )
         return (
             (
@@ -107,9 +108,9 @@ def conclude(console: Console, campaign: Campaign, result: Result) -> None:
     commit = _seconds(metrics.quantile("store_commit_seconds", 0.5))
     console.print(
         f"All {len(campaign.drafts):,} messages were answered after {result.accepting:.1f} s, each "
-        f"batch once it was on disk (half of the\ncommits took {commit} or less), and the last "
-        f"outcome came after {result.took:.1f} s. Phones sent {tally.texts:,} texts, "
-        f"{tally.optouts:,} of them\nto opt out.\n"
+        f"batch once it was on disk; half of the\ncommits took {commit} or less. The last outcome "
+        f"came after {result.took:.1f} s. Phones sent {tally.texts:,} texts,\n{tally.optouts:,} of "
+        "them to opt out.\n"
     )
     for kept, what in result.checks:
         console.print("  [green]yes[/]" if kept else "  [bold red]NO [/]", what)
@@ -137,13 +138,14 @@ def _outcomes(result: Result) -> Table:
 def _carriers(metrics: Metrics) -> Table:
     """What the gateway has counted of each carrier."""
     table = _table(
-        "carrier", "parts taken|r", *(f"{name}|r" for name in ERRORS), "receipts|r", "unmatched|r",
-        "half answer in|r",
-    )  # fmt: skip
+        "carrier",
+        *(f"{name}|r" for name in ANSWERS),
+        *("receipts|r", "unmatched|r", "half answer in|r"),
+    )
     for name in ("alpha", "beta"):
         counts = [
             metrics.total("parts_submitted_total", carrier=name, status=f"ESME_{status}")
-            for status in ("ROK", *ERRORS)
+            for status in ANSWERS
         ]
         counts += [
             metrics.total(metric, carrier=name)
@@ -170,4 +172,4 @@ def _short(text: str) -> Text:
 
 
 def _seconds(value: float) -> str:
-    return f"{value * 1000:,.0f} ms" if value < 1 else f"{value:,.1f} s"
+    return f"{value * 1000:g} ms" if value < 1 else f"{value:g} s"

@@ -89,13 +89,13 @@ def decode(body: bytes, max_batch: int) -> Request:
         raise RequestError("bad_request", f"{_where(body)}a string is not UTF-8") from None
     except RecursionError:
         raise RequestError("bad_request", "nested too deeply") from None
-    if isinstance(request, _SubmitPartial):
-        request = Submit(request.id, _filled(request.messages, request.defaults))
-    elif isinstance(request, _QuotePartial):
-        request = Quote(request.id, _filled(request.messages, request.defaults))
     name, count = _size(request)
     if count > max_batch:
         raise RequestError("bad_request", f"{name}: {count} are more than max_batch, {max_batch}")
+    if isinstance(request, _SubmitPartial):
+        return Submit(request.id, _filled(request.messages, request.defaults))
+    if isinstance(request, _QuotePartial):
+        return Quote(request.id, _filled(request.messages, request.defaults))
     return request
 
 
@@ -131,10 +131,10 @@ def _filled(messages: Sequence[_PartialMessage], common: _Defaults) -> list[Subm
     ]
 
 
-def _size(request: Request) -> tuple[str, int]:
+def _size(request: Request | _Partial) -> tuple[str, int]:
     match request:
-        case Submit(messages=messages) | Quote(messages=messages):
-            return "messages", len(messages)
+        case Submit() | Quote() | _SubmitPartial() | _QuotePartial():
+            return "messages", len(request.messages)
         case Status(ids=ids, keys=keys) | Cancel(ids=ids, keys=keys):
             return "ids and keys", len(ids) + len(keys)
         case Optout(numbers=numbers):
@@ -155,10 +155,15 @@ _WORDS = {
 _WORD = re.compile("|".join(rf"\b{word}\b" for word in _WORDS))
 _QUOTED_MAX = 64
 """Characters of the client's own words that an error repeats: enough to recognise them."""
+_ERROR_END = 256
+"""Characters at either end of an error that are looked at. What is in between is the client's, a
+whole frame of it if it likes, which would take the patterns above a second and more."""
 
 
 def _explain(body: bytes, error: str) -> RequestError:
     """msgspec's ``Expected `str`, got `int` - at `$.messages[3].to``` in the words of the API."""
+    if len(error) > 2 * _ERROR_END:
+        error = error[:_ERROR_END] + error[-_ERROR_END:]
     match = _WHERE.fullmatch(error)
     what, in_key, path = match.groups() if match else (error, None, None)
     path = path or ""

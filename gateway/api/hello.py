@@ -57,7 +57,7 @@ async def await_hello(
     """
     frames.max_frame = HELLO_MAX
     limit = shared.options.hello_timeout
-    with trio.move_on_after(limit):
+    with trio.move_on_after(limit) as patience:
         if isinstance(stream, trio.SSLStream):
             try:
                 await stream.do_handshake()
@@ -65,20 +65,21 @@ async def await_hello(
                 shared.ended("tls", peer)
                 return None
         body = await _first_frame(stream, frames)
-        if body is None:
-            return None
-        hello = _hello(body, shared.options)
-        found = shared.authenticate(hello.token)
-        if found is None:
-            await trio.sleep(shared.options.refusal_delay)
-            raise Refused("unauthenticated", "unauthenticated", "token: not known", hello.id)
-        token, name = found
-        tenant = _admit(hello, name, shared)
-        frames.max_frame = shared.options.max_frame
-        shared.stats.requests["hello"] += 1
-        shared.log("hello", tenant=name, client=hello.client, peer=peer)
-        return Known(tenant, token, _welcome(hello, name, shared.options))
-    raise Refused("no_hello", "unauthenticated", f"no hello within {limit:g} s")
+    if patience.cancelled_caught:
+        raise Refused("no_hello", "unauthenticated", f"no hello within {limit:g} s")
+    if body is None:
+        return None
+    hello = _hello(body, shared.options)
+    found = shared.authenticate(hello.token)
+    if found is None:
+        await trio.sleep(shared.options.refusal_delay)
+        raise Refused("unauthenticated", "unauthenticated", "token: not known", hello.id)
+    token, name = found
+    tenant = _admit(hello, name, shared)
+    frames.max_frame = shared.options.max_frame
+    shared.stats.requests["hello"] += 1
+    shared.log("hello", tenant=name, client=hello.client, peer=peer)
+    return Known(tenant, token, _welcome(hello, name, shared.options))
 
 
 async def _first_frame(stream: trio.abc.Stream, frames: FrameReader) -> bytes | None:

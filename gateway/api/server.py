@@ -4,6 +4,7 @@ What happens on a connection is `gateway.api.connection`'s; what a request does 
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import trio
 
@@ -13,6 +14,10 @@ from gateway.api.listen import Listener
 from gateway.api.options import ServerOptions
 from gateway.api.shared import ServerStats, Shared
 
+_TURNED_AWAY: Final = 64
+"""Connections at a time that are told why there is no room for them. Further ones are closed
+without a word, lest turning away cost what the limit on connections is to save."""
+
 
 class Server:
     """Serves the API on listeners that `gateway.api.listen.listen` has opened."""
@@ -20,6 +25,7 @@ class Server:
     def __init__(self, backend: Backend, options: ServerOptions | None = None) -> None:
         self._shared = Shared(backend, options or ServerOptions())
         self._accepting = trio.CancelScope()
+        self._turned_away = 0
 
     @property
     def stats(self) -> ServerStats:
@@ -51,16 +57,25 @@ class Server:
 
     async def _serve(self, stream: trio.abc.Stream) -> None:
         shared = self._shared
-        connection = Connection(stream, shared)
         try:
             if shared.stats.connections >= shared.options.max_connections:
-                await connection.turn_away()
+                await self._turn_away(stream)
                 return
             shared.stats.accepted += 1
             shared.stats.connections += 1
             try:
-                await connection.run()
+                await Connection(stream, shared).run()
             finally:
                 shared.stats.connections -= 1
         finally:
             await trio.aclose_forcefully(stream)
+
+    async def _turn_away(self, stream: trio.abc.Stream) -> None:
+        if self._turned_away >= _TURNED_AWAY:
+            self._shared.stats.closed["too_many"] += 1
+            return
+        self._turned_away += 1
+        try:
+            await Connection(stream, self._shared).turn_away()
+        finally:
+            self._turned_away -= 1

@@ -4,10 +4,10 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Final
 
 from cyclopts import Parameter
+from cyclopts.types import ExistingFile
 
 from gateway.api import blocking
 from gateway.api.address import parse_address
@@ -40,10 +40,10 @@ class Access:
     tls: bool = False
     """Speak TLS, and trust the authorities that this machine trusts."""
 
-    ca: Path | None = None
+    ca: ExistingFile | None = None
     """Speak TLS, and trust the authorities in this PEM file."""
 
-    cert: Path | None = None
+    cert: ExistingFile | None = None
     """Speak TLS, and show the certificate in this PEM file, which holds its key too."""
 
     def context(self) -> ssl.SSLContext | None:

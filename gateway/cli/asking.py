@@ -13,7 +13,7 @@ from gateway.cli.output import UsageError, record, show
 BATCH: Final = 1000
 """Numbers in one request, far fewer than the gateway takes."""
 
-Keys = Annotated[Sequence[str], Parameter(name="--key")]
+Keys = Annotated[Sequence[str], Parameter(name="--key", show_default=False)]
 
 
 def status(*ids: str, keys: Keys = (), access: Access) -> int:

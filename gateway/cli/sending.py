@@ -95,7 +95,7 @@ def send(
     Parameters
     ----------
     file
-        The CSV file, in UTF-8; - reads from stdin.
+        The CSV file, in UTF-8; /dev/stdin reads from a pipe.
     to
         The recipient, of a single message.
     key
@@ -124,7 +124,7 @@ def quote(
     Parameters
     ----------
     file
-        The CSV file, as for send; - reads from stdin.
+        The CSV file, as for send.
     to
         The recipient, of a single message.
     refused
@@ -168,8 +168,7 @@ def _one(ask: Ask, to: str | None, key: str | None, fields: Fields, access: Acce
 def _many(ask: Ask, path: Path, refused: Path | None, fields: Fields, access: Access) -> int:
     shared = fields.message()
     with ExitStack() as stack:
-        file = sys.stdin.buffer if str(path) == "-" else stack.enter_context(path.open("rb"))
-        rows = Rows(file, shared)
+        rows = Rows(stack.enter_context(path.open("rb")), shared)
         client = stack.enter_context(access.client())
         report = None
         if refused is not None:

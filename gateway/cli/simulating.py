@@ -22,17 +22,19 @@ def simulate(
     host: str = _DEFAULT.host,
     port: int = _DEFAULT.port,
     system_id: str = _DEFAULT.system_id,
-    account: Annotated[Sequence[str], Parameter(metavar="NAME=PASSWORD")] = (),
+    account: Annotated[Sequence[str], Parameter(metavar="NAME=PASSWORD", show_default=False)] = (),
     max_binds: int = _DEFAULT.max_binds,
     seed: int = _DEFAULT.seed,
     latency: float = _DEFAULT.latency,
     latency_jitter: float = _DEFAULT.latency_jitter,
     rate: float = _DEFAULT.rate,
-    error: Annotated[Sequence[str], Parameter(metavar="STATUS=SHARE")] = (),
+    error: Annotated[Sequence[str], Parameter(metavar="STATUS=SHARE", show_default=False)] = (),
     drop: float = _DEFAULT.drop,
     receipt_delay: float = _DEFAULT.receipt_delay,
     receipt_jitter: float = _DEFAULT.receipt_jitter,
-    receipt_state: Annotated[Sequence[str], Parameter(metavar="STATE=SHARE")] = (),
+    receipt_state: Annotated[
+        Sequence[str], Parameter(metavar="STATE=SHARE", show_default=False)
+    ] = (),
     receipt_ids: IdForm = _DEFAULT.receipt_ids,
     receipt_form: ReceiptForm = _DEFAULT.receipt_form,
     early_receipts: float = _DEFAULT.early_receipts,
@@ -63,9 +65,9 @@ def simulate(
     seed
         The same submissions in the same order meet the same fate with the same seed.
     latency
-        A response takes so long,
+        How long a response takes.
     latency_jitter
-        and up to this on top.
+        What a response may take on top.
     rate
         Parts taken in a second; the rest get ESME_RTHROTTLED. 0 is unlimited.
     error
@@ -73,9 +75,9 @@ def simulate(
     drop
         The share of submissions that are taken, but whose connection closes before the response.
     receipt_delay
-        A receipt comes so long after the response,
+        How long after the response a receipt comes.
     receipt_jitter
-        and up to this on top.
+        What a receipt may take on top.
     receipt_state
         The share of messages that end in this state, UNDELIV=0.02; repeat for more. What is left is
         DELIVRD.

@@ -8,6 +8,7 @@ relative to the working directory.
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from gateway.config.building import build
 from gateway.config.keys import Keys
@@ -16,6 +17,13 @@ from gateway.config.settings import ApiSettings, Settings
 from gateway.errors import ConfigError
 
 __all__ = ["ApiSettings", "Settings", "load"]
+
+MAX_SIZE: Final = 16 * 1024 * 1024
+"""Bytes of a file. Ten thousand tenants and as many routes have some five million."""
+
+MAX_DOTS: Final = 1000
+"""Dots in a line. A key of so many parts means nothing here, and one of thirty thousand, all in
+60 KB, would take ``tomllib`` fifteen seconds and 3.6 GB."""
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -38,7 +46,11 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
 def _parse(path: Path) -> dict[str, object]:
     """What the file has. Raises ConfigError, with the line and column where it is no TOML."""
     try:
-        return tomllib.loads(path.read_bytes().decode())
+        with path.open("rb") as file:
+            data = file.read(MAX_SIZE + 1)
+        reason = _excess(data)
+        if not reason:
+            return tomllib.loads(data.decode())
     except OSError as error:
         reason = f"cannot be read: {error.strerror}"
     except UnicodeDecodeError as error:
@@ -48,3 +60,12 @@ def _parse(path: Path) -> dict[str, object]:
     except ValueError as error:
         reason = f"not TOML: {error}"
     raise ConfigError([f"{path}: {reason}"])
+
+
+def _excess(data: bytes) -> str:
+    """What there is too much of in a file; empty where it is all right."""
+    if len(data) > MAX_SIZE:
+        return f"has more than {MAX_SIZE} bytes"
+    if any(line.count(b".") > MAX_DOTS for line in data.split(b"\n")):
+        return f"has a line with more than {MAX_DOTS} dots"
+    return ""

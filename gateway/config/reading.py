@@ -21,6 +21,10 @@ T = TypeVar("T", bound=Struct)
 SHOWN: Final = 40
 """Characters of a faulty text that are shown."""
 
+LINE: Final = 500
+"""Characters of a fault that are kept; what is longer repeats what somebody else's check was given.
+"""
+
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NAMES: Final[Mapping[type, str]] = {
     bool: "true or false",
@@ -54,7 +58,8 @@ class Faults:
 
     def add(self, where: str, what: str) -> None:
         """Note a fault at a key path, or of the whole file where the path is empty."""
-        self.lines.append(f"{where}: {what}" if where else what)
+        line = f"{where}: {what}" if where else what
+        self.lines.append(line if len(line) <= LINE else f"{line[:LINE]}…")
         self._places.add(where)
 
     def at(self, where: str) -> bool:

@@ -405,8 +405,9 @@ def open_world() -> OpenWorld:
 
 
 @pytest.fixture
-async def world(autojump_clock: object) -> AsyncIterator[World]:
-    """A world with one carrier of one bind, two tenants, and time that passes at once."""
+async def world() -> AsyncIterator[World]:
+    """A world with one carrier of one bind and two tenants. A test in which time passes asks for
+    `autojump_clock` beside it."""
     async with opened() as world:
         yield world
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+import trio
 
 from gateway.dispatch import correlation
 
@@ -189,13 +190,11 @@ async def test_a_receipt_may_come_before_the_response(world: Any, make_receipt: 
 
 
 async def test_a_receipt_nobody_waits_for_is_answered_and_given_up(
-    world: Any, make_receipt: Any
+    world: Any, make_receipt: Any, autojump_clock: object
 ) -> None:
     await world.bind.receipts(make_receipt("stray"))
     await world.calm()
     assert world.bind.answered == [1]
-    import trio
-
     await trio.sleep(3610)
     rendered = world.metrics.snapshot().render().decode()
     assert 'gateway_receipts_unmatched_total{carrier="alpha"} 1.0' in rendered

@@ -50,9 +50,13 @@ def fuzz(name: str, seconds: int) -> bool:
     print(f"{name:16}{count}", flush=True)
     if done.returncode == 0:
         return True
-    print((done.stdout + done.stderr)[-4000:])
+    print(
+        done.stdout,
+        *re.findall(r"^.*(?:Error|ERROR|SUMMARY).*$", done.stderr, re.MULTILINE),
+        sep="\n",
+    )
     for case in sorted(set(found.iterdir()) - before):
-        print(f"kept as {case}; once mended, move it to {HERE.name}/regressions/{name}/")
+        print(f"kept as {case}; once mended, move it to tests/fuzz/regressions/{name}/")
     return False
 
 

@@ -21,7 +21,7 @@ class Texts(NamedTuple):
 
     @property
     def parts(self) -> int:
-        """How many parts they have in all: 153 septets or 67 characters each where several."""
+        """How many parts they have in all, with references of one octet or of two."""
         return 1 + 3 + 1 + 3
 
 

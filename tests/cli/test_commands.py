@@ -1,0 +1,274 @@
+"""Every command as a person at a shell would use it."""
+
+import csv
+import hashlib
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., Any]
+
+BAD = """\
+[api]
+listen = ["here"]
+[[tenants]]
+id = "shop"
+token_sha256 = ["abc"]
+senders = ["10690001"]
+[[carriers]]
+id = "alpha"
+host = "127.0.0.1"
+system_id = "shop"
+windw = 64
+"""
+
+
+# --- for operators ---
+
+
+def test_without_a_command_the_commands_are_listed_with_what_they_do(run: Run) -> None:
+    ended = run()
+    assert ended.status == 0
+    assert "serve: Run the gateway." in ended.out
+    assert "events: Print events as lines of JSON, and acknowledge them." in ended.out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("bogus",),
+        ("serve",),
+        ("send", "--token", "t"),
+        ("send", "a.csv", "--to", "4477", "--token", "t"),
+        ("send", "--to", "4477", "--text", "x", "--send-at", "soon", "--token", "t"),
+        ("status", "--token", "t"),
+        ("status", "x", "--token", "t", "--address", "nowhere"),
+        ("cancel", "x", "--campaign", "y", "--token", "t"),
+        ("optout", "add", "--token", "t"),
+        ("events", "--until-idle", "0", "--token", "t"),
+        ("simulate", "--error", "ESME_NOSUCH=0.1"),
+        ("simulate", "--error", "ESME_RSYSERR"),
+        ("simulate", "--error", "ESME_RSYSERR=often"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_told_in_one_line(run: Run, arguments: list[str]) -> None:
+    ended = run(*arguments)
+    assert ended.status == 2
+    assert ended.out == ""
+    assert ended.err.startswith("gateway: ")
+    assert ended.err.count("\n") == 1
+
+
+def test_a_token_is_new_each_time_and_comes_with_its_hash(run: Run) -> None:
+    (first,), (second,) = run("token").records, run("token").records
+    assert first["token"] != second["token"]
+    assert first["token_sha256"] == hashlib.sha256(first["token"].encode()).hexdigest()
+
+
+def test_on_a_terminal_results_are_for_people() -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "gateway", "token"]
+    subprocess.run(command, stdout=theirs, check=True)
+    os.close(theirs)
+    shown = os.read(ours, 1000).split()
+    os.close(ours)
+    assert shown[::2] == [b"token", b"token_sha256"]
+
+
+def test_check_finds_no_mistakes_in_the_sample(run: Run) -> None:
+    sample = Path(__file__).parents[2] / "config" / "gateway.toml"
+    assert run("check", "--config", str(sample)) == (0, f"{sample}: no mistakes found\n", "")
+
+
+def test_check_tells_every_mistake_at_once(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "bad.toml"
+    file.write_text(BAD)
+    ended = run("check", "--config", str(file))
+    assert ended.status == 1
+    places = {line.partition(":")[0] for line in ended.out.splitlines()}
+    assert {"api.listen[0]", "tenants[0].token_sha256[0]", "carriers[0].windw"} <= places
+
+
+def test_serve_refuses_a_bad_configuration_without_a_traceback(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "bad.toml"
+    file.write_text(BAD)
+    ended = run("serve", "--config", str(file))
+    assert ended.status == 2
+    assert all(line.startswith("gateway: ") for line in ended.err.splitlines())
+    assert "gateway: api.listen[0]: " in ended.err
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_serve_says_why_it_cannot_start(folder: Path) -> None:
+    command = [sys.executable, "-m", "gateway", "serve", f"--config={folder}/gateway.toml"]
+    second = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert second.returncode == 1
+    assert second.stderr.startswith(f"gateway: {folder}/gateway.db: ")
+    assert second.stderr.count("\n") == 1
+
+
+def test_simulate_tells_its_port_and_in_the_end_what_it_did() -> None:
+    command = [sys.executable, "-m", "gateway", "simulate", "--port", "0", "--rate", "5"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("listening on 127.0.0.1:")
+        process.send_signal(signal.SIGTERM)
+        statistics = json.loads(process.stdout.readline())
+    assert process.returncode == 0
+    assert statistics["submits"] == {}
+
+
+# --- for tenants ---
+
+
+def test_a_message_is_sent_and_its_key_tells_what_became_of_it(shop: Run) -> None:
+    sent = shop("send", "--to", "+447700900101", "--text", "Hello", "--key", "one")
+    again = shop("send", "--to", "+447700900101", "--text", "Hello", "--key", "one")
+    (status,) = shop("status", "--key", "one").records
+    assert sent.status == again.status == 0
+    assert again.records == [{**sent.records[0], "duplicate": True}]
+    assert status["message_id"] == sent.records[0]["message_id"]
+    assert status["to"] == "447700900101"
+
+
+def test_a_refused_message_fails_with_its_code(shop: Run) -> None:
+    ended = shop("send", "--to", "nobody", "--text", "Hello")
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err.startswith("gateway: refused: invalid_recipient: ")
+
+
+def test_refused_rows_are_written_so_that_they_can_be_mended_and_sent(
+    shop: Run, tmp_path: Path
+) -> None:
+    file, refused = tmp_path / "list.csv", tmp_path / "refused.csv"
+    file.write_text("to,text,send_at\n+447700900102,Hi,\nnobody,Hi,\n+447700900103,Hi,noon\n")
+    ended = shop("send", str(file), "--refused", str(refused), "--campaign", "spring")
+    (summary,) = ended.records
+    assert ended.status == 1
+    assert (summary["accepted"], summary["refused"]) == (1, 2)
+    assert summary["codes"] == {"bad_row": 1, "invalid_recipient": 1}
+    with refused.open(newline="") as written:
+        rows = sorted((row["#line"], row["#code"], row["to"]) for row in csv.DictReader(written))
+    assert rows == [("3", "invalid_recipient", "nobody"), ("4", "bad_row", "+447700900103")]
+
+    mended = refused.read_text().replace(",nobody,", ",+447700900104,").replace(",noon", ",")
+    refused.write_text(mended)
+    ended = shop("send", str(refused))
+    assert ended.status == 0
+    assert ended.records[0]["accepted"] == 2
+
+
+def test_without_a_file_for_them_refusals_are_told_up_to_a_point(shop: Run, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text("to\n" + "nobody\n" * 1500 + "+447700900105\n")
+    ended = shop("send", str(file), "--text", "Hello all")
+    told = ended.err.splitlines()
+    assert told[0].startswith("line 2: invalid_recipient: ")
+    assert told[20:] == ["more are refused; --refused FILE takes them all"]
+    assert ended.records[0]["accepted"] == 1
+    assert ended.records[0]["refused"] == 1500
+
+
+def test_columns_that_are_wrong_refuse_the_file_before_anything_is_sent(
+    shop: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text("to,txt\n+447700900102,Hi\n")
+    ended = shop("send", str(file))
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err == ("gateway: line 1: 'txt' is no field of a message; did you mean 'text'?\n")
+
+
+def test_a_quote_tells_the_parts_and_sends_nothing(shop: Run, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(f"to,text,key\n+447700900106,{'好' * 71},quoted\n+447700900107,Hi,\n")
+    assert shop("quote", str(file)).records[0]["parts"] == 3
+    ended = shop("status", "--key", "quoted")
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err == "gateway: quoted: not known\n"
+    (quote,) = shop("quote", "--to", "+447700900106", "--text", "好").records
+    assert quote == {"parts": 1, "encoding": "ucs2"}
+
+
+def test_a_campaign_can_be_cancelled_before_its_time(shop: Run) -> None:
+    later = ("--send-at", str(time.time() + 3600), "--campaign", "summer", "--key", "two")
+    assert shop("send", "--to", "+447700900108", "--text", "Later", *later).status == 0
+    assert shop("status", "--key", "two").records[0]["state"] == "deferred"
+    assert shop("cancel", "--campaign", "summer").records == [
+        {"campaign": "summer", "cancelled": 1}
+    ]
+    (status,) = shop("status", "--key", "two").records
+    assert (status["state"], status["final"]) == ("cancelled", True)
+    (cancelled,) = shop("cancel", "--key", "two").records
+    assert cancelled["cancelled"] is False
+    assert shop("cancel", "none").err == "gateway: none: not known\n"
+
+
+def test_an_opted_out_number_gets_nothing_until_it_is_removed(shop: Run) -> None:
+    number = "447700900109"
+    added = shop("optout", "add", f"+{number}", "nobody")
+    assert added.status == 1
+    assert added.records == [{"number": number, "opted_out": True, "changed": True}]
+    assert added.err.startswith("gateway: invalid_recipient: ")
+    refused = shop("send", "--to", number, "--text", "Hello")
+    assert refused.err.startswith("gateway: refused: opted_out: ")
+    assert shop("optout", "check", number).records[0]["opted_out"] is True
+    assert shop("optout", "remove", number).records[0]["opted_out"] is False
+    assert shop("send", "--to", number, "--text", "Hello").status == 0
+
+
+def test_events_are_printed_once_for_each_consumer(shop: Run) -> None:
+    (sent,) = shop("send", "--to", "+447700900110", "--text", "Hello").records
+    wait = ("--until-idle", "1")
+    events = shop("events", "--consumer", "crm", *wait).records
+    ours = [event for event in events if event.get("message_id") == sent["message_id"]]
+    assert [(event["type"], event["to"]) for event in ours] == [("delivered", "447700900110")]
+    assert shop("events", "--consumer", "crm", *wait).records == []
+    assert shop("events", "--consumer", "crm", "--from", "start", *wait).records == events
+
+
+def test_who_reads_only_the_first_event_is_not_complained_at(shop: Run) -> None:
+    for number in range(111, 114):
+        shop("send", "--to", f"+447700900{number}", "--text", "Hello")
+    command = [sys.executable, "-m", "gateway", "events", "--consumer", "head", "--from", "start"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as events:
+        assert events.stdout is not None
+        assert events.stderr is not None
+        json.loads(events.stdout.readline())
+        events.stdout.close()
+        assert events.stderr.read() == b""
+
+
+def test_a_gateway_that_is_not_there_is_named(
+    shop: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    address = f"unix://{tmp_path}/none.sock"
+    monkeypatch.setenv("GATEWAY_ADDRESS", address)
+    for arguments in (["status", "1"], ["events"]):
+        ended = shop(*arguments)
+        assert ended.status == 1
+        assert ended.err == (
+            f"gateway: cannot reach the gateway at {address}: No such file or directory\n"
+        )
+
+
+def test_a_token_that_is_wrong_is_said_to_be(shop: Run) -> None:
+    ended = shop("status", "1", "--token", "wrong")
+    assert (ended.status, ended.err) == (1, "gateway: unauthenticated: token: not known\n")
+
+
+@pytest.mark.usefixtures("shop")  # it sets the environment
+def test_a_list_can_come_through_a_pipe() -> None:
+    command = [sys.executable, "-m", "gateway", "send", "/dev/stdin"]
+    rows = "to,text\n+447700900114,Hi\n"
+    ended = subprocess.run(command, input=rows, capture_output=True, text=True, check=True)
+    assert json.loads(ended.stdout)["accepted"] == 1

@@ -1,0 +1,347 @@
+"""Submitted batches become messages, are judged and are made durable."""
+
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+
+from gateway.dispatch.routing import CarrierShare, Match, RouteOptions
+from gateway.dispatch.tenants import TenantOptions
+from gateway.errors import RequestError, StoreError
+from gateway.message import Message
+from gateway.policy import chain
+from gateway.policy.quiet_hours import QuietHoursOptions
+
+NAN, INF = float("nan"), float("inf")
+CLOSED = chain.PolicyOptions(
+    quiet_hours=QuietHoursOptions(
+        open="08:00-12:00", categories=frozenset({"otp", "transactional", "marketing"})
+    )
+)
+
+
+def code(result: Any) -> str:
+    return str(result.error.code)
+
+
+async def change(world: Any, name: str = "acme", **fields: Any) -> None:
+    """Configure a tenant's dispatch options."""
+    tenants = [
+        msgspec.structs.replace(one, **fields) if one.id == name else one
+        for one in world.options.tenants
+    ]
+    await world.configure(tenants=tenants)
+
+
+async def restrict(world: Any, **fields: Any) -> None:
+    """Configure a tenant's policy."""
+    options = chain.TenantOptions(**{"senders": ("10690001",), "quiet_hours": False, **fields})
+    await world.configure(policies={**world.options.policies, "acme": options})
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"to": "12"}, "invalid_recipient"),
+        ({"to": "+44 7400 123456"}, "invalid_recipient"),
+        ({"to": "+999400123456"}, "invalid_recipient"),
+        ({"to": ""}, "invalid_recipient"),
+        ({"sender": "!"}, "invalid_sender"),
+        ({"sender": "a name too long"}, "invalid_sender"),
+        ({"sender": "10690002"}, "sender_not_allowed"),
+        ({"category": "promo"}, "invalid_value"),
+        ({"encoding": "utf8"}, "invalid_value"),
+        ({"report": "all"}, "invalid_value"),
+        ({"key": ""}, "invalid_value"),
+        ({"key": "é" * 33}, "invalid_value"),
+        ({"campaign": ""}, "invalid_value"),
+        ({"campaign": "x" * 65}, "invalid_value"),
+        ({"send_at": NAN}, "invalid_value"),
+        ({"send_at": INF}, "invalid_value"),
+        ({"send_at": -1.0}, "invalid_value"),
+        ({"send_at": 9e12}, "invalid_value"),
+        ({"expires_at": NAN}, "invalid_value"),
+        ({"expires_at": INF}, "invalid_value"),
+        ({"expires_at": -INF}, "invalid_value"),
+        ({"expires_at": 9e12}, "invalid_value"),
+        ({"expires_at": 5.0}, "expired"),
+        ({"text": ""}, "empty_text"),
+        ({"text": "x" * 40_000}, "too_long"),
+        ({"text": "你", "encoding": "gsm7"}, "unencodable"),
+    ],
+)
+async def test_what_is_wrong_with_a_message_refuses_it_alone(
+    world: Any, fields: dict[str, Any], expected: str
+) -> None:
+    before, refused, after = await world.submit("before", fields, "after")
+    assert code(refused) == expected
+    assert before.message_id < after.message_id
+    assert world.bind.texts == ["before", "after"]
+    assert world.counts() == {("acme", "queued"): 2}
+    rendered = world.metrics.snapshot().render().decode()
+    assert f'messages_refused_total{{code="{expected}",tenant="acme"}} 1.0' in rendered
+
+
+@pytest.mark.parametrize("field", ["category", "encoding", "report", "send_at"])
+async def test_a_refusal_names_the_field_and_the_value(world: Any, field: str) -> None:
+    value: Any = -1.0 if field == "send_at" else "nonsense"
+    [refused] = await world.submit({field: value})
+    assert refused.error.message.startswith(f"{field}: '{value}' is not ")
+
+
+async def test_values_at_their_bounds_are_fine(world: Any) -> None:
+    now = world.clock()
+    results = await world.submit(
+        {"key": "é" * 32},
+        {"campaign": "x" * 64},
+        {"to": "447400123456"},
+        {"sender": "+10690001"},
+        {"send_at": 0.0},
+        {"send_at": now + 365 * 86_400},
+        {"expires_at": now + 1.0},
+        {"text": "x" * 1600},
+    )
+    assert all(hasattr(result, "message_id") for result in results)
+
+
+async def test_one_without_any_sender_is_refused(world: Any) -> None:
+    await change(world, sender=None)
+    assert code((await world.submit("a"))[0]) == "invalid_sender"
+
+
+async def test_one_that_expires_before_it_is_due_has_expired(world: Any) -> None:
+    now = world.clock()
+    [refused] = await world.submit({"send_at": now + 60, "expires_at": now + 60})
+    assert code(refused) == "expired"
+
+
+async def test_what_no_route_takes_is_refused(world: Any) -> None:
+    routes = [RouteOptions("otp", [CarrierShare("alpha")], Match(category=["otp"]))]
+    await world.configure(routes=routes)
+    refused, accepted = await world.submit("a", {"category": "otp"})
+    assert code(refused) == "no_route"
+    assert accepted.parts == 1
+
+
+async def test_who_opted_out_is_not_texted(world: Any) -> None:
+    await world.service.optout("acme", "add", ["+447400000001"])
+    [refused, accepted] = await world.submit({"to": "447400000001"}, {"to": "447400000002"})
+    assert code(refused) == "opted_out"
+    assert accepted.message_id
+    assert await world.accepted({"to": "447400000001"}, tenant="umbrella")
+
+
+async def test_a_tenant_may_have_only_so_many_waiting(world: Any) -> None:
+    await restrict(world, max_queued=3)
+    first = await world.submit("a", "b")
+    second = await world.submit("c", "d")
+    assert [hasattr(r, "message_id") for r in first + second] == [True, True, True, False]
+    assert code(second[1]) == "queue_full"
+    await world.deliver()
+    assert await world.accepted("e", "f", "g")
+
+
+async def test_no_tenant_no_submission(world: Any) -> None:
+    with pytest.raises(RequestError, match="forbidden"):
+        await world.submit("a", tenant="nobody")
+
+
+async def test_results_stand_in_the_order_of_the_messages(world: Any) -> None:
+    batches = [["a", ""], [], ["", "b", "c" * 200]]
+    results = await world.service.submit(
+        "acme", [[_submit(text) for text in batch] for batch in batches]
+    )
+    parts = [[getattr(result, "parts", 0) for result in batch] for batch in results]
+    assert parts == [[1, 0], [], [0, 1, 2]]
+
+
+def _submit(text: str) -> Any:
+    from gateway.api.schema import SubmitMessage
+
+    return SubmitMessage(to="447400123456", text=text)
+
+
+async def test_defaults_are_the_tenant_s(world: Any) -> None:
+    await change(world, category="otp", sender="10690001")
+    [number] = await world.accepted("a")
+    [record], _ = await world.store.find("acme", [int(number, 16)], [])
+    message: Message = record.message
+    assert (message.category, message.sender) == ("otp", "10690001")
+    assert message.expires_at == message.accepted_at + 600
+
+
+async def test_validity_counts_from_when_it_is_due(world: Any) -> None:
+    at = world.clock() + 3600
+    [number] = await world.accepted({"send_at": at, "category": "otp"})
+    [record], _ = await world.store.find("acme", [int(number, 16)], [])
+    assert record.message.expires_at == at + 600
+
+
+@pytest.mark.parametrize(
+    ("fields", "encoding", "parts"),
+    [
+        ({"text": "hello"}, "gsm7", 1),
+        ({"text": "你好"}, "ucs2", 1),
+        ({"text": "hello", "encoding": "ucs2"}, "ucs2", 1),
+        ({"text": "x" * 161}, "gsm7", 2),
+        ({"text": "你" * 71}, "ucs2", 2),
+    ],
+)
+async def test_the_answer_tells_encoding_and_parts(
+    world: Any, fields: dict[str, Any], encoding: str, parts: int
+) -> None:
+    [result] = await world.submit(fields)
+    assert (result.encoding, result.parts, result.not_before) == (encoding, parts, None)
+
+
+# --- later ---
+
+
+async def test_one_to_be_sent_later_is_sent_then(world: Any, autojump_clock: object) -> None:
+    at = world.clock() + 100
+    [result] = await world.submit({"send_at": at})
+    assert result.not_before == at
+    assert world.counts() == {("acme", "deferred"): 1}
+    await trio.sleep(99)
+    assert world.bind.sent == []
+    await trio.sleep(1.5)
+    assert len(world.bind.sent) == 1
+    assert world.counts() == {("acme", "queued"): 1}
+    await world.deliver()
+    await world.check_finished()
+
+
+async def test_quiet_hours_defer(world: Any) -> None:
+    await restrict(world, quiet_hours=True)
+    await world.configure(policy=CLOSED)
+    [result] = await world.submit("a")
+    assert result.not_before is not None
+    assert result.not_before % 86_400 == 7 * 3600  # eight o'clock in British summer time
+    assert result.not_before > world.clock()
+    assert world.bind.sent == []
+
+
+async def test_quiet_hours_that_outlive_a_message_refuse_it(world: Any) -> None:
+    await restrict(world, quiet_hours=True)
+    await world.configure(policy=CLOSED)
+    [result] = await world.submit({"expires_at": world.clock() + 3600})
+    assert code(result) == "expired"
+    assert world.counts() == {}
+
+
+# --- idempotency keys ---
+
+
+async def test_a_key_stands_for_one_message(world: Any) -> None:
+    [first] = await world.submit({"key": "k"})
+    again, other = await world.submit({"key": "k"}, {"key": "k2"})
+    assert (again.message_id, again.duplicate) == (first.message_id, True)
+    assert (other.duplicate, first.duplicate) == (False, False)
+    assert len(world.bind.sent) == 2
+    assert world.counts() == {("acme", "queued"): 2}
+    await world.deliver()
+    await world.check_finished()
+
+
+async def test_within_one_batch_too(world: Any) -> None:
+    first, again, later = await world.submit(
+        {"key": "k"}, {"key": "k"}, {"key": "k", "send_at": world.clock() + 60}
+    )
+    assert again.message_id == later.message_id == first.message_id
+    assert (first.duplicate, again.duplicate, later.duplicate) == (False, True, True)
+    assert world.bind.texts == ["hello"]
+    assert world.counts() == {("acme", "queued"): 1}
+    assert world.dispatch.lanes.statistics().kept == 0
+
+
+@pytest.mark.parametrize(
+    "change", [{"text": "other"}, {"to": "447400000002"}, {"campaign": "c"}, {"category": "otp"}]
+)
+async def test_a_key_with_other_content_is_a_conflict(world: Any, change: dict[str, Any]) -> None:
+    await world.submit({"key": "k"})
+    [result] = await world.submit({"key": "k", **change})
+    assert code(result) == "key_conflict"
+    assert len(world.bind.sent) == 1
+
+
+async def test_keys_are_a_tenant_s_own(world: Any) -> None:
+    await world.accepted({"key": "k"})
+    [result] = await world.submit({"key": "k", "text": "other"}, tenant="umbrella")
+    assert result.duplicate is False
+
+
+async def test_a_duplicate_is_told_whatever_would_refuse_it_now(world: Any) -> None:
+    [first] = await world.submit({"key": "k"})
+    await world.service.optout("acme", "add", ["447400123456"])
+    again, conflict, fresh = await world.submit(
+        {"key": "k"}, {"key": "k", "text": "other"}, {"key": "new"}
+    )
+    assert (again.message_id, again.duplicate) == (first.message_id, True)
+    assert code(conflict) == "key_conflict"
+    assert code(fresh) == "opted_out"
+
+
+async def test_a_duplicate_after_the_outcome_sends_nothing(world: Any) -> None:
+    [first] = await world.submit({"key": "k"})
+    await world.deliver()
+    [again] = await world.submit({"key": "k"})
+    assert (again.message_id, again.duplicate) == (first.message_id, True)
+    assert len(world.bind.sent) == 1
+
+
+# --- quotes ---
+
+
+async def test_a_quote_tells_what_would_be_and_stores_nothing(world: Any) -> None:
+    await world.service.optout("acme", "add", ["447400000001"])
+    at = world.clock() + 60
+    world.store.calls.clear()
+    plain, later, out, wrong = await world.service.quote(
+        "acme",
+        [
+            _submit("x" * 161),
+            msgspec.structs.replace(_submit("a"), send_at=at),
+            msgspec.structs.replace(_submit("a"), to="447400000001"),
+            _submit(""),
+        ],
+    )
+    await world.calm()
+    assert (plain.parts, plain.encoding, plain.not_before) == (2, "gsm7", None)
+    assert later.not_before == at
+    assert (code(out), code(wrong)) == ("opted_out", "empty_text")
+    assert world.store.calls["accept"] == 0
+    assert world.counts() == {}
+    assert world.bind.sent == []
+
+
+async def test_a_quote_knows_quiet_hours(world: Any) -> None:
+    await restrict(world, quiet_hours=True)
+    await world.configure(policy=CLOSED)
+    [quoted] = await world.service.quote("acme", [_submit("a")])
+    assert quoted.not_before % 86_400 == 7 * 3600
+
+
+# --- when the store refuses ---
+
+
+async def test_a_store_that_refuses_leaves_nothing_behind(
+    world: Any, autojump_clock: object
+) -> None:
+    world.store.failing = {"accept"}
+    with pytest.raises(StoreError):
+        await world.submit("a", "b", {"send_at": world.clock() + 60})
+    world.store.failing = set()
+    assert world.counts() == {}
+    assert world.dispatch.lanes.statistics().kept == 0
+    await trio.sleep(70)
+    assert world.bind.sent == []
+    await world.accepted("c")
+    assert world.bind.texts == ["c"]
+
+
+async def test_a_batch_is_one_commit(world: Any) -> None:
+    world.store.calls.clear()
+    await world.submit(*(f"{n}" for n in range(200)))
+    assert world.store.calls["accept"] == 1
+    assert world.store.calls["opted_out"] < 20

@@ -1,0 +1,118 @@
+"""Making durable what carriers answer."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import trio
+
+from gateway.dispatch import settle
+from gateway.smpp.status import Status
+
+
+async def test_a_receipt_is_answered_only_once_it_is_durable(
+    world: Any, make_receipt: Any, autojump_clock: object
+) -> None:
+    [message] = await world.accepted("a")
+    [(_, ref)] = world.bind.reply()
+    await world.calm()
+    world.store.failing = {"settle"}
+    await world.bind.receipts(make_receipt(ref))
+    await trio.sleep(30)
+    assert world.bind.answered == []
+    assert world.dispatch.failing
+    world.store.failing = set()
+    await trio.sleep(2)
+    assert world.bind.answered == [1]
+    assert not world.dispatch.failing
+    assert await world.outcomes() == {message: "delivered"}
+
+
+async def test_a_store_that_fails_for_a_while_costs_nothing(
+    world: Any, make_receipt: Any, autojump_clock: object
+) -> None:
+    ids = await world.accepted(*"abcdef")
+    world.store.failing = {"settle", "defer", "match", "opted_out", "lease", "overdue", "expired"}
+    taken = world.bind.reply(*[pdu for pdu, _ in world.bind.flying[:3]])
+    world.bind.reply(world.bind.flying[0][0], status=Status.ESME_RTHROTTLED)
+    world.bind.reply(world.bind.flying[0][0], status=Status.ESME_RSYSERR)
+    world.bind.time_out()
+    await world.bind.receipts(*(make_receipt(ref) for _, ref in taken))
+    await world.bind.receipts(make_receipt("stray"))
+    await trio.sleep(20)
+    world.store.failing = set()
+    await trio.sleep(20)
+    await world.deliver()
+    assert await world.outcomes() == dict.fromkeys(ids, "delivered")
+    assert sorted(world.bind.answered) == list(range(1, len(world.bind.answered) + 1))
+    await world.check_finished()
+
+
+async def test_what_gathered_meanwhile_is_one_commit(world: Any, make_receipt: Any) -> None:
+    await world.submit(*(f"{n}" for n in range(10)))
+    world.store.calls.clear()
+    for pdu, _ in list(world.bind.flying):
+        [(_, ref)] = world.bind.reply(pdu)
+        await world.bind.receipts(make_receipt(ref))
+    await world.calm()
+    assert world.store.calls["settle"] <= 2
+    assert len(await world.outcomes()) == 10
+
+
+async def test_too_much_unsettled_stops_reading_and_submitting(
+    world: Any, make_receipt: Any, monkeypatch: pytest.MonkeyPatch, autojump_clock: object
+) -> None:
+    monkeypatch.setattr(settle, "UNSETTLED", 5)
+    await world.submit(*"abcdefgh")
+    world.store.failing = {"settle"}
+    refs = [ref for _, ref in world.bind.reply()]
+    await world.calm()
+    await world.submit("late")
+    await trio.sleep(3)
+    assert "late" not in world.bind.texts
+    with trio.move_on_after(10) as reading:
+        await world.bind.receipts(*map(make_receipt, refs))
+    assert reading.cancelled_caught
+    world.store.failing = set()
+    await trio.sleep(2)
+    assert "late" in world.bind.texts
+    assert len(await world.outcomes()) == 8
+
+
+async def test_messages_go_back_to_the_lanes_they_came_from(
+    world: Any, autojump_clock: object
+) -> None:
+    ids = {tenant: await world.accepted("a", "b", tenant=tenant) for tenant in TENANTS}
+    world.bind.reply(status=Status.ESME_RTHROTTLED)
+    await trio.sleep(2)
+    senders = [(pdu.source_addr, pdu.short_message) for pdu in world.bind.sent[4:]]
+    assert [text for sender, text in senders if sender == "10690001"] == [b"a", b"b"]
+    assert [text for sender, text in senders if sender == "10690002"] == [b"a", b"b"]
+    await world.deliver()
+    for tenant in TENANTS:
+        assert await world.outcomes(tenant) == dict.fromkeys(ids[tenant], "delivered")
+    await world.check_finished()
+
+
+TENANTS: Sequence[str] = ("acme", "umbrella")
+
+
+async def test_what_was_refused_for_now_keeps_its_place(world: Any, autojump_clock: object) -> None:
+    await world.submit(*(f"{n:02}" for n in range(30)))
+    for pdu, _ in list(world.bind.flying)[::-1]:  # answers come in any order
+        world.bind.reply(pdu, status=Status.ESME_RTHROTTLED)
+    for _ in range(30):
+        await trio.sleep(1)
+        world.bind.reply()
+    assert world.bind.texts[10:] == [f"{n:02}" for n in range(30)]
+
+
+async def test_metrics_count_each_outcome_once(world: Any, make_receipt: Any) -> None:
+    await world.submit("a")
+    [(_, ref)] = world.bind.reply()
+    await world.bind.receipts(make_receipt(ref), make_receipt(ref))
+    await world.calm()
+    rendered = world.metrics.snapshot().render().decode()
+    assert 'gateway_messages_final_total{outcome="delivered",tenant="acme"} 1.0' in rendered
+    assert 'gateway_receipts_total{carrier="alpha",state="DELIVRD"} 2.0' in rendered
+    assert 'gateway_delivery_seconds_count{carrier="alpha"} 1.0' in rendered
