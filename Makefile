@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench bench-check lock clean
+.PHONY: help setup demo test lint format fuzz bench bench-check lock clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -25,14 +25,20 @@ demo: setup  ## show the gateway at work: two simulated carriers, a campaign, a 
 test: setup  ## run every test
 	$(BIN)/python -m pytest
 
-lint: setup  ## check format, style and types
+lint: setup  ## check format, style, types and, where advisories can be had, dependencies
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python -m tools.audit
 
 format: setup  ## put the code into the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+fuzz: setup  ## fuzz every parser of what comes from outside, each for FUZZ_SECONDS (60)
+	@test -d var/fuzz/site || $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--only-binary :all: --require-hashes --target var/fuzz/site -r tests/fuzz/requirements.txt || true
+	@PYTHONPATH=var/fuzz/site $(BIN)/python -m tests.fuzz
 
 bench: setup  ## run every benchmark: some 25 minutes; results in benchmarks/results
 	$(BIN)/python -m benchmarks

@@ -99,9 +99,13 @@ class Process:
         self._process.kill()
         self.wait()
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
     def terminate(self) -> int:
         """End it in order; returns the exit status."""
-        self._process.send_signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
         return self.wait()
 
     def end_input(self) -> None:
@@ -124,10 +128,10 @@ class Process:
 class Client:
     """A campaign system written from docs/api.md with msgpack and a socket."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, token: str) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         self._id = 0
-        self.ask("hello", token=TOKEN)
+        self.tenant = self.ask("hello", token=token)["tenant"]
 
     def send(self, op: str, **fields: Any) -> int:
         """Send a request; returns its id."""
@@ -225,18 +229,29 @@ class Site:
         self.account(name, port)
         return record
 
-    def gateway(self, more: str = "") -> Process:
-        """Start the gateway, ready to take messages."""
+    def configure(self, more: str = "") -> str:
+        """Write the configuration, with ``more`` at its end; returns the path."""
         configuration = self.folder / "gateway.toml"
         configuration.write_text(self._configuration + more)
+        return str(configuration)
+
+    def gateway(self, more: str = "") -> Process:
+        """Start the gateway; it takes messages when this returns."""
         output = self.folder / "gateway.log"
         served = output.read_text().count('"serving"') if output.exists() else 0
-        process = self._command("gateway", "serve", "--config", str(configuration))
+        process = self._command("gateway", "serve", "--config", self.configure(more))
         process.wait_for('"serving"', served + 1)
         return process
 
-    def client(self) -> Client:
-        client = Client(self.api)
+    def failing_gateway(self) -> Process:
+        """Start a gateway that ends by itself, with an error."""
+        process = self._command("failing", "serve", "--config", self.configure())
+        assert process.wait() != 0
+        return process
+
+    def client(self, token: str = TOKEN) -> Client:
+        """Connect, as the tenant ``shop`` unless another token is given."""
+        client = Client(self.api, token)
         self._clients.append(client)
         return client
 

@@ -68,7 +68,7 @@ def test_it_says_when_it_is_ready_and_what_it_does(site: Any) -> None:
 def test_it_is_not_ready_without_a_bind(site: Any) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        site.configure_carrier("alpha", closed.getsockname()[1])
+        site.account("alpha", closed.getsockname()[1])
         site.gateway()
         status, body = page(site, "/readyz")
         assert (status, json.loads(body)["reasons"]) == (503, ["no bind is up"])
@@ -96,7 +96,7 @@ def test_sighup_reloads(site: Any) -> None:
     gateway.wait_for('"bound"', 2)
     newcomer = hashlib.sha256(b"newcomer").hexdigest()
     more = f'[[tenants]]\nid = "new"\ntoken_sha256 = ["{newcomer}"]\nsenders = ["Newcomer"]\n'
-    site.reconfigure(more)
+    site.configure(more)
     gateway.signal(signal.SIGHUP)
     gateway.wait_for('"reloaded"')
     assert site.client("newcomer").tenant == "new"
@@ -107,7 +107,7 @@ def test_sighup_reloads(site: Any) -> None:
 def test_sighup_with_a_bad_file_changes_nothing(site: Any) -> None:
     site.carrier("alpha")
     gateway = site.gateway()
-    site.reconfigure("[tenant]\n[[carriers]]\nid = 1\n")
+    site.configure("[tenant]\n[[carriers]]\nid = 1\n")
     gateway.signal(signal.SIGHUP)
     gateway.wait_for('"reload_refused"')
     client = site.client()

@@ -33,12 +33,21 @@ common: Final = {
     "encoding": st.sampled_from(["auto", "gsm7", "ucs2", "utf8"]),
     "report": st.sampled_from(["final", "none", "some"]),
 }
-messages = st.lists(st.fixed_dictionaries({"to": numbers}, optional=common), max_size=4)
+wild = st.fixed_dictionaries({"to": numbers}, optional=common)
+sound = st.fixed_dictionaries(
+    {"to": st.just("447700900123"), "text": st.just("Hello")},
+    optional={"key": names, "campaign": names, "report": st.just("none")},
+)
+batch: Final = {
+    "messages": st.lists(sound | wild, max_size=4),
+    "defaults": st.just({}) | st.fixed_dictionaries({}, optional=common),
+}
+some_names, some_ids = st.lists(names, max_size=3), st.lists(ids, max_size=3)
 FIELDS: Final[dict[str, dict[str, st.SearchStrategy[Any]]]] = {
-    "submit": {"messages": messages, "defaults": st.fixed_dictionaries({}, optional=common)},
-    "quote": {"messages": messages, "defaults": st.fixed_dictionaries({}, optional=common)},
-    "status": {"ids": st.lists(ids, max_size=3), "keys": st.lists(names, max_size=3)},
-    "cancel": {"ids": st.lists(ids, max_size=3), "keys": st.lists(names), "campaign": names},
+    "submit": batch,
+    "quote": batch,
+    "status": {"ids": some_ids, "keys": some_names},
+    "cancel": {"ids": some_ids, "keys": some_names, "campaign": st.none() | names},
     "ack": {"consumer": names, "seq": st.sampled_from(SEQS)},
     "optout": {
         "action": st.sampled_from(["add", "remove", "check"]),
@@ -47,10 +56,10 @@ FIELDS: Final[dict[str, dict[str, st.SearchStrategy[Any]]]] = {
     "hello": {"token": names},
     "nonsense": {"ids": ids},
 }
-"""Requests whose structure is right, or nearly: what is refused for it never gets far."""
+"""Requests whose structure is right: others are refused for it, and never get far."""
 
 requests = st.sampled_from(sorted(FIELDS)).flatmap(
-    lambda op: st.fixed_dictionaries({"op": st.just(op)}, optional=FIELDS[op])
+    lambda op: st.fixed_dictionaries({"op": st.just(op), **FIELDS[op]})
 )
 
 
