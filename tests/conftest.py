@@ -154,12 +154,14 @@ class Client:
         assert reply["ok"], reply
         return reply
 
-    def events(self, until: int) -> list[dict[str, Any]]:
-        """Subscribe and read from the start until there are ``until`` events."""
+    def events(self, until: int, but: str = "") -> list[dict[str, Any]]:
+        """Subscribe and read from the start until there are ``until`` events, not counting those
+        of the type ``but``."""
         events: list[dict[str, Any]] = []
         self.ask("subscribe", consumer="reader", **{"from": "start"})
         while len(events) < until:
-            events += self.receive().get("events", [])
+            found = self.receive().get("events", [])
+            events += [event for event in found if event["type"] != but]
         return events
 
     def wait_for_state(self, message_id: str, state: str) -> None:

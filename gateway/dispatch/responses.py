@@ -42,9 +42,10 @@ def take(carrier: Carrier, pool: CarrierPool, responses: Sequence[Response], pla
         flight.unanswered -= 1
         if status == 0:
             ref = flight.refs[index] = canonical(response.message_id, "text")
-            parked = expect(ref, part)
+            parked = expect(ref, part) if ref else None
             if parked is not None:
                 plan.settlement.drop.append(("receipt", parked.key))
+                carrier.note_delivery(0.0)
                 flight.states[index] = parked.state
                 error = parked.error
         else:
@@ -56,6 +57,7 @@ def take(carrier: Carrier, pool: CarrierPool, responses: Sequence[Response], pla
                 _refused(carrier, pool, flight, plan)
             else:
                 _taken(carrier, flight, error, plan)
+    carrier.note_receipts({})
 
 
 def _taken(carrier: Carrier, flight: Flight, error: str | None, plan: Plan) -> None:

@@ -210,7 +210,8 @@ class MemoryStore:
             if row := self._rows.get(m.id):
                 row.place, row.at, row.deadline = "sent", now, deadline
             for part, ref in enumerate(refs):
-                self._parts[Ref(carrier, ref)] = (m.id, part, now)
+                if ref:
+                    self._parts[Ref(carrier, ref)] = (m.id, part, now)
         for number, states in settlement.progress:
             if row := self._rows.get(number):
                 row.states = states

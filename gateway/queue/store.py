@@ -52,8 +52,8 @@ class Lease(NamedTuple):
 
 class Sent(NamedTuple):
     """A message all of whose parts a carrier has taken. ``refs`` are the carrier's message ids in
-    canonical form (`gateway.smpp.receipts`), in the order of the parts; ``deadline`` is when the
-    message gets the outcome ``unknown`` unless a receipt came."""
+    canonical form (`gateway.smpp.receipts`), in the order of the parts, empty where it gave none;
+    ``deadline`` is when the message gets the outcome ``unknown`` unless a receipt came."""
 
     message: Message
     carrier: str

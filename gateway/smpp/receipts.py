@@ -102,8 +102,8 @@ def parse(pdu: DeliverSm | DataSm) -> Receipt | None:
     """The receipt that ``pdu`` is, or None where it is none.
 
     It is one where its esm_class says so (receipt or intermediate notification; the other bits do
-    not matter) or where it has an optional parameter that only receipts have. Never raises,
-    whatever the text.
+    not matter) or where its optional parameters or its text tell a state, as only receipts do: a
+    receipted_message_id alone comes with texts of phones too. Never raises, whatever the text.
     """
     kind = pdu.esm_class & _MESSAGE_TYPE
     tlv_ref = tlv_state = network_error = None
@@ -117,6 +117,8 @@ def parse(pdu: DeliverSm | DataSm) -> Receipt | None:
     match = _canonical(text)  # 0.5 us; the search takes 8.5 us
     values = match.groups() if match is not None else _search(text)
     ref, submitted, delivered, submit_date, done_date, stat, error, rest = values
+    if kind not in _RECEIPTS and tlv_state is None and stat is None:
+        return None
     return Receipt(
         ref_raw=_id(tlv_ref or ref),
         state=tlv_state if tlv_state in STATS else STATES.get(stat.upper()) if stat else None,

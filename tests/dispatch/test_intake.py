@@ -6,6 +6,7 @@ import msgspec
 import pytest
 import trio
 
+from gateway.api.schema import SubmitMessage
 from gateway.dispatch.routing import CarrierShare, Match, RouteOptions
 from gateway.dispatch.tenants import TenantOptions
 from gateway.errors import RequestError, StoreError
@@ -156,9 +157,7 @@ async def test_results_stand_in_the_order_of_the_messages(world: Any) -> None:
     assert parts == [[1, 0], [], [0, 1, 2]]
 
 
-def _submit(text: str) -> Any:
-    from gateway.api.schema import SubmitMessage
-
+def _submit(text: str) -> SubmitMessage:
     return SubmitMessage(to="447400123456", text=text)
 
 

@@ -63,6 +63,7 @@ async def test_too_much_unsettled_stops_reading_and_submitting(
     world: Any, make_receipt: Any, monkeypatch: pytest.MonkeyPatch, autojump_clock: object
 ) -> None:
     monkeypatch.setattr(settle, "UNSETTLED", 5)
+    monkeypatch.setattr(settle, "UNANSWERED_DELIVERIES", 5)
     await world.submit(*"abcdefgh")
     world.store.failing = {"settle"}
     refs = [ref for _, ref in world.bind.reply()]
@@ -84,7 +85,7 @@ async def test_messages_go_back_to_the_lanes_they_came_from(
 ) -> None:
     ids = {tenant: await world.accepted("a", "b", tenant=tenant) for tenant in TENANTS}
     world.bind.reply(status=Status.ESME_RTHROTTLED)
-    await trio.sleep(2)
+    await trio.sleep(10)
     senders = [(pdu.source_addr, pdu.short_message) for pdu in world.bind.sent[4:]]
     assert [text for sender, text in senders if sender == "10690001"] == [b"a", b"b"]
     assert [text for sender, text in senders if sender == "10690002"] == [b"a", b"b"]

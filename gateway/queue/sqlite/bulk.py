@@ -19,9 +19,9 @@ T = TypeVar("T")
 Execute = Callable[..., Iterable[tuple[Any, ...]]]
 """`apsw.Connection.execute` of the connection in use."""
 
-BLOCKS: Final = (512, 64, 8, 1)
-"""Rows by statement, the largest first; with 9 columns the longest text stays under the 16 KiB
-up to which apsw keeps statements prepared."""
+BLOCKS: Final = tuple(1 << power for power in range(9, -1, -1))
+"""Rows by statement, the largest first: few statements for any number of rows. With 9 columns the
+longest text stays under the 16 KiB up to which apsw keeps statements prepared."""
 
 encode_message = msgspec.msgpack.Encoder().encode
 """The body of a `Message`: an array of its fields, so that fields can be added at its end."""

@@ -8,6 +8,7 @@ only those that fail by themselves do. What is written is told in `writes` and `
 import contextlib
 import fcntl
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -43,6 +44,15 @@ WRITER_CACHE: Final = 32 * 1024
 
 READER_CACHE: Final = 4 * 1024
 """KiB of pages that a reader keeps; it drops them whenever something was committed."""
+
+STATEMENTS: Final = 256
+"""Statements that a connection keeps prepared: all there are, in every size of block."""
+
+SWITCH_SECONDS: Final = 0.000_1
+"""How long a thread waits for the interpreter lock before it demands it. An event loop that is
+busy lets go of the lock at each of its system calls and takes it back before a waiting thread is
+awake, whose wait then begins anew. With Python's 5 ms, longer than the loop goes between two system
+calls, a commit beside a busy loop waited for seconds now and then; with this, for milliseconds."""
 
 BUSY_MS: Final = 5_000
 """How long to wait for a lock that another program (a shell, a backup) holds on the file."""
@@ -123,6 +133,7 @@ class Engine:
 
     def start(self) -> None:
         """Start the threads; called in the event loop."""
+        sys.setswitchinterval(min(SWITCH_SECONDS, sys.getswitchinterval()))
         self._writes = CallThread("store-writer", self._serve_writes)
         self._reads = CallThread("store-reader", self._serve_reads)
         self._checkpoints = CallThread("store-checkpoints", self._serve_checkpoints)
@@ -144,7 +155,7 @@ class Engine:
         self._release()
 
     def _connect(self, cache: int, synchronous: Synchronous) -> apsw.Connection:
-        connection = apsw.Connection(self._path)
+        connection = apsw.Connection(self._path, statementcachesize=STATEMENTS)
         self._connections.append(connection)
         connection.set_busy_timeout(BUSY_MS)
         schema.check(connection, self._path)

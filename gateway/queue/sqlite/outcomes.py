@@ -89,7 +89,8 @@ def settlement_rows(session: Session, settlement: Settlement, now: float) -> Set
             rows.sent += (message.id, deadline, now)
             number = session.carriers.number(carrier)
             for part, reference in enumerate(refs):
-                rows.parts += (number, reference, message.id, part, now)
+                if reference:
+                    rows.parts += (number, reference, message.id, part, now)
     for number, states in settlement.progress:
         rows.progress += (number, states)
     for held in settlement.hold:

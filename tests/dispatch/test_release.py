@@ -1,0 +1,387 @@
+"""From the lanes, past the release rules, to a bind; and from the store to the lanes."""
+
+from typing import Any
+
+import pytest
+import trio
+
+from gateway.dispatch.routing import CarrierShare, Match, RouteOptions
+from gateway.policy import chain
+from gateway.policy.quiet_hours import QuietHoursOptions
+from gateway.queue.scheduler import SchedulerOptions, Share
+from gateway.smpp.status import Status
+from gateway.smpp.times import parse as parse_time
+
+NIGHT = chain.PolicyOptions(
+    quiet_hours=QuietHoursOptions(
+        # It is a quarter past three, British summer time, when a test begins.
+        open="08:00-16:00",
+        categories=frozenset({"otp", "transactional", "marketing"}),
+    )
+)
+TO_NIGHT = 2_800.0
+"""Seconds from the beginning of a test, after which hours are closed."""
+
+
+async def keep_quiet_hours(world: Any) -> None:
+    options = chain.TenantOptions(senders=("10690001",))
+    await world.configure(policy=NIGHT, policies={**world.options.policies, "acme": options})
+
+
+async def only_event(world: Any) -> dict[str, Any]:
+    [event] = await world.events()
+    found: dict[str, Any] = event
+    return found
+
+
+# --- between acceptance and release ---
+
+
+async def test_an_opt_out_stops_what_is_in_a_lane(world: Any) -> None:
+    world.bind.lose()
+    [number] = await world.accepted({"key": "k"})
+    await world.service.optout("acme", "add", ["447400123456"])
+    world.bind.come_up()
+    await world.calm()
+    assert world.bind.sent == []
+    event = await only_event(world)
+    assert (event["type"], event["code"], event["message_id"]) == ("blocked", "opted_out", number)
+    assert (event["key"], event["detail"]["rule"]) == ("k", "optout")
+    await world.check_finished()
+
+
+async def test_an_opt_out_stops_what_is_to_be_sent_again(world: Any, autojump_clock: object) -> None:
+    await world.accepted("a")
+    world.bind.reply(status=Status.ESME_RTHROTTLED)
+    await world.service.optout("acme", "add", ["447400123456"])
+    await trio.sleep(5)
+    assert len(world.bind.sent) == 1
+    assert (await only_event(world))["type"] == "blocked"
+    await world.check_finished()
+
+
+async def test_an_opt_out_stops_the_rest_of_a_torn_message(
+    world: Any, autojump_clock: object
+) -> None:
+    await world.accepted("x" * 300)
+    [first, second] = world.bind.sent
+    world.bind.reply(first)
+    world.bind.reply(second, status=Status.ESME_RTHROTTLED)
+    await world.service.optout("acme", "add", ["447400123456"])
+    await trio.sleep(10)
+    assert len(world.bind.sent) == 2
+    event = await only_event(world)
+    assert event["type"] == "blocked"
+    assert "maybe_duplicate" not in event
+    await world.check_finished()
+
+
+async def test_hours_that_close_meanwhile_put_it_off(world: Any, autojump_clock: object) -> None:
+    await keep_quiet_hours(world)
+    world.bind.lose()
+    [number] = await world.accepted({"category": "marketing"})
+    await trio.sleep(TO_NIGHT)
+    world.bind.come_up()
+    await world.calm()
+    assert world.bind.sent == []
+    assert world.counts() == {("acme", "deferred"): 1}
+    [status] = await world.service.status("acme", [number], [])
+    assert status.state == "deferred"
+    assert status.not_before % 86_400 == 7 * 3600
+    await trio.sleep(status.not_before - world.clock() + 1.5)
+    assert len(world.bind.sent) == 1
+    await world.deliver()
+    await world.check_finished()
+
+
+async def test_a_torn_message_that_is_put_off_says_that_it_may_come_twice(
+    world: Any, autojump_clock: object
+) -> None:
+    await keep_quiet_hours(world)
+    await trio.sleep(TO_NIGHT - 200)
+    await world.accepted({"text": "x" * 300})
+    [first, second] = world.bind.sent
+    world.bind.reply(first)
+    world.bind.reply(second, status=Status.ESME_RMSGQFUL)
+    world.bind.lose()
+    await trio.sleep(300)
+    world.bind.come_up()
+    await trio.sleep(16 * 3600)
+    assert len(world.bind.sent) == 4
+    await world.deliver()
+    event = await only_event(world)
+    assert (event["type"], event["maybe_duplicate"]) == ("delivered", True)
+    await world.check_finished()
+
+
+async def test_the_carrier_is_given_no_longer_than_hours_last(world: Any) -> None:
+    await keep_quiet_hours(world)
+    await world.accepted("a", {"text": "b", "expires_at": world.clock() + 30})
+    hours, brief = [parse_time(pdu.validity_period, 0.0) for pdu in world.bind.sent]
+    assert hours == pytest.approx(TO_NIGHT, abs=60)
+    assert brief == pytest.approx(30, abs=1)
+
+
+async def test_what_has_expired_is_not_sent(world: Any, autojump_clock: object) -> None:
+    world.bind.lose()
+    [number] = await world.accepted({"expires_at": world.clock() + 60})
+    await trio.sleep(59.9)
+    assert await world.events() == []
+    await trio.sleep(1.5)
+    world.bind.come_up()
+    await world.calm()
+    assert world.bind.sent == []
+    assert await world.outcomes() == {number: "expired"}
+    await world.check_finished()
+
+
+async def test_a_text_too_long_for_the_carrier_s_alphabet_fails(
+    world: Any, make_settings: Any
+) -> None:
+    await world.configure(carriers=[make_settings(alphabet="latin1", window=300)])
+    await world.accepted("€" + "x" * 30_000)
+    event = await only_event(world)
+    assert (event["type"], event["code"]) == ("failed", "too_long")
+    await world.check_finished()
+
+
+# --- routes and tenants that a reload takes away ---
+
+
+def route(name: str, carrier: str, **match: Any) -> RouteOptions:
+    return RouteOptions(name, [CarrierShare(carrier)], Match(**match))
+
+
+async def test_messages_of_a_removed_route_take_another(world: Any, make_settings: Any) -> None:
+    carriers = [make_settings("alpha"), make_settings("beta")]
+    await world.configure(carriers=carriers, routes=[route("old", "alpha")])
+    world.bind.lose()
+    ids = await world.accepted(*(f"{n}" for n in range(5)), {"send_at": world.clock() + 0.01})
+    await world.configure(routes=[route("new", "beta")])
+    with trio.fail_after(5):
+        while len(world.made["beta-1"].sent) < 6:
+            await trio.sleep(0.01)
+    assert world.bind.sent == []
+    await world.deliver()
+    assert await world.outcomes() == dict.fromkeys(ids, "delivered")
+    await world.check_finished()
+
+
+async def test_what_no_route_takes_any_more_fails(world: Any) -> None:
+    await world.configure(routes=[route("old", "alpha")])
+    world.bind.lose()
+    await world.accepted("a")
+    await world.configure(routes=[route("otp", "alpha", category=["otp"])])
+    event = await only_event(world)
+    assert (event["type"], event["code"]) == ("failed", "no_route")
+    await world.check_finished()
+
+
+async def test_messages_of_a_removed_tenant_are_cancelled(world: Any) -> None:
+    world.bind.lose()
+    await world.accepted("a")
+    await world.configure(tenants=world.options.tenants[1:])
+    world.bind.come_up()
+    await world.calm()
+    event = await only_event(world)
+    assert (event["type"], event["code"]) == ("cancelled", "tenant_removed")
+    assert world.bind.sent == []
+    await world.check_finished()
+
+
+# --- carriers that refuse or are gone ---
+
+
+async def test_another_carrier_takes_what_one_refused(world: Any, make_settings: Any) -> None:
+    await world.configure(carriers=[make_settings("alpha"), make_settings("beta")])
+    [number] = await world.accepted("a")
+    first, second = world.made["alpha-1"], world.made["beta-1"]
+    first.reply(status=Status.ESME_RINVSRCADR)
+    await world.calm()
+    assert (len(first.sent), len(second.sent)) == (1, 1)
+    await world.deliver()
+    assert await world.outcomes() == {number: "delivered"}
+    await world.check_finished()
+
+
+async def test_a_message_that_waits_for_the_other_carrier_goes_out_when_that_is_up(
+    world: Any, make_settings: Any, autojump_clock: object
+) -> None:
+    await world.configure(carriers=[make_settings("alpha"), make_settings("beta")])
+    alpha, beta = world.made["alpha-1"], world.made["beta-1"]
+    beta.lose()
+    await world.accepted("a")
+    alpha.reply(status=Status.ESME_RINVSRCADR)
+    await trio.sleep(60)
+    assert len(alpha.sent) == 1
+    beta.come_up()
+    await trio.sleep(6)
+    assert len(beta.sent) == 1
+    await world.deliver()
+    await world.check_finished()
+
+
+async def test_a_backup_gets_what_the_first_refused_while_it_is_up(
+    world: Any, make_settings: Any, autojump_clock: object
+) -> None:
+    routes = [RouteOptions("only", [CarrierShare("alpha")], backup=["beta"])]
+    carriers = [make_settings("alpha"), make_settings("beta")]
+    await world.configure(carriers=carriers, routes=routes)
+    await world.accepted("a")
+    world.made["alpha-1"].reply(status=Status.ESME_RINVSRCADR)
+    await world.calm()
+    assert len(world.made["beta-1"].sent) == 1
+
+
+async def test_a_lost_bind_s_messages_go_out_again_marked(
+    world: Any, autojump_clock: object
+) -> None:
+    ids = await world.accepted(*(f"{n}" for n in range(12)))
+    world.bind.reply(*world.bind.sent[:2])
+    world.bind.lose()
+    await trio.sleep(3)
+    world.bind.come_up()
+    for _ in range(5):
+        await world.deliver()
+    texts = world.bind.texts
+    assert sorted(texts[10:], key=int) == [f"{n}" for n in range(2, 12)]
+    events = {event["message_id"]: event for event in await world.events()}
+    marked = [event.get("maybe_duplicate", False) for event in map(events.get, ids[2:]) if event]
+    assert marked == [True] * 8 + [False] * 2
+    await world.check_finished()
+
+
+async def test_the_mark_lasts_until_a_receipt_is_matched_in_the_store(
+    world: Any, make_receipt: Any, autojump_clock: object
+) -> None:
+    await world.accepted("a")
+    world.bind.time_out()
+    await trio.sleep(2)
+    [(_, ref)] = world.bind.reply()
+    await world.calm()
+    for carrier in world.dispatch.fleet.carriers:
+        carrier.correlator._parts.clear()
+    await world.bind.receipts(make_receipt(ref))
+    await world.calm()
+    assert (await only_event(world))["maybe_duplicate"]
+
+
+# --- pace ---
+
+
+async def test_a_tenant_s_rate_is_kept(world: Any, autojump_clock: object) -> None:
+    options = SchedulerOptions(shares={"acme": Share(rate=5, burst=5)})
+    await world.configure(scheduler=options)
+    await world.accepted(*(f"{n}" for n in range(30)))
+    assert len(world.bind.sent) == 5
+    for _ in range(20):
+        world.bind.reply()
+        await trio.sleep(0.1)
+    assert len(world.bind.sent) == pytest.approx(15, abs=1)
+
+
+async def test_a_carrier_s_rate_is_kept(
+    world: Any, make_settings: Any, autojump_clock: object
+) -> None:
+    await world.configure(carriers=[make_settings(rate=10, window=100)])
+    await world.accepted(*(f"{n}" for n in range(50)))
+    await trio.sleep(2)
+    assert len(world.bind.sent) == pytest.approx(21, abs=2)
+
+
+async def test_a_window_is_used_to_the_full(world: Any) -> None:
+    await world.accepted(*(f"{n}" for n in range(25)))
+    assert len(world.bind.flying) == 10
+    world.bind.reply(*world.bind.sent[:3])
+    await world.calm()
+    assert len(world.bind.flying) == 10
+
+
+async def test_a_long_message_goes_out_through_a_small_window(
+    world: Any, make_settings: Any, autojump_clock: object
+) -> None:
+    await world.configure(carriers=[make_settings(window=4)])
+    ids = await world.accepted("x" * 1500, "y" * 1500, "z")
+    for _ in range(12):
+        await world.deliver()
+    assert [pdu.short_message[-1:] for pdu in world.bind.sent] == (
+        [b"x"] * 10 + [b"y"] * 10 + [b"z"]
+    )
+    assert await world.outcomes() == dict.fromkeys(ids, "delivered")
+    await world.check_finished()
+
+
+# --- the backlog ---
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lanes that hold little."""
+    from gateway.queue import lanes
+
+    monkeypatch.setattr(lanes, "MINIMUM", 4)
+    monkeypatch.setattr(
+        lanes.Lanes.__init__, "__defaults__", (lanes.BUDGET, 20)
+    )
+
+
+@pytest.mark.usefixtures("small")
+async def test_a_backlog_beyond_a_lane_s_capacity_goes_out_in_order(open_world: Any) -> None:
+    async with open_world() as world:
+        ids = []
+        for first in range(0, 300, 25):
+            ids += await world.accepted(*(f"{n:03}" for n in range(first, first + 25)))
+        assert world.dispatch.lanes.statistics().messages <= 20
+        for _ in range(31):
+            await world.deliver()
+        assert world.bind.texts == [f"{n:03}" for n in range(300)]
+        assert await world.outcomes() == dict.fromkeys(ids, "delivered")
+        await world.check_finished()
+
+
+@pytest.mark.usefixtures("small")
+async def test_a_backlog_that_is_all_blocked_is_gone_at_once(
+    open_world: Any, make_settings: Any
+) -> None:
+    async with open_world() as world:
+        world.bind.lose()
+        for first in range(0, 300, 25):
+            await world.accepted(*(f"{n:03}" for n in range(first, first + 25)))
+        await world.service.optout("acme", "add", ["447400123456"])
+        world.bind.come_up()
+        await world.calm()
+        # Nobody has to wait for a nap to be over between one lane's worth and the next.
+        assert len(await world.outcomes()) == 300
+        await world.check_finished()
+
+
+async def test_a_lease_that_fails_is_made_again(world: Any, autojump_clock: object) -> None:
+    await world.accepted({"send_at": world.clock() + 5, "text": "late"})
+    world.store.failing = {"lease"}
+    await trio.sleep(10)
+    await world.accepted("fresh")
+    assert world.bind.texts == []  # it does not overtake what waits in the store
+    world.store.failing = set()
+    await trio.sleep(2)
+    assert world.bind.texts == ["late", "fresh"]
+    await world.deliver()
+    await world.check_finished()
+
+
+async def test_messages_wake_at_their_times(world: Any, autojump_clock: object) -> None:
+    now = world.clock()
+    await world.accepted(*({"send_at": now + n, "text": f"{n}"} for n in (9, 3, 6)))
+    for wait, texts in [(2.9, []), (1.2, ["3"]), (3, ["3", "6"]), (3, ["3", "6", "9"])]:
+        await trio.sleep(wait)
+        assert world.bind.texts == texts
+
+
+async def test_a_dead_route_holds_up_nobody_else(world: Any, make_settings: Any) -> None:
+    routes = [route("china", "beta", prefix=["86"]), route("rest", "alpha")]
+    carriers = [make_settings("alpha"), make_settings("beta")]
+    await world.configure(carriers=carriers, routes=routes)
+    world.made["beta-1"].lose()
+    await world.accepted(*({"to": "8613800000000"} for _ in range(20)), "through")
+    assert world.bind.texts == ["through"]
+
+
