@@ -157,7 +157,7 @@ _QUOTED_MAX = 64
 """Characters of the client's own words that an error repeats: enough to recognise them."""
 _ERROR_END = 256
 """Characters at either end of an error that are looked at. What is in between is the client's, a
-whole frame of it if it likes, which would take the patterns above a second and more."""
+whole frame of it if it likes, which would take the patterns above a quarter of a second."""
 
 
 def _explain(body: bytes, error: str) -> RequestError:

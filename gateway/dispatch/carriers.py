@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 import msgspec
 import trio
 
-from gateway.dispatch.actions import Action
+from gateway.dispatch.actions import Action, action
 from gateway.dispatch.correlation import Correlator, ReceiptId, ReceiptIds
 from gateway.dispatch.flights import Flight, Part
 from gateway.dispatch.outcomes import ACCEPTED, FINAL_STATES
@@ -165,6 +165,10 @@ class Carrier:
             moments.append(self._again[0][0])
         return min((at for at in moments if at > now), default=None)
 
+    def action(self, status: int) -> Action:
+        """What to do about a status other than 0."""
+        return self.options.statuses.get(status) or action(status)
+
     def slow(self, now: float, pause: float) -> None:
         """The carrier said that we are too fast."""
         self._pace.throttled(now)
@@ -282,6 +286,9 @@ class Carrier:
             self._pace.taken(taken, self._clock())
             self._metrics.parts_submitted.add(taken, name, status_name(0))
         for status, number in statuses.items():
+            act = self.action(status)
+            if act.slows:
+                self.slow(self._clock(), act.delay)
             self._metrics.parts_submitted.add(number, name, status_name(status))
         self._metrics.submit_response_seconds.observe_many(
             [arrived - response.sent_at for response in responses], name

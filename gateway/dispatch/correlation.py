@@ -7,6 +7,7 @@ it overtook its response, is parked.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from gateway.dispatch.flights import Flight, Part
@@ -49,17 +50,17 @@ class ReceiptIds:
         self._forms: tuple[Form, ...] = FORMS if stated == "auto" else (stated,)
         self.learnt: Form | None = None if stated == "auto" else stated
 
-    def candidates(self, ref: str) -> list[tuple[Form, str]]:
+    def candidates(self, ref: str) -> Iterator[tuple[Form, str]]:
         """The canonical ids that ``ref`` may stand for, the likeliest first; none where it is
         empty, as the ids of some carriers' responses are too."""
-        found: list[tuple[Form, str]] = []
         if not ref:
-            return found
+            return
+        found: list[str] = []
         for form in self._forms:
             text = written(ref, form)
-            if text is not None and all(text != other for _, other in found):
-                found.append((form, text))
-        return found
+            if text is not None and text not in found:
+                found.append(text)
+                yield form, text
 
     def learn(self, form: Form) -> None:
         """A receipt was matched beyond doubt in this form: prefer it from now on."""
@@ -142,6 +143,8 @@ class Correlator:
 
 def same_number(one: str, other: str) -> bool:
     """Whether two spellings mean one phone: one may lack the country code or carry ``+`` or 0s."""
+    if one == other:
+        return True
     one, other = one.lstrip("+0"), other.lstrip("+0")
     return one == other or (
         min(len(one), len(other)) >= 6 and (one.endswith(other) or other.endswith(one))

@@ -59,6 +59,10 @@ class Flight:
         self.released_at = released_at
         self.recorded = False
 
+    def known_refs(self) -> tuple[str, ...]:
+        """The carrier's ids of the parts that it has taken."""
+        return tuple([ref for ref in self.refs if ref is not None])
+
     @property
     def taken(self) -> int:
         """How many parts the carrier has taken."""

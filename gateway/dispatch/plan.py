@@ -12,6 +12,7 @@ class Plan:
         now: the time of the whole round.
         settlement: goes to the store, after `complete`.
         ended: the outcomes in it by message id, and whether the message was on record as sent.
+        sent: by message id, the flights that a carrier has taken, and until when receipts may come.
         soon, later: messages to be released again, from their lane or from the store.
     """
 
@@ -21,13 +22,11 @@ class Plan:
         self.ended: dict[int, tuple[Message, Event, bool]] = {}
         self.soon: list[Message] = []
         self.later: list[Message] = []
-        self.sent: dict[int, tuple[Flight, Sent]] = {}
+        self.sent: dict[int, tuple[Flight, float]] = {}
 
     def send(self, flight: Flight, deadline: float) -> None:
         """A carrier has every part of a flight; receipts are to come until ``deadline``."""
-        message = flight.message
-        refs = tuple([ref for ref in flight.refs if ref is not None])
-        self.sent[message.id] = (flight, Sent(message, flight.carrier, refs, deadline))
+        self.sent[flight.message.id] = (flight, deadline)
 
     def progress(self, message: Message, states: bytes | bytearray) -> None:
         """Some parts of a long message have their final receipts."""
@@ -37,7 +36,7 @@ class Plan:
         """A flight has its outcome."""
         refs: tuple[Ref, ...] = ()
         if flight.recorded:
-            refs = tuple([Ref(flight.carrier, ref) for ref in flight.refs if ref is not None])
+            refs = tuple([Ref(flight.carrier, ref) for ref in flight.known_refs()])
         self.sent.pop(flight.message.id, None)
         self.finish(flight.message, event, refs, was_sent=flight.recorded)
 
@@ -50,6 +49,9 @@ class Plan:
             self.settlement.finals.append(Final(message, event, refs))
 
     def complete(self) -> Settlement:
-        """The settlement, whole."""
-        self.settlement.sent = [sent for _, sent in self.sent.values()]
+        """The settlement, whole. What was taken and has its outcome already is not in ``sent``."""
+        self.settlement.sent = [
+            Sent(flight.message, flight.carrier, flight.known_refs(), deadline)
+            for flight, deadline in self.sent.values()
+        ]
         return self.settlement

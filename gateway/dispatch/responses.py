@@ -6,7 +6,7 @@ from typing import cast
 import msgspec
 
 from gateway.dispatch import outcomes
-from gateway.dispatch.actions import REFUSE, Action, action
+from gateway.dispatch.actions import REFUSE, Action
 from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.flights import UNANSWERED, Flight, Part
 from gateway.dispatch.plan import Plan
@@ -78,8 +78,6 @@ def _refused(carrier: Carrier, pool: CarrierPool, flight: Flight, plan: Plan) ->
     actions = {status: _action(carrier, status) for status in refused.values()}
     status = max(actions, key=lambda status: KINDS.index(actions[status].kind))
     act = actions[status]
-    if act.slows:
-        carrier.slow(plan.now, act.delay)
     if UNANSWERED in actions:
         if carrier.options.unanswered == "unknown":
             _end(
@@ -108,7 +106,7 @@ def _refused(carrier: Carrier, pool: CarrierPool, flight: Flight, plan: Plan) ->
 def _action(carrier: Carrier, status: int) -> Action:
     if status == UNANSWERED:
         return Action("wait", tries=RESENDS)
-    return carrier.options.statuses.get(status) or action(status)
+    return carrier.action(status)
 
 
 def _whole_again(

@@ -212,9 +212,9 @@ class Settler:
 
     def _account(self, plan: Plan, gone: frozenset[int]) -> None:
         recorded: list[Message] = []
-        for flight, sent in plan.sent.values():
+        for flight, _ in plan.sent.values():
             flight.recorded = True
-            recorded.append(sent.message)
+            recorded.append(flight.message)
         self._ledger.move(recorded, "queued", "sent")
         tenants = {notice.tenant for notice in plan.settlement.notices}
         finals: dict[tuple[str, str], int] = {}

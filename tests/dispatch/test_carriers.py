@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from gateway.dispatch.actions import Action
 from gateway.dispatch.flights import UNANSWERED, Flight
 from gateway.smpp.status import Status
 
@@ -121,6 +122,18 @@ def test_a_throttled_carrier_pauses_and_then_goes_slower(bench: Any, start: floa
     assert carrier.ready_at(start + 0.5) == start + 1.0
     assert 0 < carrier.limit(start + 1.0) < 100
     assert carrier.room(start + 1.0) > 0
+
+
+async def test_it_pauses_at_the_first_word_of_throttling(
+    bench: Any, make_message: Any, start: float
+) -> None:
+    carrier = bench.carrier(statuses={0x400: Action("wait", delay=2, slows=True)})
+    carrier.submit(flights(bench, carrier, make_message, 1, 1), start)
+    carrier.binds[0].reply(carrier.binds[0].sent[0], status=Status.ESME_RTHROTTLED)
+    assert carrier.room(start) == 0
+    assert carrier.room(start + 1) > 0
+    carrier.binds[0].reply(status=0x400)
+    assert carrier.room(start + 1.9) == 0
 
 
 async def test_parts_are_sent_again_when_it_is_time_and_there_is_room(

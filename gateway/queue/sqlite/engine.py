@@ -74,27 +74,6 @@ def store_error(path: str, error: Exception) -> StoreError:
     return StoreError(f"{path}: {error}")
 
 
-class Lock:
-    """The one process that may have a store open: a lock file beside it."""
-
-    def __init__(self, path: str) -> None:
-        self._file = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            owner = os.read(self._file, 20).decode(errors="replace")
-            os.close(self._file)
-            raise StoreError(
-                f"{path}: is in use by process {owner or 'unknown'};"
-                " stop that one, or give another queue.path"
-            ) from error
-        os.truncate(self._file, 0)
-        os.write(self._file, str(os.getpid()).encode())
-
-    def release(self) -> None:
-        os.close(self._file)
-
-
 class Engine:
     """An open file, its connections and their threads.
 
@@ -114,8 +93,7 @@ class Engine:
         self._checkpoint_lock = threading.Lock()
         self._reading = threading.Lock()
         self._connections: list[apsw.Connection] = []
-        _create(path)
-        self._lock = Lock(path)
+        self._lock = _hold(path)
         try:
             writer = self._connect(WRITER_CACHE, synchronous)
             schema.migrate(writer)
@@ -171,10 +149,11 @@ class Engine:
         return connection
 
     def _release(self) -> None:
-        # The last one to close moves the whole log into the file.
+        # The last one to close moves the whole log into the file; if it cannot, the log stays.
         for connection in self._connections:
-            connection.close()
-        self._lock.release()
+            with contextlib.suppress(apsw.Error):
+                connection.close()
+        os.close(self._lock)
 
     # --- in the writer's thread ---
 
@@ -251,17 +230,31 @@ class Engine:
             connection.wal_checkpoint()
 
 
-def _create(path: str) -> None:
-    """Make sure that there is a file to open, for the gateway's user alone, since it holds numbers
-    and texts; SQLite gives the same mode to the files beside it."""
+def _hold(path: str) -> int:
+    """Make sure that there is a file, and hold the lock file beside it, which one process at a time
+    can; returns the descriptor that holds it."""
     directory = Path(path).parent
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        # For the gateway's user alone, since it holds numbers and texts; SQLite gives the same
+        # mode to the files beside it.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         handle = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(handle)  # a new file's name is durable only once its directory is
-        finally:
-            os.close(handle)
+        os.fsync(handle)  # a new file's name is durable only once its directory is
+        os.close(handle)
+        lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}; give another queue.path") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.truncate(lock, 0)
+        os.write(lock, str(os.getpid()).encode())
+    except BlockingIOError as error:
+        owner = os.read(lock, 20).decode(errors="replace") or "unknown"
+        os.close(lock)
+        mend = "stop that one, or give another queue.path"
+        raise StoreError(f"{path}: is in use by process {owner}; {mend}") from error
+    except OSError as error:
+        os.close(lock)
+        raise StoreError(f"{path}.lock: {error.strerror}; give another queue.path") from error
+    return lock

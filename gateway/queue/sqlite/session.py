@@ -11,12 +11,13 @@ more. Nothing else is written before that has succeeded.
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import apsw
 
 from gateway.queue.sqlite.bulk import Execute
 
+T = TypeVar("T")
 Name = TypeVar("Name", str, tuple[str, str, str])
 
 
@@ -95,18 +96,16 @@ class Session:
         lanes = self.execute("SELECT id, tenant, category, route FROM lane")
         self.lanes.load((number, (tenant, cat, route)) for number, tenant, cat, route in lanes)
 
-    def transact(self, works: Sequence[Callable[[], Any]]) -> list[Any]:
+    def transact(self, works: Sequence[Callable[[], T]]) -> list[T]:
         """Do all of ``works`` in one transaction; where it raises, none of them was done."""
-        try:
-            self.clear_doubt()
-            self.execute("BEGIN IMMEDIATE")
+
+        def body() -> list[T]:
             for names in self._names:
                 names.write(self.execute)
-            values = [work() for work in works]
-            self._commit()
-        except BaseException:
-            self._undo()
-            raise
+            return [work() for work in works]
+
+        self.clear_doubt()
+        values = self._transaction(body)
         for names in self._names:
             names.written()
         return values
@@ -114,17 +113,19 @@ class Session:
     def clear_doubt(self) -> None:
         """Make sure that a commit which failed stays failed; raises where that is not possible."""
         if self._doubtful:
+            self._transaction(lambda: self.execute("UPDATE node SET repairs = repairs + 1"))
+
+    def _transaction(self, body: Callable[[], T]) -> T:
+        try:
             self.execute("BEGIN IMMEDIATE")
-            self.execute("UPDATE node SET repairs = repairs + 1")
-            self._commit()
-
-    def _commit(self) -> None:
-        self._doubtful = True
-        self.execute("COMMIT")
-        self._doubtful = False
-
-    def _undo(self) -> None:
-        self.seqs.clear()
-        if self.connection.in_transaction:  # some errors roll back by themselves
-            with contextlib.suppress(apsw.Error):  # the transaction is gone nevertheless
-                self.execute("ROLLBACK")
+            value = body()
+            self._doubtful = True
+            self.execute("COMMIT")
+            self._doubtful = False
+        except BaseException:
+            self.seqs.clear()
+            if self.connection.in_transaction:  # some errors roll back by themselves
+                with contextlib.suppress(apsw.Error):  # the transaction is gone nevertheless
+                    self.execute("ROLLBACK")
+            raise
+        return value

@@ -27,20 +27,21 @@ class Call(Generic[T]):
     any caller goes on: it brings what the loop keeps in memory up to the store.
     """
 
-    __slots__ = ("applied", "done", "error", "value", "work")
+    __slots__ = ("answered", "applied", "done", "error", "value", "work")
 
     def __init__(self, work: Callable[[], T], applied: Callable[[T], None] | None) -> None:
         self.work = work
         self.applied = applied
+        self.answered = False
         self.value: T | None = None
         self.error: Exception | None = None
         self.done = trio.Event()
 
     def succeed(self, value: T) -> None:
-        self.value, self.error = value, None
+        self.answered, self.value, self.error = True, value, None
 
     def fail(self, error: Exception) -> None:
-        self.error = error
+        self.answered, self.error = True, error
 
 
 class CallThread:
@@ -48,8 +49,8 @@ class CallThread:
 
     Args:
         name: the thread's name.
-        serve: does the calls of a group; each has succeeded or failed when it returns, and all
-            have failed where it raises.
+        serve: does the calls of a group; each has succeeded or failed when it returns. Where it
+            raises, those that have neither fail.
     """
 
     def __init__(self, name: str, serve: Callable[[Sequence[Call[Any]]], None]) -> None:
@@ -102,7 +103,8 @@ class CallThread:
                     self._serve(calls)
             except Exception as error:  # noqa: BLE001  every caller is told
                 for call in calls:
-                    call.fail(error)
+                    if not call.answered:
+                        call.fail(error)
             try:
                 self._token.run_sync_soon(_finish, calls)
             except trio.RunFinishedError:
