@@ -5,6 +5,7 @@ nothing more is released, the windows empty and the binds unbind, under a deadli
 settled is durable, leased messages go back to waiting, and the store is let go of.
 """
 
+import gc
 import signal
 import ssl
 import time
@@ -31,6 +32,10 @@ log = structlog.get_logger(__name__)
 
 DRAIN = 20.0
 """Seconds that a shutdown waits for carriers to answer what is in their windows."""
+
+COLLECT = (50_000, 20, 50)
+"""Allocations between garbage collections. Messages make next to no cycles, but many objects: with
+Python's 700, collecting is a tenth of all work."""
 
 ANSWER = 5.0
 """Seconds that a shutdown waits for requests on the API to be answered."""
@@ -71,6 +76,8 @@ class App:
                 self._tls = server_context(settings.api.tls)
             await nursery.start(server.run, await listen(settings.api.listen, self._tls))
             self._accepting = True
+            gc.freeze()
+            gc.set_threshold(*COLLECT)
             log.info("serving", version=__version__, listen=settings.api.listen)
             task_status.started()
             await self._until_told_to_stop(dispatch)
@@ -163,4 +170,7 @@ class App:
         metrics.bind_up.feed(binds(lambda bind: bind.up))
         metrics.window_in_use.feed(binds(lambda bind: bind.in_use))
         metrics.carrier_rate_limit.feed(limits)
+        metrics.events_unacknowledged.feed(
+            lambda: {(tenant,): count for tenant, count in dispatch.upkeep.unacknowledged.items()}
+        )
         metrics.api_connections.feed(lambda: {(): server.stats.connections})

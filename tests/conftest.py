@@ -131,7 +131,11 @@ class Client:
     def __init__(self, port: int, token: str) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         self._id = 0
-        self.tenant = self.ask("hello", token=token)["tenant"]
+        try:
+            self.tenant = self.ask("hello", token=token)["tenant"]
+        except BaseException:
+            self._socket.close()
+            raise
 
     def send(self, op: str, **fields: Any) -> int:
         """Send a request; returns its id."""

@@ -89,7 +89,7 @@ class Dispatch:
             clock,
             self._refiller.wake,
         )
-        self._upkeep = Upkeep(
+        self.upkeep = Upkeep(
             store, self.lanes, self.pool, self._settler, self._inbox, self.ledger, metrics, clock
         )
         self.service = Service(
@@ -125,7 +125,7 @@ class Dispatch:
         routes = routes_or_default(options.routes, [one.options.id for one in options.carriers])
         self.pool.configure(self.fleet.carriers, routes)
         self._intake.router = self._releaser.router = Router(routes)
-        self._upkeep.retention = options.retention
+        self.upkeep.retention = options.retention
         self._unpark()
         self._wake()
 
@@ -136,7 +136,7 @@ class Dispatch:
                 await nursery.start(self.fleet.run)
                 nursery.start_soon(self._settler.run)
                 nursery.start_soon(self._refiller.run)
-                nursery.start_soon(self._upkeep.run)
+                nursery.start_soon(self.upkeep.run)
                 nursery.start_soon(self._release)
                 task_status.started()
         finally:

@@ -6,7 +6,8 @@ expected soon; what must outlive the process is in the store.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from gateway.message import Message
 from gateway.smpp.pdu import SubmitSm
@@ -74,7 +75,7 @@ class Flight:
         return self.states.count(2)
 
 
-class Part(NamedTuple):
+class Part(msgspec.Struct, frozen=True, gc=False):
     """What a bind gives back with a response: which part, from 0, of which flight."""
 
     flight: Flight

@@ -33,7 +33,7 @@ def match_in_memory(carrier: Carrier, receipt: Receipt, state: int, phone: str, 
         part = correlator.find(ref)
         if part is None:
             continue
-        flight, index = part
+        flight, index = part.flight, part.number
         agrees = same_number(phone, flight.message.to)
         if agrees or form == correlator.ids.learnt:
             if agrees:

@@ -37,7 +37,7 @@ def take(carrier: Carrier, pool: CarrierPool, responses: Sequence[Response], pla
     for response in responses:
         error: str | None = None
         part = cast("Part", response.context)
-        flight, index = part
+        flight, index = part.flight, part.number
         status = response.status
         flight.unanswered -= 1
         if status == 0:

@@ -143,11 +143,10 @@ class Service:
 
     async def acknowledge(self, tenant: str, consumer: str, seq: int) -> int:
         """Move a consumer's cursor forward; returns where it stands."""
-        _, last = await self._store.bounds(tenant)
-        if seq > last:
-            raise RequestError("bad_request", f"seq: {seq} is beyond the last event, {last}")
-        await self._store.acknowledge(tenant, consumer, seq)
-        return await self._store.cursor(tenant, consumer)
+        stands = await self._store.acknowledge(tenant, consumer, seq)
+        if stands < seq:
+            raise RequestError("bad_request", f"seq: there is no event {seq} yet")
+        return stands
 
     def _tenant(self, name: str) -> Tenant:
         tenant = self._tenants.get(name)

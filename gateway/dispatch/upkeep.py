@@ -1,7 +1,7 @@
 """What time does: messages that expire, receipts that never come, history that grows old."""
 
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 import trio
@@ -32,6 +32,7 @@ class Upkeep:
 
     Attributes:
         retention: seconds for which events, outcomes and keys are kept.
+        unacknowledged: events that the slowest consumer of each tenant has not acknowledged.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Upkeep:
         clock: Callable[[], float],
     ) -> None:
         self.retention = math.inf
+        self.unacknowledged: Mapping[str, int] = {}
         self._store = store
         self._lanes = lanes
         self._pool = pool
@@ -63,6 +65,7 @@ class Upkeep:
             nursery.start_soon(_every, STORE_EVERY, self.give_up_receipts)
             nursery.start_soon(_every, STORE_EVERY, self.give_up_halves)
             nursery.start_soon(_every, PRUNE_EVERY, self.prune)
+            nursery.start_soon(_every, STORE_EVERY, self.look_at_consumers)
 
     async def expire_in_memory(self) -> None:
         """Messages that outlive their validity in a lane, or torn at a carrier, have expired."""
@@ -108,6 +111,10 @@ class Upkeep:
         await self._inbox.overdue(plan)
         if plan.settlement.drop:
             await self._settler.commit(plan)
+
+    async def look_at_consumers(self) -> None:
+        """See how far behind consumers are."""
+        self.unacknowledged = await self._store.unacknowledged()
 
     async def prune(self) -> None:
         """Forget history that is older than the retention."""

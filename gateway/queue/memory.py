@@ -120,20 +120,21 @@ class MemoryStore:
         ids = [entry.message.id for entry in entries]
         duplicates: dict[int, Known] = {}
         fresh: dict[tuple[str, str], tuple[Known, float]] = {}
-        for index, (m, digest, _) in enumerate(entries):
+        for index, entry in enumerate(entries):
+            m = entry.message
             if m.key is None:
                 continue
             name = (m.tenant, m.key)
             if standing := self._keys.get(name) or fresh.get(name):
                 duplicates[index] = standing[0]
             else:
-                fresh[name] = Known(m.id, digest), m.accepted_at
+                fresh[name] = Known(m.id, entry.digest), m.accepted_at
         stored = [entry for index, entry in enumerate(entries) if index not in duplicates]
         numbers = {entry.message.id for entry in stored}
         if len(numbers) < len(stored) or not numbers.isdisjoint(self._rows):
             raise StoreError("memory: a message with this id is stored already")
         self._keys |= fresh
-        for m, _, leased in stored:
+        for m, leased in ((entry.message, entry.leased) for entry in stored):
             self._rows[m.id] = _Row(m, "leased" if leased else "waiting", m.accepted_at)
         self._last_id = max([self._last_id, *ids])
         return duplicates
@@ -204,20 +205,22 @@ class MemoryStore:
             events.encode(event)  # one that cannot be is refused before anything is done
         now = self._clock()
         final = {entry.message.id for entry in settlement.finals}
-        for m, carrier, refs, deadline in settlement.sent:
+        for sent in settlement.sent:
+            m = sent.message
             if m.id in final:
                 continue
             if row := self._rows.get(m.id):
-                row.place, row.at, row.deadline = "sent", now, deadline
-            for part, ref in enumerate(refs):
+                row.place, row.at, row.deadline = "sent", now, sent.deadline
+            for part, ref in enumerate(sent.refs):
                 if ref:
-                    self._parts[Ref(carrier, ref)] = (m.id, part, now)
+                    self._parts[Ref(sent.carrier, ref)] = (m.id, part, now)
         for number, states in settlement.progress:
             if row := self._rows.get(number):
                 row.states = states
         passed_over = set()
-        for m, event, done in settlement.finals:
-            for at_carrier in done:
+        for ended in settlement.finals:
+            m, event = ended.message, ended.event
+            for at_carrier in ended.refs:
                 self._parts.pop(at_carrier, None)
             if self._rows.pop(m.id, None):
                 self._tell(m.tenant, event, m.id)
@@ -298,10 +301,19 @@ class MemoryStore:
         await self._enter()
         return self._cursors.get((tenant, consumer), 0)
 
-    async def acknowledge(self, tenant: str, consumer: str, seq: int) -> None:
+    async def acknowledge(self, tenant: str, consumer: str, seq: int) -> int:
         await self._enter()
         name = (tenant, consumer)
-        self._cursors[name] = max(seq, self._cursors.get(name, 0))
+        if seq <= self._last_seq.get(tenant, 0):
+            self._cursors[name] = max(seq, self._cursors.get(name, 0))
+        return self._cursors.get(name, 0)
+
+    async def unacknowledged(self) -> Mapping[str, int]:
+        await self._enter()
+        slowest: dict[str, int] = {}
+        for (tenant, _), seq in self._cursors.items():
+            slowest[tenant] = min(seq, slowest.get(tenant, seq))
+        return {tenant: self._last_seq.get(tenant, 0) - seq for tenant, seq in slowest.items()}
 
     async def bounds(self, tenant: str) -> tuple[int, int]:
         await self._enter()

@@ -25,7 +25,7 @@ GLOBAL: str = ""
 """The opt-out scope that holds for every tenant."""
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A message to accept. ``digest``, a signed 64-bit integer, identifies its content, for the
     idempotency key; ``leased`` says that it goes straight to its lane instead of waiting in the
     store."""
@@ -50,7 +50,7 @@ class Lease(NamedTuple):
     next_due: float | None
 
 
-class Sent(NamedTuple):
+class Sent(msgspec.Struct, frozen=True, gc=False):
     """A message all of whose parts a carrier has taken. ``refs`` are the carrier's message ids in
     canonical form (`gateway.smpp.receipts`), in the order of the parts, empty where it gave none;
     ``deadline`` is when the message gets the outcome ``unknown`` unless a receipt came."""
@@ -84,7 +84,7 @@ class Progress(NamedTuple):
     states: bytes
 
 
-class Final(NamedTuple):
+class Final(msgspec.Struct, frozen=True, gc=False):
     """The one outcome of a message. ``refs`` are the parts at the carrier that may be forgotten."""
 
     message: Message
@@ -271,8 +271,13 @@ class Store(Protocol):
     async def cursor(self, tenant: str, consumer: str) -> int:
         """What this consumer has acknowledged; 0 where it never has."""
 
-    async def acknowledge(self, tenant: str, consumer: str, seq: int) -> None:
-        """Move a consumer's cursor forward; an older ``seq`` changes nothing."""
+    async def acknowledge(self, tenant: str, consumer: str, seq: int) -> int:
+        """Move a consumer's cursor forward; returns where it stands. A ``seq`` that is older, or
+        that no event of the tenant has yet, changes nothing."""
+
+    async def unacknowledged(self) -> Mapping[str, int]:
+        """How many events of each tenant its slowest consumer has not acknowledged, for tenants
+        that have a consumer."""
 
     async def bounds(self, tenant: str) -> tuple[int, int]:
         """The first ``seq`` that is still kept and the last one given, ``(1, 0)`` for none."""

@@ -340,6 +340,7 @@ class World:
 
     async def deliver(self, stat: str = "DELIVRD") -> None:
         """Every carrier takes all that is in flight, and says what became of it."""
+        await self.calm()
         for bind in list(self.made.values()):
             for pdu, ref in bind.reply():
                 await bind.receipts(receipt(ref, stat, pdu.destination_addr))

@@ -103,7 +103,7 @@ class TestCorrelator:
     def test_a_part_is_found_until_its_message_is_over(self, flights: list[Flight]) -> None:
         correlator = Correlator("auto")
         assert self.expect(correlator, flights[0], 0, "a") is None
-        assert correlator.find("a") == (flights[0], 0)
+        assert correlator.find("a") == Part(flights[0], 0)
         correlator.forget(flights[0])
         assert correlator.find("a") is None
 

@@ -8,6 +8,7 @@ import trio
 from gateway.dispatch.routing import CarrierShare, Match, RouteOptions
 from gateway.policy import chain
 from gateway.policy.quiet_hours import QuietHoursOptions
+from gateway.queue import lanes
 from gateway.queue.scheduler import SchedulerOptions, Share
 from gateway.smpp.status import Status
 from gateway.smpp.times import parse as parse_time
@@ -319,8 +320,6 @@ async def test_a_long_message_goes_out_through_a_small_window(
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lanes that hold little."""
-    from gateway.queue import lanes
-
     monkeypatch.setattr(lanes, "MINIMUM", 4)
     monkeypatch.setattr(
         lanes.Lanes.__init__, "__defaults__", (lanes.BUDGET, 20)

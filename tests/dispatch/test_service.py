@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 import trio
 
+from gateway.dispatch import service
 from gateway.errors import RequestError, StoreError
+from gateway.queue import lanes
 
 # --- status ---
 
@@ -92,8 +94,6 @@ async def test_what_no_carrier_has_yet_can_be_cancelled(world: Any, how: str, wh
 async def test_a_campaign_is_cancelled_whole_wherever_it_waits(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gateway.dispatch import service
-
     monkeypatch.setattr(service, "SLICE", 7)
     world.bind.lose()
     now = world.clock()
@@ -111,8 +111,6 @@ async def test_a_campaign_is_cancelled_whole_wherever_it_waits(
 async def test_room_that_a_cancel_makes_is_not_filled_with_what_it_is_to_cancel(
     open_world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gateway.queue import lanes
-
     monkeypatch.setattr(lanes.Lanes.__init__, "__defaults__", (lanes.BUDGET, 20))
     async with open_world() as world:
         world.bind.lose()

@@ -89,6 +89,21 @@ async def test_an_orderly_end_leaves_one_file(store: SqliteStore, path: str) -> 
     await store.open()
 
 
+async def test_a_copy_can_be_made_beside_the_open_store(
+    store: SqliteStore, path: str, entry: MakeEntry
+) -> None:
+    await store.accept([entry(1, key="k"), entry(2, leased=True)])
+    shell = apsw.Connection(path)
+    shell.execute("VACUUM INTO ?", (f"{path}.backup",))
+    shell.close()
+    await store.accept([entry(3)])
+    copy = SqliteStore(f"{path}.backup")
+    assert not (await copy.open()).clean
+    assert await waiting(copy) == [1, 2]
+    assert await copy.known("acme", ["k"]) == {"k": Known(1, 1)}
+    await copy.aclose()
+
+
 def make_directory(path: Path) -> None:
     path.mkdir()
 

@@ -474,6 +474,16 @@ async def test_receipts_find_their_part(rig: Rig, entry: MakeEntry, delivered: M
     assert await rig.store.match([]) == {}
 
 
+async def test_a_part_without_a_reference_is_not_looked_for(store: Store, entry: MakeEntry) -> None:
+    entries = [entry(1, leased=True, parts=2), entry(2, leased=True)]
+    await store.accept(entries)
+    refs = [("", "7"), ("",)]
+    sent = [Sent(e.message, "alpha", r, 9e3) for e, r in zip(entries, refs, strict=True)]
+    await store.settle(Settlement(sent=sent))
+    found = await store.match([Ref("alpha", ""), Ref("alpha", "7")])
+    assert found == {Ref("alpha", "7"): Match(entries[0].message, 1, b"\0\0")}
+
+
 async def test_a_part_whose_message_is_gone_is_left_out(
     store: Store, entry: MakeEntry, delivered: MakeFinal
 ) -> None:
@@ -640,11 +650,16 @@ async def test_chunks_are_bounded_in_bytes(rig: Rig) -> None:
 
 
 async def test_cursors_only_move_forward(rig: Rig) -> None:
+    await rig.store.settle(Settlement(notices=[*notices("acme", 9), *notices("b", 1)]))
     assert await rig.store.cursor("acme", "crm") == 0
-    await rig.store.acknowledge("acme", "crm", 7)
-    await rig.store.acknowledge("acme", "crm", 5)
-    await rig.store.acknowledge("acme", "billing", 3)
-    await rig.store.acknowledge("b", "crm", 1)
+    assert await rig.store.unacknowledged() == {}
+    assert await rig.store.acknowledge("acme", "crm", 7) == 7
+    assert await rig.store.acknowledge("acme", "crm", 5) == 7
+    assert await rig.store.acknowledge("acme", "crm", 10) == 7
+    assert await rig.store.acknowledge("acme", "billing", 3) == 3
+    assert await rig.store.acknowledge("b", "crm", 1) == 1
+    assert await rig.store.acknowledge("nobody", "crm", 1) == 0
+    assert await rig.store.unacknowledged() == {"acme": 6, "b": 0}
     await rig.crash()
     assert await rig.store.cursor("acme", "crm") == 7
     assert await rig.store.cursor("acme", "billing") == 3

@@ -70,7 +70,7 @@ def messages(execute: Execute, query: str, bindings: Sequence[Any]) -> list[Mess
     an array of arrays.
     """
     [(count, bodies)] = execute(
-        # noqa: the queries are the constants of this package.
+        # The queries are this package's own texts.
         f"SELECT count(*), CAST(group_concat(body, '') AS BLOB) FROM ({query})",  # noqa: S608
         bindings,
     )

@@ -68,7 +68,8 @@ def settlement_rows(session: Session, settlement: Settlement, now: float) -> Set
     """The rows of a settlement."""
     rows = SettlementRows(drop=settlement.drop)
     final: set[int] = set()
-    for message, event, done in settlement.finals:
+    for ended in settlement.finals:
+        message, event = ended.message, ended.event
         if message.id in final:
             rows.repeated.add(message.id)
             continue
@@ -77,18 +78,19 @@ def settlement_rows(session: Session, settlement: Settlement, now: float) -> Set
         stream.ids.append(message.id)
         stream.outcomes.append(events.encode(event))
         stream.newest = max(stream.newest, event.at)
-        for carrier, ref in done:
+        for carrier, ref in ended.refs:
             rows.refs.setdefault(session.carriers.number(carrier), []).append(ref)
     for tenant, event in settlement.notices:
         stream = rows.streams.get(tenant) or _stream(session, rows, tenant)
         stream.notices.append(events.encode(event))
         stream.newest = max(stream.newest, event.at)
-    for message, carrier, refs, deadline in settlement.sent:
+    for sent in settlement.sent:
+        message = sent.message
         # A message that is sent and final at once never needs to be found by a receipt.
         if message.id not in final:
-            rows.sent += (message.id, deadline, now)
-            number = session.carriers.number(carrier)
-            for part, reference in enumerate(refs):
+            rows.sent += (message.id, sent.deadline, now)
+            number = session.carriers.number(sent.carrier)
+            for part, reference in enumerate(sent.refs):
                 if reference:
                     rows.parts += (number, reference, message.id, part, now)
     for number, states in settlement.progress:
@@ -169,7 +171,7 @@ def _append(session: Session, stream: Stream, gone: set[int]) -> list[EventChunk
     if ids:
         # An array's rowid counts its values from 1, as the outcomes count from the last seq.
         execute(
-            "INSERT INTO finished SELECT value, ?, ? + rowid FROM carray(?)",
+            "INSERT OR REPLACE INTO finished SELECT value, ?, ? + rowid FROM carray(?)",
             (tenant, last, numbers(ids)),
         )
     session.seqs[tenant] = last + len(encoded)

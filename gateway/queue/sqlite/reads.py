@@ -183,6 +183,12 @@ def cursor(execute: Execute, tenant: int, consumer: str) -> int:
     return first(execute, query, (tenant, consumer), 0)
 
 
+def slowest_cursors(execute: Execute) -> dict[str, int]:
+    """What the slowest consumer of each tenant has acknowledged, of tenants that have one."""
+    query = "SELECT name, min(cursor.seq) FROM cursor JOIN tenant ON id = tenant GROUP BY id"
+    return {str(name): int(seq) for name, seq in execute(query)}
+
+
 def recall(execute: Execute, name: str) -> bytes | None:
     """A named value."""
     return first(execute, "SELECT value FROM memo WHERE name = ?", (name,), None)

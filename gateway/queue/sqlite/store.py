@@ -220,9 +220,15 @@ class SqliteStore:
             return 0
         return await self._engine.read(lambda e: reads.cursor(e, number, consumer))
 
-    async def acknowledge(self, tenant: str, consumer: str, seq: int) -> None:
+    async def acknowledge(self, tenant: str, consumer: str, seq: int) -> int:
+        if seq > self._tail.last(tenant):
+            return await self.cursor(tenant, consumer)
         number = self._engine.session.tenants.number(tenant)
-        await self._engine.write(lambda s: writes.acknowledge(s, number, consumer, seq))
+        return await self._engine.write(lambda s: writes.acknowledge(s, number, consumer, seq))
+
+    async def unacknowledged(self) -> Mapping[str, int]:
+        slowest = await self._engine.read(reads.slowest_cursors)
+        return {tenant: self._tail.last(tenant) - seq for tenant, seq in slowest.items()}
 
     async def bounds(self, tenant: str) -> tuple[int, int]:
         number = self._engine.session.tenants.known(tenant)

@@ -51,11 +51,12 @@ def accept_rows(session: Session, index: KeyIndex, entries: Sequence[Entry]) -> 
     lane = session.lanes.number
     rows: list[Any] = []
     keyed: list[tuple[int, Message, str, int]] = []
-    for at, (m, digest, leased) in enumerate(entries):
+    for at, entry in enumerate(entries):
+        m = entry.message
         rows += (
             m.id,
             lane((m.tenant, m.category, m.route)),
-            LEASED if leased else WAITING,
+            LEASED if entry.leased else WAITING,
             m.due,
             m.expires_at,
             m.accepted_at,
@@ -63,7 +64,7 @@ def accept_rows(session: Session, index: KeyIndex, entries: Sequence[Entry]) -> 
             encode_message(m),
         )
         if m.key is not None:
-            keyed.append((at, m, m.key, digest))
+            keyed.append((at, m, m.key, entry.digest))
     key_rows = _key_rows(session, index, keyed) if keyed else KeyRows([], [], [])
     return AcceptRows(rows, key_rows, max(entry.message.id for entry in entries))
 
@@ -212,13 +213,14 @@ def optout(session: Session, rows: Sequence[OptoutRow]) -> list[bool]:
     return changed
 
 
-def acknowledge(session: Session, tenant: int, consumer: str, seq: int) -> None:
-    """Move a cursor forward."""
-    session.execute(
+def acknowledge(session: Session, tenant: int, consumer: str, seq: int) -> int:
+    """Move a cursor forward; returns where it stands."""
+    [[stands]] = session.execute(
         """INSERT INTO cursor VALUES (?, ?, ?)
-        ON CONFLICT DO UPDATE SET seq = max(seq, excluded.seq)""",
+        ON CONFLICT DO UPDATE SET seq = max(seq, excluded.seq) RETURNING seq""",
         (tenant, consumer, seq),
     )
+    return int(stands)
 
 
 def remember(session: Session, name: str, value: bytes) -> None:

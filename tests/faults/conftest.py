@@ -1,0 +1,191 @@
+"""A campaign system that never gives up, and what it must find in the end."""
+
+import contextlib
+import os
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+LONG = bool(os.environ.get("SOAK"))
+"""Whether the long form of each test is wanted (`make soak`)."""
+
+
+@pytest.fixture(scope="session")
+def long_or_short() -> Callable[[float, float], float]:
+    """Chooses between a figure for `make soak` and one for `make test`."""
+    return lambda long, short: long if LONG else short
+
+
+class Persistent:
+    """A thread with a connection to the gateway of a site, made again whenever it is lost."""
+
+    def __init__(self, site: Any) -> None:
+        self._site = site
+        self._stopping = threading.Event()
+        self._failure: BaseException | None = None
+        self._client: Any = None
+        self._thread = threading.Thread(target=self._main, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it once nothing of its own is under way; raises what went wrong in it."""
+        self._stopping.set()
+        if self.idle and self._client is not None:
+            with contextlib.suppress(OSError):
+                self._client._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join(120)
+        assert not self._thread.is_alive()
+        self.check()
+
+    def check(self) -> None:
+        """Raise what went wrong in it."""
+        if self._failure is not None:
+            raise self._failure
+
+    def wait_until(self, done: Callable[[], bool], patience: float = 120.0) -> None:
+        """Wait until something is so."""
+        deadline = time.monotonic() + patience
+        while not done():
+            self.check()
+            assert time.monotonic() < deadline, self.report()
+            self._stopping.wait(0.01)
+
+    def report(self) -> str:
+        """Where it stands, for a failure."""
+        return ""
+
+    def session(self, client: Any) -> None:
+        """What to do on one connection."""
+        raise NotImplementedError
+
+    @property
+    def idle(self) -> bool:
+        """Whether it waits for nothing that will surely come."""
+        return True
+
+    @property
+    def over(self) -> bool:
+        return self._stopping.is_set()
+
+    def _main(self) -> None:
+        while not (self.over and self.idle):
+            try:
+                client = self._client = self._site.client()
+            except OSError:
+                time.sleep(0.05)
+                continue
+            try:
+                self.session(client)
+                return
+            except OSError:
+                pass
+            except BaseException as failure:
+                self._failure = failure
+                return
+            finally:
+                client.close()
+
+
+class Campaign(Persistent):
+    """Submits messages with keys, as fast as they are answered; what was not answered when a
+    connection is lost is submitted again on the next.
+
+    Attributes:
+        accepted: the message ids that were told, by key.
+        recipients: by key.
+    """
+
+    BATCH = 25
+
+    def __init__(self, site: Any) -> None:
+        self.accepted: dict[str, str] = {}
+        self.recipients: dict[str, str] = {}
+        self.refused: Counter[str] = Counter()
+        self._number = 0
+        self._unanswered: dict[int, list[dict[str, Any]]] = {}
+        self._left: list[list[dict[str, Any]]] = []
+        super().__init__(site)
+
+    def session(self, client: Any) -> None:
+        self._left += self._unanswered.values()
+        self._unanswered = {}
+        while self._left or self._unanswered or not self.over:
+            while len(self._unanswered) < 4 and (self._left or not self.over):
+                batch = self._left.pop() if self._left else self._batch()
+                self._unanswered[client.send("submit", messages=batch)] = batch
+            self._answered(client.receive())
+
+    @property
+    def idle(self) -> bool:
+        return False
+
+    def report(self) -> str:
+        return f"{len(self.accepted)} accepted, refused: {dict(self.refused)}"
+
+    def _batch(self) -> list[dict[str, Any]]:
+        numbers = range(self._number, self._number + self.BATCH)
+        self._number += self.BATCH
+        messages = []
+        for number in numbers:
+            key, recipient = f"k{number}", f"86139{number:08}"
+            self.recipients[key] = recipient
+            text = f"No. {number} " * (30 if number % 10 == 0 else 1)
+            messages.append({"to": recipient, "text": text, "key": key})
+        return messages
+
+    def _answered(self, reply: dict[str, Any]) -> None:
+        batch = self._unanswered.pop(reply["id"])
+        if not reply["ok"]:
+            self.refused[reply["error"]["code"]] += 1
+            self._left.append(batch)
+            return
+        for message, result in zip(batch, reply["results"], strict=True):
+            key, number = message["key"], result.get("message_id")
+            assert number is not None, result
+            assert self.accepted.setdefault(key, number) == number, "a key stands for one message"
+
+
+class Reader(Persistent):
+    """Reads the events and acknowledges what it was given, frame by frame.
+
+    Attributes:
+        events: by ``seq``.
+        acknowledged: the cursor, as the gateway told it last.
+    """
+
+    def __init__(self, site: Any) -> None:
+        self.events: dict[int, dict[str, Any]] = {}
+        self.acknowledged = 0
+        super().__init__(site)
+
+    def session(self, client: Any) -> None:
+        client.ask("subscribe", consumer="campaign")
+        expected: int | None = None
+        while not self.over:
+            frame = client.receive()
+            if "events" not in frame:
+                self.acknowledged = max(self.acknowledged, frame["seq"])
+                continue
+            for event in frame["events"]:
+                seq = event["seq"]
+                if expected is None:
+                    assert self.acknowledged < seq <= max(self.events, default=0) + 1, "a gap"
+                else:
+                    assert seq == expected, "a gap or a repeat"
+                expected = seq + 1
+                assert self.events.setdefault(seq, event) == event, "the past does not change"
+            client.send("ack", consumer="campaign", seq=expected - 1)
+
+    def report(self) -> str:
+        return f"{len(self.events)} events"
+
+
+@pytest.fixture
+def start_campaign() -> Callable[[Any], tuple[Campaign, Reader]]:
+    """Starts a campaign at a site, and a reader of its events."""
+    return lambda site: (Campaign(site), Reader(site))
