@@ -173,4 +173,7 @@ class App:
         metrics.events_unacknowledged.feed(
             lambda: {(tenant,): count for tenant, count in dispatch.upkeep.unacknowledged.items()}
         )
+        metrics.api_connections_ended.feed(
+            lambda: {(reason,): count for reason, count in server.stats.closed.items()}
+        )
         metrics.api_connections.feed(lambda: {(): server.stats.connections})

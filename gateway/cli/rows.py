@@ -69,7 +69,10 @@ class Rows:
         # Bytes that are not UTF-8 become lone surrogates, so that only their row is at fault.
         text = TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
         self._reader = csv.reader(text)
-        self.columns = [name.strip() for name in next(self._reader, [])]
+        try:
+            self.columns = [name.strip() for name in next(self._reader, [])]
+        except csv.Error as error:
+            raise UsageError(f"{file.name}: line 1 is no header: {error}") from None
         self._check(shared)
         self._file = file
         self._fields = [

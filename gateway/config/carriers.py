@@ -11,8 +11,8 @@ from gateway.config import files
 from gateway.config.keys import HOUR, PASSWORD, Carrier, CarrierTls, StatusAction
 from gateway.config.reading import Faults, below, meant
 from gateway.dispatch.actions import Action, Kind
-from gateway.dispatch.carriers import CarrierOptions
 from gateway.dispatch.fleet import CarrierSettings
+from gateway.dispatch.options import CarrierOptions
 from gateway.smpp.options import BindOptions, Mode
 from gateway.smpp.status import Status
 

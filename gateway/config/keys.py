@@ -13,9 +13,9 @@ from gateway.api.address import parse_address
 from gateway.api.options import ServerOptions
 from gateway.config.reading import rule, secret
 from gateway.dispatch.actions import Kind
-from gateway.dispatch.carriers import RECEIPT_WAIT, CarrierOptions
 from gateway.dispatch.core import RETENTION
 from gateway.dispatch.correlation import ReceiptId
+from gateway.dispatch.options import RECEIPT_WAIT, CarrierOptions
 from gateway.dispatch.tenants import VALIDITY
 from gateway.message import Category
 from gateway.ops.admin import AdminOptions

@@ -8,67 +8,26 @@ message is decided in `gateway.dispatch.pool`.
 from collections.abc import Callable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import Literal, Protocol
+from typing import Protocol
 
-import msgspec
 import trio
 
 from gateway.dispatch.actions import Action, action
-from gateway.dispatch.correlation import Correlator, ReceiptId, ReceiptIds
+from gateway.dispatch.correlation import Correlator, ReceiptIds
 from gateway.dispatch.flights import Flight, Part
+from gateway.dispatch.options import CarrierOptions
 from gateway.dispatch.outcomes import ACCEPTED, FINAL_STATES
+from gateway.dispatch.submission import Dialect
 from gateway.message import Message
 from gateway.ops.metrics import Metrics
 from gateway.queue.bucket import AdaptiveRate, TokenBucket
 from gateway.smpp.bind import Bind
 from gateway.smpp.events import Delivery, Response
-from gateway.smpp.pdu import DataSm, SubmitSm
+from gateway.smpp.pdu import Encoded, Pdu
 from gateway.smpp.receipts import STATS
 from gateway.smpp.status import Status, status_name
 
-RECEIPT_WAIT = 72 * 3600.0
-"""How long after a message's validity its receipt may still come, in seconds (field facts B)."""
-
-
-class CarrierOptions(msgspec.Struct, frozen=True):
-    """What the gateway as a whole must know of a carrier; its binds have options of their own.
-
-    Attributes:
-        id: names the carrier in routes, metrics and events.
-        rate: parts per second over all its binds; 0 for unlimited.
-        alphabet: what data_coding 0 means to it: ``gsm7`` (unpacked) or ``latin1``.
-        gsm7_coding, latin1_coding, ucs2_coding: the data_coding for each alphabet.
-        service_type: goes into every submit_sm.
-        source_ton, source_npi: type of number of the sender; None to tell by its form.
-        dest_ton, dest_npi: type of number of recipients.
-        receipt_id: how ids in receipts relate to ids in responses: learnt, the same, or response
-            hexadecimal and receipt decimal, or the other way round.
-        accepted_is_delivered: an ACCEPTD receipt is the last one that comes.
-        receipt_wait: seconds after a message's expiry until its outcome is ``unknown``.
-        unanswered: what becomes of a message whose response never came: sent again (the event
-            then says ``maybe_duplicate``), or its outcome is ``unknown``.
-        statuses: actions for command_status values that this carrier uses in its own way.
-    """
-
-    id: str
-    rate: float = 0
-    alphabet: Literal["gsm7", "latin1"] = "gsm7"
-    gsm7_coding: int = 0
-    latin1_coding: int = 3
-    ucs2_coding: int = 8
-    service_type: str = ""
-    source_ton: int | None = None
-    source_npi: int | None = None
-    dest_ton: int = 1
-    dest_npi: int = 1
-    receipt_id: ReceiptId = "auto"
-    accepted_is_delivered: bool = False
-    receipt_wait: float = RECEIPT_WAIT
-    unanswered: Literal["resend", "unknown"] = "resend"
-    statuses: Mapping[int, Action] = {}
-
-
-Request = tuple[SubmitSm | DataSm, object]
+Request = tuple[Pdu | Encoded, object]
 """What a bind is given: a PDU, and what is to come back with its response."""
 
 BURST = 0.1
@@ -91,6 +50,7 @@ class Carrier:
     Attributes:
         binds: those that can send, of ``all_binds``.
         correlator: what its receipts are matched by.
+        dialect: makes the PDUs that it is sent.
         retired: see `retire`.
 
     Args:
@@ -109,6 +69,7 @@ class Carrier:
         self.binds: tuple[Bind, ...] = ()
         self.all_binds: tuple[Bind, ...] = ()
         self.correlator = Correlator(options.receipt_id)
+        self.dialect = Dialect(options)
         self.retired = False
         self._sink = sink
         self._metrics = metrics
@@ -133,6 +94,7 @@ class Carrier:
         self._pace.change(options.rate)
         if options.receipt_id != self.options.receipt_id:
             self.correlator.ids = ReceiptIds(options.receipt_id)
+        self.dialect = Dialect(options)
         self.options = options
 
     # --- what it can take ---

@@ -6,7 +6,8 @@ import msgspec
 import structlog
 import trio
 
-from gateway.dispatch.carriers import Carrier, CarrierOptions, Sink
+from gateway.dispatch.carriers import Carrier, Sink
+from gateway.dispatch.options import CarrierOptions
 from gateway.ops.metrics import Metrics
 from gateway.smpp.bind import Bind
 from gateway.smpp.options import BindOptions

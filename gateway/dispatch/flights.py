@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from gateway.message import Message
-from gateway.smpp.pdu import SubmitSm
+from gateway.smpp.pdu import Encoded
 
 UNANSWERED = -1
 """Stands for a command_status where a part's response never came."""
@@ -46,7 +46,7 @@ class Flight:
     )
 
     def __init__(
-        self, message: Message, carrier: str, pdus: Sequence[SubmitSm], released_at: float
+        self, message: Message, carrier: str, pdus: Sequence[Encoded], released_at: float
     ) -> None:
         parts = len(pdus)
         self.message = message

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import msgspec
 import structlog
 
-from gateway.dispatch.carriers import Carrier, CarrierOptions
+from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.intake import Intake
+from gateway.dispatch.options import CarrierOptions
 from gateway.dispatch.plan import Plan
 from gateway.dispatch.settle import Settler
 from gateway.dispatch.tenants import Tenant, Tenants
@@ -37,6 +38,10 @@ INCOMPLETE_AFTER = 24 * 3600.0
 
 MAX_INCOMPLETE = 10_000
 """Inbound messages that may be incomplete at once; beyond, the oldest is told as it is."""
+
+MAX_PIECE = 254
+"""Octets of a part that is kept: what a short_message holds. A longer one goes to the tenant at
+once, so that carriers cannot fill the memory with parts."""
 
 REPLY_VALIDITY = 300.0
 """Seconds in which a confirmation is worth sending (field facts D: within five minutes)."""
@@ -65,7 +70,7 @@ class Piece(NamedTuple):
 
     @property
     def key(self) -> str:
-        return "|".join(map(str, (*self.whole, self.sequence)))
+        return msgspec.json.encode((*self.whole, self.sequence)).decode()
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -109,7 +114,7 @@ class Inbox:
     async def receive(self, carrier: Carrier, pdu: DeliverSm | DataSm, plan: Plan) -> None:
         """Add to the plan what an inbound message means."""
         piece = _piece(carrier.options, pdu, plan.now)
-        if piece.total == 1:
+        if piece.total == 1 or len(piece.payload) > MAX_PIECE:
             await self._tell([piece], plan)
             return
         pieces = self._pieces.setdefault(piece.whole, {})

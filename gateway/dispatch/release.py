@@ -20,7 +20,7 @@ from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.pool import CarrierPool
 from gateway.dispatch.routing import Router
 from gateway.dispatch.settle import Settler
-from gateway.dispatch.submission import References, parts
+from gateway.dispatch.submission import References
 from gateway.dispatch.tenants import Tenant, Tenants
 from gateway.errors import StoreError
 from gateway.message import Event, LaneKey, Message, Outcome
@@ -184,7 +184,7 @@ class Releaser:
                 if closing is not None and closing < end:
                     end = closing
             try:
-                pdus = parts(message, options, self._references, end - now)
+                pdus = carrier.dialect.parts(message, self._references, end - now)
             except TextError as error:
                 detail = {"carrier": options.id, "reason": str(error)}
                 event = outcomes.event(message, "failed", now, error.code, detail)

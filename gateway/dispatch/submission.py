@@ -1,11 +1,10 @@
 """From a message to the submit_sm PDUs of its parts, in the dialect of one carrier."""
 
 from collections import OrderedDict
-from functools import lru_cache
 
-from gateway.dispatch.carriers import CarrierOptions
-from gateway.message import Message
-from gateway.smpp.pdu import SubmitSm
+from gateway.dispatch.options import CarrierOptions
+from gateway.message import Message, Report
+from gateway.smpp.pdu import Encoded, SubmitSm, SubmitTemplate
 from gateway.smpp.times import relative
 from gateway.text.alphabets import Alphabet
 from gateway.text.splitting import encode
@@ -62,66 +61,66 @@ class References:
         return reference
 
 
-def parts(
-    message: Message, options: CarrierOptions, references: References, validity: float
-) -> list[SubmitSm]:
-    """The PDUs of a message, in order.
+TEMPLATES = 4_096
+"""Templates that a dialect keeps: senders times validities in seconds; forgotten all at once."""
 
-    Args:
-        message: what to send.
-        options: the carrier that it goes to.
-        references: numbers for long messages.
-        validity: seconds for which the carrier may try to deliver it.
 
-    Raises:
-        TextError: this carrier's alphabet makes too many parts of it.
-    """
-    encoded = encode(message.text, message.encoding, options.alphabet)
-    payloads = encoded.payloads
-    esm_class = 0
-    if len(payloads) > 1:
-        esm_class = UDHI
-        total = len(payloads)
-        reference = references.take(message.to)
-        payloads = tuple(
-            concat_header(Concat(reference, total, index + 1)) + payload
-            for index, payload in enumerate(payloads)
+class Dialect:
+    """Makes the PDUs of messages as one carrier wants them."""
+
+    def __init__(self, options: CarrierOptions) -> None:
+        self._options = options
+        self._templates: dict[tuple[str, Alphabet, bool, Report, int], SubmitTemplate] = {}
+
+    def parts(self, message: Message, references: References, validity: float) -> list[Encoded]:
+        """The PDUs of a message, in order.
+
+        Args:
+            message: what to send.
+            references: numbers for long messages.
+            validity: seconds for which the carrier may try to deliver it.
+
+        Raises:
+            TextError: this carrier's alphabet makes too many parts of it.
+        """
+        text = encode(message.text, message.encoding, self._options.alphabet)
+        payloads = text.payloads
+        key = (message.sender, text.alphabet, len(payloads) > 1, message.report, int(validity))
+        template = self._templates.get(key) or self._template(*key)
+        if len(payloads) == 1:
+            return [template.write(message.to, payloads[0])]
+        reference, total = references.take(message.to), len(payloads)
+        return [
+            template.write(message.to, concat_header(Concat(reference, total, number)) + payload)
+            for number, payload in enumerate(payloads, 1)
+        ]
+
+    def _template(
+        self, sender: str, alphabet: Alphabet, long: bool, report: Report, validity: int
+    ) -> SubmitTemplate:
+        """What such PDUs have in common."""
+        options = self._options
+        ton, npi = source_type(sender)
+        if len(self._templates) >= TEMPLATES:
+            self._templates.clear()
+        template = SubmitTemplate(
+            SubmitSm(
+                service_type=options.service_type,
+                source_addr_ton=ton if options.source_ton is None else options.source_ton,
+                source_addr_npi=npi if options.source_npi is None else options.source_npi,
+                source_addr=sender,
+                dest_addr_ton=options.dest_ton,
+                dest_addr_npi=options.dest_npi,
+                esm_class=UDHI if long else 0,
+                validity_period=relative(validity),
+                registered_delivery=FINAL_RECEIPT if report == "final" else 0,
+                data_coding=self._coding(alphabet),
+            )
         )
-    ton, npi = _source(message.sender, options.source_ton, options.source_npi)
-    registered = FINAL_RECEIPT if message.report == "final" else 0
-    coding = _coding(encoded.alphabet, options)
-    period = _period(int(validity))
-    return [
-        SubmitSm(
-            service_type=options.service_type,
-            source_addr_ton=ton,
-            source_addr_npi=npi,
-            source_addr=message.sender,
-            dest_addr_ton=options.dest_ton,
-            dest_addr_npi=options.dest_npi,
-            destination_addr=message.to,
-            esm_class=esm_class,
-            validity_period=period,
-            registered_delivery=registered,
-            data_coding=coding,
-            short_message=payload,
-        )
-        for payload in payloads
-    ]
+        self._templates[sender, alphabet, long, report, validity] = template
+        return template
 
-
-def _coding(alphabet: Alphabet, options: CarrierOptions) -> int:
-    if alphabet == "gsm7":
-        return options.gsm7_coding
-    return options.ucs2_coding if alphabet == "ucs2" else options.latin1_coding
-
-
-@lru_cache(maxsize=1024)
-def _source(sender: str, ton: int | None, npi: int | None) -> tuple[int, int]:
-    by_form = source_type(sender)
-    return by_form[0] if ton is None else ton, by_form[1] if npi is None else npi
-
-
-@lru_cache(maxsize=4096)
-def _period(seconds: int) -> str:
-    return relative(seconds)
+    def _coding(self, alphabet: Alphabet) -> int:
+        if alphabet == "gsm7":
+            return self._options.gsm7_coding
+        return self._options.ucs2_coding if alphabet == "ucs2" else self._options.latin1_coding

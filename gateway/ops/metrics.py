@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from itertools import accumulate
-from typing import Final
+from typing import ClassVar, Final
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import (
@@ -162,6 +162,8 @@ class Histogram(_Metric):
 class Gauge(_Metric):
     """A number that goes up and down, read when asked for; nothing until it is `feed`."""
 
+    family: ClassVar[type[GaugeMetricFamily | CounterMetricFamily]] = GaugeMetricFamily
+
     def __init__(self, name: str, documentation: str, *labels: str) -> None:
         super().__init__(name, documentation, labels)
         self._read: Callable[[], Mapping[Labels, float]] = dict
@@ -174,12 +176,18 @@ class Gauge(_Metric):
         values = dict(self._read())
 
         def family() -> Metric:
-            metric = GaugeMetricFamily(self.name, self.documentation, labels=self.labels)
+            metric = self.family(self.name, self.documentation, labels=self.labels)
             for labels, value in values.items():
                 metric.add_metric(labels, value)
             return metric
 
         return family
+
+
+class Tally(Gauge):
+    """A number that only grows, and is counted elsewhere."""
+
+    family = CounterMetricFamily
 
 
 class Snapshot:
@@ -250,6 +258,9 @@ class Metrics:
             "events_unacknowledged", "Events that the slowest consumer has not handled.", "tenant"
         )
         self.api_connections = Gauge("api_connections", "Open connections of tenants.")
+        self.api_connections_ended = Tally(
+            "api_connections_ended_total", "Connections that the server ended, by why.", "reason"
+        )
         self.build_info = Gauge("build_info", "1, labelled with what runs.", "version")
         self.build_info.feed(lambda: {(version("gateway"),): 1.0})
 

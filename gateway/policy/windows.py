@@ -51,13 +51,15 @@ def parse_hours(text: str) -> Hours:
     for part in text.split(","):
         match = _SPAN.fullmatch(part.strip())
         if match is None:
-            raise ValueError(f"{text!r} is neither 'closed' nor hours such as '08:00-20:00'")
+            raise ValueError(f"{text[:40]!r} is neither 'closed' nor hours such as '08:00-20:00'")
         hour, minute, end_hour, end_minute = map(int, match.groups())
         spans.append(Span(hour * 3600 + minute * 60, end_hour * 3600 + end_minute * 60))
     if any(span.end <= span.start or span.end > DAY for span in spans):
-        raise ValueError(f"{text!r} must end after it begins and by 24:00; a night is two spans")
+        raise ValueError(
+            f"{text[:40]!r} must end after it begins and by 24:00; a night is two spans"
+        )
     if any(after.start <= before.end for before, after in pairwise(spans)):
-        raise ValueError(f"{text!r} has spans that touch or are out of order")
+        raise ValueError(f"{text[:40]!r} has spans that touch or are out of order")
     return tuple(spans)
 
 

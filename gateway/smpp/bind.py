@@ -23,7 +23,7 @@ from gateway.errors import LocalProtocolError
 from gateway.smpp import events
 from gateway.smpp.link import Link, cause
 from gateway.smpp.options import BindOptions
-from gateway.smpp.pdu import DataSm, SubmitSm
+from gateway.smpp.pdu import Encoded, Pdu
 from gateway.smpp.session import Session
 from gateway.smpp.states import ANSWERS
 from gateway.smpp.status import Status, status_name
@@ -136,7 +136,7 @@ class Bind:
         """How many requests are unanswered."""
         return self._link.session.in_use if self._link else 0
 
-    def submit(self, requests: Sequence[tuple[SubmitSm | DataSm, object]]) -> None:
+    def submit(self, requests: Sequence[tuple[Pdu | Encoded, object]]) -> None:
         """Send requests, in order, each with a context that comes back to the listener once:
         with `responded`, `timed_out` or `lost`.
 

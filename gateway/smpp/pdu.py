@@ -22,6 +22,12 @@ from gateway.smpp.layout import CString, Layout, Octet, Records, ShortMessage, W
 HEADER: Final = struct.Struct(">IIII")
 """command_length (with these 16 octets), command_id, command_status, sequence_number."""
 
+_HEAD: Final = struct.Struct(">III")
+
+_ADDRESS: Final = 21
+SHORT_MESSAGE: Final = 254
+"""Octets of short_message that are written (SMPP 3.4, section 5.2.22)."""
+
 RESPONSE: Final = 0x80000000
 """The bit that tells the command_id of a response from that of its request."""
 
@@ -325,16 +331,83 @@ _EMPTY: Final = {kind.command_id: kind() for kind in TYPES if kind.command_id & 
 _packet = tuple.__new__  # 0.15 us instead of 0.25 us by the NamedTuple's own constructor
 
 
-def encode(pdu: Pdu, sequence: int, status: int = 0) -> bytes:
-    """The frame of ``pdu``. Raises LocalProtocolError where a field does not fit, naming it."""
+class Encoded(msgspec.Struct, frozen=True, gc=False):
+    """A frame that lacks only its sequence number: octets 0 to 11, and those from 16 on.
+
+    Attributes:
+        kind: what PDU it is.
+    """
+
+    kind: type[Pdu]
+    head: bytes
+    body: bytes
+
+    def numbered(self, sequence: int) -> bytes:
+        """The whole frame. Raises LocalProtocolError for no sequence number."""
+        try:
+            return self.head + sequence.to_bytes(4, "big") + self.body
+        except OverflowError:
+            raise LocalProtocolError(f"{sequence} is no sequence number") from None
+
+
+def encoded(pdu: Pdu, status: int = 0) -> Encoded:
+    """``pdu`` as octets. Raises LocalProtocolError where a field does not fit, naming it."""
     command_id = pdu.command_id
     try:
         body = _CODECS[command_id][1].write(pdu)
         if pdu.tlvs:
             body += tlv.write(pdu.tlvs)
-        return HEADER.pack(HEADER.size + len(body), command_id, status, sequence) + body
+        return Encoded(type(pdu), _HEAD.pack(HEADER.size + len(body), command_id, status), body)
     except (ValueError, struct.error) as error:
         raise LocalProtocolError(f"{type(pdu).__name__}: {error}") from None
+
+
+def encode(pdu: Pdu, sequence: int, status: int = 0) -> bytes:
+    """The frame of ``pdu``. Raises LocalProtocolError where something does not fit, naming it."""
+    return encoded(pdu, status).numbered(sequence)
+
+
+class SubmitTemplate:
+    """Writes many submit_sm that differ in recipient and text only: 0.5 us each, rather than 2.
+
+    Args:
+        pdu: what they have in common; without optional parameters.
+    """
+
+    def __init__(self, pdu: SubmitSm) -> None:
+        bare = msgspec.structs.replace(pdu, destination_addr="", short_message=b"", tlvs=())
+        body = encoded(bare).body
+        # service_type NUL, ton, npi, source_addr NUL, ton, npi, | destination_addr NUL ... | length
+        cut = len(bare.service_type) + 1 + 2 + len(bare.source_addr) + 1 + 2
+        self._pdu = pdu
+        self._before = body[:cut]
+        self._between = body[cut:-1]
+        self._size = HEADER.size + len(body)
+
+    def write(self, destination_addr: str, short_message: bytes) -> Encoded:
+        """One of them. Raises LocalProtocolError where a field does not fit, naming it."""
+        if not (
+            len(destination_addr) < _ADDRESS
+            and len(short_message) <= SHORT_MESSAGE
+            and destination_addr.isalnum()
+            and destination_addr.isascii()
+        ):
+            changes = {"destination_addr": destination_addr, "short_message": short_message}
+            return encoded(msgspec.structs.replace(self._pdu, **changes))
+        return Encoded(
+            SubmitSm,
+            _HEAD.pack(
+                self._size + len(destination_addr) + len(short_message), SubmitSm.command_id, 0
+            ),
+            b"%b%b%b%c%b"
+            % (
+                self._before,
+                destination_addr.encode(),
+                self._between,
+                len(short_message),
+                short_message,
+            ),
+        )
 
 
 def decode(frame: bytes) -> Packet:

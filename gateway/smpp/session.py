@@ -24,6 +24,7 @@ from gateway.smpp.pdu import (
     BindTransmitter,
     DataSm,
     DeliverSm,
+    Encoded,
     EnquireLink,
     EnquireLinkResp,
     GenericNack,
@@ -34,6 +35,7 @@ from gateway.smpp.pdu import (
     Unparsed,
     decode,
     encode,
+    encoded,
 )
 from gateway.smpp.states import Role, State
 from gateway.smpp.status import Status
@@ -143,11 +145,11 @@ class Session:
         return frame
 
     def _begin(self, request: Pdu) -> bytes:
-        self._check(request)
+        self._check(type(request))
         (self._handshake,) = self._window.sequences(1)
         return encode(request, self._handshake)
 
-    def submit(self, requests: Sequence[tuple[Pdu, object]], now: float) -> bytes:
+    def submit(self, requests: Sequence[tuple[Pdu | Encoded, object]], now: float) -> bytes:
         """Send requests, each with a context to come back with its answer: submit_sm and data_sm
         at an ESME, deliver_sm and data_sm at an SMSC. They go out together, in order.
 
@@ -158,9 +160,10 @@ class Session:
         sequences = self._window.sequences(len(requests))
         frames, contexts = [], []
         for sequence, (pdu, context) in zip(sequences, requests, strict=True):
-            if type(pdu) not in may_send:
-                raise self._forbidden(pdu)
-            frames.append(encode(pdu, sequence))
+            request = pdu if isinstance(pdu, Encoded) else encoded(pdu)
+            if request.kind not in may_send:
+                raise self._forbidden(request.kind)
+            frames.append(request.numbered(sequence))
             contexts.append(context)
         self._window.add(sequences, contexts, now)
         return b"".join(frames)
@@ -170,12 +173,14 @@ class Session:
 
         Raises LocalProtocolError where the state forbids one of the responses.
         """
-        may_send = self._row.sends
         frames = []
+        last: tuple[Pdu | None, int] = (None, 0)
         for sequence, response, status in answers:
-            if type(response) not in may_send:
-                raise self._forbidden(response)
-            frames.append(encode(response, sequence, status))
+            if response is not last[0] or status != last[1]:
+                self._check(type(response))
+                answer = encoded(response, status)
+                last = response, status
+            frames.append(answer.numbered(sequence))
         self.unanswered -= len(frames)
         return b"".join(frames)
 
@@ -187,19 +192,19 @@ class Session:
             system_id=options.system_id,
             tlvs=(SC_INTERFACE_VERSION.of(options.interface_version),),
         )
-        self._check(response)
+        self._check(type(response))
         frame = encode(response, self._handshake, status)
         self._enter_bound()
         if status:
             self._enter(State.CLOSED)
         return frame
 
-    def _check(self, pdu: Pdu) -> None:
-        if type(pdu) not in self._row.sends:
-            raise self._forbidden(pdu)
+    def _check(self, kind: type[Pdu]) -> None:
+        if kind not in self._row.sends:
+            raise self._forbidden(kind)
 
-    def _forbidden(self, pdu: Pdu) -> LocalProtocolError:
-        return LocalProtocolError(f"{type(pdu).__name__} may not be sent while {self.state.value}")
+    def _forbidden(self, kind: type[Pdu]) -> LocalProtocolError:
+        return LocalProtocolError(f"{kind.__name__} may not be sent while {self.state.value}")
 
     def data_to_send(self) -> bytes:
         """Take what the protocol owes the peer; often nothing."""

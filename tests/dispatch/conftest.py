@@ -12,11 +12,12 @@ from trio.testing import wait_all_tasks_blocked
 
 from gateway.api.schema import Accepted, Rejected, SubmitMessage
 from gateway.dispatch import fleet
-from gateway.dispatch.carriers import Carrier, CarrierOptions
+from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.core import Dispatch, DispatchOptions
 from gateway.dispatch.fleet import CarrierSettings
 from gateway.dispatch.flights import Flight, Part
-from gateway.dispatch.submission import References, parts
+from gateway.dispatch.options import CarrierOptions
+from gateway.dispatch.submission import References
 from gateway.dispatch.tenants import TenantOptions
 from gateway.errors import LocalProtocolError, StoreError
 from gateway.message import Message
@@ -27,7 +28,7 @@ from gateway.queue.store import Store
 from gateway.smpp.bind import Bind, BindListener
 from gateway.smpp.events import Delivery, Response
 from gateway.smpp.options import BindOptions
-from gateway.smpp.pdu import DataSm, DeliverSm, SubmitSm, encode
+from gateway.smpp.pdu import DataSm, DeliverSm, Encoded, Pdu, SubmitSm, decode
 from gateway.smpp.tlv import Tlvs
 
 START = 1_790_000_000.0
@@ -72,13 +73,15 @@ class FakeBind(Bind):
     def in_use(self) -> int:
         return len(self.flying)
 
-    def submit(self, requests: Sequence[tuple[SubmitSm | DataSm, object]]) -> None:
+    def submit(self, requests: Sequence[tuple[Pdu | Encoded, object]]) -> None:
         if not 0 < len(requests) <= self.room:
             raise LocalProtocolError(f"{len(requests)} requests, but room for {self.room}")
-        for pdu, context in requests:
-            assert encode(pdu, 1)
-            self.flying.append((cast("SubmitSm", pdu), cast("Part", context)))
-            self.sent.append(cast("SubmitSm", pdu))
+        for request, context in requests:
+            assert isinstance(request, Encoded)
+            pdu = decode(request.numbered(1)).pdu
+            assert isinstance(pdu, SubmitSm)
+            self.flying.append((pdu, cast("Part", context)))
+            self.sent.append(pdu)
         self.writes.append(len(requests))
 
     def answer(self, answers: Sequence[tuple[Delivery, int]]) -> None:
@@ -466,9 +469,7 @@ class Sink:
     def unanswered(self, carrier: Carrier, parts: Sequence[object]) -> None:
         self.parts += parts
 
-    async def delivered(
-        self, carrier: Carrier, bind: Bind, deliveries: Sequence[Delivery]
-    ) -> None:
+    async def delivered(self, carrier: Carrier, bind: Bind, deliveries: Sequence[Delivery]) -> None:
         self.deliveries += deliveries
 
 
@@ -496,7 +497,7 @@ class Bench:
 
     def flight(self, carrier: Carrier, message: Message) -> Flight:
         """A message on its way to a carrier."""
-        pdus = parts(message, carrier.options, self._references, 600.0)
+        pdus = carrier.dialect.parts(message, self._references, 600.0)
         return Flight(message, carrier.options.id, pdus, self.clock())
 
 
@@ -520,5 +521,3 @@ def make_bench() -> Callable[[], Bench]:
 def start() -> float:
     """When every test begins."""
     return START
-
-

@@ -8,7 +8,6 @@ import trio
 
 from gateway.api.schema import SubmitMessage
 from gateway.dispatch.routing import CarrierShare, Match, RouteOptions
-from gateway.dispatch.tenants import TenantOptions
 from gateway.errors import RequestError, StoreError
 from gateway.message import Message
 from gateway.policy import chain

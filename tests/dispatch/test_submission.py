@@ -1,17 +1,17 @@
 """From a message to the PDUs of its parts."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.dispatch import submission
-from gateway.dispatch.carriers import CarrierOptions
-from gateway.dispatch.submission import References, parts, source_type
+from gateway.dispatch.options import CarrierOptions
+from gateway.dispatch.submission import Dialect, References, source_type
 from gateway.message import Message
-from gateway.smpp.pdu import SubmitSm
+from gateway.smpp.pdu import SubmitSm, decode
 from gateway.smpp.times import MAX_RELATIVE
 from gateway.text.errors import TooLongError
 from gateway.text.measuring import measure
@@ -21,7 +21,9 @@ Make = Callable[..., Message]
 
 
 def submit(message: Message, validity: float = 60.0, **options: Any) -> list[SubmitSm]:
-    return parts(message, CarrierOptions(id="alpha", **options), References(0), validity)
+    dialect = Dialect(CarrierOptions(id="alpha", **options))
+    made = dialect.parts(message, References(0), validity)
+    return [cast("SubmitSm", decode(pdu.numbered(1)).pdu) for pdu in made]
 
 
 def test_a_short_message_is_one_plain_pdu(make_message: Make) -> None:

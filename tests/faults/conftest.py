@@ -3,13 +3,17 @@
 import contextlib
 import os
 import socket
+import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+DISK = Path(__file__).with_name("disk.py")
 
 LONG = bool(os.environ.get("SOAK"))
 """Whether the long form of each test is wanted (`make soak`)."""
@@ -120,6 +124,10 @@ class Campaign(Persistent):
                 self._unanswered[client.send("submit", messages=batch)] = batch
             self._answered(client.receive())
 
+    def wait_for(self, count: int) -> None:
+        """Wait until so many messages are accepted."""
+        self.wait_until(lambda: len(self.accepted) >= count)
+
     @property
     def idle(self) -> bool:
         return False
@@ -143,6 +151,7 @@ class Campaign(Persistent):
         if not reply["ok"]:
             self.refused[reply["error"]["code"]] += 1
             self._left.append(batch)
+            self._stopping.wait(0.05)
             return
         for message, result in zip(batch, reply["results"], strict=True):
             key, number = message["key"], result.get("message_id")
@@ -169,7 +178,8 @@ class Reader(Persistent):
         while not self.over:
             frame = client.receive()
             if "events" not in frame:
-                self.acknowledged = max(self.acknowledged, frame["seq"])
+                assert frame["ok"] or frame["error"]["code"] == "busy", frame
+                self.acknowledged = max(self.acknowledged, frame.get("seq", 0))
                 continue
             for event in frame["events"]:
                 seq = event["seq"]
@@ -181,8 +191,44 @@ class Reader(Persistent):
                 assert self.events.setdefault(seq, event) == event, "the past does not change"
             client.send("ack", consumer="campaign", seq=expected - 1)
 
+    def wait_for(self, count: int) -> None:
+        """Wait until there are so many events."""
+        self.wait_until(lambda: len(self.events) >= count)
+
     def report(self) -> str:
         return f"{len(self.events)} events"
+
+
+class BreakableDisk:
+    """The disk below a gateway, in the hands of the test; see `disk.py`."""
+
+    def __init__(self, site: Any) -> None:
+        self._site = site
+        self._folder = site.folder / "disk"
+        self._folder.mkdir()
+
+    @property
+    def durable(self) -> Path:
+        """Where what fsync has made durable is kept, once this folder is made."""
+        path: Path = self._folder / "durable"
+        return path
+
+    def command(self) -> Sequence[str]:
+        """Starts the gateway on this disk."""
+        script = [sys.executable, str(DISK), str(self._folder)]
+        return [*script, "serve", "--config", self._site.configure()]
+
+    def become(self, state: str) -> None:
+        (self._folder / state).touch()
+
+    def recover(self, state: str) -> None:
+        (self._folder / state).unlink()
+
+
+@pytest.fixture
+def disk(site: Any) -> BreakableDisk:
+    """A disk that can be broken, for the gateway of this test."""
+    return BreakableDisk(site)
 
 
 @pytest.fixture

@@ -81,7 +81,5 @@ class File(apsw.VFSFile):
 
 
 if __name__ == "__main__":
-    from gateway.queue.sqlite.store import SqliteStore
-    SqliteStore.__init__.__kwdefaults__["synchronous"]="normal"
     DISK = Disk(Path(sys.argv[1]))
     main(sys.argv[2:])

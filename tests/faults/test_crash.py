@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-DISK = Path(__file__).with_name("disk.py")
 WINDOWS = 2 * 2 * 100
 """What may be in the windows: two carriers, two binds each."""
 
@@ -25,38 +24,32 @@ SECTOR = 512
 class Machine:
     """A gateway that ends as told, and comes back."""
 
-    def __init__(self, site: Any) -> None:
+    def __init__(self, site: Any, disk: Any) -> None:
         self._site = site
-        self._starts = 0
+        self._command = [sys.executable, "-m", "gateway", "serve", "--config", site.configure()]
 
     def start(self) -> None:
         """Start the gateway; it may not serve yet."""
-        self._starts += 1
-        self.process = self._site.start("gateway", *self._command())
+        self.process = self._site.start("gateway", *self._command)
 
     def served(self) -> None:
-        """Wait until it serves."""
-        self.process.wait_for('"serving"', self._log().count('"serving"') + 1)
+        """Wait until what was started last serves."""
+        self.process.wait_for('"serving"', self.process.text().count('"serving"') + 1)
 
     def kill(self) -> None:
         self.process.kill()
-
-    def _log(self) -> str:
-        return str(self.process.text())
-
-    def _command(self) -> list[str]:
-        return [sys.executable, "-m", "gateway", "serve", "--config", self._site.configure()]
 
 
 class Powered(Machine):
     """The same on a machine whose power fails: the database is then what fsync made durable, and
     of each sector written since, perhaps the new content."""
 
-    def __init__(self, site: Any, chance: random.Random) -> None:
-        super().__init__(site)
-        self._chance = chance
-        self._durable = site.folder / "disk" / "durable"
-        self._durable.mkdir(parents=True)
+    def __init__(self, site: Any, disk: Any) -> None:
+        super().__init__(site, disk)
+        self._chance = random.Random(SECTOR)
+        self._durable = disk.durable
+        self._durable.mkdir()
+        self._command = disk.command()
 
     def kill(self) -> None:
         super().kill()
@@ -80,10 +73,6 @@ class Powered(Machine):
                 left[start : start + len(new)] = new
         return bytes(left)
 
-    def _command(self) -> list[str]:
-        _, _, _, *rest = super()._command()
-        return [sys.executable, str(DISK), str(self._durable.parent), *rest]
-
 
 def copies(records: Iterable[Path]) -> Counter[tuple[str, str]]:
     """How often carriers took each part: by recipient and what it says, without the reference of
@@ -98,36 +87,35 @@ def copies(records: Iterable[Path]) -> Counter[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize("ending", ["the process", "the power"])
+@pytest.mark.parametrize("kind", [Machine, Powered])
 def test_killed_under_load(
     site: Any,
+    disk: Any,
     start_campaign: Callable[[Any], Any],
     long_or_short: Callable[[float, float], float],
-    ending: str,
+    kind: type[Machine],
 ) -> None:
-    chance = random.Random(ending)
+    chance = random.Random(kind.__name__)
     kills = int(long_or_short(60, 12))
     records = [site.carrier("alpha", "--latency", "0.02"), site.carrier("beta")]
-    machine = Machine(site) if ending == "the process" else Powered(site, chance)
+    machine = kind(site, disk)
     machine.start()
     machine.served()
     campaign, reader = start_campaign(site)
     for number in range(kills):
         if number % 4 == 3:
-            # Killed while it starts, wherever that is.
-            with_grace = chance.uniform(0.05, 0.7)
+            moment = chance.uniform(0.05, 0.7)  # wherever that is in its start
         else:
-            before = len(campaign.accepted)
-            wanted = before + chance.randrange(1, 1_500)
-            campaign.wait_until(lambda wanted=wanted: len(campaign.accepted) >= wanted)
-            with_grace = chance.uniform(0.0, 0.05)
-        time.sleep(with_grace)
+            wanted = len(campaign.accepted) + chance.randrange(1, 1_500)
+            campaign.wait_for(wanted)
+            moment = chance.uniform(0.0, 0.05)
+        time.sleep(moment)
         machine.kill()
         machine.start()
     machine.served()
     campaign.stop()
     accepted = set(campaign.accepted.values())
-    reader.wait_until(lambda: len(reader.events) >= len(accepted))
+    reader.wait_for(len(accepted))
     reader.stop()
     assert machine.process.terminate() == 0
     site.stop_carriers()

@@ -1,0 +1,50 @@
+"""What dispatch is told of a carrier, as a type; its binds have options of their own."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from gateway.dispatch.actions import Action
+from gateway.dispatch.correlation import ReceiptId
+
+RECEIPT_WAIT = 72 * 3600.0
+"""How long after a message's validity its receipt may still come, in seconds (field facts B)."""
+
+
+class CarrierOptions(msgspec.Struct, frozen=True):
+    """What the gateway as a whole must know of a carrier; its binds have options of their own.
+
+    Attributes:
+        id: names the carrier in routes, metrics and events.
+        rate: parts per second over all its binds; 0 for unlimited.
+        alphabet: what data_coding 0 means to it: ``gsm7`` (unpacked) or ``latin1``.
+        gsm7_coding, latin1_coding, ucs2_coding: the data_coding for each alphabet.
+        service_type: goes into every submit_sm.
+        source_ton, source_npi: type of number of the sender; None to tell by its form.
+        dest_ton, dest_npi: type of number of recipients.
+        receipt_id: how ids in receipts relate to ids in responses: learnt, the same, or response
+            hexadecimal and receipt decimal, or the other way round.
+        accepted_is_delivered: an ACCEPTD receipt is the last one that comes.
+        receipt_wait: seconds after a message's expiry until its outcome is ``unknown``.
+        unanswered: what becomes of a message whose response never came: sent again (the event
+            then says ``maybe_duplicate``), or its outcome is ``unknown``.
+        statuses: actions for command_status values that this carrier uses in its own way.
+    """
+
+    id: str
+    rate: float = 0
+    alphabet: Literal["gsm7", "latin1"] = "gsm7"
+    gsm7_coding: int = 0
+    latin1_coding: int = 3
+    ucs2_coding: int = 8
+    service_type: str = ""
+    source_ton: int | None = None
+    source_npi: int | None = None
+    dest_ton: int = 1
+    dest_npi: int = 1
+    receipt_id: ReceiptId = "auto"
+    accepted_is_delivered: bool = False
+    receipt_wait: float = RECEIPT_WAIT
+    unanswered: Literal["resend", "unknown"] = "resend"
+    statuses: Mapping[int, Action] = {}

@@ -1,0 +1,243 @@
+"""What carriers do wrong, in virtual time: whatever it is, each message has one outcome."""
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from gateway.smpp.pdu import SubmitSm, SubmitSmResp, Unbind, encode
+from gateway.smpp.status import Status
+from gateway.smpp.window import MAX_SEQUENCE
+from tests.faults.smsc import Behaviour, Line, Smsc, gateway, settings
+
+MESSAGES = 400
+WINDOWS = 2 * 10
+
+
+def every(nth: int, fault: Callable[[Smsc, Line, int, SubmitSm], None]) -> Callable[[Smsc], Behaviour]:
+    """Each ``nth`` submission meets a fault, all others are taken."""
+
+    def make(smsc: Smsc) -> Behaviour:
+        def behave(line: Line, sequence: int, pdu: SubmitSm, count: int) -> None:
+            if count % nth:
+                smsc.take(line, sequence, pdu)
+            else:
+                fault(smsc, line, sequence, pdu)
+
+        return behave
+
+    return make
+
+
+def first(count: int, fault: Callable[[Smsc, Line, int, SubmitSm], None]) -> Callable[[Smsc], Behaviour]:
+    """The first submissions meet a fault, all others are taken."""
+
+    def make(smsc: Smsc) -> Behaviour:
+        def behave(line: Line, sequence: int, pdu: SubmitSm, number: int) -> None:
+            if number > count:
+                smsc.take(line, sequence, pdu)
+            else:
+                fault(smsc, line, sequence, pdu)
+
+        return behave
+
+    return make
+
+
+def reset_in_the_window(smsc: Smsc, line: Line, sequence: int, pdu: SubmitSm) -> None:
+    line.hang_up()
+
+
+def reset_in_a_pdu(smsc: Smsc, line: Line, sequence: int, pdu: SubmitSm) -> None:
+    line.write(encode(SubmitSmResp(message_id="1234567890"), sequence)[:21])
+    line.hang_up()
+
+
+def half_open(smsc: Smsc, line: Line, sequence: int, pdu: SubmitSm) -> None:
+    line.silent = True
+
+
+def unbind(smsc: Smsc, line: Line, sequence: int, pdu: SubmitSm) -> None:
+    line.say(Unbind(), 1_000_000)
+
+
+def no_answer(smsc: Smsc, line: Line, sequence: int, pdu: SubmitSm) -> None:
+    pass
+
+
+def late(smsc: Smsc, line: Line, sequence: int, pdu: SubmitSm) -> None:
+    smsc.later(75.0, lambda: smsc.take(line, sequence, pdu) if line.up else None)
+
+
+def out_of_order(smsc: Smsc, line: Line, sequence: int, pdu: SubmitSm) -> None:
+    smsc.later(0.5 if sequence % 2 else 0.2, lambda: smsc.take(line, sequence, pdu))
+
+
+def twice(smsc: Smsc, line: Line, sequence: int, pdu: SubmitSm) -> None:
+    smsc.take(line, sequence, pdu)
+    line.respond(sequence, "again")
+    line.respond(sequence, status=Status.ESME_RSYSERR)
+
+
+def unknown_sequence(smsc: Smsc, line: Line, sequence: int, pdu: SubmitSm) -> None:
+    line.respond(sequence + 1_000_000, "whose")
+    line.respond(0, "whose")
+    line.nack(0, Status.ESME_RINVCMDLEN)
+    smsc.take(line, sequence, pdu)
+
+
+def nack(smsc: Smsc, line: Line, sequence: int, pdu: SubmitSm) -> None:
+    line.nack(sequence, Status.ESME_RINVCMDID)
+
+
+def throttle(smsc: Smsc, line: Line, sequence: int, pdu: SubmitSm) -> None:
+    line.respond(sequence, status=Status.ESME_RTHROTTLED)
+
+
+def queue_full(smsc: Smsc, line: Line, sequence: int, pdu: SubmitSm) -> None:
+    line.respond(sequence, status=Status.ESME_RMSGQFUL)
+
+
+def receipt_first(smsc: Smsc, line: Line, sequence: int, pdu: SubmitSm) -> None:
+    number = smsc.new_id()
+    smsc.report(number, pdu)
+    smsc.later(2.0, lambda: line.respond(sequence, smsc.write_id(number)))
+
+
+def receipt_elsewhere(smsc: Smsc, line: Line, sequence: int, pdu: SubmitSm) -> None:
+    number = smsc.new_id()
+    line.respond(sequence, smsc.write_id(number))
+    other = next(one for one in smsc.lines if one.up and one is not line)
+    smsc.later(1.0, lambda: smsc.report(number, pdu, line=other))
+
+
+def receipts_that_contradict(smsc: Smsc, line: Line, sequence: int, pdu: SubmitSm) -> None:
+    number = smsc.new_id()
+    line.respond(sequence, smsc.write_id(number))
+    for delay, stat in enumerate(("ACCEPTD", "DELIVRD", "UNDELIV", "DELIVRD", "ENROUTE"), 1):
+        smsc.later(delay, lambda stat=stat: smsc.report(number, pdu, stat))
+
+
+FAULTS: dict[str, tuple[Callable[[Smsc], Behaviour], set[str], bool]] = {
+    "reset in the window": (every(37, reset_in_the_window), {"delivered"}, True),
+    "reset in a PDU": (every(37, reset_in_a_pdu), {"delivered"}, True),
+    "half open": (every(90, half_open), {"delivered"}, True),
+    "unbound by the carrier": (every(37, unbind), {"delivered"}, True),
+    "no answer": (every(50, no_answer), {"delivered"}, True),
+    "late after the timeout": (every(50, late), {"delivered"}, True),
+    "out of order": (every(1, out_of_order), {"delivered"}, False),
+    "answered twice": (every(1, twice), {"delivered"}, False),
+    "unknown sequences": (every(3, unknown_sequence), {"delivered"}, False),
+    "generic_nack": (every(10, nack), {"delivered", "failed"}, False),
+    "throttled": (first(300, throttle), {"delivered"}, False),
+    "throttled now and then": (every(5, throttle), {"delivered"}, False),
+    "full": (first(40, queue_full), {"delivered"}, False),
+    "receipts before responses": (every(1, receipt_first), {"delivered"}, False),
+    "receipts on another bind": (every(1, receipt_elsewhere), {"delivered"}, False),
+    "receipts that contradict": (every(1, receipts_that_contradict), {"delivered"}, False),
+}
+"""What a carrier does, how messages end, and whether it may get some of them twice."""
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_each_message_has_one_outcome(fault: str, autojump_clock: MockClock) -> None:
+    make, ends, may_repeat = FAULTS[fault]
+    smsc = Smsc()
+    smsc.behaviour = make(smsc)
+    async with smsc.running(), gateway({"alpha": smsc}) as site:
+        await site.submit(MESSAGES // 2)
+        await site.submit(MESSAGES // 2)
+        found = await site.finished(3600.0)
+        assert {event["type"] for event in found.values()} == ends
+        flagged = {e["to"] for e in found.values() if e.get("maybe_duplicate")}
+        if may_repeat:
+            repeated = {phone for phone, count in smsc.taken.items() if count > 1}
+            assert repeated <= flagged
+            assert len(repeated) <= len(smsc.lines) * WINDOWS
+        else:
+            assert not flagged
+        # Nothing is left behind: the next message has the whole window and no delay.
+        smsc.behaviour = None
+        await trio.sleep(120.0)
+        await site.submit(1)
+        before = trio.current_time()
+        await site.finished(60.0)
+        assert trio.current_time() - before < 5.0
+        assert site.queued() == 0
+
+
+async def test_sequence_numbers_at_the_wrap(autojump_clock: MockClock) -> None:
+    smsc = Smsc()
+    sequences: list[int] = []
+
+    def note(line: Line, sequence: int, pdu: SubmitSm, count: int) -> None:
+        sequences.append(sequence)
+        smsc.take(line, sequence, pdu)
+
+    smsc.behaviour = note
+    async with smsc.running(), gateway({"alpha": smsc}, settings=[settings("alpha", binds=1)]) as site:
+        await site.submit(1)
+        await site.finished(60.0)
+        [carrier] = site.dispatch.fleet.carriers
+        link = carrier.binds[0]._link
+        assert link is not None
+        link.session._window._next = MAX_SEQUENCE - 50
+        await site.submit(200)
+        found = await site.finished(600.0)
+    assert {event["type"] for event in found.values()} == {"delivered"}
+    assert MAX_SEQUENCE in sequences
+    assert max(sequences) <= MAX_SEQUENCE
+    assert min(sequences) >= 1
+    assert sequences[-1] < 200
+
+
+@pytest.mark.parametrize("how", ["nobody listens", "half open"])
+async def test_one_of_three_carriers_dies_with_messages_queued(
+    how: str, autojump_clock: MockClock
+) -> None:
+    carriers = {name: Smsc() for name in ("alpha", "beta", "gamma")}
+    ill = carriers["beta"]
+
+    def slow(smsc: Smsc) -> Behaviour:
+        return lambda line, sequence, pdu, _: smsc.later(
+            1.0, lambda: smsc.take(line, sequence, pdu)
+        )
+
+    for smsc in carriers.values():
+        smsc.behaviour = slow(smsc)
+    async with AsyncExitStack() as stack:
+        for smsc in carriers.values():
+            await stack.enter_async_context(smsc.running())
+        site = await stack.enter_async_context(gateway(carriers))
+        await site.submit(3_000)
+        await trio.sleep(10.5)
+        assert sum(ill.taken.values()) > 100
+        if how == "nobody listens":
+            ill.die()
+        else:
+            ill.dead = True
+            for line in ill.lines:
+                line.silent = True
+        # The two others take 40 parts a second.
+        found = await site.finished(200.0)
+        assert {event["type"] for event in found.values()} == {"delivered"}
+        flagged = {e["to"] for e in found.values() if e.get("maybe_duplicate")}
+        assert 0 < len(flagged) <= WINDOWS
+
+
+async def test_a_thousand_refused_binds_lose_nothing(autojump_clock: MockClock) -> None:
+    smsc = Smsc()
+    smsc.refuses = Status.ESME_RBINDFAIL
+    async with smsc.running(), gateway({"alpha": smsc}) as site:
+        await site.submit(100, expires_at=site.clock() + 30 * 86_400.0)
+        tasks = trio.lowlevel.current_statistics().tasks_living
+        while smsc.binds < 1_000:
+            await trio.sleep(600.0)
+        assert abs(trio.lowlevel.current_statistics().tasks_living - tasks) <= 12
+        assert site.queued() == 100
+        smsc.refuses = 0
+        found = await site.finished(120.0)
+    assert {event["type"] for event in found.values()} == {"delivered"}
+    assert set(smsc.taken.values()) == {1}
