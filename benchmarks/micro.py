@@ -136,12 +136,19 @@ def _smpp_steps(plain: list[Message], now: float) -> Iterator[Step]:
     yield Step("SMPP: cut frames", lambda: Splitter().feed(stream))
     yield Step("SMPP: decode submit_sm_resp", lambda: [*map(pdu.decode, responses)])
     delivered = [
-        RECEIPTS["text"](Taken(str(10**9 + n), str(10**9 + n), request, 2, now, now))
+        RECEIPTS["text"](Taken(str(10**9 + n), str(10**9 + n), submitted(request), 2, now, now))
         for n, request in enumerate(requests)
     ]
     arrived = [pdu.encode(delivery, 1) for delivery in delivered]
     yield Step("SMPP: decode deliver_sm", lambda: [*map(pdu.decode, arrived)])
     yield Step("SMPP: parse a receipt", lambda: [*map(receipts.parse, delivered)])
+
+
+def submitted(request: pdu.Encoded) -> pdu.SubmitSm:
+    """What a carrier reads."""
+    found = pdu.decode(request.numbered(1)).pdu
+    assert isinstance(found, pdu.SubmitSm)
+    return found
 
 
 def _event(message: Message, now: float) -> Event:
