@@ -44,7 +44,8 @@ def written(ref: str, form: Form) -> str | None:
 
 class ReceiptIds:
     """How one carrier writes message ids in receipts: stated, or learnt from the first receipt
-    that can be read in one way only."""
+    that can be read in one way only. Until then, and where what was learnt leads nowhere, the
+    recipient's number tells which way is right."""
 
     def __init__(self, stated: ReceiptId) -> None:
         self._forms: tuple[Form, ...] = FORMS if stated == "auto" else (stated,)
@@ -61,6 +62,22 @@ class ReceiptIds:
             if text is not None and text not in found:
                 found.append(text)
                 yield form, text
+
+    def certain(self, form: Form, ref: str) -> bool:
+        """Whether ``ref`` is to be read in this form whatever phone the receipt is about: it is
+        what was learnt, or no other form reads the id as anything else."""
+        if self.learnt is not None:
+            return form == self.learnt
+        text = written(ref, form)
+        return all(written(ref, other) in {text, None} for other in FORMS)
+
+    def confirm(self, form: Form, ref: str) -> None:
+        """A receipt was matched by this reading of its id and is about the right phone: learn the
+        form, unless the id reads alike in another (``7`` is 7 in any base)."""
+        if self.learnt is None:
+            text = written(ref, form)
+            if all(written(ref, other) != text for other in FORMS if other != form):
+                self.learn(form)
 
     def learn(self, form: Form) -> None:
         """A receipt was matched beyond doubt in this form: prefer it from now on."""
@@ -87,7 +104,11 @@ class Correlator:
     def __init__(self, stated: ReceiptId) -> None:
         self.ids = ReceiptIds(stated)
         self._parts: OrderedDict[str, Part] = OrderedDict()
+        # By key, the oldest first; and by each id, since one receipt's id in this base may be
+        # another's in that.
         self._parked: OrderedDict[str, Parked] = OrderedDict()
+        self._waiting: dict[str, list[Parked]] = {}
+        self._ids = 0
 
     def expect(self, ref: str, part: Part) -> Parked | None:
         """A part was taken under this canonical id; returns the receipt that came before."""
@@ -97,10 +118,14 @@ class Correlator:
             self.forget(next(iter(self._parts.values())).flight)
         if not self._parked:
             return None
-        parked = self._parked.get(ref)
-        if parked is None or not same_number(parked.recipient, part.flight.message.to):
-            return None
-        self._unpark(parked)
+        phone = part.flight.message.to
+        parked = min(
+            (one for one in self._waiting.get(ref, ()) if same_number(one.recipient, phone)),
+            key=lambda one: one.refs.index(ref),
+            default=None,
+        )
+        if parked is not None:
+            self._unpark(parked)
         return parked
 
     def find(self, ref: str) -> Part | None:
@@ -114,12 +139,16 @@ class Correlator:
                 self._parts.pop(ref, None)
 
     def park(self, parked: Parked) -> list[Parked]:
-        """Keep a receipt until a part is taken under one of its ids. Returns those that gave way
-        to it."""
+        """Keep a receipt until a part is taken under one of its ids; the first of several about
+        one part counts. Returns those that gave way to it."""
+        if parked.key in self._parked:
+            return []
+        self._parked[parked.key] = parked
         for ref in parked.refs:
-            self._parked[ref] = parked
+            self._waiting.setdefault(ref, []).append(parked)
+        self._ids += len(parked.refs)
         gone: list[Parked] = []
-        while len(self._parked) > PARKED:
+        while self._ids > PARKED:
             oldest = next(iter(self._parked.values()))
             self._unpark(oldest)
             gone.append(oldest)
@@ -137,8 +166,13 @@ class Correlator:
         return over
 
     def _unpark(self, parked: Parked) -> None:
+        del self._parked[parked.key]
+        self._ids -= len(parked.refs)
         for ref in parked.refs:
-            self._parked.pop(ref, None)
+            others = self._waiting[ref]
+            others.remove(parked)
+            if not others:
+                del self._waiting[ref]
 
 
 def same_number(one: str, other: str) -> bool:

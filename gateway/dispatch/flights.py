@@ -29,7 +29,7 @@ class Flight:
         refused: command_status by part index, of the parts that were answered but not taken.
         attempts: how often parts were sent again while the carrier had others already.
         released_at: when the message was handed to a bind.
-        recorded: the store knows that the carrier has the message.
+        recorded: the store knows, or is being told, that the carrier has the message.
     """
 
     __slots__ = (

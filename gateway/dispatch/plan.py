@@ -49,7 +49,10 @@ class Plan:
             self.settlement.finals.append(Final(message, event, refs))
 
     def complete(self) -> Settlement:
-        """The settlement, whole. What was taken and has its outcome already is not in ``sent``."""
+        """The settlement, whole, to be given to the store before any that comes after it. What was
+        taken and has its outcome already is not in ``sent``."""
+        for flight, _ in self.sent.values():
+            flight.recorded = True
         self.settlement.sent = [
             Sent(flight.message, flight.carrier, flight.known_refs(), deadline)
             for flight, deadline in self.sent.values()

@@ -1,16 +1,16 @@
 """What delivery receipts mean for messages: matched in memory or in the store, or parked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from gateway.dispatch import outcomes
 from gateway.dispatch.carriers import Carrier
-from gateway.dispatch.correlation import Parked, same_number
+from gateway.dispatch.correlation import Form, Parked, same_number
 from gateway.dispatch.flights import Flight
 from gateway.dispatch.plan import Plan
-from gateway.queue.store import Held, Ref, Store
+from gateway.queue.store import Held, Match, Ref, Store
 from gateway.smpp.receipts import Receipt
 
 PARKED_FOR = 3600.0
@@ -29,23 +29,28 @@ class Missed(NamedTuple):
 def match_in_memory(carrier: Carrier, receipt: Receipt, state: int, phone: str, plan: Plan) -> bool:
     """Try a final receipt against the parts in memory."""
     correlator = carrier.correlator
-    for form, ref in correlator.ids.candidates(receipt.ref_raw):
+    ids = correlator.ids
+    found = None
+    for form, ref in ids.candidates(receipt.ref_raw):
         part = correlator.find(ref)
         if part is None:
             continue
-        flight, index = part.flight, part.number
-        agrees = same_number(phone, flight.message.to)
-        if agrees or form == correlator.ids.learnt:
-            if agrees:
-                correlator.ids.learn(form)
-            if flight.states[index]:
-                return True  # the first receipt counts
-            carrier.note_delivery(plan.now - flight.released_at)
-            flight.states[index] = state
-            if not flight.unanswered and flight.taken == len(flight.refs):
-                part_final(carrier, flight, receipt.error, plan)
-            return True
-    return False
+        if same_number(phone, part.flight.message.to):
+            ids.confirm(form, receipt.ref_raw)
+            found = part
+            break
+        if ids.certain(form, receipt.ref_raw):
+            found = part  # unless another reading is about the right phone
+    if found is None:
+        return False
+    flight, index = found.flight, found.number
+    if flight.states[index]:
+        return True  # the first receipt counts
+    carrier.note_delivery(plan.now - flight.released_at)
+    flight.states[index] = state
+    if not flight.unanswered and flight.taken == len(flight.refs):
+        part_final(carrier, flight, receipt.error, plan)
+    return True
 
 
 def part_final(carrier: Carrier, flight: Flight, error: str | None, plan: Plan) -> None:
@@ -71,30 +76,40 @@ async def match_in_store(store: Store, missed: Sequence[Missed], plan: Plan) -> 
     matches = await store.match([ref for refs in wanted for _, ref in refs])
     states: dict[int, bytearray] = {}
     for one, refs in zip(missed, wanted, strict=True):
-        ids = one.carrier.correlator.ids
-        for form, ref in refs:
-            match = matches.get(ref)
-            if match is None:
-                continue
-            agrees = same_number(one.phone, match.message.to)
-            if not agrees and form != ids.learnt:
-                continue
-            if agrees:
-                ids.learn(form)
-            known = states.setdefault(match.message.id, bytearray(match.states))
-            if known[match.part]:
-                break  # the first receipt counts
-            known[match.part] = one.state
-            if 0 in known:
-                plan.progress(match.message, known)
-            else:
-                event = outcomes.by_receipts(
-                    match.message, ref.carrier, known, one.receipt.error, plan.now
-                )
-                plan.finish(match.message, event, (ref,), was_sent=True)
-            break
-        else:
+        found = _meant(one, refs, matches)
+        if found is None:
             _park(one, tuple(ref.ref for _, ref in refs), plan)
+            continue
+        ref, match = found
+        known = states.setdefault(match.message.id, bytearray(match.states))
+        if known[match.part]:
+            continue  # the first receipt counts
+        known[match.part] = one.state
+        if 0 in known:
+            plan.progress(match.message, known)
+        else:
+            event = outcomes.by_receipts(
+                match.message, ref.carrier, known, one.receipt.error, plan.now
+            )
+            plan.finish(match.message, event, (ref,), was_sent=True)
+
+
+def _meant(
+    one: Missed, refs: Sequence[tuple[Form, Ref]], matches: Mapping[Ref, Match]
+) -> tuple[Ref, Match] | None:
+    """Which of the parts that a receipt's id may stand for it speaks of."""
+    ids = one.carrier.correlator.ids
+    found = None
+    for form, ref in refs:
+        match = matches.get(ref)
+        if match is None:
+            continue
+        if same_number(one.phone, match.message.to):
+            ids.confirm(form, one.receipt.ref_raw)
+            return ref, match
+        if ids.certain(form, one.receipt.ref_raw):
+            found = ref, match  # unless another reading is about the right phone
+    return found
 
 
 def _park(one: Missed, refs: tuple[str, ...], plan: Plan) -> None:

@@ -10,7 +10,7 @@ until it is durable.
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import structlog
 import trio
@@ -43,6 +43,9 @@ twice, beyond those in a window, when the process dies."""
 UNANSWERED_DELIVERIES = 20_000
 """Receipts and inbound messages that may wait for a commit before reading pauses."""
 
+ROUNDS = 2
+"""Rounds that may be on their way to the disk: one in a commit, one that gathers for the next."""
+
 RETRY = 1.0
 """Seconds between attempts to commit while the store refuses."""
 
@@ -55,6 +58,14 @@ class Inbound(Protocol):
 
     async def settled(self) -> None:
         """What was added is durable: send the replies that it asks for."""
+
+
+class _Round(NamedTuple):
+    """What was gathered, and how many responses it had."""
+
+    plan: Plan
+    responses: int
+    delivered: Sequence[tuple[Carrier, Bind, Sequence[Delivery]]]
 
 
 class Settler:
@@ -90,6 +101,7 @@ class Settler:
         self._deliveries: list[tuple[Carrier, Bind, Sequence[Delivery]]] = []
         self._unsettled = 0
         self._unanswered = 0
+        self._rounds = 0
         self._work = trio.Event()
         self._settled = trio.Event()
 
@@ -128,29 +140,43 @@ class Settler:
     # --- settling ---
 
     async def run(self) -> None:
-        """Settle what comes, until cancelled."""
-        while True:
-            await self._work.wait()
-            self._work = trio.Event()
-            await self.round()
-            self._settled.set()
-            self._settled = trio.Event()
+        """Settle what comes, until cancelled. While one round is on its way to the disk, the next
+        is worked out."""
+        async with trio.open_nursery() as nursery:
+            while True:
+                await self._work.wait()
+                while self._rounds >= ROUNDS:
+                    await self._settled.wait()
+                self._work = trio.Event()
+                nursery.start_soon(self._conclude, await self._gather())
 
     async def round(self) -> None:
         """Settle what was handed over so far."""
+        await self._conclude(await self._gather())
+
+    async def _gather(self) -> "_Round":
+        """Work out what was handed over so far."""
         answered, self._responses = self._responses, []
         delivered, self._deliveries = self._deliveries, []
         plan = Plan(self._clock())
         for carrier, batch in answered:
             responses.take(carrier, self._pool, batch, plan)
         await self._take_deliveries(delivered, plan)
-        await self.commit(plan)
-        for _, bind, deliveries in delivered:
+        self._rounds += 1
+        return _Round(plan, sum(len(batch) for _, batch in answered), delivered)
+
+    async def _conclude(self, this: "_Round") -> None:
+        """Make a round durable; only then answer what was delivered in it."""
+        await self.commit(this.plan)
+        for _, bind, deliveries in this.delivered:
             bind.answer([(delivery, 0) for delivery in deliveries])
-        self._unsettled -= sum(len(batch) for _, batch in answered)
-        self._unanswered -= sum(len(deliveries) for _, _, deliveries in delivered)
+        self._unsettled -= this.responses
+        self._unanswered -= sum(len(deliveries) for _, _, deliveries in this.delivered)
         if self.inbox is not None:
             await self.inbox.settled()
+        self._rounds -= 1
+        self._settled.set()
+        self._settled = trio.Event()
         self._on_room()
 
     async def _take_deliveries(
@@ -175,6 +201,9 @@ class Settler:
                     missed.append(receipts.Missed(carrier, receipt, state, phone))
             carrier.note_receipts(states)
         if missed:
+            # What earlier rounds know of these messages must be in the store to be found there.
+            while self._rounds:
+                await self._settled.wait()
             await self.persistently(lambda: receipts.match_in_store(self._store, missed, plan))
 
     async def commit(self, plan: Plan) -> None:
@@ -211,11 +240,7 @@ class Settler:
             await self.commit(plan)
 
     def _account(self, plan: Plan, gone: frozenset[int]) -> None:
-        recorded: list[Message] = []
-        for flight, _ in plan.sent.values():
-            flight.recorded = True
-            recorded.append(flight.message)
-        self._ledger.move(recorded, "queued", "sent")
+        self._ledger.move([flight.message for flight, _ in plan.sent.values()], "queued", "sent")
         tenants = {notice.tenant for notice in plan.settlement.notices}
         finals: dict[tuple[str, str], int] = {}
         queued: list[Message] = []

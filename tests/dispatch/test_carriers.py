@@ -20,8 +20,7 @@ def flights(bench: Any, carrier: Any, make_message: Any, *sizes: int) -> list[Fl
 def spread(carrier: Any) -> list[list[tuple[int, int]]]:
     """What each bind has in flight: message and part."""
     return [
-        [(part.flight.message.id, part.number) for _, part in bind.flying]
-        for bind in carrier.binds
+        [(part.flight.message.id, part.number) for _, part in bind.flying] for bind in carrier.binds
     ]
 
 
@@ -188,7 +187,10 @@ def test_a_removed_carrier_hands_back_what_waits_to_be_sent_again(
     flight.refused = {1: status, 2: status}
     carrier.send_again(flight, [1, 2], start + 5)
     carrier.retire()
-    assert [(r.context.number, r.status) for r in bench.sink.responses] == [(1, status), (2, status)]
+    assert [(r.context.number, r.status) for r in bench.sink.responses] == [
+        (1, status),
+        (2, status),
+    ]
     assert flight.unanswered == 2
     assert carrier.torn == []
 
@@ -231,9 +233,7 @@ def test_other_options_hold_from_now_on(bench: Any, start: float) -> None:
     assert carrier.correlator.ids.learnt == "hex-dec"
 
 
-async def test_answers_are_counted_by_status(
-    bench: Any, make_message: Any, start: float
-) -> None:
+async def test_answers_are_counted_by_status(bench: Any, make_message: Any, start: float) -> None:
     carrier = bench.carrier()
     carrier.submit(flights(bench, carrier, make_message, 1, 1, 1), start)
     [first, *_] = [pdu for pdu, _ in carrier.binds[0].flying]

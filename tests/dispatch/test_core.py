@@ -285,7 +285,9 @@ class Chance:
             case "opt out" if not world.store.failing:
                 await world.service.optout("acme", "add", [whom])
             case "carriers":
-                await world.configure(carriers=[c for n, c in enumerate(self.carriers, 1) if whom & n])
+                await world.configure(
+                    carriers=[c for n, c in enumerate(self.carriers, 1) if whom & n]
+                )
         await trio.lowlevel.checkpoint()
 
     async def receipt(self, bind: Any, pdu: Any, ref: str, stat: str) -> None:
@@ -305,9 +307,7 @@ class Chance:
         await trio.sleep(VALIDITY + RECEIPT_WAIT + 10)
 
 
-@settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(steps, max_size=40))
 def test_every_accepted_message_has_exactly_one_outcome(
     open_world: OpenWorld, make_receipt: Any, make_settings: Any, plan: list[Any]

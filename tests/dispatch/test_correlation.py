@@ -41,7 +41,8 @@ def test_any_number_meets_itself_in_any_base(number: int, zeros: int, upper: boo
 
 
 @pytest.mark.parametrize(
-    ("receipt", "form"), [("1g", "dec-hex"), ("1a", "hex-dec"), ("a-b", "dec-hex"), ("٣", "hex-dec")]
+    ("receipt", "form"),
+    [("1g", "dec-hex"), ("1a", "hex-dec"), ("a-b", "dec-hex"), ("٣", "hex-dec")],
 )
 def test_what_is_no_number_in_a_base_is_not_read_in_it(receipt: str, form: Form) -> None:
     assert written(receipt, form) is None

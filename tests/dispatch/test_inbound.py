@@ -231,7 +231,9 @@ async def test_an_opt_out_is_confirmed_once_whatever_the_hour(
 ) -> None:
     await world.configure(
         policy=chain.PolicyOptions(
-            quiet_hours=QuietHoursOptions(open="03:00-04:00", categories=frozenset({"otp", "transactional"}))
+            quiet_hours=QuietHoursOptions(
+                open="03:00-04:00", categories=frozenset({"otp", "transactional"})
+            )
         ),
         policies={**world.options.policies, "acme": chain.TenantOptions(senders=("10690001",))},
     )

@@ -30,9 +30,7 @@ def test_a_message_that_is_sent_and_final_at_once_is_only_final(
     assert plan.ended[flight.message.id][2] is False
 
 
-def test_the_end_of_a_message_on_record_lets_go_of_its_parts(
-    bench: Any, make_message: Any
-) -> None:
+def test_the_end_of_a_message_on_record_lets_go_of_its_parts(bench: Any, make_message: Any) -> None:
     plan = Plan(1.0)
     flight = bench.flight(bench.carrier(), make_message(text="x" * 200, parts=2))
     flight.refs[:] = ["a", "b"]

@@ -32,7 +32,9 @@ def taken(placed: Placed) -> dict[str, list[int]]:
 
 
 @pytest.mark.parametrize("weights", [(3, 1), (1, 1), (5, 2)])
-def test_parts_are_shared_by_weight(bench: Any, make_message: Any, weights: tuple[int, int]) -> None:
+def test_parts_are_shared_by_weight(
+    bench: Any, make_message: Any, weights: tuple[int, int]
+) -> None:
     carriers = [bench.carrier(name, window=10_000) for name in ("alpha", "beta")]
     shares = [
         CarrierShare(carrier.options.id, weight)

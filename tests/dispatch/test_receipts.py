@@ -131,9 +131,7 @@ async def test_the_first_final_receipt_of_a_part_counts(world: Any, deliver: Del
     assert (await only_event(world))["type"] == "delivered"
 
 
-async def test_a_receipt_that_comes_twice_ends_a_message_once(
-    world: Any, deliver: Deliver
-) -> None:
+async def test_a_receipt_that_comes_twice_ends_a_message_once(world: Any, deliver: Deliver) -> None:
     [ref] = await sent(world, "a")
     await deliver((ref, "DELIVRD"), (ref, "DELIVRD"))
     await deliver((ref, "UNDELIV"))

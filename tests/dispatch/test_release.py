@@ -51,7 +51,9 @@ async def test_an_opt_out_stops_what_is_in_a_lane(world: Any) -> None:
     await world.check_finished()
 
 
-async def test_an_opt_out_stops_what_is_to_be_sent_again(world: Any, autojump_clock: object) -> None:
+async def test_an_opt_out_stops_what_is_to_be_sent_again(
+    world: Any, autojump_clock: object
+) -> None:
     await world.accepted("a")
     world.bind.reply(status=Status.ESME_RTHROTTLED)
     await world.service.optout("acme", "add", ["447400123456"])
@@ -321,9 +323,7 @@ async def test_a_long_message_goes_out_through_a_small_window(
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lanes that hold little."""
     monkeypatch.setattr(lanes, "MINIMUM", 4)
-    monkeypatch.setattr(
-        lanes.Lanes.__init__, "__defaults__", (lanes.BUDGET, 20)
-    )
+    monkeypatch.setattr(lanes.Lanes.__init__, "__defaults__", (lanes.BUDGET, 20))
 
 
 @pytest.mark.usefixtures("small")
@@ -384,5 +384,3 @@ async def test_a_dead_route_holds_up_nobody_else(world: Any, make_settings: Any)
     world.made["beta-1"].lose()
     await world.accepted(*({"to": "8613800000000"} for _ in range(20)), "through")
     assert world.bind.texts == ["through"]
-
-

@@ -46,7 +46,9 @@ async def test_without_a_receipt_the_outcome_is_unknown_at_the_deadline(
     world: Any, make_settings: Any, make_receipt: Any, autojump_clock: object
 ) -> None:
     await world.configure(carriers=[make_settings(receipt_wait=100.0)])
-    texts = [{"text": text, "expires_at": world.clock() + 60} for text in ("a", "b" * 300, "c" * 300)]
+    texts = [
+        {"text": text, "expires_at": world.clock() + 60} for text in ("a", "b" * 300, "c" * 300)
+    ]
     ids = await world.accepted(*texts)
     refs = [ref for _, ref in world.bind.reply()]
     await world.bind.receipts(make_receipt(refs[1]), make_receipt(refs[3], "UNDELIV"))

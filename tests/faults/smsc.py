@@ -55,7 +55,9 @@ class Line:
         return self._session.bound and not self.silent
 
     def write(self, data: bytes) -> None:
-        """Send octets as they are."""
+        """Send octets as they are, unless it has hung up or fallen silent."""
+        if self._session.closed or self.silent:
+            return
         self._outgoing += data
         self._news.unpark_all()
 
@@ -101,7 +103,7 @@ class Line:
                 case events.Requests(requests):
                     for request in requests:
                         self._session.unanswered -= 1
-                        if not self.silent:
+                        if not (self.silent or self._session.closed):
                             self._smsc.submitted(self, request.sequence, request.pdu)
                 case _:
                     pass
