@@ -8,7 +8,6 @@ until it is durable.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -262,10 +261,8 @@ class Settler:
             for message in plan.later:
                 self._lanes.deferred(message.lane, message.due, plan.now)
         if plan.soon:
-            for _, messages in groupby(sorted(plan.soon, key=_place), _lane):
-                self._lanes.give_back(list(messages))
+            self._lanes.give_back(sorted(plan.soon, key=_place))
         self._hub.wake(tenants)
 
 
-_lane = attrgetter("tenant", "category", "route")
 _place = attrgetter("tenant", "category", "route", "due", "id")

@@ -1,7 +1,7 @@
 """What phones send us."""
 
 from itertools import permutations
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -33,13 +33,11 @@ def part(make_inbound: Any) -> Any:
                 tlv.SAR_TOTAL_SEGMENTS.of(total),
                 tlv.SAR_SEGMENT_SEQNUM.of(sequence),
             )
-            made: DeliverSm = make_inbound(octets, tlvs=tlvs, **fields)
-            return made
+            return cast("DeliverSm", make_inbound(octets, tlvs=tlvs, **fields))
         header = concat_header(Concat(reference, total, sequence))
         if form == "8":
             header = bytes([5, 0, 3, reference, total, sequence])
-        made = make_inbound(header + octets, esm_class=UDHI, **fields)
-        return made
+        return cast("DeliverSm", make_inbound(header + octets, esm_class=UDHI, **fields))
 
     return make
 

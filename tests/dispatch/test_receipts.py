@@ -1,6 +1,6 @@
 """What delivery receipts mean for messages."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -13,9 +13,7 @@ Deliver = Callable[..., Awaitable[None]]
 
 
 @pytest.fixture(params=["in memory", "in the store"])
-async def deliver(
-    world: Any, make_receipt: Any, request: pytest.FixtureRequest
-) -> AsyncIterator[Deliver]:
+def deliver(world: Any, make_receipt: Any, request: pytest.FixtureRequest) -> Deliver:
     """Delivers receipts for parts by their ids, while their messages are at hand in memory and
     when they have long been forgotten there."""
 
@@ -25,7 +23,7 @@ async def deliver(
         await world.bind.receipts(*(make_receipt(ref, stat, **fields) for ref, stat in receipts))
         await world.calm()
 
-    yield deliver
+    return deliver
 
 
 def forget_flights(world: Any) -> None:

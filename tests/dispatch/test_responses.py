@@ -180,7 +180,8 @@ def test_only_the_parts_that_were_refused_are_sent_again(
     desk: Desk, long: Flight, start: float
 ) -> None:
     desk.answer(long, 0, Status.ESME_RTHROTTLED, Status.ESME_RTHROTTLED)
-    assert desk.plan.soon == desk.plan.later == desk.events == []
+    assert [desk.plan.soon, desk.plan.later] == [[], []]
+    assert desk.events == []
     [(flight, indexes)] = desk.carrier.due_again(start + 1)
     assert (flight, indexes) == (long, [1, 2])
     desk.carrier.resubmit(flight, indexes, start + 1)
