@@ -136,6 +136,13 @@ class Carrier:
         self._pace.throttled(now)
         self._paused_until = max(self._paused_until, now + pause)
 
+    def set_back(self, seconds: float) -> None:
+        """The clock was set back: what waits does not wait for so much longer."""
+        self._paused_until -= seconds
+        self._again = [
+            (at - seconds, order, flight, indexes) for at, order, flight, indexes in self._again
+        ]
+
     # --- sending ---
 
     def submit(self, flights: Sequence[Flight], now: float) -> None:

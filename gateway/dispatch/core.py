@@ -8,7 +8,7 @@ import trio
 from gateway.dispatch.correlation import Parked
 from gateway.dispatch.events import EventHub
 from gateway.dispatch.fleet import CarrierSettings, Fleet
-from gateway.dispatch.ids import MessageNumbers
+from gateway.dispatch.ids import MessageNumbers, began
 from gateway.dispatch.inbound import Inbox
 from gateway.dispatch.intake import Intake
 from gateway.dispatch.ledger import Ledger
@@ -109,6 +109,7 @@ class Dispatch:
         """Take over what an opened store holds."""
         now = self._clock()
         self._numbers.after(recovery.last_id)
+        self.upkeep.expect(began(recovery.last_id), now)
         self.ledger.start(recovery.counts, recovery.last_id, now)
         for key, due in recovery.lanes.items():
             self.lanes.deferred(key, due, now)

@@ -4,6 +4,11 @@ COUNTER_BITS = 20
 """Low bits that count within one call; a million messages and more borrow from the next."""
 
 
+def began(number: int) -> float:
+    """When a message number was given, in Unix seconds."""
+    return (number >> COUNTER_BITS) / 1000
+
+
 class MessageNumbers:
     """Hands out `Message.id`s: milliseconds since 1970 in the high bits, a counter in the low.
 

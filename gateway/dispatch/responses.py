@@ -123,7 +123,8 @@ def _whole_again(
     if delay > SOON:
         plan.later.append(msgspec.structs.replace(message, due=plan.now + delay))
     elif message.maybe_duplicate:
-        plan.later.append(message)  # so that the store knows it too
+        # By way of the store, so that it knows too; at once, whatever became of the clock.
+        plan.later.append(msgspec.structs.replace(message, due=min(message.due, plan.now)))
     else:
         plan.soon.append(message)
     return True

@@ -161,6 +161,7 @@ class Settler:
         for carrier, batch in answered:
             responses.take(carrier, self._pool, batch, plan)
         await self._take_deliveries(delivered, plan)
+        plan.complete()  # now: the next round is to know what this one records
         self._rounds += 1
         return _Round(plan, sum(len(batch) for _, batch in answered), delivered)
 

@@ -23,6 +23,12 @@ log = structlog.get_logger(__name__)
 SLICE = 5_000
 """Messages that are looked at in one call of the store, so that nothing else waits long."""
 
+SET_BACK = 1.0
+"""Seconds by which the wall clock must step back to matter; less is soon waited out."""
+
+MOMENT = 60.0
+"""Seconds: what was to wait no longer was to go out at once, or is tried again."""
+
 MEMORY_EVERY, STORE_EVERY, PRUNE_EVERY = 1.0, 5.0, 30.0
 """Seconds between rounds: over what is in memory, over the store's due dates, over its history."""
 
@@ -56,16 +62,35 @@ class Upkeep:
         self._ledger = ledger
         self._metrics = metrics
         self._clock = clock
+        self._ahead = 0.0  # of the wall clock before trio's, the last time we looked
+
+    def expect(self, latest: float, now: float) -> None:
+        """The store was last used at ``latest``: a clock that shows less was set back since."""
+        self._ahead = max(latest, now) - trio.current_time()
 
     async def run(self) -> None:
         """Do each job in its own time, until cancelled."""
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(_every, MEMORY_EVERY, self.follow_clock)
             nursery.start_soon(_every, MEMORY_EVERY, self.expire_in_memory)
             nursery.start_soon(_every, STORE_EVERY, self.expire_in_store)
             nursery.start_soon(_every, STORE_EVERY, self.give_up_receipts)
             nursery.start_soon(_every, STORE_EVERY, self.give_up_halves)
             nursery.start_soon(_every, PRUNE_EVERY, self.prune)
             nursery.start_soon(_every, STORE_EVERY, self.look_at_consumers)
+
+    async def follow_clock(self) -> None:
+        """Where the wall clock was set back, what waits for a moment does not wait for it to come
+        round again. Where it was set forward, there is nothing to do."""
+        now, ahead = self._clock(), self._clock() - trio.current_time()
+        back, self._ahead = self._ahead - ahead, ahead
+        if back < SET_BACK:
+            return
+        log.warning("clock_set_back", seconds=round(back))
+        for carrier in self._pool.carriers.values():
+            carrier.set_back(back)
+        await self._settler.persistently(lambda: self._store.hasten(now, MOMENT))
+        self._lanes.look_again()
 
     async def expire_in_memory(self) -> None:
         """Messages that outlive their validity in a lane, or torn at a carrier, have expired."""

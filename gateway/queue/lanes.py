@@ -233,6 +233,16 @@ class Lanes:
             self._note(lane, now + RETRY, now)
         self._settle(lane)
 
+    def look_again(self) -> None:
+        """The clock was set back, and what was known of the store's due times with it: every lane
+        asks anew."""
+        for lane in self._lanes.values():
+            lane.next_due = math.inf
+            lane.resting = False
+            lane.backlogged = True
+        for lane in list(self._lanes.values()):
+            self._settle(lane)
+
     def next_wakeup(self) -> float | None:
         """When `wanting` will have something new to say if nothing else happens before."""
         alarms = self._alarms

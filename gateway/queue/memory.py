@@ -245,6 +245,12 @@ class MemoryStore:
         await self._enter()
         return _lease([row for row in self._waiting() if row.message.expires_at <= now][:limit])
 
+    async def hasten(self, now: float, moment: float) -> None:
+        await self._enter()
+        for row in self._waiting():
+            if now < row.message.due <= row.at + moment:
+                row.message = msgspec.structs.replace(row.message, due=now)
+
     # --- what tenants ask ---
 
     async def find(

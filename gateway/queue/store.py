@@ -251,6 +251,11 @@ class Store(Protocol):
     async def expired(self, now: float, limit: int) -> list[Message]:
         """Waiting messages whose ``expires_at`` has passed, leased to the caller."""
 
+    async def hasten(self, now: float, moment: float) -> None:
+        """The clock was set back to ``now``: what was put down to wait for ``moment`` seconds at
+        most is due at once, and does not wait for the clock to come round again. What was put off
+        for longer keeps its time."""
+
     # --- what tenants ask ---
 
     async def find(

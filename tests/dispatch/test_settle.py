@@ -116,3 +116,20 @@ async def test_metrics_count_each_outcome_once(world: Any, make_receipt: Any) ->
     assert 'gateway_messages_final_total{outcome="delivered",tenant="acme"} 1.0' in rendered
     assert 'gateway_receipts_total{carrier="alpha",state="DELIVRD"} 2.0' in rendered
     assert 'gateway_delivery_seconds_count{carrier="alpha"} 1.0' in rendered
+
+
+async def test_a_round_knows_what_the_round_before_it_records(
+    world: Any, make_receipt: Any
+) -> None:
+    ids = []
+    for pause in range(100):
+        ids += await world.accepted("a")
+        [(_, ref)] = world.bind.reply()
+        await world.bind.receipts(make_receipt(f"stray-{pause}"))  # is looked for in the store
+        for _ in range(pause % 10):
+            await trio.lowlevel.checkpoint()
+        await world.bind.receipts(make_receipt(ref))
+        await world.calm()
+    assert await world.outcomes() == dict.fromkeys(ids, "delivered")
+    await world.check_finished()
+    assert not world.store._store._parts  # nothing is kept of a part whose message is over

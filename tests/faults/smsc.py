@@ -69,16 +69,20 @@ class Line:
         self.write(encode(GenericNack(), sequence, status))
 
     def deliver(self, pdu: DeliverSm) -> None:
-        """Have a receipt delivered."""
-        self.write(self._session.submit([(pdu, None)], trio.current_time()))
+        """Have a receipt delivered; if it is not answered, again on another connection."""
+        self.write(self._session.submit([(pdu, pdu)], trio.current_time()))
 
     def say(self, pdu: Pdu, sequence: int) -> None:
         self.write(encode(pdu, sequence))
 
     def hang_up(self) -> None:
         """End the connection once what was written is sent."""
-        self._session.close()
+        self._close()
         self._news.unpark_all()
+
+    def _close(self) -> None:
+        for pdu in self._session.close():
+            self._smsc.deliver(cast("DeliverSm", pdu))
 
     async def run(self) -> None:
         with self._scope:
@@ -90,7 +94,7 @@ class Line:
                 except trio.BrokenResourceError:
                     pass
                 nursery.cancel_scope.cancel()
-        self._session.close()
+        self._close()
 
     def _handle(self, data: bytes) -> None:
         if self.silent:
@@ -195,20 +199,23 @@ class Smsc:
     def report(
         self, number: int, pdu: SubmitSm, stat: str = "DELIVRD", line: Line | None = None
     ) -> None:
-        """Send a receipt, on a connection if it is up still, else on another, else later."""
-        up = [line] if line is not None and line.up else [one for one in self.lines if one.up]
-        if not up:
-            self.later(5.0, lambda: self.report(number, pdu, stat))
-            return
+        """Send a receipt."""
         text = (
             f"id:{self.write_receipt_id(number)} sub:001 dlvrd:001 submit date:2609211200 "
             f"done date:2609211201 stat:{stat} err:000 text:"
         )
-        up[-1].deliver(
-            DeliverSm(
-                source_addr=pdu.destination_addr, esm_class=RECEIPT, short_message=text.encode()
-            )
+        receipt = DeliverSm(
+            source_addr=pdu.destination_addr, esm_class=RECEIPT, short_message=text.encode()
         )
+        self.deliver(receipt, line)
+
+    def deliver(self, receipt: DeliverSm, line: Line | None = None) -> None:
+        """Deliver a receipt, on a connection if it is up still, else on another, else later."""
+        up = [line] if line is not None and line.up else [one for one in self.lines if one.up]
+        if up:
+            up[-1].deliver(receipt)
+        else:
+            self.later(5.0, lambda: self.deliver(receipt))
 
     def later(self, seconds: float, act: Callable[[], None]) -> None:
         """Do something after a while."""
@@ -234,14 +241,13 @@ class Gateway:
         self.shift = 0.0
         self.accepted: list[str] = []
         self.carriers = carriers
-        self._beginning = START - trio.current_time()
         self.store = store or MemoryStore(self.clock)
         self.dispatch = Dispatch(self.store, Metrics(), self.clock)
         self._count = 0
 
     def clock(self) -> float:
         """What the wall clock shows."""
-        return self._beginning + trio.current_time() + self.shift
+        return START + trio.current_time() + self.shift
 
     def bind(self, options: BindOptions, *rest: Any, **more: Any) -> Bind:
         """Makes a bind that connects to the carrier of its host's name."""
@@ -310,9 +316,11 @@ async def gateway(
     *,
     store: MemoryStore | None = None,
     settings: Sequence[CarrierSettings] | None = None,
+    shift: float = 0.0,
 ) -> AsyncIterator[Gateway]:
     """A gateway that runs, its carriers already running."""
     found = Gateway(carriers, store)
+    found.shift = shift
     patch = pytest.MonkeyPatch()
     patch.setattr(fleet, "Bind", found.bind)
     options = DispatchOptions(

@@ -33,15 +33,33 @@ async def test_a_campaign_goes_on(seconds: float, autojump_clock: MockClock) -> 
     smsc = Smsc()
     carriers = [settings("alpha", rate=100)]
     async with smsc.running(), gateway({"alpha": smsc}, settings=carriers) as site:
-        # More than a lane holds: most of it waits in the store.
-        for _ in range(8):
+        # More than a lane holds: some of it waits in the store.
+        for _ in range(5):
             await site.submit(1_000)
-        await trio.sleep(10.0)
+        await trio.sleep(5.0)
         await jump(site, seconds)
         assert await urgent(site) < 5.0
         found = await site.finished(100.0)
     assert {event["type"] for event in found.values()} == {"delivered"}
     assert set(smsc.taken.values()) == {1}
+
+
+async def test_a_campaign_goes_on_where_the_clock_was_set_back_while_the_gateway_was_down(
+    autojump_clock: MockClock,
+) -> None:
+    smsc = Smsc()
+    carriers = [settings("alpha", rate=100)]
+    async with smsc.running():
+        async with gateway({"alpha": smsc}, settings=carriers) as site:
+            await site.submit(1_000)
+            await site.submit(10, send_at=site.clock() + 3_600.0)
+            await trio.sleep(2.0)
+        more = {"settings": carriers, "store": site.store, "shift": -DAY}
+        async with gateway({"alpha": smsc}, **more) as again:
+            again.accepted = site.accepted
+            await trio.sleep(30.0)
+            assert len(await again.outcomes()) == 1_000, "those for later keep their time"
+            await again.finished(DAY + 3_700.0)
 
 
 @pytest.mark.parametrize("seconds", [DAY, -DAY])

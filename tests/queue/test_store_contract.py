@@ -391,6 +391,19 @@ async def test_lease_campaign_takes_only_that_campaign(store: Store, entry: Make
     assert await store.lease_campaign("acme", "spring", 2) == []
 
 
+async def test_a_clock_that_was_set_back_delays_only_what_was_put_off(
+    store: Store, entry: MakeEntry
+) -> None:
+    await store.accept([entry(1, accepted_at=5_000.0, due=5_000.0)])
+    await store.accept([entry(2, accepted_at=5_000.0, due=5_030.0)])
+    await store.accept([entry(3, accepted_at=5_000.0, due=5_090.0)])
+    await store.accept([entry(4, accepted_at=1_000.0, due=1_000.0)])
+    await store.hasten(2_000.0, 60.0)
+    lease = await store.lease(LANE, 2_000.0, 10)
+    assert sorted(m.id for m in lease.messages) == [1, 2, 4]
+    assert lease.next_due == 5_090.0
+
+
 async def test_expired_leases_waiting_messages_at_their_expiry(
     store: Store, entry: MakeEntry
 ) -> None:

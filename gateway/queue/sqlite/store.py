@@ -181,6 +181,13 @@ class SqliteStore:
     async def expired(self, now: float, limit: int) -> list[Message]:
         return await self._engine.write(lambda s: writes.lease_expired(s, now, limit))
 
+    async def hasten(self, now: float, moment: float) -> None:
+        start: int | None = 0
+        while start is not None:
+            start = await self._engine.write(
+                partial(upkeep.hasten_block, start=start, now=now, moment=moment)
+            )
+
     # --- what tenants ask ---
 
     async def find(

@@ -135,6 +135,26 @@ def forget_events(session: Session, old: Sequence[EventChunk]) -> int:
     return session.connection.total_changes() - before
 
 
+def hasten_block(session: Session, start: int, now: float, moment: float) -> int | None:
+    """Make some waiting messages above ``start`` due that were to wait for a moment only; returns
+    where to go on, None at the end. What their bodies say stays."""
+    found: list[int] = [
+        number
+        for [number] in session.execute(
+            """SELECT id FROM message WHERE id > ? AND state = 0 AND due > ? AND due <= at + ?
+            ORDER BY id LIMIT ?""",
+            (start, now, moment, BLOCK),
+        )
+    ]
+    if not found:
+        return None
+    session.execute(
+        "UPDATE message SET due = ? WHERE id IN (SELECT value FROM carray(?))",
+        (now, numbers(found)),
+    )
+    return found[-1]
+
+
 PartKey = tuple[int, str]
 """The number of a carrier and a reference."""
 
