@@ -64,6 +64,7 @@ def build(
         source_npi=carrier.source_npi,
         dest_ton=carrier.dest_ton,
         dest_npi=carrier.dest_npi,
+        country_code=carrier.country_code,
         receipt_id=carrier.receipt_id,
         accepted_is_delivered=carrier.accepted_is_delivered,
         receipt_wait=carrier.receipt_wait_hours * HOUR,

@@ -217,6 +217,9 @@ class Carrier(Struct, frozen=True, kw_only=True):
     source_npi: NumberingPlan | None = _CARRIER.source_npi
     dest_ton: TypeOfNumber = _CARRIER.dest_ton
     dest_npi: NumberingPlan = _CARRIER.dest_npi
+    country_code: Annotated[
+        str, Meta(pattern=r"\A[0-9]{0,4}\Z", description="the digits of a country code")
+    ] = _CARRIER.country_code
 
 
 class Match(Struct, frozen=True):

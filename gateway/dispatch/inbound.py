@@ -251,7 +251,7 @@ def _piece(options: CarrierOptions, pdu: DeliverSm | DataSm, now: float) -> Piec
     reference, total, sequence = concat or Concat(0, 1, 1)
     return Piece(
         options.id,
-        pdu.source_addr.removeprefix("+"),
+        _in_full(pdu.source_addr, options.country_code),
         pdu.destination_addr.removeprefix("+"),
         reference,
         total,
@@ -260,6 +260,16 @@ def _piece(options: CarrierOptions, pdu: DeliverSm | DataSm, now: float) -> Piec
         payload,
         now + INCOMPLETE_AFTER,
     )
+
+
+def _in_full(phone: str, country_code: str) -> str:
+    """The number of a phone as recipients are written, so that its opt-out meets them: carriers
+    write ``+49171``, ``0049171`` and, where the country is understood, ``0171`` for one phone."""
+    if phone.startswith("00"):
+        return phone[2:]
+    if country_code and phone.startswith("0"):
+        return country_code + phone[1:]
+    return phone.removeprefix("+")
 
 
 def _by_tlvs(tlvs: tlv.Tlvs) -> Concat | None:

@@ -23,6 +23,8 @@ class CarrierOptions(msgspec.Struct, frozen=True):
         service_type: goes into every submit_sm.
         source_ton, source_npi: type of number of the sender; None to tell by its form.
         dest_ton, dest_npi: type of number of recipients.
+        country_code: of phones that it names without one, ``0171...`` instead of ``49171...``;
+            empty where it names every phone in full.
         receipt_id: how ids in receipts relate to ids in responses: learnt, the same, or response
             hexadecimal and receipt decimal, or the other way round.
         accepted_is_delivered: an ACCEPTD receipt is the last one that comes.
@@ -43,6 +45,7 @@ class CarrierOptions(msgspec.Struct, frozen=True):
     source_npi: int | None = None
     dest_ton: int = 1
     dest_npi: int = 1
+    country_code: str = ""
     receipt_id: ReceiptId = "auto"
     accepted_is_delivered: bool = False
     receipt_wait: float = RECEIPT_WAIT

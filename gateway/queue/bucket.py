@@ -125,6 +125,9 @@ class AdaptiveRate:
         """The carrier took so many parts (call once per batch of responses)."""
         self._count(now)
         self._parts += parts
+        if self._base and 0.0 <= now - self._cut_at < COOLDOWN:
+            # Binds answer one after the other: what was taken may be told after what was refused.
+            self._cut(self._measured(now), now)
 
     def throttled(self, now: float) -> None:
         """The carrier refused for going too fast; within `COOLDOWN` of a cut it changes nothing."""
@@ -132,11 +135,9 @@ class AdaptiveRate:
         if self._base and now - self._cut_at < COOLDOWN:
             return
         self._count(now)
-        measured = max(self._previous, self._parts / max(now - self._since, 0.25))
-        goal = min(limit, measured) if limit else measured
-        self._base = max(LEAST, goal * MILD_CUT, limit * SHARP_CUT)
-        self._goal = max(goal, self._base / MILD_CUT)
-        self._cut_at = now
+        measured = self._measured(now)
+        self._base = self._goal = 0.0
+        self._cut(max(min(limit, measured) if limit else measured, limit * SHARP_CUT), now)
 
     def limit(self, now: float) -> float:
         """Parts per second to hold to; 0 for unlimited."""

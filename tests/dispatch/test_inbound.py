@@ -293,3 +293,17 @@ async def test_a_store_that_fails_loses_no_opt_out(
     assert world.bind.answered == [1]
     assert [event["type"] for event in await world.events()] == ["inbound", "optout"]
     assert world.bind.texts == ["You are out."]
+
+
+@pytest.mark.parametrize(
+    ("country_code", "written"),
+    [("", "+447400123456"), ("", "00447400123456"), ("44", "07400123456"), ("44", "447400123456")],
+)
+async def test_a_phone_is_known_however_a_carrier_writes_it(
+    world: Any, make_inbound: Any, make_settings: Any, country_code: str, written: str
+) -> None:
+    await world.configure(carriers=[make_settings(country_code=country_code)])
+    events = await receive(world, make_inbound("STOP", phone=written))
+    assert {event["from"] for event in events} == {"447400123456"}
+    [result] = await world.submit({"to": "+447400123456", "text": "still there?"})
+    assert result.error.code == "opted_out"
