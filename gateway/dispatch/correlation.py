@@ -51,6 +51,11 @@ class ReceiptIds:
         self._forms: tuple[Form, ...] = FORMS if stated == "auto" else (stated,)
         self.learnt: Form | None = None if stated == "auto" else stated
 
+    def likeliest(self, ref: str) -> str:
+        """The canonical id that ``ref`` stands for by what was learnt; empty where nothing was,
+        or where it can be none."""
+        return written(ref, self.learnt) or "" if self.learnt is not None else ""
+
     def candidates(self, ref: str) -> Iterator[tuple[Form, str]]:
         """The canonical ids that ``ref`` may stand for, the likeliest first; none where it is
         empty, as the ids of some carriers' responses are too."""

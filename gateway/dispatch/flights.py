@@ -65,6 +65,11 @@ class Flight:
         return tuple([ref for ref in self.refs if ref is not None])
 
     @property
+    def whole(self) -> bool:
+        """Whether the carrier has taken every part."""
+        return None not in self.refs
+
+    @property
     def taken(self) -> int:
         """How many parts the carrier has taken."""
         return len(self.refs) - self.refs.count(None)

@@ -24,6 +24,10 @@ FINAL_STATES: Final[dict[int, Outcome]] = {
 ACCEPTED is final only where a carrier's configuration says so."""
 
 
+GOOD: Final = bytes((DELIVERED, ACCEPTED))
+"""The states of a part that is with the recipient; ACCEPTED counts where it is final at all."""
+
+
 def event(
     message: Message,
     outcome: Outcome,
@@ -71,9 +75,9 @@ def by_receipts(
 ) -> Event:
     """Receipts decide: delivered if all parts are, else failed, or expired if that is all that
     went wrong. A state of 0 is a part without a receipt, which does not hold up a failure."""
-    missing = [state for state in states if state not in (DELIVERED, ACCEPTED)]
-    if not missing:
+    if not states.strip(GOOD):
         return event(message, "delivered", at)
+    missing = [state for state in states if state not in GOOD]
     worst = next((state for state in missing if state not in (0, EXPIRED)), EXPIRED)
     detail: dict[str, Any] = {"receipt_state": STATS[worst]}
     if carrier is not None:
@@ -88,7 +92,7 @@ def by_receipts(
 
 def without_receipts(message: Message, states: bytes, at: float) -> Event:
     """The deadline has passed and not every part has its receipt."""
-    if any(state not in (0, DELIVERED, ACCEPTED) for state in states):
+    if states.strip(b"\0" + GOOD):
         return by_receipts(message, None, states, None, at)
     detail = {"parts_delivered": len(states) - states.count(0)} if len(states) > 1 else None
     return event(message, "unknown", at, "no_receipt", detail)

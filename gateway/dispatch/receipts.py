@@ -7,8 +7,8 @@ import msgspec
 
 from gateway.dispatch import outcomes
 from gateway.dispatch.carriers import Carrier
-from gateway.dispatch.correlation import Form, Parked, same_number
-from gateway.dispatch.flights import Flight
+from gateway.dispatch.correlation import Correlator, Form, Parked, same_number
+from gateway.dispatch.flights import Flight, Part
 from gateway.dispatch.plan import Plan
 from gateway.queue.store import Held, Match, Ref, Store
 from gateway.smpp.receipts import Receipt
@@ -30,17 +30,9 @@ def match_in_memory(carrier: Carrier, receipt: Receipt, state: int, phone: str, 
     """Try a final receipt against the parts in memory."""
     correlator = carrier.correlator
     ids = correlator.ids
-    found = None
-    for form, ref in ids.candidates(receipt.ref_raw):
-        part = correlator.find(ref)
-        if part is None:
-            continue
-        if same_number(phone, part.flight.message.to):
-            ids.confirm(form, receipt.ref_raw)
-            found = part
-            break
-        if ids.certain(form, receipt.ref_raw):
-            found = part  # unless another reading is about the right phone
+    found = correlator.find(ids.likeliest(receipt.ref_raw))
+    if found is None or phone != found.flight.message.to:
+        found = _search(correlator, receipt, phone)
     if found is None:
         return False
     flight, index = found.flight, found.number
@@ -48,9 +40,25 @@ def match_in_memory(carrier: Carrier, receipt: Receipt, state: int, phone: str, 
         return True  # the first receipt counts
     carrier.note_delivery(plan.now - flight.released_at)
     flight.states[index] = state
-    if not flight.unanswered and flight.taken == len(flight.refs):
+    if not flight.unanswered and flight.whole:
         part_final(carrier, flight, receipt.error, plan)
     return True
+
+
+def _search(correlator: Correlator, receipt: Receipt, phone: str) -> Part | None:
+    """The part in memory that a receipt speaks of, in whatever form it writes the id."""
+    ids = correlator.ids
+    found = None
+    for form, ref in ids.candidates(receipt.ref_raw):
+        part = correlator.find(ref)
+        if part is None:
+            continue
+        if same_number(phone, part.flight.message.to):
+            ids.confirm(form, receipt.ref_raw)
+            return part
+        if ids.certain(form, receipt.ref_raw):
+            found = part  # unless another reading is about the right phone
+    return found
 
 
 def part_final(carrier: Carrier, flight: Flight, error: str | None, plan: Plan) -> None:

@@ -1,7 +1,6 @@
 """What submit_sm responses mean for messages: taken, tried again, or refused for good."""
 
 from collections.abc import Sequence
-from typing import cast
 
 import msgspec
 
@@ -36,7 +35,7 @@ def take(carrier: Carrier, pool: CarrierPool, responses: Sequence[Response], pla
     expect = carrier.correlator.expect
     for response in responses:
         error: str | None = None
-        part = cast("Part", response.context)
+        part: Part = response.context
         flight, index = part.flight, part.number
         status = response.status
         flight.unanswered -= 1

@@ -5,7 +5,7 @@ in batches.
 """
 
 from collections import Counter
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -22,7 +22,7 @@ class Response(msgspec.Struct, frozen=True, gc=False):
         sent_at: when the request was submitted.
     """
 
-    context: object
+    context: Any
     status: int
     message_id: str
     sent_at: float
