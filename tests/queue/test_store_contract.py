@@ -241,6 +241,42 @@ async def test_a_key_twice_in_one_call(store: Store, entry: MakeEntry) -> None:
     assert len((await store.lease(LANE, 1_000.0, 10)).messages) == 2
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 1_000, 1_025, 2_500])
+async def test_every_message_of_a_call_goes_to_its_place(
+    store: Store, entry: MakeEntry, count: int
+) -> None:
+    async def accept(start: int) -> set[int]:
+        """Accept messages of two lanes that came at two times; every fifth key comes again."""
+        return set(
+            await store.accept(
+                [
+                    entry(
+                        start + i,
+                        key=f"k{i if i % 5 else start + i}",
+                        route="uk" if i % 3 else "de",
+                        accepted_at=1_000.0 + i % 2,
+                        leased=i % 7 == 6,
+                    )
+                    for i in range(count)
+                ]
+            )
+        )
+
+    assert await accept(10_000) == set()
+    assert await accept(20_000) == {i for i in range(count) if i % 5}
+    stored = {10_000 + i for i in range(count)} | {20_000 + i for i in range(0, count, 5)}
+    for route in ("uk", "de"):
+        waiting = [
+            i for i in stored if i % 10_000 % 7 != 6 and bool(i % 10_000 % 3) == (route == "uk")
+        ]
+        leased = (await store.lease(LANE._replace(route=route), 2_000.0, 10_000)).messages
+        assert [m.id for m in leased] == sorted(waiting)
+    records, _ = await store.find("acme", sorted(stored), ())
+    assert [record and record.updated_at for record in records] == [
+        1_000.0 + i % 10_000 % 2 for i in sorted(stored)
+    ]
+
+
 async def test_a_key_is_one_tenants_own(store: Store, entry: MakeEntry) -> None:
     assert await store.accept([entry(1, key="a")]) == {}
     assert await store.accept([entry(2, key="a", tenant="zeta")]) == {}

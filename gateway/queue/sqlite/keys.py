@@ -34,8 +34,9 @@ RECENT: Final = 4
 BLOCK: Final = 4_096
 """Keys read or dropped at a time: a few milliseconds."""
 
-COLUMNS: Final = 5
-_INSERT: Final = Rows("INSERT OR ROLLBACK INTO key", COLUMNS)
+_INSERT: Final = Rows.inserted(
+    "OR ROLLBACK INTO key (generation, at, name, message, digest)", 3, shared=2
+)
 _decode_known = msgspec.json.Decoder(list[tuple[str, int, int]]).decode
 
 
@@ -77,12 +78,11 @@ class KeyIndex:
         """Those that may be stored."""
         return self._seen.maybe(names)
 
-    def note(self, names: Sequence[str], now: float) -> tuple[int, set[str]]:
-        """Note the keys of messages that came ``now``.
+    def note(self, names: Sequence[str], now: float) -> set[str]:
+        """Note the keys of messages that came ``now``; they go into the newest generation.
 
         Returns:
-            the generation that they go into, and those that may be stored already or are twice
-            among ``names``.
+            those that may be stored already or are twice among ``names``.
         """
         generation = self._generations[-1] if self._generations else self._begin(now)
         if generation.size + len(names) > GENERATION or now - generation.oldest > GENERATION_AGE:
@@ -93,7 +93,7 @@ class KeyIndex:
         self._seen.add(names, generation.number)
         generation.size += len(names)
         generation.newest = max(generation.newest, now)
-        return generation.number, perhaps
+        return perhaps
 
     def retire(self, before: float) -> int | None:
         """A generation all of whose keys came before a moment; nothing goes into it any more."""
@@ -174,27 +174,28 @@ def lookup(execute: Execute, generations: Sequence[int], names: Iterable[str]) -
 
 
 class KeyRow(NamedTuple):
-    """A row of the table."""
+    """What is a key's own in its row of the table."""
 
-    generation: int
     name: str
     message: int
     digest: int
-    at: float
 
 
 class KeyRows(NamedTuple):
-    """The keys of a call. ``perhaps``, by the index of their entry, may be stored already; the
-    others, ``fresh``, are not, one row after the other."""
+    """The keys of a call, all of messages that came ``at`` a moment. ``perhaps``, by the index of
+    their entry, may be stored already; the others, ``fresh``, are not, one `KeyRow` after the
+    other. ``generations`` are the newest first; the keys go into the first of them."""
 
     fresh: list[Any]
     perhaps: list[tuple[int, KeyRow]]
     generations: list[int]
+    at: float
 
 
 def insert(execute: Execute, rows: KeyRows) -> dict[int, Known]:
     """Store keys; returns what those stand for that were stored, by the index of their entry."""
-    _INSERT.run(execute, rows.fresh)
+    shared = (*rows.generations[:1], rows.at)
+    _INSERT.run(execute, rows.fresh, shared)
     duplicates: dict[int, Known] = {}
     if rows.perhaps:
         standing = lookup(execute, rows.generations, [row.name for _, row in rows.perhaps])
@@ -205,7 +206,7 @@ def insert(execute: Execute, rows: KeyRows) -> dict[int, Known]:
             else:
                 standing[row.name] = Known(row.message, row.digest)
                 fresh += row
-        _INSERT.run(execute, fresh)
+        _INSERT.run(execute, fresh, shared)
     return duplicates
 
 

@@ -5,6 +5,7 @@ see which messages are still there, to give events their ``seq``, and the SQL.
 """
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -22,25 +23,26 @@ _SENT: Final = Rows(
     """) UPDATE OR ROLLBACK message SET state = 2, due = new.deadline, at = new.at
     FROM new WHERE message.id = new.id""",
 )
-_PARTS: Final = Rows("INSERT OR REPLACE INTO part", 5)
+_PARTS: Final = Rows.inserted("OR REPLACE INTO part", 5)
 _PROGRESS: Final = Rows(
     "WITH new (id, states) AS (",
     2,
     ") UPDATE OR ROLLBACK message SET states = new.states FROM new WHERE message.id = new.id",
 )
-_HOLD: Final = Rows("INSERT OR REPLACE INTO held", 4)
+_EVENTS: Final = Rows.inserted("OR ROLLBACK INTO event", 4)
+_HOLD: Final = Rows.inserted("OR REPLACE INTO held", 4)
 
 
 class Stream(msgspec.Struct):
     """What is appended to the events of one tenant: the outcomes of ``ids``, in their order, and
-    behind them the notices."""
+    behind them the notices; ``times`` are those of all of them."""
 
     tenant: str
     number: int
     ids: list[int] = []
     outcomes: list[bytes] = []
     notices: list[bytes] = []
-    newest: float = 0.0
+    times: list[float] = []
 
 
 class SettlementRows(msgspec.Struct):
@@ -77,13 +79,13 @@ def settlement_rows(session: Session, settlement: Settlement, now: float) -> Set
         stream = rows.streams.get(message.tenant) or _stream(session, rows, message.tenant)
         stream.ids.append(message.id)
         stream.outcomes.append(events.encode(event))
-        stream.newest = max(stream.newest, event.at)
+        stream.times.append(event.at)
         for carrier, ref in ended.refs:
             rows.refs.setdefault(session.carriers.number(carrier), []).append(ref)
     for tenant, event in settlement.notices:
         stream = rows.streams.get(tenant) or _stream(session, rows, tenant)
         stream.notices.append(events.encode(event))
-        stream.newest = max(stream.newest, event.at)
+        stream.times.append(event.at)
     for sent in settlement.sent:
         message = sent.message
         # A message that is sent and final at once never needs to be found by a receipt.
@@ -163,11 +165,10 @@ def _append(session: Session, stream: Stream, gone: set[int]) -> list[EventChunk
     if last is None:
         [[last]] = execute("SELECT seq FROM tenant WHERE id = ?", (tenant,))
     chunks = events.chunks(stream.tenant, last + 1, encoded)
-    for chunk in chunks:
-        execute(
-            "INSERT INTO event VALUES (?, ?, ?, ?)",
-            ((tenant << TENANT_BITS) + chunk.first, chunk.size, stream.newest, chunk.body),
-        )
+    base = tenant << TENANT_BITS
+    newest = max(stream.times)
+    rows = [(base + chunk.first, chunk.size, newest, chunk.body) for chunk in chunks]
+    _EVENTS.run(execute, [*chain.from_iterable(rows)])
     if ids:
         # An array's rowid counts its values from 1, as the outcomes count from the last seq.
         execute(

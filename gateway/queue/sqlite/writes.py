@@ -25,9 +25,11 @@ from gateway.queue.store import GLOBAL, Entry, Known, Lease, OptoutChange
 
 # An insertion that may fail half-way keeps the old pages of what it changes, unless its failure
 # undoes the whole transaction, which is what happens here in any case: hence OR ROLLBACK.
-_COLUMNS: Final = 8
-_ACCEPT: Final = Rows(
-    "INSERT OR ROLLBACK INTO message (id, lane, state, due, expires, at, campaign, body)", _COLUMNS
+_COLUMNS: Final = 5
+_ACCEPT: Final = Rows.inserted(
+    "OR ROLLBACK INTO message (lane, state, at, id, due, expires, campaign, body)",
+    _COLUMNS,
+    shared=3,
 )
 _DEFER: Final = Rows(
     "WITH new (id, lane, due, at, body) AS (",
@@ -35,65 +37,83 @@ _DEFER: Final = Rows(
     """) UPDATE OR ROLLBACK message SET state = 0, lane = new.lane, due = new.due, at = new.at,
     body = new.body FROM new WHERE message.id = new.id AND state = 1""",
 )
-_OPTOUT: Final = Rows("INSERT OR ROLLBACK INTO optout", 4)
+_OPTOUT: Final = Rows.inserted("OR ROLLBACK INTO optout", 4)
 
 
 class AcceptRows(NamedTuple):
-    """Entries as rows: ``messages`` of `_COLUMNS` columns each, one after the other."""
+    """Entries as rows: ``ids`` of all; ``messages`` by their lane, ``state`` and ``at``, with
+    `_COLUMNS` columns each, one after the other."""
 
-    messages: list[Any]
-    keys: KeyRows
-    last_id: int
+    ids: list[int]
+    messages: list[tuple[tuple[int, int, float], list[Any]]]
+    keys: KeyRows | None
 
 
 def accept_rows(session: Session, index: KeyIndex, entries: Sequence[Entry]) -> AcceptRows:
     """The rows of entries, at least one."""
-    lane = session.lanes.number
-    rows: list[Any] = []
-    keyed: list[tuple[int, Message, str, int]] = []
+    places: dict[tuple[str, str, str, bool, float], list[Any]] = {}
+    prefixes: dict[str, str] = {}
+    ids: list[int] = []
+    keyed: list[int] = []
+    names: list[str] = []
     for at, entry in enumerate(entries):
         m = entry.message
-        rows += (
-            m.id,
-            lane((m.tenant, m.category, m.route)),
-            LEASED if entry.leased else WAITING,
-            m.due,
-            m.expires_at,
-            m.accepted_at,
-            m.campaign,
-            encode_message(m),
-        )
-        if m.key is not None:
-            keyed.append((at, m, m.key, entry.digest))
-    key_rows = _key_rows(session, index, keyed) if keyed else KeyRows([], [], [])
-    return AcceptRows(rows, key_rows, max(entry.message.id for entry in entries))
+        tenant = m.tenant
+        place = (tenant, m.category, m.route, entry.leased, m.accepted_at)
+        rows = places.get(place)
+        if rows is None:
+            rows = places[place] = []
+            prefixes[tenant] = keys.name(session.tenants.number(tenant), "")
+        rows += (m.id, m.due, m.expires_at, m.campaign, encode_message(m))
+        ids.append(m.id)
+        key = m.key
+        if key is not None:
+            keyed.append(at)
+            names.append(prefixes[tenant] + key)
+    lane = session.lanes.number
+    return AcceptRows(
+        ids,
+        [
+            ((lane((tenant, category, route)), LEASED if leased else WAITING, at), rows)
+            for (tenant, category, route, leased, at), rows in places.items()
+        ],
+        _key_rows(index, entries, keyed, names) if keyed else None,
+    )
 
 
 def _key_rows(
-    session: Session, index: KeyIndex, keyed: Sequence[tuple[int, Message, str, int]]
+    index: KeyIndex, entries: Sequence[Entry], keyed: Sequence[int], names: Sequence[str]
 ) -> KeyRows:
-    tenant = session.tenants.number
-    names = [keys.name(tenant(m.tenant), key) for _, m, key, _ in keyed]
-    generation, perhaps = index.note(names, max([m.accepted_at for _, m, _, _ in keyed]))
-    rows = KeyRows([], [], index.numbers())
+    """The rows of the keys of ``keyed`` entries, which have these ``names``."""
+    came = max([entries[at].message.accepted_at for at in keyed])
+    perhaps = index.note(names, came)
+    rows = KeyRows([], [], index.numbers(), came)
     fresh = rows.fresh
-    for name, (at, m, _, digest) in zip(names, keyed, strict=True):
+    for at, name in zip(keyed, names, strict=True):
+        entry = entries[at]
         if name in perhaps:
-            rows.perhaps.append((at, KeyRow(generation, name, m.id, digest, m.accepted_at)))
+            rows.perhaps.append((at, KeyRow(name, entry.message.id, entry.digest)))
         else:
-            fresh += (generation, name, m.id, digest, m.accepted_at)
+            fresh += (name, entry.message.id, entry.digest)
     return rows
 
 
 def accept(session: Session, rows: AcceptRows) -> dict[int, Known]:
     """Store messages, but for duplicates by their key."""
-    duplicates = keys.insert(session.execute, rows.keys)
-    stored = rows.messages
-    if duplicates:
-        stored = [v for at, v in enumerate(stored) if at // _COLUMNS not in duplicates]
-    _ACCEPT.run(session.execute, stored)
-    session.execute("UPDATE node SET last_id = max(last_id, ?)", (rows.last_id,))
+    duplicates = keys.insert(session.execute, rows.keys) if rows.keys else {}
+    passed_over = {rows.ids[at] for at in duplicates}
+    for place, flat in rows.messages:
+        stored = _without(passed_over, flat) if passed_over else flat
+        _ACCEPT.run(session.execute, stored, place)
+    session.execute("UPDATE node SET last_id = max(last_id, ?)", (max(rows.ids),))
     return duplicates
+
+
+def _without(ids: set[int], flat: list[Any]) -> list[Any]:
+    """Rows of `_COLUMNS` but for those of these messages."""
+    starts = range(0, len(flat), _COLUMNS)
+    kept = [flat[at : at + _COLUMNS] for at in starts if flat[at] not in ids]
+    return [*chain.from_iterable(kept)]
 
 
 def lease(session: Session, lane: int, now: float, limit: int) -> Lease:
