@@ -36,6 +36,7 @@ PURE = [
     "smpp/status",
     "smpp/states",
     "smpp/events",
+    "smpp/template",
     "smpp/window",
     "smpp/session",
     "queue/bucket",

@@ -4,7 +4,8 @@ from collections import OrderedDict
 
 from gateway.dispatch.options import CarrierOptions
 from gateway.message import Message, Report
-from gateway.smpp.pdu import Encoded, SubmitSm, SubmitTemplate
+from gateway.smpp.pdu import Encoded, SubmitSm
+from gateway.smpp.template import SubmitTemplate
 from gateway.smpp.times import relative
 from gateway.text.alphabets import Alphabet
 from gateway.text.splitting import encode

@@ -106,11 +106,14 @@ class AdaptiveRate:
         ceiling: the configured rate in parts per second, never exceeded; 0 for none.
     """
 
-    __slots__ = ("_base", "_ceiling", "_cut_at", "_goal", "_parts", "_previous", "_since")
+    __slots__ = (
+        "_base", "_before", "_ceiling", "_cut_at", "_goal", "_parts", "_previous", "_since"
+    )  # fmt: skip
 
     def __init__(self, ceiling: float = 0) -> None:
         self._ceiling = ceiling
         self._base = 0.0  # the limit right after the last cut; 0: not limited
+        self._before = 0.0  # the limit right before it
         self._goal = 0.0  # the rate at which the carrier refused
         self._cut_at = -math.inf
         self._since = 0.0  # a second of counting began
@@ -127,7 +130,7 @@ class AdaptiveRate:
         self._parts += parts
         if self._base and 0.0 <= now - self._cut_at < COOLDOWN:
             # Binds answer one after the other: what was taken may be told after what was refused.
-            self._cut(self._measured(now), now)
+            self._cut(now)
 
     def throttled(self, now: float) -> None:
         """The carrier refused for going too fast; within `COOLDOWN` of a cut it changes nothing."""
@@ -135,9 +138,10 @@ class AdaptiveRate:
         if self._base and now - self._cut_at < COOLDOWN:
             return
         self._count(now)
-        measured = self._measured(now)
-        self._base = self._goal = 0.0
-        self._cut(max(min(limit, measured) if limit else measured, limit * SHARP_CUT), now)
+        self._before = limit
+        self._base = 0.0
+        self._cut_at = now
+        self._cut(now)
 
     def limit(self, now: float) -> float:
         """Parts per second to hold to; 0 for unlimited."""
@@ -154,6 +158,15 @@ class AdaptiveRate:
             self._base = 0.0
             return self._ceiling
         return limit
+
+    def _cut(self, now: float) -> None:
+        """Cut to a share of what the carrier is seen to take, or less far than it was."""
+        measured = max(self._previous, self._parts / max(now - self._since, 0.25))
+        goal = min(self._before, measured) if self._before else measured
+        base = max(LEAST, goal * MILD_CUT, self._before * SHARP_CUT)
+        if base > self._base:
+            self._base = base
+            self._goal = max(goal, base / MILD_CUT)
 
     def _count(self, now: float) -> None:
         elapsed = now - self._since

@@ -12,6 +12,7 @@ MAX_FRAME: Final = 128 * 1024
 """A message_payload can have 64 KiB; twice that leaves room for whatever else a PDU carries."""
 
 _LENGTH = struct.Struct(">I")
+_length_at = _LENGTH.unpack_from
 
 
 class BadLengthError(RemoteProtocolError):
@@ -55,17 +56,19 @@ class Splitter:
             data = bytes(partial)
             partial.clear()
         frames: list[bytes] = []
-        pos, end = 0, len(data)
+        pos, size = 0, len(data)
+        last = size - _LENGTH.size  # where a length can stand
         self._wanted = _LENGTH.size
-        while end - pos >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(data, pos)
+        while pos <= last:
+            (length,) = _length_at(data, pos)
             if not MIN_FRAME <= length <= MAX_FRAME:
                 partial += data[pos : pos + _LENGTH.size]
                 raise BadLengthError(length, frames)
-            if end - pos < length:
+            end = pos + length
+            if end > size:
                 self._wanted = length
                 break
-            frames.append(data[pos : pos + length])
-            pos += length
+            frames.append(data[pos:end])
+            pos = end
         partial += data[pos:]
         return frames

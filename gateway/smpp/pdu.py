@@ -11,7 +11,7 @@ frames (`gateway.smpp.framing`), sessions, and the meaning of any field.
 """
 
 import struct
-from typing import Annotated, ClassVar, Final, NamedTuple
+from typing import Annotated, ClassVar, Final
 
 import msgspec
 
@@ -22,11 +22,8 @@ from gateway.smpp.layout import CString, Layout, Octet, Records, ShortMessage, W
 HEADER: Final = struct.Struct(">IIII")
 """command_length (with these 16 octets), command_id, command_status, sequence_number."""
 
-_HEAD: Final = struct.Struct(">III")
-
-_ADDRESS: Final = 21
-SHORT_MESSAGE: Final = 254
-"""Octets of short_message that are written (SMPP 3.4, section 5.2.22)."""
+HEAD: Final = struct.Struct(">III")
+"""The same without sequence_number."""
 
 RESPONSE: Final = 0x80000000
 """The bit that tells the command_id of a response from that of its request."""
@@ -315,7 +312,7 @@ class Unparsed(msgspec.Struct, frozen=True, gc=False):
     body: bytes
 
 
-class Packet(NamedTuple):
+class Packet(msgspec.Struct, frozen=True, gc=False):
     """A frame, decoded."""
 
     command_id: int
@@ -327,8 +324,6 @@ class Packet(NamedTuple):
 _CODECS: Final = {kind.command_id: (kind, Layout(kind)) for kind in TYPES}
 _EMPTY: Final = {kind.command_id: kind() for kind in TYPES if kind.command_id & RESPONSE}
 """What a response without a body stands for, by command_id."""
-
-_packet = tuple.__new__  # 0.15 us instead of 0.25 us by the NamedTuple's own constructor
 
 
 class Encoded(msgspec.Struct, frozen=True, gc=False):
@@ -357,7 +352,7 @@ def encoded(pdu: Pdu, status: int = 0) -> Encoded:
         body = _CODECS[command_id][1].write(pdu)
         if pdu.tlvs:
             body += tlv.write(pdu.tlvs)
-        return Encoded(type(pdu), _HEAD.pack(HEADER.size + len(body), command_id, status), body)
+        return Encoded(type(pdu), HEAD.pack(HEADER.size + len(body), command_id, status), body)
     except (ValueError, struct.error) as error:
         raise LocalProtocolError(f"{type(pdu).__name__}: {error}") from None
 
@@ -367,49 +362,6 @@ def encode(pdu: Pdu, sequence: int, status: int = 0) -> bytes:
     return encoded(pdu, status).numbered(sequence)
 
 
-class SubmitTemplate:
-    """Writes many submit_sm that differ in recipient and text only: 0.5 us each, rather than 2.
-
-    Args:
-        pdu: what they have in common; without optional parameters.
-    """
-
-    def __init__(self, pdu: SubmitSm) -> None:
-        bare = msgspec.structs.replace(pdu, destination_addr="", short_message=b"", tlvs=())
-        body = encoded(bare).body
-        # service_type NUL, ton, npi, source_addr NUL, ton, npi, | destination_addr NUL ... | length
-        cut = len(bare.service_type) + 1 + 2 + len(bare.source_addr) + 1 + 2
-        self._pdu = pdu
-        self._before = body[:cut]
-        self._between = body[cut:-1]
-        self._size = HEADER.size + len(body)
-
-    def write(self, destination_addr: str, short_message: bytes) -> Encoded:
-        """One of them. Raises LocalProtocolError where a field does not fit, naming it."""
-        if not (
-            len(destination_addr) < _ADDRESS
-            and len(short_message) <= SHORT_MESSAGE
-            and destination_addr.isalnum()
-            and destination_addr.isascii()
-        ):
-            changes = {"destination_addr": destination_addr, "short_message": short_message}
-            return encoded(msgspec.structs.replace(self._pdu, **changes))
-        return Encoded(
-            SubmitSm,
-            _HEAD.pack(
-                self._size + len(destination_addr) + len(short_message), SubmitSm.command_id, 0
-            ),
-            b"%b%b%b%c%b"
-            % (
-                self._before,
-                destination_addr.encode(),
-                self._between,
-                len(short_message),
-                short_message,
-            ),
-        )
-
-
 def decode(frame: bytes) -> Packet:
     """What ``frame``, as `gateway.smpp.framing` cuts it, says.
 
@@ -417,20 +369,21 @@ def decode(frame: bytes) -> Packet:
     status; its fields then have their defaults. Raises RemoteProtocolError where the frame is
     shorter than a header, and nothing else ever.
     """
-    if len(frame) < HEADER.size:
-        raise RemoteProtocolError(f"a frame of {len(frame)} octets is shorter than a header")
+    size = len(frame)
+    if size < HEADER.size:
+        raise RemoteProtocolError(f"a frame of {size} octets is shorter than a header")
     _, command_id, status, sequence = HEADER.unpack_from(frame)
-    if len(frame) == HEADER.size and (empty := _EMPTY.get(command_id)):
-        return _packet(Packet, (command_id, status, sequence, empty))
+    if size == HEADER.size and (empty := _EMPTY.get(command_id)):
+        return Packet(command_id, status, sequence, empty)
     pdu: Pdu | Unparsed
     codec = _CODECS.get(command_id)
     if codec is None:
         pdu = Unparsed(command_id, "unknown command_id", frame[HEADER.size :])
-        return _packet(Packet, (command_id, status, sequence, pdu))
+        return Packet(command_id, status, sequence, pdu)
     kind, layout = codec
     try:
-        values, end = layout.read(frame.decode("latin-1"), HEADER.size)
-        pdu = kind(*values, tlvs=tlv.read(frame, end)) if end < len(frame) else kind(*values)
+        values, end = layout.read(frame, frame.decode("latin-1"), HEADER.size)
+        pdu = kind(*values, tlvs=tlv.read(frame, end)) if end < size else kind(*values)
     except RemoteProtocolError as error:
         pdu = Unparsed(command_id, str(error), frame[HEADER.size :])
-    return _packet(Packet, (command_id, status, sequence, pdu))
+    return Packet(command_id, status, sequence, pdu)

@@ -12,6 +12,7 @@ message_payload, or send no text but optional parameters, which are believed fir
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, Literal
 
 import msgspec
@@ -85,9 +86,11 @@ _DATES = {10: "%y%m%d%H%M", 12: "%y%m%d%H%M%S", 14: "%Y%m%d%H%M%S"}
 _LABELS = ("id", "sub", "dlvrd", "submitdate", "donedate", "stat", "err", "text")
 _PADDING = " \t\r\n\0,;"
 
+# V, a value, has no controls, spaces, commas and semicolons. Said as what it may have, and never to
+# be given back, that takes 0.4 us instead of 0.6 us.
 _canonical = re.compile(
-    "id:V (?:sub:V dlvrd:V )?submit date:V done date:V stat:V err:V(?: [tT]ext:(.*))?".replace(
-        "V", r"([^\0- ,;]+)"
+    "id:V (?:sub:V dlvrd:V )?+submit date:V done date:V stat:V err:V(?: [tT]ext:(.*))?+".replace(
+        "V", r"([!-+\--:<-\U0010ffff]++)"
     ),
     re.DOTALL,
 ).fullmatch
@@ -114,22 +117,23 @@ def parse(pdu: DeliverSm | DataSm) -> Receipt | None:
     if kind not in _RECEIPTS and tlv_ref is None and tlv_state is None:
         return None
     text = _text(pdu)
-    match = _canonical(text)  # 0.5 us; the search takes 8.5 us
+    match = _canonical(text)  # the search takes 8.5 us
     values = match.groups() if match is not None else _search(text)
     ref, submitted, delivered, submit_date, done_date, stat, error, rest = values
     if kind not in _RECEIPTS and tlv_state is None and stat is None:
         return None
+    state = tlv_state if tlv_state in STATS else STATES.get(stat.upper()) if stat else None
     return Receipt(
-        ref_raw=_id(tlv_ref or ref),
-        state=tlv_state if tlv_state in STATS else STATES.get(stat.upper()) if stat else None,
-        error=error,
-        submit_date=submit_date,
-        done_date=done_date,
-        submitted=_count(submitted),
-        delivered=_count(delivered),
-        text=rest or None,
-        intermediate=kind == _INTERMEDIATE,
-        network_error=network_error,
+        _id(tlv_ref or ref),
+        state,
+        error,
+        submit_date,
+        done_date,
+        _count(submitted),
+        _count(delivered),
+        rest or None,
+        kind == _INTERMEDIATE,
+        network_error,
     )
 
 
@@ -195,5 +199,7 @@ def _id(ref: str | None) -> str:
     return ref if len(ref) <= MAX_ID else ""
 
 
+@lru_cache(maxsize=16)
 def _count(digits: str | None) -> int | None:
+    # Cached, since nearly all are 000 or 001: 0.06 us instead of 0.2 us.
     return int(digits) if digits and len(digits) <= 9 and digits.isdecimal() else None

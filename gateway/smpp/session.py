@@ -291,18 +291,17 @@ class Session:
             given = self._window.gave(packet.sequence)
             self._news.strange["late_response" if given else "unknown_response"] += 1
             return
-        pdu = packet.pdu
-        if isinstance(pdu, Unparsed):
-            self._news.strange["unparsed_response"] += 1
         context, sent_at = entry
-        message_id = getattr(pdu, "message_id", "")
+        message_id = getattr(packet.pdu, "message_id", "")
+        if not message_id and isinstance(packet.pdu, Unparsed):
+            self._news.strange["unparsed_response"] += 1
         self._news.responses.append(events.Response(context, packet.status, message_id, sent_at))
 
     def _on_generic_nack(self, packet: Packet) -> None:
         # It means no, whatever its status says.
         status = packet.status or Status.ESME_RUNKNOWNERR
         if not self._handshake or packet.sequence != self._handshake:
-            self._on_response(packet._replace(status=status))
+            self._on_response(msgspec.structs.replace(packet, status=status))
         elif self.state is State.BINDING:
             self._close_with(events.BindRefused(status))
         else:

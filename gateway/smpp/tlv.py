@@ -21,6 +21,7 @@ Tlvs = tuple[tuple[int, bytes], ...]
 T = TypeVar("T")
 
 _HEAD = struct.Struct(">HH")
+_head_at = _HEAD.unpack_from
 
 
 def read(frame: bytes, pos: int) -> Tlvs:
@@ -29,18 +30,19 @@ def read(frame: bytes, pos: int) -> Tlvs:
     Raises RemoteProtocolError where they do not end with it.
     """
     tlvs = []
-    end = len(frame)
-    while pos < end:
-        if end - pos < _HEAD.size:
-            raise RemoteProtocolError(f"optional parameters: {end - pos} stray octets at the end")
-        tag, length = _HEAD.unpack_from(frame, pos)
-        pos += _HEAD.size
-        if length > end - pos:
+    size = len(frame)
+    while pos < size:
+        start = pos + _HEAD.size
+        if start > size:
+            raise RemoteProtocolError(f"optional parameters: {size - pos} stray octets at the end")
+        tag, length = _head_at(frame, pos)
+        pos = start + length
+        if pos > size:
             raise RemoteProtocolError(
-                f"optional parameter 0x{tag:04X}: length {length}, but {end - pos} octets are left"
+                f"optional parameter 0x{tag:04X}: length {length}, but {size - start} octets are"
+                " left"
             )
-        tlvs.append((tag, frame[pos : pos + length]))
-        pos += length
+        tlvs.append((tag, frame[start:pos]))
     return tuple(tlvs)
 
 

@@ -301,9 +301,8 @@ class TestDecode:
 
     def test_an_unknown_command_is_unparsed(self) -> None:
         packet = decode(header(0x00010200, b"abc", status=5, sequence=9))
-        assert packet == (
-            0x00010200, 5, 9, Unparsed(0x00010200, "unknown command_id", b"abc")
-        )  # fmt: skip
+        unknown = Unparsed(0x00010200, "unknown command_id", b"abc")
+        assert packet == Packet(0x00010200, 5, 9, unknown)
 
     @pytest.mark.parametrize("kind", [k for k in pdus.TYPES if k.command_id & 0x80000000])
     @pytest.mark.parametrize("status", [0, 0x58])

@@ -99,6 +99,11 @@ class TestForms:
         pdu = DeliverSm(esm_class=4, data_coding=8, short_message=text.encode("utf-16-be"))
         assert parse(pdu) == changed(text="你好")
 
+    def test_the_text_of_a_canonical_receipt_keeps_its_padding(self) -> None:
+        text = TEXT.replace("id:0123456789", "id:你好").replace("hello there", " hello there,")
+        pdu = DeliverSm(esm_class=4, data_coding=8, short_message=text.encode("utf-16-be"))
+        assert parse(pdu) == changed(ref_raw="你好", text=" hello there,")
+
     @pytest.mark.parametrize("kind", [DeliverSm, DataSm])
     def test_text_in_message_payload(self, kind: type[DeliverSm] | type[DataSm]) -> None:
         payload = tlv.MESSAGE_PAYLOAD.of(TEXT.encode())

@@ -53,7 +53,8 @@ class TestBinding:
         line = make.line(make.carrier(accounts={"u": "p"}, system_id="alpha"))
         line.send(kind(system_id="u", password="p"))
         (response,) = line.heard()
-        assert response[:3] == (kind.command_id | 0x80000000, 0, 1)
+        assert response.command_id == kind.command_id | 0x80000000
+        assert (response.status, response.sequence) == (0, 1)
         assert response.pdu.system_id == "alpha"
         assert tlv.SC_INTERFACE_VERSION.get(response.pdu.tlvs) == 0x34
 
