@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format fuzz bench bench-check lock clean
+.PHONY: help setup demo test soak lint format fuzz bench bench-check lock clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -24,6 +24,9 @@ demo: setup  ## show the gateway at work: two simulated carriers, a campaign, a 
 
 test: setup  ## run every test
 	$(BIN)/python -m pytest
+
+soak: setup  ## break it for longer, in every way there is a test for: some 20 minutes
+	SOAK=1 $(BIN)/python -m pytest tests/faults --durations=0
 
 lint: setup  ## check format, style, types and, where advisories can be had, dependencies
 	$(BIN)/ruff format --check .

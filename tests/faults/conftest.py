@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -31,7 +31,7 @@ class Persistent:
     def __init__(self, site: Any) -> None:
         self._site = site
         self._stopping = threading.Event()
-        self._failure: BaseException | None = None
+        self._failure: Exception | None = None
         self._client: Any = None
         self._thread = threading.Thread(target=self._main, daemon=True)
         self._thread.start()
@@ -88,7 +88,7 @@ class Persistent:
                 return
             except OSError:
                 pass
-            except BaseException as failure:
+            except Exception as failure:  # noqa: BLE001  told by `check`, in the test's thread
                 self._failure = failure
                 return
             finally:
@@ -174,7 +174,7 @@ class Reader(Persistent):
 
     def session(self, client: Any) -> None:
         client.ask("subscribe", consumer="campaign")
-        expected: int | None = None
+        expected = 0
         while not self.over:
             frame = client.receive()
             if "events" not in frame:
@@ -183,7 +183,7 @@ class Reader(Persistent):
                 continue
             for event in frame["events"]:
                 seq = event["seq"]
-                if expected is None:
+                if not expected:
                     assert self.acknowledged < seq <= max(self.events, default=0) + 1, "a gap"
                 else:
                     assert seq == expected, "a gap or a repeat"
@@ -197,6 +197,32 @@ class Reader(Persistent):
 
     def report(self) -> str:
         return f"{len(self.events)} events"
+
+
+class Vitals(NamedTuple):
+    """What a process has: megabytes of memory, open files, threads, and lines in its log."""
+
+    memory: float
+    files: int
+    threads: int
+    lines: int
+
+
+@pytest.fixture(scope="session")
+def vitals() -> Callable[[Any], Vitals]:
+    """Reads the vitals of a process."""
+
+    def read(process: Any) -> Vitals:
+        proc = Path(f"/proc/{process._process.pid}")
+        found = dict(line.split(":", 1) for line in (proc / "status").read_text().splitlines())
+        return Vitals(
+            memory=int(found["VmRSS"].split()[0]) / 1024,
+            files=len(list((proc / "fd").iterdir())),
+            threads=int(found["Threads"]),
+            lines=process.text().count("\n"),
+        )
+
+    return read
 
 
 class BreakableDisk:

@@ -149,7 +149,7 @@ class Smsc:
         self.taken: Counter[str] = Counter()
         self.lines: list[Line] = []
         self.write_id: Callable[[int], str] = "{:09}".format
-        self.write_receipt_id = self.write_id
+        self.write_receipt_id: Callable[[int], str] = "{:09}".format
         self._next_id = first_id
         self._count = 0
         self._nursery: trio.Nursery | None = None
@@ -302,7 +302,7 @@ class Gateway:
         return self.dispatch.ledger.total(TENANT)
 
 
-def settings(name: str, *, binds: int = 2, window: int = 10, **changes: Any) -> CarrierSettings:
+def account(name: str, *, binds: int = 2, window: int = 10, **changes: Any) -> CarrierSettings:
     """A carrier whose host is its name."""
     backoff = Backoff(initial=1.0, longest=60.0)
     bind = BindOptions(host=name, port=2775, window=window, backoff=backoff)
@@ -330,7 +330,7 @@ async def gateway(
             )
         ],
         policies={TENANT: chain.TenantOptions(senders=("10690001",), quiet_hours=False)},
-        carriers=settings or [_settings(name) for name in carriers],
+        carriers=settings or [account(name) for name in carriers],
     )
     try:
         found.dispatch.recover(await found.store.open())
@@ -341,6 +341,3 @@ async def gateway(
             nursery.cancel_scope.cancel()
     finally:
         patch.undo()
-
-
-_settings = settings

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 
 import pytest
 import trio
@@ -11,13 +12,15 @@ from trio.testing import MockClock
 from gateway.smpp.pdu import SubmitSm, SubmitSmResp, Unbind, encode
 from gateway.smpp.status import Status
 from gateway.smpp.window import MAX_SEQUENCE
-from tests.faults.smsc import Behaviour, Line, Smsc, gateway, settings
+from tests.faults.smsc import Behaviour, Line, Smsc, account, gateway
 
 MESSAGES = 400
 WINDOWS = 2 * 10
 
 
-def every(nth: int, fault: Callable[[Smsc, Line, int, SubmitSm], None]) -> Callable[[Smsc], Behaviour]:
+def every(
+    nth: int, fault: Callable[[Smsc, Line, int, SubmitSm], None]
+) -> Callable[[Smsc], Behaviour]:
     """Each ``nth`` submission meets a fault, all others are taken."""
 
     def make(smsc: Smsc) -> Behaviour:
@@ -32,7 +35,9 @@ def every(nth: int, fault: Callable[[Smsc, Line, int, SubmitSm], None]) -> Calla
     return make
 
 
-def first(count: int, fault: Callable[[Smsc, Line, int, SubmitSm], None]) -> Callable[[Smsc], Behaviour]:
+def first(
+    count: int, fault: Callable[[Smsc, Line, int, SubmitSm], None]
+) -> Callable[[Smsc], Behaviour]:
     """The first submissions meet a fault, all others are taken."""
 
     def make(smsc: Smsc) -> Behaviour:
@@ -118,7 +123,7 @@ def receipts_that_contradict(smsc: Smsc, line: Line, sequence: int, pdu: SubmitS
     number = smsc.new_id()
     line.respond(sequence, smsc.write_id(number))
     for delay, stat in enumerate(("ACCEPTD", "DELIVRD", "UNDELIV", "DELIVRD", "ENROUTE"), 1):
-        smsc.later(delay, lambda stat=stat: smsc.report(number, pdu, stat))
+        smsc.later(delay, partial(smsc.report, number, pdu, stat))
 
 
 FAULTS: dict[str, tuple[Callable[[Smsc], Behaviour], set[str], bool]] = {
@@ -178,7 +183,10 @@ async def test_sequence_numbers_at_the_wrap(autojump_clock: MockClock) -> None:
         smsc.take(line, sequence, pdu)
 
     smsc.behaviour = note
-    async with smsc.running(), gateway({"alpha": smsc}, settings=[settings("alpha", binds=1)]) as site:
+    async with (
+        smsc.running(),
+        gateway({"alpha": smsc}, settings=[account("alpha", binds=1)]) as site,
+    ):
         await site.submit(1)
         await site.finished(60.0)
         [carrier] = site.dispatch.fleet.carriers
@@ -236,7 +244,7 @@ async def test_one_of_three_carriers_dies_with_messages_queued(
 async def test_a_thousand_refused_binds_lose_nothing(autojump_clock: MockClock) -> None:
     smsc = Smsc()
     smsc.refuses = Status.ESME_RBINDFAIL
-    carriers = [settings("alpha", binds=10)]
+    carriers = [account("alpha", binds=10)]
     async with smsc.running(), gateway({"alpha": smsc}, settings=carriers) as site:
         await site.submit(100, expires_at=site.clock() + 30 * 86_400.0)
         while smsc.binds < 100:
@@ -286,7 +294,7 @@ class Limited:
 async def test_the_rate_of_a_carrier_is_found_again(autojump_clock: MockClock) -> None:
     smsc = Smsc()
     smsc.behaviour = limited = Limited(smsc)
-    carriers = [settings("alpha", window=100)]
+    carriers = [account("alpha", window=100)]
     async with smsc.running(), gateway({"alpha": smsc}, settings=carriers) as site:
         await site.submit(8_000)
         await trio.sleep(30.0)
@@ -297,7 +305,9 @@ async def test_the_rate_of_a_carrier_is_found_again(autojump_clock: MockClock) -
         limited.rate = STEADY
         recovered = trio.current_time()
         await trio.sleep(BACK)
-        means = [limited.mean(at, at + 5) for at in range(int(recovered), int(recovered + BACK) - 5)]
+        means = [
+            limited.mean(at, at + 5) for at in range(int(recovered), int(recovered + BACK) - 5)
+        ]
         assert max(means) > 0.9 * STEADY
         found = await site.finished(600.0)
         assert {event["type"] for event in found.values()} == {"delivered"}

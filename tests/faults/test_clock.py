@@ -7,14 +7,9 @@ from trio.testing import MockClock
 
 from gateway.smpp.pdu import SubmitSm
 from gateway.smpp.status import Status
-from tests.faults.smsc import Gateway, Line, Smsc, gateway, settings
+from tests.faults.smsc import Gateway, Line, Smsc, account, gateway
 
 DAY = 86_400.0
-
-
-async def jump(site: Gateway, seconds: float) -> None:
-    """Set the wall clock."""
-    site.shift += seconds
 
 
 async def urgent(site: Gateway) -> float:
@@ -31,13 +26,13 @@ async def urgent(site: Gateway) -> float:
 @pytest.mark.parametrize("seconds", [DAY, -DAY])
 async def test_a_campaign_goes_on(seconds: float, autojump_clock: MockClock) -> None:
     smsc = Smsc()
-    carriers = [settings("alpha", rate=100)]
+    carriers = [account("alpha", rate=100)]
     async with smsc.running(), gateway({"alpha": smsc}, settings=carriers) as site:
         # More than a lane holds: some of it waits in the store.
         for _ in range(5):
             await site.submit(1_000)
         await trio.sleep(5.0)
-        await jump(site, seconds)
+        site.shift += seconds
         assert await urgent(site) < 5.0
         found = await site.finished(100.0)
     assert {event["type"] for event in found.values()} == {"delivered"}
@@ -48,14 +43,15 @@ async def test_a_campaign_goes_on_where_the_clock_was_set_back_while_the_gateway
     autojump_clock: MockClock,
 ) -> None:
     smsc = Smsc()
-    carriers = [settings("alpha", rate=100)]
+    carriers = [account("alpha", rate=100)]
     async with smsc.running():
         async with gateway({"alpha": smsc}, settings=carriers) as site:
             await site.submit(1_000)
             await site.submit(10, send_at=site.clock() + 3_600.0)
             await trio.sleep(2.0)
-        more = {"settings": carriers, "store": site.store, "shift": -DAY}
-        async with gateway({"alpha": smsc}, **more) as again:
+        async with gateway(
+            {"alpha": smsc}, settings=carriers, store=site.store, shift=-DAY
+        ) as again:
             again.accepted = site.accepted
             await trio.sleep(30.0)
             assert len(await again.outcomes()) == 1_000
@@ -79,7 +75,7 @@ async def test_a_carrier_that_was_paused_goes_on(
         await trio.sleep(0.5)
         assert smsc.taken
         smsc.behaviour = None
-        await jump(site, seconds)
+        site.shift += seconds
         found = await site.finished(180.0)
     assert {event["type"] for event in found.values()} == {"delivered"}
 
@@ -98,7 +94,7 @@ async def test_parts_that_wait_to_be_sent_again_go_on(autojump_clock: MockClock)
         await site.submit(20, text="x" * 400)
         await trio.sleep(0.5)
         smsc.behaviour = None
-        await jump(site, -DAY)
+        site.shift -= DAY
         found = await site.finished(120.0)
     assert {event["type"] for event in found.values()} == {"delivered"}
 
@@ -108,12 +104,12 @@ async def test_what_is_to_be_sent_later_follows_the_wall_clock(autojump_clock: M
     async with smsc.running(), gateway({"alpha": smsc}) as site:
         await site.submit(10, send_at=site.clock() + 3_600.0)
         await trio.sleep(60.0)
-        await jump(site, -DAY)
+        site.shift -= DAY
         await site.submit(10, send_at=site.clock() + 3_600.0)
         await trio.sleep(3_700.0)
         # The first ten are due a day after those that were submitted once the clock was set back.
         assert len(await site.outcomes()) == 10
-        await jump(site, DAY)
+        site.shift += DAY
         found = await site.finished(60.0)
     assert {event["type"] for event in found.values()} == {"delivered"}
 

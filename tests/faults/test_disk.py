@@ -74,9 +74,12 @@ def small_disk(site: Any) -> Iterator[Path]:
     """A disk of its own for the database."""
     folder: Path = site.folder / "small"
     folder.mkdir()
-    mounted = os.geteuid() == 0 and not subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", folder], check=False
-    ).returncode
+    mounted = (
+        os.geteuid() == 0
+        and not subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", folder], check=False
+        ).returncode
+    )
     if not mounted:
         pytest.skip("a file system cannot be mounted here")
     try:

@@ -31,7 +31,7 @@ FORMS: dict[str, tuple[Write, Write]] = {
 
 def after(smsc: Smsc) -> Behaviour:
     """Receipts come after the responses."""
-    return lambda line, sequence, pdu, count: smsc.take(line, sequence, pdu)
+    return lambda line, sequence, pdu, _: smsc.take(line, sequence, pdu)
 
 
 def before(smsc: Smsc) -> Behaviour:
@@ -68,9 +68,7 @@ async def test_no_receipt_is_lost(
 
 
 @pytest.mark.parametrize("form", FORMS)
-async def test_no_receipt_is_lost_that_comes_days_later(
-    form: str, mock_clock: MockClock
-) -> None:
+async def test_no_receipt_is_lost_that_comes_days_later(form: str, mock_clock: MockClock) -> None:
     mock_clock.autojump_threshold = 0
     smsc = Smsc(first_id=90)
     smsc.write_id, smsc.write_receipt_id = FORMS[form]

@@ -179,6 +179,16 @@ def test_a_collapsed_carrier_is_followed_down_and_back_up() -> None:
     assert carrier.run(60, until=lambda limit: limit >= 900) < 45
 
 
+def test_what_was_taken_may_be_told_after_what_was_refused() -> None:
+    rate = AdaptiveRate()
+    rate.throttled(10.0)
+    assert rate.limit(10.0) == 1
+    rate.taken(100, 10.1)
+    assert rate.limit(10.1) >= 80
+    rate.taken(10_000, 10.0 + COOLDOWN)
+    assert rate.limit(10.0 + COOLDOWN) < 500
+
+
 def test_refusals_of_one_round_cut_once() -> None:
     rate = AdaptiveRate(1000)
     rate.taken(1000, 10.0)
