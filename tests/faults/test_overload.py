@@ -49,6 +49,7 @@ class Flood(threading.Thread):
         number, at = 0, time.monotonic()
         while not self._over.is_set():
             at += self._every
+            # When it is over, one more is sent, whose reply ends the reader.
             self._over.wait(max(0.0, at - time.monotonic()))
             # The clock of an open loop: a late gateway does not put off when a batch was due.
             self._sent[number + 2] = at  # ids of this client begin at 2, after hello

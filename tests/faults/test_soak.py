@@ -31,6 +31,7 @@ def wait_for_binds(site: Any, count: int) -> None:
     up = -1.0
     while up < count:
         assert time.monotonic() < deadline, f"{up} binds are up"
+        time.sleep(0.1)
         with urlopen(f"http://127.0.0.1:{site.admin}/metrics", timeout=10) as answer:
             lines = answer.read().decode().splitlines()
         up = sum(float(line.split()[-1]) for line in lines if line.startswith("gateway_bind_up{"))
@@ -39,7 +40,7 @@ def wait_for_binds(site: Any, count: int) -> None:
 def test_days_in_a_gateway(
     site: Any, vitals: Callable[[Any], Any], long_or_short: Callable[[float, float], float]
 ) -> None:
-    days = int(long_or_short(60, 4))
+    days = int(long_or_short(30, 4))
     port = site.free_port()
     options = ("--inbound-rate", "20", "--drop", "0.001", "--error", "ESME_RTHROTTLED=0.002")
     alpha, _ = site.simulator("alpha", port, *options)
@@ -76,14 +77,14 @@ def test_days_in_a_gateway(
         reader.send("ack", consumer="soak", seq=acknowledged)
         while "seq" not in reader.receive():
             pass
-        wait_for_binds(site, 4)
+        wait_for_binds(site, 3)
         reader.close()
         client.close()
         evenings.append(vitals(process))
     first, last = evenings[len(evenings) // 2], evenings[-1]
     # The first half of the days fills tables that are bounded: lanes, caches, SQLite's pages.
     assert last.memory < 1.05 * first.memory + 10
-    assert abs(last.files - first.files) <= 2
+    assert last.files - first.files <= 2, "as many as one bind and a connection that closes"
     assert last.threads <= first.threads
     lines = [later.lines - day.lines for day, later in pairwise(evenings)]
     assert max(lines) < 150, "a log that says something of each message"
