@@ -14,7 +14,6 @@ from trio.testing import MockClock
 from gateway.smpp.status import Status
 from tests.faults.smsc import Smsc, gateway
 
-CAMPAIGN = 5_000
 PASSWORDS = 200
 
 
@@ -40,7 +39,7 @@ def wait_for_binds(site: Any, count: int) -> None:
 def test_days_in_a_gateway(
     site: Any, vitals: Callable[[Any], Any], long_or_short: Callable[[float, float], float]
 ) -> None:
-    days = int(long_or_short(30, 4))
+    days, campaign = int(long_or_short(30, 4)), int(long_or_short(20_000, 5_000))
     port = site.free_port()
     options = ("--inbound-rate", "20", "--drop", "0.001", "--error", "ESME_RTHROTTLED=0.002")
     alpha, _ = site.simulator("alpha", port, *options)
@@ -58,11 +57,11 @@ def test_days_in_a_gateway(
         client = site.client()
         waiting: set[str] = set()
         for _ in range(4):
-            waiting |= submit(client, CAMPAIGN // 4, category="marketing", campaign="morning")
+            waiting |= submit(client, campaign // 4, category="marketing", campaign="morning")
             waiting |= submit(client, PASSWORDS // 4, category="otp", report="none")
         # Noon: a carrier goes down and comes back, and somebody reloads.
         alpha.kill()
-        waiting |= submit(client, CAMPAIGN // 4)
+        waiting |= submit(client, campaign // 4)
         reloads = process.text().count('"reloaded"')
         process.signal(signal.SIGHUP)
         process.wait_for('"reloaded"', reloads + 1)
@@ -82,7 +81,7 @@ def test_days_in_a_gateway(
         client.close()
         evenings.append(vitals(process))
     first, last = evenings[len(evenings) // 2], evenings[-1]
-    # The first half of the days fills tables that are bounded: lanes, caches, SQLite's pages.
+    # The first half of the days fills what is bounded: lanes, and the store's caches of pages.
     assert last.memory < 1.05 * first.memory + 10
     assert last.files - first.files <= 2, "as many as one bind and a connection that closes"
     assert last.threads <= first.threads
