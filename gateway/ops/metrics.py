@@ -262,7 +262,8 @@ class Metrics:
             "api_connections_ended_total", "Connections that the server ended, by why.", "reason"
         )
         self.build_info = Gauge("build_info", "1, labelled with what runs.", "version")
-        self.build_info.feed(lambda: {(version("gateway"),): 1.0})
+        running: dict[Labels, float] = {(version("gateway"),): 1.0}
+        self.build_info.feed(lambda: running)
 
         self.accept_seconds = Histogram(
             "accept_seconds", "From a submit request to its durable answer.", INSTANT
