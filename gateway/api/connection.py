@@ -181,7 +181,7 @@ class Connection:
             yield
         except Exception as error:
             if not isinstance(error, GatewayError):
-                logger.exception("a connection failed", tenant=self._tenant, peer=self._peer)
+                logger.exception("connection_failed", tenant=self._tenant, peer=self._peer)
             self._shared.ended("error", self._peer)
             self._nursery.cancel_scope.cancel()
 

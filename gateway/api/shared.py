@@ -108,7 +108,7 @@ class Shared:
     def ended(self, reason: Reason, peer: str) -> None:
         """Count a connection that the server ends."""
         self.stats.closed[reason] += 1
-        self.log("ended a connection", reason=reason, peer=peer)
+        self.log("connection_ended", reason=reason, peer=peer)
 
     def log(self, event: str, **fields: str | None) -> None:
         """Log something about a connection, unless there was too much of it of late."""

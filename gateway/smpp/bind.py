@@ -207,7 +207,7 @@ class Bind:
             try:
                 stream = await self._connect()
             except (OSError, UnicodeError, trio.BrokenResourceError, trio.TooSlowError) as error:
-                self._say("connect failed", cause(error))
+                self._say("connect_failed", cause(error))
         hopeless = False
         if stream is not None:
             link = await self._serve(stream)
@@ -254,7 +254,7 @@ class Bind:
             self._link = None
             unanswered = session.close()
             reason = link.reason or "cancelled"
-            self._say("lost" if link.was_bound else "not bound", reason)
+            self._say("bind_lost" if link.was_bound else "bind_failed", reason)
             if link.was_bound:
                 self._listener.lost(self, unanswered, reason)
             await trio.aclose_forcefully(stream)
@@ -322,7 +322,7 @@ class Bind:
                 case events.Dead(reason):
                     link.end(reason)
                 case events.Strange(kind, _):
-                    self._say(f"strange: {kind}", "")
+                    self._say(f"strange_{kind}", "")
         if self._draining:
             self._unbind_once_done()
 

@@ -142,5 +142,5 @@ async def test_a_client_that_connects_in_a_loop_does_not_fill_the_log(
         peer = await running.peer()
         await peer.hello("wrong")
         await peer.stream.aclose()
-    assert 20 <= capsys.readouterr().out.count("ended a connection") <= 25
+    assert 20 <= capsys.readouterr().out.count("connection_ended") <= 25
     assert running.server.stats.closed == {"unauthenticated": 100}

@@ -315,7 +315,7 @@ async def test_a_wrong_certificate_is_no_connection(
                 await attempts.made.wait()
     assert recorder.heard == []
     (line,) = lines
-    assert line["event"] == "connect failed"
+    assert line["event"] == "connect_failed"
     assert "smsc.example" in line["detail"]
 
 
@@ -606,7 +606,7 @@ async def test_a_thousand_refused_binds_leave_nothing_behind(
                 await recorder.wait_for("refused", 1000)
     assert {detail for what, detail in recorder.heard} == {Status.ESME_RSYSERR}
     (line,) = lines
-    assert (line["event"], line["detail"]) == ("not bound", "refused with ESME_RSYSERR")
+    assert (line["event"], line["detail"]) == ("bind_failed", "refused with ESME_RSYSERR")
 
 
 async def test_failing_to_connect_is_said_once_a_minute(
@@ -626,7 +626,7 @@ async def test_failing_to_connect_is_said_once_a_minute(
     with structlog.testing.capture_logs() as lines, leaves_nothing_behind():
         async with running(Bind(options, "alpha-1", recorder, clock=clock, rng=attempts)):
             await attempts.made.wait()
-    assert {line["event"] for line in lines} == {"connect failed"}
+    assert {line["event"] for line in lines} == {"connect_failed"}
     assert [line["repeats"] for line in lines] == [0, 119, 119]
     assert "refused" in lines[0]["detail"]
     assert "secret" not in str(lines)

@@ -5,7 +5,6 @@ see which messages are still there, to give events their ``seq``, and the SQL.
 """
 
 from collections.abc import Iterable
-from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -30,6 +29,12 @@ _PROGRESS: Final = Rows(
     ") UPDATE OR ROLLBACK message SET states = new.states FROM new WHERE message.id = new.id",
 )
 _EVENTS: Final = Rows.inserted("OR ROLLBACK INTO event", 4)
+_FINISHED: Final = Rows.inserted("OR REPLACE INTO finished", 3)
+_SEQS: Final = Rows(
+    "WITH new (id, seq) AS (",
+    2,
+    ") UPDATE OR ROLLBACK tenant SET seq = new.seq FROM new WHERE tenant.id = new.id",
+)
 _HOLD: Final = Rows.inserted("OR REPLACE INTO held", 4)
 
 
@@ -115,9 +120,7 @@ def settle(session: Session, rows: SettlementRows) -> Settled:
     _PARTS.run(execute, rows.parts)
     _PROGRESS.run(execute, rows.progress)
     gone = _remove(session, rows.streams.values())
-    chunks: list[EventChunk] = []
-    for stream in rows.streams.values():
-        chunks += _append(session, stream, gone)
+    chunks = _append(session, rows.streams.values(), gone)
     for carrier, refs in rows.refs.items():
         execute(
             """DELETE FROM part WHERE carrier = ?
@@ -151,30 +154,38 @@ def _remove(session: Session, streams: Iterable[Stream]) -> set[int]:
     return gone
 
 
-def _append(session: Session, stream: Stream, gone: set[int]) -> list[EventChunk]:
-    """Append a stream's events, but for the outcomes of messages that are gone."""
-    ids, outcomes = stream.ids, stream.outcomes
-    if not gone.isdisjoint(ids):
-        kept = [(i, event) for i, event in zip(ids, outcomes, strict=True) if i not in gone]
-        ids, outcomes = [i for i, _ in kept], [event for _, event in kept]
-    encoded = outcomes + stream.notices
-    if not encoded:
-        return []
-    execute, tenant = session.execute, stream.number
+def _append(session: Session, streams: Iterable[Stream], gone: set[int]) -> list[EventChunk]:
+    """Append the events of streams, but for the outcomes of messages that are gone."""
+    seqs: list[int] = []
+    finished: list[int] = []
+    stored: list[Any] = []
+    made: list[EventChunk] = []
+    for stream in streams:
+        ids, outcomes = stream.ids, stream.outcomes
+        if not gone.isdisjoint(ids):
+            kept = [(i, event) for i, event in zip(ids, outcomes, strict=True) if i not in gone]
+            ids, outcomes = [i for i, _ in kept], [event for _, event in kept]
+        encoded = outcomes + stream.notices
+        if not encoded:
+            continue
+        tenant = stream.number
+        last = _last_seq(session, tenant)
+        newest = max(stream.times)
+        for chunk in events.chunks(stream.tenant, last + 1, encoded):
+            made.append(chunk)
+            stored += ((tenant << TENANT_BITS) + chunk.first, chunk.size, newest, chunk.body)
+        session.seqs[tenant] = last + len(encoded)
+        seqs += (tenant, session.seqs[tenant])
+        for seq, number in enumerate(ids, last + 1):
+            finished += (number, tenant, seq)
+    _EVENTS.run(session.execute, stored)
+    _FINISHED.run(session.execute, finished)
+    _SEQS.run(session.execute, seqs)
+    return made
+
+
+def _last_seq(session: Session, tenant: int) -> int:
     last = session.seqs.get(tenant)
     if last is None:
-        [[last]] = execute("SELECT seq FROM tenant WHERE id = ?", (tenant,))
-    chunks = events.chunks(stream.tenant, last + 1, encoded)
-    base = tenant << TENANT_BITS
-    newest = max(stream.times)
-    rows = [(base + chunk.first, chunk.size, newest, chunk.body) for chunk in chunks]
-    _EVENTS.run(execute, [*chain.from_iterable(rows)])
-    if ids:
-        # An array's rowid counts its values from 1, as the outcomes count from the last seq.
-        execute(
-            "INSERT OR REPLACE INTO finished SELECT value, ?, ? + rowid FROM carray(?)",
-            (tenant, last, numbers(ids)),
-        )
-    session.seqs[tenant] = last + len(encoded)
-    execute("UPDATE tenant SET seq = ? WHERE id = ?", (session.seqs[tenant], tenant))
-    return chunks
+        [[last]] = session.execute("SELECT seq FROM tenant WHERE id = ?", (tenant,))
+    return int(last)
