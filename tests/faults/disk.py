@@ -8,14 +8,18 @@ Below SQLite lies a file system of our own, which does what the files in FOLDER 
   an fsync has made durable and nothing else: what a power loss leaves at the least.
 """
 
-import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import apsw
 
 from gateway.cli import main
+from gateway.queue.sqlite import engine
+
+CHECKPOINT = 128
+"""Pages in the log from which it is checkpointed here, so that power is lost during that too."""
 
 
 class Disk(apsw.VFS):
@@ -23,6 +27,7 @@ class Disk(apsw.VFS):
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._platters: dict[Path, Platter] = {}
         super().__init__("breakable", base="unix", makedefault=True)
 
     def is_(self, state: str) -> bool:
@@ -31,12 +36,50 @@ class Disk(apsw.VFS):
     def durable(self, name: str) -> Path:
         return self._folder / "durable" / Path(name).name
 
+    def platter(self, name: str) -> "Platter":
+        """Where a file's durable copy is; one for all who have the file open."""
+        path = self.durable(name)
+        return self._platters.setdefault(path, Platter(path))
+
     def xOpen(self, name: Any, flags: list[int]) -> "File":  # noqa: N802  SQLite's name
         return File(self, name, flags)
 
     def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802  SQLite's name
         super().xDelete(filename, syncdir)
-        self.durable(filename).unlink(missing_ok=True)
+        self.platter(filename).delete()
+
+
+class Platter:
+    """What fsync has made durable of a file, and what was written since, by whatever handle: an
+    fsync by one of them makes durable what was written by all."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._doubtful: list[tuple[int, bytes | None]] = []
+        self._lock = threading.Lock()
+
+    def open(self) -> None:
+        self._path.touch(mode=0o600)
+
+    def change(self, offset: int, data: bytes | None) -> None:
+        """Data were written, or the file was cut off at ``offset``."""
+        with self._lock:
+            self._doubtful.append((offset, data))
+
+    def sync(self) -> None:
+        with self._lock, self._path.open("r+b") as copy:
+            for offset, data in self._doubtful:
+                if data is None:
+                    copy.truncate(offset)
+                else:
+                    copy.seek(offset)
+                    copy.write(data)
+            self._doubtful.clear()
+
+    def delete(self) -> None:
+        with self._lock:
+            self._path.unlink(missing_ok=True)
+            self._doubtful.clear()
 
 
 class File(apsw.VFSFile):
@@ -44,11 +87,11 @@ class File(apsw.VFSFile):
 
     def __init__(self, disk: Disk, name: Any, flags: list[int]) -> None:
         self._disk = disk
-        self._doubtful: list[tuple[int, bytes | None]] = []
-        self._copy: int | None = None
+        self._platter: Platter | None = None
         if name is not None and disk.is_("durable"):
             path = name.filename() if isinstance(name, apsw.URIFilename) else name
-            self._copy = os.open(disk.durable(path), os.O_RDWR | os.O_CREAT, 0o600)
+            self._platter = disk.platter(path)
+            self._platter.open()
         super().__init__("unix", name, flags)
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802  SQLite's name
@@ -57,29 +100,26 @@ class File(apsw.VFSFile):
         if self._disk.is_("read_only"):
             raise apsw.ReadOnlyError("read-only file system")
         super().xWrite(data, offset)
-        if self._copy is not None:
-            self._doubtful.append((offset, bytes(data)))
+        if self._platter is not None:
+            self._platter.change(offset, bytes(data))
 
     def xTruncate(self, newsize: int) -> None:  # noqa: N802  SQLite's name
         super().xTruncate(newsize)
-        if self._copy is not None:
-            self._doubtful.append((newsize, None))
+        if self._platter is not None:
+            self._platter.change(newsize, None)
 
     def xSync(self, flags: int) -> None:  # noqa: N802  SQLite's name
         if self._disk.is_("failing"):
             raise apsw.IOError("fsync failed")
-        if self._copy is None:
+        if self._platter is None:
             super().xSync(flags)
-            return
-        # The copy stands for the platter: nothing is gained by waiting for the real one.
-        for offset, data in self._doubtful:
-            if data is None:
-                os.ftruncate(self._copy, offset)
-            else:
-                os.pwrite(self._copy, data, offset)
-        self._doubtful.clear()
+        else:
+            # It stands for the disk: nothing is gained by waiting for the real one.
+            self._platter.sync()
 
 
 if __name__ == "__main__":
+    if (Path(sys.argv[1]) / "durable").exists():
+        engine.CHECKPOINT = CHECKPOINT  # type: ignore[misc]
     DISK = Disk(Path(sys.argv[1]))
     main(sys.argv[2:])
