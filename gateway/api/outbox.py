@@ -4,6 +4,7 @@ Frames that are put down while a write is under way leave together in the next o
 ever lands inside another. Used by the server and by the trio client, so it needs trio only.
 """
 
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -52,25 +53,26 @@ class Outbox:
         """Write until the peer has gone (False) or leaves a piece unread for ``patience`` seconds
         (True)."""
         try:
-            while True:
-                while not self.buffer:
-                    await self._writer.park()
-                data, self.buffer = self.buffer, bytearray()
-                answers, self._answers = self._answers, 0
-                self._producers.unpark_all()
-                try:
-                    with memoryview(data) as view:
-                        for start in range(0, len(data), _PIECE):
-                            with trio.move_on_after(patience) as scope:
+            with trio.CancelScope() as scope:  # one for all pieces: entering one is not cheap
+                while True:
+                    while not self.buffer:
+                        await self._writer.park()
+                    data, self.buffer = self.buffer, bytearray()
+                    answers, self._answers = self._answers, 0
+                    self._producers.unpark_all()
+                    try:
+                        with memoryview(data) as view:
+                            for start in range(0, len(data), _PIECE):
+                                scope.deadline = trio.current_time() + patience
                                 await stream.send_all(view[start : start + _PIECE])
-                            if scope.cancelled_caught:
-                                return True
-                finally:
-                    self._on_sent(answers)
+                        scope.deadline = math.inf
+                    finally:
+                        self._on_sent(answers)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return False
         finally:
             self.close()
+        return True
 
     def close(self) -> None:
         """The peer has gone: what waits for it, and what may yet come, is dropped."""

@@ -64,6 +64,11 @@ class CarrierPool:
             return REROUTED
         return sum(carrier.room(now) for carrier, _ in found.usable())
 
+    @property
+    def torn(self) -> bool:
+        """Whether parts wait to be sent once more."""
+        return any(carrier.torn for carrier in self.carriers.values())
+
     def ready_at(self, now: float) -> float | None:
         """When time alone will give some carrier room or parts to send once more."""
         moments = (carrier.ready_at(now) for carrier in self.carriers.values())

@@ -81,8 +81,9 @@ class Releaser:
         self._deferred: list[Message] = []
 
     def wake(self) -> None:
-        """There may be something to send."""
-        self._news.set()
+        """There may be something to send, or room for it."""
+        if self._scheduler.waiting or self._pool.torn:
+            self._news.set()
 
     async def run(self) -> None:
         """Send what comes, until cancelled."""
@@ -243,15 +244,18 @@ class Refiller:
         self._clock = clock
         self._on_ready = on_ready
         self._news = trio.Event()
+        self._asleep_until = math.inf
 
     def wake(self) -> None:
         """Some lane may want messages."""
-        self._news.set()
+        if self._lanes.stirs_before(self._asleep_until):
+            self._news.set()
 
     async def run(self) -> None:
         """Refill lanes, until cancelled."""
         while True:
             self._news = news = trio.Event()
+            self._asleep_until = math.inf
             now = self._clock()
             wanted = self._lanes.wanting(now)
             if wanted:
@@ -260,7 +264,8 @@ class Refiller:
                         nursery.start_soon(self._refill, key, count)
                 self._on_ready()
             at = self._lanes.next_wakeup()
-            with trio.move_on_after(NAP if at is None else max(0.0, min(at - now, NAP))):
+            self._asleep_until = math.inf if at is None else at
+            with trio.move_on_after(max(0.0, min(self._asleep_until - now, NAP))):
                 await news.wait()
 
     async def _refill(self, key: LaneKey, count: int) -> None:

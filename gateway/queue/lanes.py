@@ -254,7 +254,16 @@ class Lanes:
             heapq.heappop(alarms)
         return None
 
+    def stirs_before(self, at: float) -> bool:
+        """Whether `wanting` has something to say now, or will before a moment."""
+        return bool(self._hungry) or bool(self._alarms and self._alarms[0][0] < at)
+
     # --- the scheduler's side ---
+
+    @property
+    def stirring(self) -> bool:
+        """Whether `woken` has something to say."""
+        return bool(self._woken)
 
     def woken(self) -> list[Lane]:
         """The lanes that have messages and are not listed; from now on they are."""

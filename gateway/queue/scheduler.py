@@ -174,6 +174,11 @@ class Scheduler:
             lane.deficit += message.parts
             self._tenant(lane).bucket.take(-message.parts, now)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something to send as soon as there is room for it."""
+        return self._lanes.stirring or any(rank.lines for rank in self._ranks.values())
+
     def next_ready(self) -> float | None:
         """When the rate of a tenant that has messages will let it go on; None where no message
         waits for that."""

@@ -12,8 +12,7 @@ writes. One watches the time.
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 import structlog
@@ -264,7 +263,7 @@ class Bind:
         try:
             while not link.reason:
                 if link.choked or link.swamped:
-                    await self._wait_for_progress(link)
+                    await self._without_reading(link, self._progress(link))
                     continue
                 data = await link.stream.receive_some(_READ_SIZE)
                 if data:
@@ -274,13 +273,13 @@ class Bind:
         except trio.BrokenResourceError as error:
             link.end(f"read failed: {cause(error)}")
 
-    async def _wait_for_progress(self, link: Link) -> None:
-        with self._not_reading(link):
-            while link.choked:  # for how long is for `Link.write` to judge
+    async def _progress(self, link: Link) -> None:
+        """Wait until reading can go on."""
+        while link.choked:  # for how long is for `Link.write` to judge
+            await link.progress.park()
+        with trio.move_on_after(self.options.response_timeout) as waited:
+            while link.swamped:
                 await link.progress.park()
-            with trio.move_on_after(self.options.response_timeout) as waited:
-                while link.swamped:
-                    await link.progress.park()
         if waited.cancelled_caught:
             link.end(f"{link.session.unanswered} deliveries unanswered")
 
@@ -305,8 +304,7 @@ class Bind:
                 case events.Responses(responses):
                     listener.responded(self, responses)
                 case events.Deliveries(deliveries):
-                    with self._not_reading(link):
-                        await listener.delivered(self, deliveries)
+                    await self._without_reading(link, listener.delivered(self, deliveries))
                 case events.TimedOut(contexts):
                     listener.timed_out(self, contexts)
                 case events.Bound(system_id):
@@ -332,12 +330,11 @@ class Bind:
             link.send(link.session.unbind(self._clock()))
             link.rearm.unpark_all()
 
-    @contextmanager
-    def _not_reading(self, link: Link) -> Iterator[None]:
-        """While nothing is read, no missing answer is held against the carrier."""
+    async def _without_reading(self, link: Link, work: Awaitable[None]) -> None:
+        """Do something meanwhile no missing answer is held against the carrier."""
         since, before = self._clock(), link.patient_until
         link.patient_until = math.inf
-        yield
+        await work
         now = self._clock()
         link.patient_until = now + _PATIENCE if now - since > _PATIENCE else before
 

@@ -63,8 +63,9 @@ class Link:
 
     def send(self, data: bytes) -> None:
         """Have ``data`` written soon, together with what else comes until then."""
-        self._outgoing += data
-        self._to_write.unpark_all()
+        if data:
+            self._outgoing += data
+            self._to_write.unpark_all()
 
     def end(self, reason: str) -> None:
         """End the connection once everything is written, or soon."""
@@ -77,18 +78,20 @@ class Link:
         """The task that writes, until the connection ends. A carrier that does not read what
         gathered within ``patience`` seconds is given up."""
         try:
-            while self._outgoing or not self.reason:
-                if not self._outgoing:
-                    await self._to_write.park()
-                    continue
-                data, self._outgoing = self._outgoing, bytearray()
-                self._being_written = len(data)
-                with trio.fail_after(patience):
+            with trio.CancelScope() as scope:  # one for all writes: entering one is not cheap
+                while self._outgoing or not self.reason:
+                    if not self._outgoing:
+                        await self._to_write.park()
+                        continue
+                    data, self._outgoing = self._outgoing, bytearray()
+                    self._being_written = len(data)
+                    scope.deadline = trio.current_time() + patience
                     await self.stream.send_all(data)
-                self._being_written = 0
-                self.progress.unpark_all()
-        except trio.TooSlowError:
-            self.end("the carrier does not read")
+                    scope.deadline = math.inf
+                    self._being_written = 0
+                    self.progress.unpark_all()
+            if scope.cancelled_caught:
+                self.end("the carrier does not read")
         except trio.BrokenResourceError as error:
             self.end(f"write failed: {cause(error)}")
         self.scope.cancel()

@@ -11,7 +11,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from gateway.api.schema import Accepted, Rejected, SubmitMessage
-from gateway.dispatch import fleet
+from gateway.dispatch import fleet, settle
 from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.core import Dispatch, DispatchOptions
 from gateway.dispatch.fleet import CarrierSettings
@@ -400,6 +400,12 @@ async def opened(store: FlakyStore | None = None, **changes: Any) -> AsyncIterat
 
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
+
+
+@pytest.fixture(autouse=True)
+def _settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rounds of settling follow one another at once, so that a test need not let time pass."""
+    monkeypatch.setattr(settle, "INTERVAL", 0.0)
 
 
 @pytest.fixture(scope="session")

@@ -60,6 +60,27 @@ async def test_what_gathered_meanwhile_is_one_commit(world: Any, make_receipt: A
     assert len(await world.outcomes()) == 10
 
 
+async def test_rounds_are_some_time_apart_unless_much_waits(
+    world: Any, monkeypatch: pytest.MonkeyPatch, autojump_clock: object
+) -> None:
+    monkeypatch.setattr(settle, "INTERVAL", 10.0)
+    monkeypatch.setattr(settle, "PRESSING", 3)
+    await trio.sleep(1)
+
+    async def settled_within(seconds: float, answers: int) -> bool:
+        await world.submit(*(f"{n}" for n in range(answers)))
+        world.store.calls.clear()
+        for pdu, _ in list(world.bind.flying):
+            world.bind.reply(pdu)
+        await trio.sleep(seconds)
+        return bool(world.store.calls["settle"])
+
+    assert await settled_within(0.1, 1)  # the first of them, which starts the interval
+    assert not await settled_within(9.0, 2)
+    assert await settled_within(1.0, 1)
+    assert await settled_within(0.1, 3)
+
+
 async def test_too_much_unsettled_stops_reading_and_submitting(
     world: Any, make_receipt: Any, monkeypatch: pytest.MonkeyPatch, autojump_clock: object
 ) -> None:

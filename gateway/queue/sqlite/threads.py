@@ -27,7 +27,7 @@ class Call(Generic[T]):
     any caller goes on: it brings what the loop keeps in memory up to the store.
     """
 
-    __slots__ = ("answered", "applied", "done", "error", "value", "work")
+    __slots__ = ("answered", "applied", "caller", "error", "value", "work")
 
     def __init__(self, work: Callable[[], T], applied: Callable[[T], None] | None) -> None:
         self.work = work
@@ -35,7 +35,7 @@ class Call(Generic[T]):
         self.answered = False
         self.value: T | None = None
         self.error: Exception | None = None
-        self.done = trio.Event()
+        self.caller: trio.lowlevel.Task | None = None
 
     def succeed(self, value: T) -> None:
         self.answered, self.value, self.error = True, value, None
@@ -71,9 +71,9 @@ class CallThread:
         if self._closed:
             raise StoreError("the store is closed")
         call = Call(work, applied)
+        call.caller = trio.lowlevel.current_task()
         self._waiting.put(call)
-        with trio.CancelScope(shield=True):
-            await call.done.wait()
+        await trio.lowlevel.wait_task_rescheduled(_not_to_be_cancelled)
         if call.error is not None:
             raise call.error
         return cast("T", call.value)
@@ -118,4 +118,9 @@ def _finish(group: Sequence[Call[Any]]) -> None:
         if call.error is None and call.applied is not None:
             call.applied(call.value)
     for call in group:
-        call.done.set()
+        if call.caller is not None:
+            trio.lowlevel.reschedule(call.caller)
+
+
+def _not_to_be_cancelled(_: object) -> trio.lowlevel.Abort:
+    return trio.lowlevel.Abort.FAILED
