@@ -177,13 +177,9 @@ class Releaser:
         flights: list[Flight] = []
         options = carrier.options
         hours = tenant.policy.quiet_hours
+        ends = hours.ends(messages, now) if hours else [m.expires_at for m in messages]
         waited: list[float] = []
-        for message in messages:
-            end = message.expires_at
-            if hours is not None and not message.exempt:
-                closing = hours.closes_at(message, now)
-                if closing is not None and closing < end:
-                    end = closing
+        for message, end in zip(messages, ends, strict=True):
             try:
                 pdus = carrier.dialect.parts(message, self._references, end - now)
             except TextError as error:

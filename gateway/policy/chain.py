@@ -104,7 +104,7 @@ class Policy(msgspec.Struct, frozen=True):
     Attributes:
         admission: asked when a batch is submitted.
         release: asked, with fresh facts, when messages are about to be sent.
-        quiet_hours: the rule in both, for `QuietHours.closes_at`; None where none are kept.
+        quiet_hours: the rule in both, for `QuietHours.ends`; None where none are kept.
     """
 
     admission: Chain

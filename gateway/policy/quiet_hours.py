@@ -124,16 +124,19 @@ class QuietHours:
                     verdicts[index] = local.held_up(state.until, message.expires_at)
         return verdicts
 
-    def closes_at(self, message: Message, now: float) -> float | None:
-        """When the hours end in which this message may be sent, for the validity period that is
-        asked of the carrier: ``now`` where it may not be sent, None where they do not end or do
-        not concern it."""
-        if message.category not in self._options.categories:
-            return None
-        state = self._local(message.to).window.state(now)
-        if not state.open:
-            return now
-        return None if state.until == inf else state.until + self._options.margin
+    def ends(self, messages: Sequence[Message], now: float) -> list[float]:
+        """Until when carriers may try to deliver messages that are sent ``now``: until the hours
+        end in which that may be, ``now`` where they have, or until the message expires."""
+        categories, margin = self._options.categories, self._options.margin
+        ends = []
+        for message in messages:
+            end = message.expires_at
+            if message.category in categories and not message.exempt:
+                state = self._local(message.to).window.state(now)
+                closing = state.until + margin if state.open else now
+                end = min(end, closing)
+            ends.append(end)
+        return ends
 
     def _local(self, number: str) -> _Local:
         prefix = number[: DEPTHS.get(number[:HEAD], HEAD)]

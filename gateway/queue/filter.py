@@ -14,8 +14,8 @@ Thing = TypeVar("Thing", bound=Hashable)
 BYTES: Final = 8
 """Bytes for each thing at least, so that a full layer asks in vain three times in a thousand."""
 
-SMALLEST: Final = 1 << 21
-"""Bytes of a layer at least (2 MiB): a quarter of a million things before a second one."""
+SMALLEST: Final = 1 << 16
+"""Bytes of a layer at least (64 KiB, which a processor keeps at hand): eight thousand things."""
 
 LARGEST: Final = 1 << 32
 """Bytes of a layer at most, as many as half a hash can tell apart."""

@@ -211,11 +211,17 @@ def test_what_is_let_through_may_take_until_the_closing(
     quiet = QuietHours(QuietHoursOptions())
     closing = moment("2026-11-24 20:00+00:00")
     noon = moment("2026-11-24 12:00+00:00")
-    assert quiet.closes_at(make_message(GB), noon) == closing
-    assert quiet.closes_at(make_message(GB), closing + 5) == closing + 5
-    assert quiet.closes_at(make_message(GB, category="otp"), noon) is None
+    late = closing + 40_000
+    messages = [
+        make_message(GB, expires_at=late),
+        make_message(GB, expires_at=noon + 60),
+        make_message(GB, expires_at=late, category="otp"),
+        make_message(GB, expires_at=late, exempt=True),
+    ]
+    assert quiet.ends(messages, noon) == [closing, noon + 60, late, late]
+    assert quiet.ends(messages[:1], closing + 5) == [closing + 5]
     always = QuietHours(QuietHoursOptions(open="00:00-24:00"))
-    assert always.closes_at(make_message(GB), noon) is None
+    assert always.ends(messages, noon) == [late, noon + 60, late, late]
 
 
 def test_nothing_is_let_through_right_before_the_closing(

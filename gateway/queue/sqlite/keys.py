@@ -31,6 +31,9 @@ key may be kept."""
 RECENT: Final = 4
 """Generations looked through first: who sends a message again mostly does it soon."""
 
+AHEAD: Final = 4
+"""Generations to come that the filter has room for from the start."""
+
 BLOCK: Final = 4_096
 """Keys read or dropped at a time: a few milliseconds."""
 
@@ -133,7 +136,7 @@ def load(execute: Execute) -> KeyIndex:
             WHERE number IS NOT NULL) SELECT number FROM step WHERE number IS NOT NULL"""
         )
     ]
-    seen = BitFilter(len(stored) * GENERATION)
+    seen = BitFilter((len(stored) + AHEAD) * GENERATION)
     generations = []
     for number in stored:
         query = "SELECT count(*), min(at), max(at) FROM key WHERE generation = ?"
