@@ -126,6 +126,8 @@ def main() -> None:
     if not console.is_terminal:
         console.width = WIDTH
     # Whatever ends us ends what we have started.
+    # A shell that starts a program in the background has it ignore SIGINT.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
     size = int(sys.argv[1]) if len(sys.argv) > 1 else SIZE

@@ -38,7 +38,7 @@ class Link:
         try:
             await self.stream.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise ConnectionError("the connection was lost") from error
+            raise _lost(error) from error
 
     async def receive(self) -> list[wire.Reply]:
         """The next replies and event frames. Raises ConnectionError at the end."""
@@ -46,11 +46,19 @@ class Link:
             try:
                 data = await self.stream.receive_some()
             except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-                raise ConnectionError("the connection was lost") from error
+                raise _lost(error) from error
             if not data:
                 raise ConnectionError("the server closed the connection")
             if replies := self._replies.receive(data):
                 return replies
+
+
+def _lost(error: Exception) -> ConnectionError:
+    """What is behind an error of trio's, a certificate that is not trusted for instance."""
+    cause = error.__cause__
+    return ConnectionError(
+        f"the connection was lost: {cause}" if cause else "the connection was lost"
+    )
 
 
 async def open_link(target: Target) -> Link:

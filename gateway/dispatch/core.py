@@ -102,7 +102,6 @@ class Dispatch:
             self.hub,
             clock,
         )
-        self._held: Sequence[Held] = ()
         self._releasing = trio.CancelScope()
 
     def recover(self, recovery: Recovery) -> None:
@@ -114,7 +113,7 @@ class Dispatch:
         for key, due in recovery.lanes.items():
             self.lanes.deferred(key, due, now)
         self._inbox.recover(recovery.held)
-        self._held = recovery.held
+        self.upkeep.homeless = [one for one in recovery.held if one.kind == "receipt"]
 
     def configure(self, options: DispatchOptions) -> None:
         """Go on with these options; called within `run`'s time, and again on each reload."""
@@ -177,10 +176,12 @@ class Dispatch:
         self._refiller.wake()
 
     def _unpark(self) -> None:
-        """Give the receipts that the store holds to the carriers they came from."""
-        for one in self._held:
-            if one.kind == "receipt":
-                name, parked = msgspec.msgpack.decode(one.body, type=tuple[str, Parked])
-                if name in self.pool.carriers:
-                    self.pool.carriers[name].correlator.park(parked)
-        self._held = ()
+        """Give the receipts that the store held to the carriers they came from."""
+        homeless: list[Held] = []
+        for one in self.upkeep.homeless:
+            name, parked = msgspec.msgpack.decode(one.body, type=tuple[str, Parked])
+            if name in self.pool.carriers:
+                self.pool.carriers[name].correlator.park(parked)
+            else:
+                homeless.append(one)
+        self.upkeep.homeless = homeless

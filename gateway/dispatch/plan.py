@@ -30,7 +30,7 @@ class Plan:
 
     def progress(self, message: Message, states: bytes | bytearray) -> None:
         """Some parts of a long message have their final receipts."""
-        self.settlement.progress.append(Progress(message.id, bytes(states)))
+        self.settlement.progress.append(Progress(message.id, states))
 
     def end(self, flight: Flight, event: Event) -> None:
         """A flight has its outcome."""

@@ -16,7 +16,7 @@ from gateway.errors import StoreError
 from gateway.message import Message
 from gateway.ops.metrics import Metrics
 from gateway.queue.lanes import Lanes
-from gateway.queue.store import Store
+from gateway.queue.store import Held, Store
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +37,7 @@ class Upkeep:
     """Ends what time ends.
 
     Attributes:
+        homeless: receipts that the store holds for carriers which are not configured (any more).
         retention: seconds for which events, outcomes and keys are kept.
         unacknowledged: events that the slowest consumer of each tenant has not acknowledged.
     """
@@ -62,6 +63,7 @@ class Upkeep:
         self._ledger = ledger
         self._metrics = metrics
         self._clock = clock
+        self.homeless: Sequence[Held] = ()
         self._ahead = 0.0  # of the wall clock before trio's, the last time we looked
 
     def expect(self, latest: float, now: float) -> None:
@@ -133,6 +135,10 @@ class Upkeep:
             plan.settlement.drop += [("receipt", parked.key) for parked in over]
             if over:
                 self._metrics.receipts_unmatched.add(len(over), carrier.options.id)
+        expired = [one for one in self.homeless if one.expires_at <= plan.now]
+        if expired:
+            self.homeless = [one for one in self.homeless if one.expires_at > plan.now]
+            plan.settlement.drop += [(one.kind, one.key) for one in expired]
         await self._inbox.overdue(plan)
         if plan.settlement.drop:
             await self._settler.commit(plan)

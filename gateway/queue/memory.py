@@ -216,7 +216,7 @@ class MemoryStore:
                     self._parts[Ref(sent.carrier, ref)] = (m.id, part, now)
         for number, states in settlement.progress:
             if row := self._rows.get(number):
-                row.states = states
+                row.states = bytes(states)
         passed_over = set()
         for ended in settlement.finals:
             m, event = ended.message, ended.event

@@ -78,10 +78,11 @@ class Match(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """A final receipt for one part of a message that waits for others: its new ``states``."""
+    """A final receipt for one part of a message that waits for others: its new ``states``, as they
+    are when the call is made. Where that has to be made again, later receipts may be in them."""
 
     message: int
-    states: bytes
+    states: bytes | bytearray
 
 
 class Final(msgspec.Struct, frozen=True, gc=False):

@@ -164,6 +164,24 @@ async def test_a_receipt_that_was_parked_is_matched_by_the_next_process(
         assert (await after.store.open()).held == []
 
 
+async def test_a_receipt_that_was_parked_for_a_carrier_that_is_gone_is_given_up_in_time(
+    open_world: OpenWorld, make_receipt: Any, make_settings: Any, autojump_clock: object
+) -> None:
+    async with open_world() as before:
+        await before.bind.receipts(make_receipt("m1"))
+        await before.calm()
+    other = [make_settings("beta")]
+    async with open_world(before.store, carriers=other) as after:
+        await trio.sleep(60)
+        await after.configure(carriers=other)
+    async with open_world(before.store, carriers=other) as after:
+        assert len(after.dispatch.upkeep.homeless) == 1
+        await trio.sleep(3_600)
+    async with open_world(before.store) as after:
+        assert not after.dispatch.upkeep.homeless
+        assert not after.dispatch.pool.carriers["alpha"].correlator._parked
+
+
 async def test_ids_go_on_above_those_of_the_process_before(open_world: OpenWorld) -> None:
     async with open_world() as before:
         [first] = await before.accepted("a")

@@ -60,6 +60,26 @@ async def test_what_gathered_meanwhile_is_one_commit(world: Any, make_receipt: A
     assert len(await world.outcomes()) == 10
 
 
+async def test_a_round_that_fails_does_not_undo_a_later_one(
+    world: Any, make_receipt: Any, autojump_clock: object
+) -> None:
+    [message] = await world.accepted("long " * 80)
+    first, second, third = [ref for _, ref in world.bind.reply()]
+    await world.calm()
+    world.store.failing = {"settle"}
+    await world.bind.receipts(make_receipt(first))
+    await world.calm()
+    world.store.failing = set()
+    await world.bind.receipts(make_receipt(second))
+    await world.calm()
+    await trio.sleep(2)
+    for carrier in world.dispatch.fleet.carriers:
+        carrier.correlator._parts.clear()  # from here on, what the store knows counts
+    await world.bind.receipts(make_receipt(third))
+    await world.calm()
+    assert await world.outcomes() == {message: "delivered"}
+
+
 async def test_rounds_are_some_time_apart_unless_much_waits(
     world: Any, monkeypatch: pytest.MonkeyPatch, autojump_clock: object
 ) -> None:

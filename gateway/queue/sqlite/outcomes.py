@@ -101,7 +101,7 @@ def settlement_rows(session: Session, settlement: Settlement, now: float) -> Set
                 if reference:
                     rows.parts += (number, reference, message.id, part, now)
     for number, states in settlement.progress:
-        rows.progress += (number, states)
+        rows.progress += (number, bytes(states))
     for held in settlement.hold:
         rows.hold += held
     rows.optouts = writes.optout_rows(session, settlement.optouts)
