@@ -10,7 +10,8 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 
 Category = Literal["otp", "transactional", "marketing"]
-CATEGORIES: Final[tuple[Category, ...]] = ("otp", "transactional", "marketing")
+URGENT: Final = "otp"
+CATEGORIES: Final[tuple[Category, ...]] = (URGENT, "transactional", "marketing")
 """Every category, the most urgent first."""
 
 Encoding = Literal["gsm7", "ucs2"]

@@ -18,7 +18,7 @@ from gateway.dispatch.flights import Flight, Part
 from gateway.dispatch.options import CarrierOptions
 from gateway.dispatch.outcomes import ACCEPTED, FINAL_STATES
 from gateway.dispatch.submission import Dialect
-from gateway.message import Message
+from gateway.message import URGENT, Category, Message
 from gateway.ops.metrics import Metrics
 from gateway.queue.bucket import AdaptiveRate, TokenBucket
 from gateway.smpp.bind import Bind
@@ -32,6 +32,14 @@ Request = tuple[Pdu | Encoded, object]
 
 BURST = 0.1
 """Seconds' worth of parts that may go to a carrier at once after a pause."""
+
+
+RESERVED = 16
+"""One of so many places in a carrier's windows is kept for one-time passwords, which would wait for
+a response to a campaign's message otherwise."""
+
+RESERVED_FOR = 600.0
+"""Seconds after the last one-time password for which places are kept."""
 
 
 class Sink(Protocol):
@@ -78,6 +86,7 @@ class Carrier:
         self._pace = AdaptiveRate(options.rate)
         self._bucket = TokenBucket(options.rate, options.rate * BURST)
         self._paused_until = 0.0
+        self._reserved_until = 0.0
         self._again: list[tuple[float, int, Flight, list[int]]] = []
         self._order = count()
         # By bind, the last parts of a long message that its window had no room for.
@@ -108,12 +117,15 @@ class Carrier:
         """Parts per second that it is given at most; 0 for unlimited."""
         return self._pace.limit(now)
 
-    def room(self, now: float) -> int:
-        """Parts that could go out at once: free window, within the rate."""
+    def room(self, now: float, category: Category = URGENT) -> int:
+        """Parts of a category that could go out at once: free window, within the rate. While
+        there are one-time passwords, some places in the window are kept for them."""
         if now < self._paused_until:
             return 0
         free = sum(map(self._room, self.binds))
-        if not free:
+        if category != URGENT and now < self._reserved_until:
+            free -= sum(bind.options.window for bind in self.binds if bind.up) // RESERVED
+        if free <= 0:
             return 0
         limit = self._pace.limit(now)
         if limit != self._bucket.rate:
@@ -139,6 +151,7 @@ class Carrier:
     def set_back(self, seconds: float) -> None:
         """The clock was set back: what waits does not wait for so much longer."""
         self._paused_until -= seconds
+        self._reserved_until -= seconds
         self._again = [
             (at - seconds, order, flight, indexes) for at, order, flight, indexes in self._again
         ]
@@ -146,10 +159,12 @@ class Carrier:
     # --- sending ---
 
     def submit(self, flights: Sequence[Flight], now: float) -> None:
-        """Send whole messages, each on the bind with the most free window, in order. A long
-        message goes to one bind entirely: the parts that its window has no room for follow as it
-        empties, before anything else does."""
+        """Send whole messages of one category, each on the bind with the most free window, in
+        order. A long message goes to one bind entirely: the parts that its window has no room for
+        follow as it empties, before anything else does."""
         self._bucket.take(sum(len(flight.pdus) for flight in flights), now)
+        if flights and flights[0].message.category == URGENT:
+            self._reserved_until = now + RESERVED_FOR
         left = iter(flights)
         flight = next(left, None)
         while flight is not None:

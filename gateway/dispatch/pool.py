@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.routing import DEFAULT_ROUTE, CarrierShare, RouteOptions
-from gateway.message import Message
+from gateway.message import URGENT, Category, Message
 
 AVOIDING = 50_000
 """Messages that are known to avoid a carrier which refused them, the latest: about 20 MB. One that
@@ -56,13 +56,13 @@ class CarrierPool:
     def has_route(self, name: str) -> bool:
         return name in self._routes
 
-    def room(self, route: str, now: float) -> int:
-        """Parts that could go out on a route at once. One that a reload has removed has room for
-        its messages to be given another route."""
+    def room(self, route: str, now: float, category: Category = URGENT) -> int:
+        """Parts of a category that could go out on a route at once. One that a reload has removed
+        has room for its messages to be given another route."""
         found = self._routes.get(route)
         if found is None:
             return REROUTED
-        return sum(carrier.room(now) for carrier, _ in found.usable())
+        return sum(carrier.room(now, category) for carrier, _ in found.usable())
 
     @property
     def torn(self) -> bool:
@@ -77,7 +77,8 @@ class CarrierPool:
     def place(
         self, route: str, messages: Sequence[Message], now: float
     ) -> tuple[list[tuple[Carrier, list[Message]]], list[Message]]:
-        """Share messages out by weight among the carriers of a route that have room.
+        """Share messages of one category out by weight among the carriers of a route that have
+        room.
 
         Returns:
             which carrier gets which messages, in order, and the messages that none can take now.
@@ -88,7 +89,8 @@ class CarrierPool:
             return [], list(messages)
         if len(usable) == 1 and not self._avoid:
             return [(usable[0][0], list(messages))], []
-        room = {carrier.options.id: carrier.room(now) for carrier, _ in usable}
+        category = messages[0].category
+        room = {carrier.options.id: carrier.room(now, category) for carrier, _ in usable}
         placed: dict[str, list[Message]] = {}
         left: list[Message] = []
         for message in messages:
@@ -107,7 +109,7 @@ class CarrierPool:
                         backup.options.id
                         for backup in found.backup
                         if backup.options.id not in avoided
-                        and room.setdefault(backup.options.id, backup.room(now)) > 0
+                        and room.setdefault(backup.options.id, backup.room(now, category)) > 0
                     ),
                     None,
                 )

@@ -23,7 +23,7 @@ from gateway.dispatch.settle import Settler
 from gateway.dispatch.submission import References
 from gateway.dispatch.tenants import Tenant, Tenants
 from gateway.errors import StoreError
-from gateway.message import Event, LaneKey, Message, Outcome
+from gateway.message import Category, Event, LaneKey, Message, Outcome
 from gateway.ops.metrics import Metrics
 from gateway.policy.rules import Defer, Facts
 from gateway.queue.lanes import RETRY, Lanes
@@ -98,8 +98,8 @@ class Releaser:
                 await news.wait()
 
     async def _pass(self, now: float) -> None:
-        def room(route: str) -> int:
-            return self._pool.room(route, now)
+        def room(route: str, category: Category) -> int:
+            return self._pool.room(route, now, category)
 
         for carrier in self._pool.carriers.values():
             await self._release_again(carrier, now)

@@ -91,12 +91,18 @@ class _Line:
         self.served = served
 
 
+Room = Callable[[str, Category], int]
+"""How many parts of a category a route takes at this moment."""
+
+
 class _Rank:
-    """The lines of one category."""
+    """The lines of one category. ``full`` are the routes found without room in this pass."""
 
-    __slots__ = ("below", "lines", "owed", "served", "tithe")
+    __slots__ = ("below", "category", "full", "lines", "owed", "served", "tithe")
 
-    def __init__(self) -> None:
+    def __init__(self, category: Category) -> None:
+        self.category: Category = category
+        self.full: set[str] = set()
         self.below: list[_Rank] = []  # the less urgent ones
         self.lines: dict[str, _Line] = {}  # by route; none of them empty
         self.served = 0.0  # of the line that was served last
@@ -109,13 +115,12 @@ class Scheduler:
 
     def __init__(self, lanes: Lanes, options: SchedulerOptions) -> None:
         self._lanes = lanes
-        self._ranks = {category: _Rank() for category in CATEGORIES}
+        self._ranks = {category: _Rank(category) for category in CATEGORIES}
         urgent_last = list(reversed(self._ranks.values()))
         for place, rank in enumerate(urgent_last):
             rank.below = urgent_last[:place]
         self._tenants: dict[str, _Tenant] = {}
         self._dry: list[tuple[float, str]] = []  # a heap: when tenants with lanes aside may go on
-        self._full: set[str] = set()  # routes found without room in this pass
         self._now = 0.0
         self.configure(options, self._now)
 
@@ -134,20 +139,20 @@ class Scheduler:
                 line.weight = sum(self._tenant(lane).weight for lane in line.lanes)
         self._call_back(math.inf)
 
-    def next(self, now: float, room: Callable[[str], int]) -> tuple[LaneKey, list[Message]] | None:
+    def next(self, now: float, room: Room) -> tuple[LaneKey, list[Message]] | None:
         """The next batch to send; call it until there is none.
 
         Args:
             now: as everywhere; calls with the same ``now`` are one pass.
-            room: how many parts a route takes at this moment. A route that has none is not asked
-                again in the same pass.
+            room: see `Room`. A route that has none for a category is not asked again about it in
+                the same pass.
 
         Returns:
             messages of one lane, in order, with at most as many parts as there is room for (a
             longer message goes alone); None where nothing can be sent, which ends the pass.
         """
         if now != self._now:
-            self._full.clear()
+            self._begin()
             # Buckets do not refill while a clock that was set back catches up: ask them anew.
             self._call_back(now if now > self._now else math.inf)
             self._now = now
@@ -162,8 +167,13 @@ class Scheduler:
             if rank.lines and (batch := self._pick(rank, room, UNLIMITED)):
                 key, messages, _ = batch
                 return key, messages
-        self._full.clear()
+        self._begin()
         return None
+
+    def _begin(self) -> None:
+        """A new pass: every route may have room."""
+        for rank in self._ranks.values():
+            rank.full.clear()
 
     def give_back(self, messages: Sequence[Message], now: float) -> None:
         """Take back messages that were not sent after all: they go to the front of their lanes, in
@@ -184,15 +194,15 @@ class Scheduler:
         waits for that."""
         return self._dry[0][0] if self._dry else None
 
-    def _pick(self, rank: _Rank, room: Callable[[str], int], most: int) -> _Batch | None:
-        full = self._full
+    def _pick(self, rank: _Rank, room: Room, most: int) -> _Batch | None:
+        full = rank.full
         while True:
             chosen = None
             space = 0
             for line in rank.lines.values():
                 if line.route in full or (chosen and chosen.served <= line.served):
                     continue
-                free = room(line.route)
+                free = room(line.route, rank.category)
                 if free > 0:
                     chosen, space = line, free
                 else:

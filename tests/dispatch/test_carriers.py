@@ -242,3 +242,18 @@ async def test_answers_are_counted_by_status(bench: Any, make_message: Any, star
     rendered = carrier._metrics.snapshot().render().decode()
     assert 'parts_submitted_total{carrier="alpha",status="ESME_ROK"} 1.0' in rendered
     assert 'parts_submitted_total{carrier="alpha",status="ESME_RINVDSTADR"} 2.0' in rendered
+
+
+def test_places_in_the_window_are_kept_for_one_time_passwords_while_there_are_any(
+    bench: Any, make_message: Any, start: float
+) -> None:
+    carrier = bench.carrier(binds=3, window=16)
+    carrier.binds[2].bound = False
+    assert carrier.room(start, "marketing") == carrier.room(start) == 32
+    password = bench.flight(carrier, make_message(1, category="otp"))
+    carrier.submit([password], start)
+    assert carrier.room(start) == 31
+    assert carrier.room(start, "marketing") == 29
+    carrier.submit(flights(bench, carrier, make_message, *[1] * 29), start)
+    assert (carrier.room(start), carrier.room(start, "transactional")) == (2, 0)
+    assert carrier.room(start + 601, "marketing") == 2

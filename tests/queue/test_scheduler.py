@@ -61,7 +61,7 @@ class Pump:
     def run(self, **room: int) -> list[Message]:
         """One pass with so many parts of room on each route; returns what was sent."""
         passed: list[Message] = []
-        while batch := self.scheduler.next(self.now, lambda route: room.get(route, 0)):
+        while batch := self.scheduler.next(self.now, lambda route, _: room.get(route, 0)):
             key, messages = batch
             assert {m.lane for m in messages} == {key}
             room[key.route] -= sum(m.parts for m in messages)
@@ -221,7 +221,7 @@ def test_lines_share_a_carrier_by_the_weights_that_stand_in_them() -> None:
         pump.put(message(f"t{tenant}") for _ in range(5000))
     shared = 10_000
 
-    def room(_route: str) -> int:
+    def room(_route: str, _category: str) -> int:
         return shared
 
     while shared > 0 and (batch := pump.scheduler.next(pump.now, room)):
@@ -239,7 +239,7 @@ def test_a_route_that_comes_back_does_not_crowd_out_the_others() -> None:
     pump.now += 1
     shared = 2000
 
-    def room(_route: str) -> int:
+    def room(_route: str, _category: str) -> int:
         return shared
 
     while shared > 0 and (batch := pump.scheduler.next(pump.now, room)):
@@ -252,8 +252,10 @@ def test_a_route_without_room_is_asked_again_in_the_next_pass_even_if_one_was_cu
     pump = Pump()
     pump.put([message(route="busy")])
     pump.put(message(route="main") for _ in range(200))
-    assert pump.scheduler.next(pump.now, lambda route: {"busy": 0, "main": 9}[route])
-    result = pump.scheduler.next(pump.now + 1, lambda route: {"busy": 9, "main": 0}[route])
+    assert pump.scheduler.next(pump.now, lambda route, _: {"busy": 0, "main": 9}[route])
+    result = pump.scheduler.next(
+        pump.now + 1, lambda route, _category: {"busy": 9, "main": 0}[route]
+    )
     assert result
     assert result[0].route == "busy"
 
@@ -324,7 +326,7 @@ def test_a_full_route_is_asked_once_a_pass_and_its_lanes_not_at_all() -> None:
     pump.put(message() for _ in range(1000))
     asked: Counter[str] = Counter()
 
-    def room(route: str) -> int:
+    def room(route: str, _category: str) -> int:
         asked[route] += 1
         return 0 if route == "dead" else 64
 
@@ -348,7 +350,7 @@ def test_messages_given_back_keep_their_order_and_cost_nothing() -> None:
     pump = Pump(SchedulerOptions(shares={"acme": Share(rate=10, burst=10)}))
     batch = [message() for _ in range(10)]
     pump.put(batch)
-    result = pump.scheduler.next(pump.now, lambda _route: 8)
+    result = pump.scheduler.next(pump.now, lambda _route, _category: 8)
     assert result
     pump.scheduler.give_back(result[1][3:], pump.now)
     assert pump.run(main=100) == batch[3:]
@@ -358,7 +360,7 @@ def test_a_batch_that_came_back_does_not_cost_its_tenant_a_turn() -> None:
     pump = Pump()
     for tenant in ("a", "b"):
         pump.put(message(tenant) for _ in range(1000))
-    result = pump.scheduler.next(pump.now, lambda _route: 1000)
+    result = pump.scheduler.next(pump.now, lambda _route, _category: 1000)
     assert result
     key, messages = result
     pump.scheduler.give_back(messages, pump.now)
@@ -420,7 +422,7 @@ class Gateway(RuleBasedStateMachine):
         waiting.sort(key=lambda m: (m.due, m.id))
 
     def send(self, room: dict[str, int], keep: int) -> bool:
-        result = self.scheduler.next(self.now, lambda route: room[route])
+        result = self.scheduler.next(self.now, lambda route, _: room[route])
         if result is None:
             return False
         key, messages = result
@@ -523,7 +525,7 @@ class Gateway(RuleBasedStateMachine):
         assert set(sent) == self.expected
         for messages in self.out.values():
             assert messages == sorted(messages, key=lambda m: (m.due, m.id))
-        self.scheduler.next(self.now, lambda _route: 5)
+        self.scheduler.next(self.now, lambda _route, _category: 5)
         assert self.lanes.statistics().lanes == 0
 
 
