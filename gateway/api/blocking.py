@@ -59,7 +59,7 @@ class _Link:
         self.send(self._requests.pack(fields))
 
     def send(self, request: dialogue.Request) -> None:
-        self._socket.sendall(request[1])
+        self._socket.sendall(request.frame)
 
     def receive(self) -> list[wire.Reply]:
         """The next replies and event frames. Raises OSError, TimeoutError where none comes."""
@@ -211,12 +211,15 @@ class Client:
         """
         asked: deque[int] = deque()
         try:
-            for number, frame in requests:
+            for request in requests:
                 while len(self._unanswered) >= self._link.limits.max_in_flight:
                     self._receive()
-                asked.append(number)
-                self._wanted.add(number)
-                self._send((number, frame))
+                asked.append(request.number)
+                self._wanted.add(request.number)
+                if request.answer is None:
+                    self._send(request)
+                else:
+                    self._answers[request.number] = request.answer
                 while asked and asked[0] in self._answers:
                     yield self._answer(asked.popleft())
             while asked:
@@ -238,7 +241,7 @@ class Client:
     # --- the connection ---
 
     def _send(self, request: dialogue.Request) -> None:
-        self._unanswered[request[0]] = request
+        self._unanswered[request.number] = request
         try:
             self._link.send(request)
         except OSError:

@@ -170,6 +170,10 @@ class Client:
     async def _post(self, request: dialogue.Request) -> _Call:
         """Send a request, once there is room in flight. It stays in flight until it is answered,
         even if nobody waits for the answer any more."""
+        if request.answer is not None:
+            call = _Call(b"")
+            call.settle(request.answer, None)
+            return call
         await self._window.acquire()
         if self._refused is not None:
             self._window.release()
@@ -177,9 +181,8 @@ class Client:
         return self._send(request)
 
     def _send(self, request: dialogue.Request) -> _Call:
-        number, frame = request
-        call = self._pending[number] = _Call(frame)
-        self._outbox.buffer += frame
+        call = self._pending[request.number] = _Call(request.frame)
+        self._outbox.buffer += request.frame
         self._outbox.wake()
         return call
 

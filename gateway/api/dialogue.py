@@ -8,16 +8,13 @@ import itertools
 import random
 import uuid
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgpack
 
 from gateway.api.frames import HEADER_SIZE, FrameReader, frame
 from gateway.api.wire import Event, Fields, Limits, Message, Reply, Start, event, refused
 from gateway.errors import RemoteProtocolError
-
-Request = tuple[int, bytes]
-"""The id of a request, and its frame."""
 
 CLIENT: Final = "gateway-python"
 
@@ -40,6 +37,14 @@ _LONGEST_PAUSE: Final = 10.0
 """Seconds between attempts to connect, in the end."""
 
 
+class Request(NamedTuple):
+    """The id of a request, and its frame; or the answer where there is no need to ask."""
+
+    number: int
+    frame: bytes
+    answer: Reply | None = None
+
+
 class Requests:
     """Numbers and packs requests. Messages without a key get one, so that a request whose answer
     was lost can be sent again and sends no text twice."""
@@ -51,7 +56,7 @@ class Requests:
 
     def pack(self, fields: Fields) -> Request:
         number = next(self._numbers)
-        return number, frame(msgpack.packb({**fields, "id": number}))
+        return Request(number, frame(msgpack.packb({**fields, "id": number})))
 
     def hello(self, token: str, client: str) -> Request:
         return self.pack({"op": "hello", "token": token, "client": client})
@@ -83,10 +88,12 @@ class Requests:
 
     def _fitting(self, fields: Fields, batch: list[Message], limit: int) -> Iterator[Request]:
         request = self.pack({**fields, "messages": batch})
-        if len(request[1]) - HEADER_SIZE <= limit:
+        if len(request.frame) - HEADER_SIZE <= limit:
             yield request
         elif len(batch) == 1:
-            raise ValueError(f"a message is longer than the {limit} bytes of a frame")
+            why = f"the message is longer than the {limit} bytes of a frame"
+            refusal = {"error": {"code": "too_long", "message": why}}
+            yield Request(request.number, b"", {"ok": True, "results": [refusal]})
         else:
             half = len(batch) // 2
             yield from self._fitting(fields, batch[:half], limit)

@@ -34,7 +34,7 @@ class Link:
 
     async def send(self, fields: wire.Fields) -> None:
         """Send a request. Raises ConnectionError where the server has gone."""
-        _, data = self._requests.pack(fields)
+        data = self._requests.pack(fields).frame
         try:
             await self.stream.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:

@@ -83,6 +83,19 @@ async def test_many_messages_are_pipelined(serve: Any, backend: Any) -> None:
     assert [result.message_id for result in results] == [f"m{n}" for n in range(1, 5001)]
 
 
+async def test_a_message_that_no_frame_holds_is_refused_alone(serve: Any) -> None:
+    long: Any = {"to": "1", "text": "x" * 1000}
+
+    async with serve(max_frame=1000) as running:
+
+        def script() -> list[Any]:
+            with connect(running.address, TOKEN) as client:
+                return client.submit([*messages(1), long, *messages(1)])
+
+        before, refused, after = await in_thread(script)
+    assert (before.message_id, refused.code, after.message_id) == ("m1", "too_long", "m2")
+
+
 async def test_other_requests_may_come_between_the_results_of_a_stream(running: Any) -> None:
     def script() -> int:
         count = 0

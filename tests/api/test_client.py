@@ -121,10 +121,15 @@ async def test_batches_keep_to_the_limits_of_the_server(serve: Any, backend: Any
     assert len({m.key for _, m in backend.accepted}) == 55
 
 
-async def test_a_message_that_no_frame_holds_is_the_callers_mistake(serve: Any) -> None:
-    async with serve(max_frame=1000) as running, connect(running.address, TOKEN) as client:
-        with pytest.raises(ValueError, match="1000 bytes of a frame"):
-            await client.submit([{"to": "1", "text": "x" * 1000}])
+async def test_a_message_that_no_frame_holds_is_refused_alone(serve: Any) -> None:
+    long: Any = {"to": "1", "text": "x" * 1000}
+    async with serve(max_frame=1000) as running:
+        async with connect(running.address, TOKEN) as client:
+            *before, refused, after = await client.submit([*messages(30), long, *messages(1)])
+        assert before == [Accepted(f"m{n}", 1, "gsm7") for n in range(1, 31)]
+        why = "the message is longer than the 1000 bytes of a frame"
+        assert refused == Rejected("too_long", why)
+        assert after == Accepted("m31", 1, "gsm7")
 
 
 async def test_submit_many_reads_no_further_ahead_than_the_gateway_takes(

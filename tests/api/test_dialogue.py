@@ -12,7 +12,7 @@ LIMITS = Limits(max_frame=10_000, max_batch=100, max_in_flight=4, idle_timeout=3
 
 
 def unpacked(requests: Any) -> list[Any]:
-    return [msgpack.unpackb(data[4:]) for _, data in requests]
+    return [msgpack.unpackb(request.frame[4:]) for request in requests]
 
 
 def events(*seqs: int) -> dict[str, Any]:
@@ -38,8 +38,8 @@ def test_keys_are_made_where_there_is_none_and_never_twice() -> None:
 def test_batches_keep_to_both_limits_and_to_the_order() -> None:
     messages: list[Message] = [{"to": str(n), "text": "x" * 300} for n in range(250)]
     batches = list(Requests().submits(messages, {"category": "otp"}, LIMITS))
-    assert all(len(data) <= 10_004 for _, data in batches)
-    assert len({number for number, _ in batches}) == len(batches)
+    assert all(len(request.frame) <= 10_004 for request in batches)
+    assert len({request.number for request in batches}) == len(batches)
     assert [m["to"] for r in unpacked(batches) for m in r["messages"]] == [
         str(n) for n in range(250)
     ]

@@ -494,6 +494,16 @@ async def test_events_beyond_the_tail_come_from_the_file(
             assert [chunk.first for chunk in chunks] == [after + 1] * (after < 20)
 
 
+async def test_events_that_were_read_can_be_acknowledged_though_their_commit_is_only_just_done(
+    store: SqliteStore,
+) -> None:
+    await store.settle(Settlement(notices=[Notice("acme", Event("inbound", 1.0))]))
+    # As if the event loop had not yet been told of it, while the reading thread sees it already.
+    store._tail = tail.EventTail({})
+    assert await store.acknowledge("acme", "crm", 1) == 1
+    assert await store.acknowledge("acme", "crm", 2) == 1
+
+
 # --- long histories ---
 
 

@@ -169,7 +169,7 @@ def _append(session: Session, streams: Iterable[Stream], gone: set[int]) -> list
         if not encoded:
             continue
         tenant = stream.number
-        last = _last_seq(session, tenant)
+        last = session.last_seq(tenant)
         newest = max(stream.times)
         for chunk in events.chunks(stream.tenant, last + 1, encoded):
             made.append(chunk)
@@ -182,10 +182,3 @@ def _append(session: Session, streams: Iterable[Stream], gone: set[int]) -> list
     _FINISHED.run(session.execute, finished)
     _SEQS.run(session.execute, seqs)
     return made
-
-
-def _last_seq(session: Session, tenant: int) -> int:
-    last = session.seqs.get(tenant)
-    if last is None:
-        [[last]] = session.execute("SELECT seq FROM tenant WHERE id = ?", (tenant,))
-    return int(last)

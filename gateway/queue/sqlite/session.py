@@ -96,6 +96,14 @@ class Session:
         lanes = self.execute("SELECT id, tenant, category, route FROM lane")
         self.lanes.load((number, (tenant, cat, route)) for number, tenant, cat, route in lanes)
 
+    def last_seq(self, tenant: int) -> int:
+        """The last ``seq`` of a tenant, by its number; in a transaction."""
+        last = self.seqs.get(tenant)
+        if last is None:
+            [[last]] = self.execute("SELECT seq FROM tenant WHERE id = ?", (tenant,))
+            self.seqs[tenant] = last
+        return int(last)
+
     def transact(self, works: Sequence[Callable[[], T]]) -> list[T]:
         """Do all of ``works`` in one transaction; where it raises, none of them was done."""
 

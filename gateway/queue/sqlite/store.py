@@ -228,8 +228,6 @@ class SqliteStore:
         return await self._engine.read(lambda e: reads.cursor(e, number, consumer))
 
     async def acknowledge(self, tenant: str, consumer: str, seq: int) -> int:
-        if seq > self._tail.last(tenant):
-            return await self.cursor(tenant, consumer)
         number = self._engine.session.tenants.number(tenant)
         return await self._engine.write(lambda s: writes.acknowledge(s, number, consumer, seq))
 
