@@ -120,8 +120,10 @@ class Campaign(Persistent):
         self._unanswered = {}
         while self._left or self._unanswered or not self.over:
             while len(self._unanswered) < 4 and (self._left or not self.over):
-                batch = self._left.pop() if self._left else self._batch()
-                self._unanswered[client.send("submit", messages=batch)] = batch
+                if not self._left:
+                    self._left.append(self._batch())
+                number = client.send("submit", messages=self._left[-1])  # it stays if this fails
+                self._unanswered[number] = self._left.pop()
             self._answered(client.receive())
 
     def wait_for(self, count: int) -> None:
