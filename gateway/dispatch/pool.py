@@ -77,8 +77,7 @@ class CarrierPool:
     def place(
         self, route: str, messages: Sequence[Message], now: float
     ) -> tuple[list[tuple[Carrier, list[Message]]], list[Message]]:
-        """Share messages of one category out by weight among the carriers of a route that have
-        room.
+        """Share messages out by weight among the carriers of a route that have room.
 
         Returns:
             which carrier gets which messages, in order, and the messages that none can take now.
@@ -89,8 +88,7 @@ class CarrierPool:
             return [], list(messages)
         if len(usable) == 1 and not self._avoid:
             return [(usable[0][0], list(messages))], []
-        category = messages[0].category
-        room = {carrier.options.id: carrier.room(now, category) for carrier, _ in usable}
+        room = {carrier.options.id: carrier.room(now) for carrier, _ in usable}
         placed: dict[str, list[Message]] = {}
         left: list[Message] = []
         for message in messages:
@@ -109,7 +107,7 @@ class CarrierPool:
                         backup.options.id
                         for backup in found.backup
                         if backup.options.id not in avoided
-                        and room.setdefault(backup.options.id, backup.room(now, category)) > 0
+                        and room.setdefault(backup.options.id, backup.room(now)) > 0
                     ),
                     None,
                 )

@@ -19,7 +19,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.message import CATEGORIES, Category, LaneKey, Message
+from gateway.message import CATEGORIES, URGENT, Category, LaneKey, Message
 from gateway.queue.bucket import UNLIMITED, TokenBucket
 from gateway.queue.lanes import Lane, Lanes
 
@@ -159,12 +159,13 @@ class Scheduler:
         for lane in self._lanes.woken():
             self._join(lane)
         for rank in self._ranks.values():
-            if rank.owed >= 1.0 and (batch := self._pick(rank, room, int(rank.owed))):
+            # What is owed may go where room is kept for what is urgent: it is owed by that.
+            if rank.owed >= 1.0 and (batch := self._pick(rank, room, int(rank.owed), URGENT)):
                 key, messages, parts = batch
                 rank.owed -= parts
                 return key, messages
         for rank in self._ranks.values():
-            if rank.lines and (batch := self._pick(rank, room, UNLIMITED)):
+            if rank.lines and (batch := self._pick(rank, room, UNLIMITED, rank.category)):
                 key, messages, _ = batch
                 return key, messages
         self._begin()
@@ -194,7 +195,7 @@ class Scheduler:
         waits for that."""
         return self._dry[0][0] if self._dry else None
 
-    def _pick(self, rank: _Rank, room: Room, most: int) -> _Batch | None:
+    def _pick(self, rank: _Rank, room: Room, most: int, category: Category) -> _Batch | None:
         full = rank.full
         while True:
             chosen = None
@@ -202,7 +203,7 @@ class Scheduler:
             for line in rank.lines.values():
                 if line.route in full or (chosen and chosen.served <= line.served):
                     continue
-                free = room(line.route, rank.category)
+                free = room(line.route, category)
                 if free > 0:
                     chosen, space = line, free
                 else:

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from gateway.message import Category, LaneKey, Message
+from gateway.message import CATEGORIES, Category, LaneKey, Message
 from gateway.queue.bucket import TokenBucket
 from gateway.queue.lanes import Lanes
 from gateway.queue.scheduler import Scheduler, SchedulerOptions, Share
@@ -129,6 +129,28 @@ def test_the_floor_holds_under_a_flood_of_urgent_messages(room: int) -> None:
     parts = pump.parts(by_category)
     total = sum(parts.values())
     assert parts["marketing"] / total == pytest.approx(0.05, rel=0.1)
+    assert parts["transactional"] / (parts["otp"] + parts["transactional"]) == pytest.approx(
+        0.10, rel=0.1
+    )
+
+
+def test_the_floor_holds_where_places_are_kept_for_what_is_urgent() -> None:
+    pump = Pump()
+    for category in CATEGORIES:
+        pump.put([message(category=category) for _ in range(20_000)])
+    free = 0
+
+    def room(_route: str, category: Category) -> int:
+        return free if category == "otp" else free - 16
+
+    while len(pump.sent) < 6000:
+        pump.now += 0.01
+        free = 7
+        while batch := pump.scheduler.next(pump.now, room):
+            free -= len(batch[1])
+            pump.sent += batch[1]
+    parts = pump.parts(by_category)
+    assert parts["marketing"] / 6000 == pytest.approx(0.05, rel=0.1)
     assert parts["transactional"] / (parts["otp"] + parts["transactional"]) == pytest.approx(
         0.10, rel=0.1
     )
