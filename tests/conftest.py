@@ -17,6 +17,13 @@ from typing import Any
 
 import msgpack
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The same examples in every run, and as long as a busy machine takes for them.
+settings.register_profile(
+    "steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
 
 TOKEN = "correct horse battery staple"
 PATIENCE = 60.0
