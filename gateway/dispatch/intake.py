@@ -5,6 +5,7 @@ tenant's admission chain, one commit. Messages that are due go straight to their
 is room. Nothing is answered before it is durable.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
 from typing import Final, Literal
@@ -119,15 +120,18 @@ class Intake:
         verdicts = await self._judge(tenant, [draft for _, draft in drafts], now)
         admitted: list[tuple[int, Message]] = []
         refused: list[tuple[int, Message, Refuse]] = []
+        put_off: Counter[str] = Counter()
         for position, (index, draft) in enumerate(drafts):
             verdict = verdicts.get(position) if verdicts else None
             if verdict is None:
                 admitted.append((index, draft))
             elif isinstance(verdict, Defer):
-                self._metrics.messages_deferred.add(1, draft.tenant, verdict.rule)
+                put_off[verdict.rule] += 1
                 admitted.append((index, _deferred(draft, verdict.until)))
             else:
                 refused.append((index, draft, verdict))
+        for rule, count in put_off.items():
+            self._metrics.messages_deferred.add(count, tenant.options.id, rule)
         if refused:
             await self._refuse(tenant.options.id, refused, results)
         if admitted:

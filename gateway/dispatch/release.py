@@ -7,6 +7,7 @@ news: a message, a free window, a bucket that has filled, a bind that came up.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -155,6 +156,7 @@ class Releaser:
         if not verdicts and all(message.expires_at > now for message in messages):
             return messages
         allowed: list[Message] = []
+        put_off: Counter[str] = Counter()
         for index, message in enumerate(messages):
             verdict = None if message.exempt else verdicts.get(index)
             if message.expires_at <= now:
@@ -162,13 +164,15 @@ class Releaser:
             elif verdict is None:
                 allowed.append(message)
             elif isinstance(verdict, Defer):
-                self._metrics.messages_deferred.add(1, message.tenant, verdict.rule)
+                put_off[verdict.rule] += 1
                 self._deferred.append(msgspec.structs.replace(message, due=verdict.until))
             else:
                 outcome: Outcome = "expired" if verdict.code == "expired" else "blocked"
                 detail = {"rule": verdict.rule, "reason": verdict.why}
                 event = outcomes.event(message, outcome, now, verdict.code, detail)
                 self._ended.append((message, event))
+        for rule, count in put_off.items():
+            self._metrics.messages_deferred.add(count, name, rule)
         return allowed
 
     def _send(
