@@ -3,17 +3,18 @@
 import hashlib
 import os
 import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.cli.output import show
-from gateway.config import load
+from gateway.config import load, warnings
 from gateway.errors import ConfigError
 
 
 def check(*, config: Path) -> int:
-    """Tell everything that is wrong with a configuration.
+    """Tell everything that is wrong with a configuration, and what is hardly meant.
 
-    The exit status is 1 if something is.
+    The exit status is 1 if something is wrong; warnings do not count.
 
     Parameters
     ----------
@@ -21,11 +22,13 @@ def check(*, config: Path) -> int:
         The configuration, a TOML file.
     """
     try:
-        load(config, os.environ)
+        settings = load(config, os.environ)
     except ConfigError as error:
         for line in error.errors:
             print(line)
         return 1
+    for line in warnings.found(settings, datetime.now(UTC).date()):
+        print(f"warning: {line}")
     print(f"{config}: no mistakes found")
     return 0
 

@@ -98,6 +98,17 @@ def test_check_tells_every_mistake_at_once(run: Run, tmp_path: Path) -> None:
     assert {"api.listen[0]", "tenants[0].token_sha256[0]", "carriers[0].windw"} <= places
 
 
+def test_check_warns_of_what_is_hardly_meant_and_passes(run: Run, tmp_path: Path) -> None:
+    sample = (Path(__file__).parents[2] / "config" / "gateway.toml").read_text()
+    file = tmp_path / "hardly.toml"
+    file.write_text(sample.replace('sunday = "closed"\n', ""))
+    ended = run("check", "--config", str(file))
+    assert ended.status == 0
+    warning, last = ended.out.splitlines()
+    assert warning.startswith("warning: policy.quiet_hours.regions.FR: ")
+    assert last == f"{file}: no mistakes found"
+
+
 def test_serve_refuses_a_bad_configuration_without_a_traceback(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "bad.toml"
     file.write_text(BAD)

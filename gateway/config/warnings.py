@@ -1,0 +1,31 @@
+"""What a configuration may say and is hardly meant: ``gateway check`` warns of it and passes.
+
+A warning is a line as a fault is, ``key.path: what follows from it; the mend``. Each check here
+looks at settings that are free of faults. One that needs to know a lower layer well is written
+there, and only called here.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import date
+from typing import Final
+
+from gateway.config.settings import Settings
+from gateway.policy import advice
+
+Check = Callable[[Settings, date], Iterable[str]]
+"""Given the settings and the day on which somebody asks, the lines to print."""
+
+
+def quiet_hours(settings: Settings, _today: date) -> Iterable[str]:
+    """Hours that were shipped and hold no more."""
+    options = settings.dispatch.policy.quiet_hours
+    return (f"policy.quiet_hours.{line}" for line in advice.dropped(options))
+
+
+CHECKS: Final[tuple[Check, ...]] = (quiet_hours,)
+"""Every check, in the order in which their lines are printed."""
+
+
+def found(settings: Settings, today: date) -> list[str]:
+    """The warnings about a configuration."""
+    return [line for check in CHECKS for line in check(settings, today)]
