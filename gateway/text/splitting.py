@@ -23,7 +23,7 @@ from gateway.text.alphabets import (
     ucs2_octets,
 )
 from gateway.text.errors import TooLongError
-from gateway.text.graphemes import is_boundary
+from gateway.text.graphemes import last_boundary
 from gateway.text.measuring import (
     GSM7_ROOM,
     MAX_PARTS,
@@ -120,10 +120,10 @@ def _ends(text: str, offsets: Sequence[int], room: int) -> list[int]:
         end = min(start + room, last)
         if offsets[end] != limit:
             end = bisect_right(offsets, limit, start, end) - 1
-        if not is_boundary(text, end, start):
+        boundary = last_boundary(text, start, end)
+        if boundary != end:
             earliest = earliest or earliest_ends(offsets, room)[::-1]
-            candidates = range(end - 1, earliest[len(ends)] - 1, -1)
-            end = next((at for at in candidates if is_boundary(text, at, start)), end)
+            end = boundary if boundary >= earliest[len(ends)] else end
         ends.append(end)
         start = end
     if len(ends) >= MAX_PARTS:

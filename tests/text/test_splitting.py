@@ -1,6 +1,9 @@
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
+from unicodedata import normalize
 
 import pytest
+import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -144,16 +147,15 @@ def pieces_of(text: str) -> list[str]:
     return [decode(payload, "ucs2") for payload in encode(text, "ucs2").payloads]
 
 
-@given(st.lists(st.sampled_from(CLUSTERS), min_size=20, max_size=200))
-def test_clusters_stay_whole_wherever_the_fewest_parts_allow_it(clusters: list[str]) -> None:
-    text = "".join(clusters)
+def check_clusters(clusters: Sequence[str]) -> None:
+    """No cut tears a cluster if there are as many parts as without any cut that does."""
     parts, used = 1, 0
     for cluster in clusters:
         size = len(cluster.encode("utf-16-be")) // 2
         if used + size > 66:
             parts, used = parts + 1, 0
         used += size
-    pieces = pieces_of(text)
+    pieces = pieces_of("".join(clusters))
     ends = set(accumulate(map(len, pieces)))
     whole = ends <= set(accumulate(map(len, clusters)))
     if len(pieces) == 1 or parts == len(pieces):
@@ -161,6 +163,45 @@ def test_clusters_stay_whole_wherever_the_fewest_parts_allow_it(clusters: list[s
     else:
         assert parts > len(pieces)
         assert not whole
+
+
+@given(st.lists(st.sampled_from(CLUSTERS), min_size=20, max_size=200))
+def test_clusters_stay_whole_wherever_the_fewest_parts_allow_it(clusters: list[str]) -> None:
+    check_clusters(clusters)
+
+
+# The first article of the Universal Declaration of Human Rights.
+NATURAL = {
+    "Arabic": "يولد جميع الناس أحرارًا متساوين في الكرامة والحقوق. وقد وهبوا عقلاً وضميرًا وعليهم أن "
+    "يعامل بعضهم بعضًا بروح الإخاء.",
+    "Bengali": "সমস্ত মানুষ স্বাধীনভাবে সমান মর্যাদা এবং অধিকার নিয়ে জন্মগ্রহণ করে। তাঁদের বিবেক এবং বুদ্ধি "
+    "আছে; সুতরাং সকলেরই একে অপরের প্রতি ভ্রাতৃত্বসুলভ মনোভাব নিয়ে আচরণ করা উচিত।",
+    "Hindi": "सभी मनुष्यों को गौरव और अधिकारों के मामले में जन्मजात स्वतन्त्रता और समानता प्राप्त है। उन्हें "
+    "बुद्धि और अन्तरात्मा की देन प्राप्त है और परस्पर उन्हें भाईचारे के भाव से बर्ताव करना चाहिए।",
+    "Malayalam": "മനുഷ്യരെല്ലാവരും തുല്യാവകാശങ്ങളോടും അന്തസ്സോടും സ്വാതന്ത്ര്യത്തോടുംകൂടി ജനിച്ചവരാണ്. "
+    "അന്യോന്യം ഭ്രാതൃഭാവത്തോടെ പെരുമാറുവാനാണ് മനുഷ്യന് വിവേകബുദ്ധിയും മനസ്സാക്ഷിയും സിദ്ധമായിരിക്കുന്നത്.",
+    "Tamil": "மனிதப் பிறவியினர் சகலரும் சுதந்திரமாகவே பிறக்கின்றனர்; அவர்கள் மதிப்பிலும் உரிமைகளிலும் "
+    "சமமானவர்கள். அவர்கள் நியாயத்தையும் மனச்சாட்சியையும் இயற்பண்பாகப் பெற்றவர்கள். அவர்கள் ஒருவருடனொருவர் "
+    "சகோதர உணர்வுப் பாங்கில் நடந்துகொள்ளல் வேண்டும்.",
+    "Telugu": "ప్రతిపత్తిస్వత్వముల విషయమున మానవులెల్లరును జన్మతః స్వతంత్రులును సమానులును నగుదురు. వారు వివేచన "
+    "అంతఃకరణ సంపన్నులగుటచే పరస్పరము భ్రాతృభావముతో వర్తింపవలయును.",
+    "Thai": "มนุษย์ทั้งหลายเกิดมามีอิสระและเสมอภาคกันในเกียรติศักดิ์และสิทธิ ต่างมีเหตุผลและมโนธรรม "
+    "และควรปฏิบัติต่อกันด้วยเจตนารมณ์แห่งภราดรภาพ",
+    "Hangul spelled out": normalize(
+        "NFD", "모든 인간은 태어날 때부터 자유로우며 그 존엄과 권리에 있어 동등하다."
+    ),
+    "Vietnamese spelled out": normalize(
+        "NFD", "Tất cả mọi người sinh ra đều được tự do và bình đẳng."
+    ),
+    "emoji": "Happy birthday 🎂🎉 to you 👩🏽‍🚀❤️‍🔥 from all of us 👨‍👩‍👧‍👦 in 🇫🇷🇩🇪🇯🇵 and 🏴󠁧󠁢󠁳󠁣󠁴󠁿! 1️⃣2️⃣3️⃣ ",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", NATURAL)
+def test_no_letter_is_torn_in_any_script(language: str) -> None:
+    text = NATURAL[language] * 3
+    for start in range(len(NATURAL[language])):
+        check_clusters(regex.findall(r"\X", text[start:]))
 
 
 def test_a_family_moves_to_the_next_part_whole() -> None:
