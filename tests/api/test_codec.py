@@ -1,6 +1,4 @@
-import json
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import msgpack
@@ -10,8 +8,6 @@ from hypothesis import strategies as st
 
 from gateway.api import codec, schema
 from gateway.errors import RequestError
-
-TEXTS = Path(__file__).parents[3] / "shared/data/sms_texts.jsonl"
 
 
 def decode(request: Any, max_batch: int = 100) -> schema.Request:
@@ -89,11 +85,8 @@ def test_the_word_defaults_in_a_text_changes_nothing() -> None:
     assert decode(request) == schema.Submit(1, [schema.SubmitMessage(to="1", text="the defaults")])
 
 
-def test_real_texts_come_through_unchanged() -> None:
-    if not TEXTS.exists():
-        pytest.skip(f"{TEXTS} is not there")
-    lines = TEXTS.read_text().splitlines()[:2000]
-    texts = [json.loads(line)["text"] for line in lines]
+def test_real_texts_come_through_unchanged(corpus: list[str]) -> None:
+    texts = corpus[:2000]
     request = decode(submit(*({"to": "1", "text": text} for text in texts)), len(texts))
     assert [message.text for message in request.messages] == texts  # type: ignore[union-attr]
 

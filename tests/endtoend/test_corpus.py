@@ -19,7 +19,8 @@ def submissions(corpus: list[str]) -> dict[str, dict[str, Any]]:
     for number in range(MESSAGES):
         text = corpus[number % len(corpus)]
         if number % 50 == 0:
-            text = " ".join(corpus[number % 1000 : number % 1000 + 6])[:1500]
+            several = (corpus[(number + more) % len(corpus)] for more in range(6))
+            text = " ".join(several)[:1500]
         recipient = f"86139{number:08}"
         found[recipient] = {"to": f"+{recipient}", "text": text, "key": f"corpus-{number}"}
     return found

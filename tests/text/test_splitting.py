@@ -75,16 +75,16 @@ class TestEveryText:
     def test_ucs2(self, text: str, default: DefaultAlphabet) -> None:
         assert check("中" + text, default).alphabet == "ucs2"
 
-    def test_real(self, real_texts: list[str], default: DefaultAlphabet) -> None:
-        for text in real_texts:
+    def test_real(self, corpus: list[str], default: DefaultAlphabet) -> None:
+        for text in corpus:
             check(text, default)
 
-    def test_real_and_long(self, real_texts: list[str], default: DefaultAlphabet) -> None:
-        for at in range(0, len(real_texts), 20):
-            check(" ".join(real_texts[at : at + 20]), default)
+    def test_real_and_long(self, corpus: list[str], default: DefaultAlphabet) -> None:
+        for at in range(0, len(corpus), 20):
+            check(" ".join(corpus[at : at + 20]), default)
 
-    def test_real_as_ucs2(self, real_texts: list[str], default: DefaultAlphabet) -> None:
-        for text in real_texts:
+    def test_real_as_ucs2(self, corpus: list[str], default: DefaultAlphabet) -> None:
+        for text in corpus:
             encoded = encode(text, "ucs2", default)
             assert encoded.alphabet == "ucs2"
             assert len(encoded.payloads) == measure(text, "ucs2").parts
