@@ -22,6 +22,7 @@ from gateway.dispatch.tenants import Tenant, Tenants
 from gateway.errors import RemoteProtocolError, StoreError
 from gateway.message import Event, Message
 from gateway.ops.metrics import Metrics
+from gateway.policy import recipients, senders
 from gateway.policy.optout import Keywords, OptoutOptions
 from gateway.queue.store import GLOBAL, Held, Notice, OptoutChange, Store
 from gateway.smpp import tlv
@@ -213,7 +214,10 @@ class Inbox:
         return True
 
     def _reply(self, tenant: Tenant, piece: Piece, text: str, now: float) -> None:
-        """Answer a phone from the number it texted, whatever its opt-outs and the hour."""
+        """Answer a phone from the number it texted, whatever its opt-outs and the hour. What can be
+        no phone, or no sender of ours, is never answered."""
+        if recipients.normalise(piece.phone) is None or senders.normalise(piece.number) is None:
+            return
         route = self._intake.router.route(tenant.options.id, "transactional", piece.phone)
         if route is None:
             return

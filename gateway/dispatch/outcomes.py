@@ -8,6 +8,7 @@ from typing import Any, Final
 from gateway.message import Event, Message, Outcome, message_id
 from gateway.smpp.receipts import STATS
 from gateway.smpp.status import status_name
+from gateway.text.errors import TextError
 
 ENROUTE, DELIVERED, EXPIRED, DELETED, UNDELIVERABLE = 1, 2, 3, 4, 5
 ACCEPTED, UNKNOWN, REJECTED, SKIPPED = 6, 7, 8, 9
@@ -64,6 +65,12 @@ def unanswered(message: Message, carrier: str, at: float) -> Event:
     """The carrier never said whether it took the message."""
     detail = {"carrier": carrier, "reason": "no response"}
     return event(message, "unknown", at, "no_response", detail)
+
+
+def unencodable(message: Message, carrier: str, error: Exception, at: float) -> Event:
+    """No PDU can be made of the message for this carrier."""
+    code = error.code if isinstance(error, TextError) else "unencodable"
+    return event(message, "failed", at, code, {"carrier": carrier, "reason": str(error)})
 
 
 def by_receipts(

@@ -7,6 +7,7 @@ news: a message, a free window, a bucket that has filled, a bind that came up.
 """
 
 import math
+import struct
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -23,7 +24,7 @@ from gateway.dispatch.routing import Router
 from gateway.dispatch.settle import Settler
 from gateway.dispatch.submission import References
 from gateway.dispatch.tenants import Tenant, Tenants
-from gateway.errors import StoreError
+from gateway.errors import LocalProtocolError, StoreError
 from gateway.message import Category, Event, LaneKey, Message, Outcome
 from gateway.ops.metrics import Metrics
 from gateway.policy.rules import Defer, Facts
@@ -39,6 +40,10 @@ NAP = 1.0
 
 STRETCH = 16
 """Batches after which others get a turn: about two milliseconds of work."""
+
+UNENCODABLE = (LocalProtocolError, ValueError, OverflowError, struct.error)
+"""What encoding may raise beside `TextError`: a field that no PDU has room for. The message is at
+fault, and it alone ends; the process would meet it again at its next start."""
 
 NOT_NOW = 5.0
 """Seconds after which a message is tried again that no carrier of its route would take, though
@@ -186,10 +191,8 @@ class Releaser:
         for message, end in zip(messages, ends, strict=True):
             try:
                 pdus = carrier.dialect.parts(message, self._references, end - now)
-            except TextError as error:
-                detail = {"carrier": options.id, "reason": str(error)}
-                event = outcomes.event(message, "failed", now, error.code, detail)
-                self._ended.append((message, event))
+            except (TextError, *UNENCODABLE) as error:
+                self._ended.append((message, outcomes.unencodable(message, options.id, error, now)))
                 continue
             flights.append(Flight(message, options.id, pdus, now))
             waited.append(now - max(message.accepted_at, message.due))

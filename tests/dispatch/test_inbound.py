@@ -296,6 +296,35 @@ async def test_a_store_that_fails_loses_no_opt_out(
 
 
 @pytest.mark.parametrize(
+    "source",
+    ["", "ACME-BANK", "1" * 16, "4" * 20, "4" * 30, "49" * 32, "447400123456\xff", "+", "10086"],
+)
+@pytest.mark.parametrize("text", ["STOP", "HELP", "START", "退订"])
+async def test_what_can_be_no_phone_is_never_answered(
+    world: Any, make_inbound: Any, source: str, text: str
+) -> None:
+    await confirm(world, help="Acme, call 1234.")
+    await receive(world, make_inbound(text.encode("utf-16-be"), phone=source, data_coding=8))
+    assert world.bind.answered == [1]
+    assert world.bind.sent == []
+    assert await world.accepted("all is well")
+
+
+async def test_a_text_to_what_can_be_no_sender_is_not_answered(
+    world: Any, make_inbound: Any
+) -> None:
+    await confirm(world)
+    tenants = [
+        msgspec.structs.replace(one, numbers=frozenset({"1" * 30, "é"}))
+        for one in world.options.tenants[:1]
+    ]
+    await world.configure(tenants=tenants)
+    for number in ("1" * 30, "é"):
+        await receive(world, make_inbound("STOP", number=number))
+    assert world.bind.sent == []
+
+
+@pytest.mark.parametrize(
     ("country_code", "written"),
     [("", "+447400123456"), ("", "00447400123456"), ("44", "07400123456"), ("44", "447400123456")],
 )

@@ -10,6 +10,7 @@ from gateway.policy import chain
 from gateway.policy.quiet_hours import QuietHoursOptions
 from gateway.queue import lanes
 from gateway.queue.scheduler import SchedulerOptions, Share
+from gateway.queue.store import Entry
 from gateway.smpp.status import Status
 from gateway.smpp.times import parse as parse_time
 
@@ -147,6 +148,37 @@ async def test_a_text_too_long_for_the_carrier_s_alphabet_fails(
     event = await only_event(world)
     assert (event["type"], event["code"]) == ("failed", "too_long")
     await world.check_finished()
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"to": "4" * 30}, "destination_addr"),
+        ({"to": "447400\x00123456"}, "destination_addr"),
+        ({"to": "\N{SNOWMAN}"}, "destination_addr"),
+        ({"sender": "1" * 30}, "source_addr"),
+        ({"sender": "商店"}, "source_addr"),
+        ({"text": "half a pair: \ud83d"}, "U+D83D"),
+    ],
+)
+async def test_what_no_pdu_can_hold_ends_that_message_and_nothing_else(
+    open_world: Any, make_message: Any, fields: dict[str, str], named: str
+) -> None:
+    async with open_world() as world:
+        world.bind.lose()
+        await world.store.accept(
+            [Entry(make_message(1, **fields), 0, True), Entry(make_message(2), 0, True)]
+        )
+    async with open_world(world.store) as after:  # as one that was stored before it was told apart
+        await after.calm()
+        event = await only_event(after)
+        assert (event["type"], event["code"]) == ("failed", "unencodable")
+        assert event["detail"]["carrier"] == "alpha"
+        assert named in event["detail"]["reason"]
+        assert after.bind.texts == ["hello"]
+        await after.deliver()
+        assert await after.outcomes() == {"1": "failed", "2": "delivered"}
+        await after.check_finished()
 
 
 # --- routes and tenants that a reload takes away ---
