@@ -190,7 +190,7 @@ class Client:
             link.close()
 
     def _follow(self, link: _Link, cursor: dialogue.Cursor) -> Iterator[Event]:
-        link.ask(cursor.subscribe())
+        link.ask(cursor.subscribe(link.limits.max_in_flight))
         while True:
             acknowledged = _acknowledge(link, cursor)
             for event in cursor.news(_receive_alive(link)):
@@ -252,7 +252,10 @@ class Client:
             replies = self._link.receive()
         except OSError:
             self._mend()
-            return
+        else:
+            self._take(replies)
+
+    def _take(self, replies: Iterable[wire.Reply]) -> None:
         for reply in replies:
             error = wire.refused(reply)
             number = reply.get("id")
@@ -273,11 +276,19 @@ class Client:
             self._link.close()
             self._link = self._open()
             try:
-                for request in self._unanswered.values():
-                    self._link.send(request)
+                self._ask_again()
             except OSError:
                 continue
             return
+
+    def _ask_again(self) -> None:
+        """Send what is unanswered, no more at a time than this server takes: it may be another one
+        than before."""
+        waiting = deque(self._unanswered.values())
+        while waiting:
+            while len(self._unanswered) - len(waiting) >= self._link.limits.max_in_flight:
+                self._take(self._link.receive())
+            self._link.send(waiting.popleft())
 
     def _open(self) -> _Link:
         """A new connection, tried for as long as we are patient."""

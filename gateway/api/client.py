@@ -82,7 +82,7 @@ class Client:
         self._requests = dialogue.Requests()
         self._pending: dict[int, _Call] = {}
         self._window = trio.Semaphore(limits.max_in_flight, max_value=limits.max_in_flight)
-        self._outbox = Outbox(_nothing)
+        self._outbox = Outbox()
         self._refused: ApiError | None = None
         self._events: list[Events] = []
 
@@ -216,7 +216,7 @@ class Client:
 
     async def _converse(self, link: Link) -> None:
         """Send what is pending and take replies, until the connection is lost."""
-        outbox = self._outbox = Outbox(_nothing)
+        outbox = self._outbox = Outbox()
         for call in self._pending.values():
             outbox.buffer += call.frame
         try:
@@ -296,7 +296,3 @@ async def connect(
         if len(group.exceptions) == 1:
             raise group.exceptions[0] from group.exceptions[0].__cause__
         raise
-
-
-def _nothing(_: int) -> None:
-    """Nobody waits for requests to be written; they wait for their replies."""

@@ -28,7 +28,13 @@ closing with unread bytes would reset the connection, and the reply with it."""
 
 
 class Connection:
-    """One connection. The caller closes the stream when `run` or `turn_away` returns."""
+    """One connection. The caller closes the stream when `run` or `turn_away` returns.
+
+    A request is *in flight* until its answer is offered to the socket, and no longer: a client
+    cannot have read an answer before, so one that never has more than ``max_in_flight`` unanswered
+    finds the server reading whenever it writes, however little the sockets buffer and though it
+    reads nothing meanwhile. What waits to be sent is bounded by those in flight, and a piece.
+    """
 
     def __init__(self, stream: trio.abc.Stream, shared: Shared) -> None:
         self._stream = stream
@@ -36,8 +42,9 @@ class Connection:
         self._options = shared.options
         self._peer = _peer(stream)
         self._frames = FrameReader(shared.options.max_frame)
-        self._outbox = Outbox(self._sent)
+        self._outbox = Outbox(self._sent, self._offered)
         self._in_flight = 0
+        self._unsent = 0
         self._released = trio.lowlevel.ParkingLot()
         self._idle = trio.CancelScope()
         self._consumers: set[str] = set()
@@ -84,7 +91,7 @@ class Connection:
                 self._nursery = nursery
                 nursery.start_soon(self._write)
                 too_large = await self._read()
-                while self._in_flight:
+                while self._unsent:
                     await self._released.park()
                 nursery.cancel_scope.cancel()
         finally:
@@ -104,6 +111,7 @@ class Connection:
                     if bodies := self._take():
                         self._shared.requests.start_soon(self._answer, bodies)
                     elif data := await self._stream.receive_some():
+                        self._outbox.heard()
                         self._frames.receive(data)
                     else:
                         return None
@@ -127,6 +135,7 @@ class Connection:
         if bodies:
             self._touch()
             self._in_flight += len(bodies)
+            self._unsent += len(bodies)
             self._shared.stats.in_flight += len(bodies)
         return bodies
 
@@ -144,21 +153,29 @@ class Connection:
                 if self._still_welcome():
                     await self._answers.give(bodies, put)
             finally:
-                self._release(unanswered)
+                self._offered(unanswered)
+                self._done(unanswered)
 
     async def _write(self) -> None:
         if await self._outbox.write(self._stream, self._options.send_timeout):
             self._shared.ended("slow_reader", self._peer)
         self._nursery.cancel_scope.cancel()
 
+    def _offered(self, answers: int) -> None:
+        """The client may have read so many more answers by the time it sends again, and counts
+        them off: what it may send must be read then, though it does not read what else there is."""
+        if answers:
+            self._in_flight -= answers
+            self._released.unpark_all()
+
     def _sent(self, answers: int) -> None:
         self._touch()
-        self._release(answers)
+        self._done(answers)
 
-    def _release(self, requests: int) -> None:
+    def _done(self, requests: int) -> None:
         """So many requests are done with: answered, or dropped with their connection."""
         if requests:
-            self._in_flight -= requests
+            self._unsent -= requests
             self._shared.stats.in_flight -= requests
             self._released.unpark_all()
             self._shared.progress.unpark_all()

@@ -33,6 +33,9 @@ FATAL: Final = frozenset({"unauthenticated", "forbidden", "bad_request"})
 ACK_EVERY: Final = 1.0
 """Seconds after which handled events are acknowledged, though more are at hand."""
 
+MAX_IN_FLIGHT: Final = 64
+"""Requests that a server takes unanswered unless it says otherwise."""
+
 _LONGEST_PAUSE: Final = 10.0
 """Seconds between attempts to connect, in the end."""
 
@@ -132,10 +135,14 @@ class Cursor:
         self._next = 0
         self._handled = 0
         self._acknowledged = 0
+        self._unanswered = 0
+        self._most = 1
 
-    def subscribe(self) -> Fields:
-        """The request that begins a connection."""
+    def subscribe(self, max_in_flight: int = MAX_IN_FLIGHT) -> Fields:
+        """The request that begins a connection to a server that takes so many unanswered ones."""
         self._acknowledged = 0  # the last ack may have been lost with the last connection
+        self._unanswered = 1
+        self._most = max(1, max_in_flight - 1)  # one more may ask whether the server is there
         return {"op": "subscribe", "consumer": self._consumer, "from": self._start}
 
     def news(self, replies: Iterable[Reply]) -> list[Event]:
@@ -147,9 +154,12 @@ class Cursor:
                 if fresh:
                     self._next = fresh[-1].seq + 1
                     events += fresh
-            elif error := refused(reply):
+                continue
+            if error := refused(reply):
                 raise error
-            elif "next" in reply:
+            if "next" in reply or "seq" in reply:
+                self._unanswered -= 1
+            if "next" in reply:
                 self._next = max(self._next, reply["next"])
                 if self._start == "now":
                     # The cursor goes where the events begin: so far back to come after a break.
@@ -162,10 +172,15 @@ class Cursor:
         self._handled = seq
 
     def ack(self) -> Fields | None:
-        """The request that acknowledges what was handled, or None where there is nothing new."""
+        """The request that acknowledges what was handled; None where there is nothing new, and
+        while too much is unanswered: replies are read when the events at hand are used up, and a
+        server that cannot write them does not read on for ever."""
         if not self._acknowledge or self._handled <= self._acknowledged:
             return None
+        if self._unanswered >= self._most:
+            return None
         self._acknowledged = self._handled
+        self._unanswered += 1
         return {"op": "ack", "consumer": self._consumer, "seq": self._handled}
 
 

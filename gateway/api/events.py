@@ -36,7 +36,8 @@ class Events:
             try:
                 if self._link is None:
                     self._link = await open_link(self._target)
-                    await self._link.send(self._cursor.subscribe())
+                    limit = self._link.limits.max_in_flight
+                    await self._link.send(self._cursor.subscribe(limit))
                 if not self._ready or trio.current_time() - self._acked_at > dialogue.ACK_EVERY:
                     await self._acknowledge(self._link)
                 if self._ready:

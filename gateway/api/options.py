@@ -22,8 +22,9 @@ class ServerOptions(Struct, frozen=True):
         max_frame: the body of a frame.
         max_batch: messages, ids and keys, or numbers in one request: at some 10 µs each, a batch
             holds up the others by 0.1 s at most.
-        max_in_flight: requests of one connection that are not answered yet. Further ones stay in
-            the socket. A client that keeps to it may write without reading and never blocks.
+        max_in_flight: requests of one connection whose answer the socket was not offered yet.
+            Further ones stay in the socket. A client that never has more than so many unanswered
+            may write without reading and never blocks.
         max_tenant_bytes: requests of one tenant not answered yet, over all its connections; more
             are refused as ``busy``.
         max_connections: connections at a time.
@@ -31,7 +32,8 @@ class ServerOptions(Struct, frozen=True):
         max_subscriptions: consumers on one connection.
         hello_timeout: from connecting to a complete ``hello``, the TLS handshake included.
         idle_timeout: without a complete frame from the client or bytes taken by it.
-        send_timeout: for a client to take the next piece of what waits for it.
+        send_timeout: for a client to take the next piece of what waits for it, or to send a sign
+            of life.
         refusal_delay: before a wrong token is answered, so that guessing is slow.
     """
 

@@ -5,6 +5,7 @@ ever lands inside another. Used by the server and by the trio client, so it need
 """
 
 import math
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -18,6 +19,10 @@ _ROOM: Final = 256 * 1024
 """Bytes that may wait before producers of events are held up: one write's worth."""
 
 
+def _nothing(_: int) -> None:
+    """Nobody waits for answers."""
+
+
 class Outbox:
     """The bytes on their way to one peer.
 
@@ -26,23 +31,39 @@ class Outbox:
         closed: nothing more will be written.
     """
 
-    def __init__(self, on_sent: Callable[[int], None]) -> None:
-        """``on_sent`` is told how many of the answers announced to `wake` have been written, or
-        were dropped because the peer has gone."""
+    def __init__(
+        self,
+        on_sent: Callable[[int], None] = _nothing,
+        on_offered: Callable[[int], None] = _nothing,
+    ) -> None:
+        """Both are told how many of the answers announced to `wake` have come so far. An answer is
+        *offered* before the socket is given its last byte, so always before the peer can have read
+        it; it is *sent* once the socket has taken it and what was written with it. What is dropped
+        because the peer has gone counts as both."""
         self.buffer = bytearray()
-        self._answers = 0
-        self._on_sent = on_sent
         self.closed = False
+        self._on_offered = on_offered
+        self._on_sent = on_sent
+        self._ends: deque[tuple[int, int]] = deque()  # where answers in `buffer` end, and how many
+        self._offered = 0  # answers that are not sent yet
+        self._sending = trio.CancelScope()
+        self._patience = math.inf
         self._writer = trio.lowlevel.ParkingLot()
         self._producers = trio.lowlevel.ParkingLot()
 
     def wake(self, answers: int = 0) -> None:
-        """Have what was appended written; ``answers`` of its frames are answers."""
-        self._answers += answers
+        """Have what was appended written; it ends in so many answers."""
+        if answers:
+            self._ends.append((len(self.buffer), answers))
         if self.closed:
             self._drop()
         else:
             self._writer.unpark()
+
+    def heard(self) -> None:
+        """The peer gives a sign of life: it may be busy sending, and read what it gets later."""
+        if self._patience < math.inf:
+            self._sending.deadline = trio.current_time() + self._patience
 
     async def room(self) -> None:
         """Wait until little is waiting to be written."""
@@ -50,29 +71,49 @@ class Outbox:
             await self._producers.park()
 
     async def write(self, stream: trio.abc.SendStream, patience: float) -> bool:
-        """Write until the peer has gone (False) or leaves a piece unread for ``patience`` seconds
-        (True)."""
+        """Write until the peer has gone (False), or leaves a piece unread for ``patience`` seconds
+        and is not `heard` of (True)."""
         try:
-            with trio.CancelScope() as scope:  # one for all pieces: entering one is not cheap
+            with self._sending:  # one for all pieces: entering one is not cheap
                 while True:
                     while not self.buffer:
                         await self._writer.park()
                     data, self.buffer = self.buffer, bytearray()
-                    answers, self._answers = self._answers, 0
+                    ends, self._ends = self._ends, deque()
                     self._producers.unpark_all()
-                    try:
-                        with memoryview(data) as view:
-                            for start in range(0, len(data), _PIECE):
-                                scope.deadline = trio.current_time() + patience
-                                await stream.send_all(view[start : start + _PIECE])
-                        scope.deadline = math.inf
-                    finally:
-                        self._on_sent(answers)
+                    self._patience = patience
+                    await self._pieces(stream, data, ends)
+                    self._patience = self._sending.deadline = math.inf
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return False
         finally:
             self.close()
         return True
+
+    async def _pieces(
+        self, stream: trio.abc.SendStream, data: bytearray, ends: deque[tuple[int, int]]
+    ) -> None:
+        try:
+            with memoryview(data) as view:
+                for start in range(0, len(data), _PIECE):
+                    self._offer(ends, start + _PIECE)
+                    self.heard()
+                    await stream.send_all(view[start : start + _PIECE])
+                    self._count_sent()
+        finally:
+            self._offer(ends, len(data))
+
+    def _offer(self, ends: deque[tuple[int, int]], position: int) -> None:
+        """Count the answers that end up to a position."""
+        offered = 0
+        while ends and ends[0][0] <= position:
+            offered += ends.popleft()[1]
+        self._offered += offered
+        self._on_offered(offered)
+
+    def _count_sent(self) -> None:
+        sent, self._offered = self._offered, 0
+        self._on_sent(sent)
 
     def close(self) -> None:
         """The peer has gone: what waits for it, and what may yet come, is dropped."""
@@ -80,6 +121,6 @@ class Outbox:
         self._drop()
 
     def _drop(self) -> None:
+        self._offer(self._ends, len(self.buffer))
         self.buffer.clear()
-        answers, self._answers = self._answers, 0
-        self._on_sent(answers)
+        self._count_sent()

@@ -49,11 +49,13 @@ class Meter:
         """Whether it is time for `show`."""
         return time.monotonic() >= self._next
 
-    def show(self, done: int, accepted: int, refused: int) -> None:
+    def show(self, done: int, accepted: int, duplicates: int, refused: int) -> None:
         """``done`` bytes have been read, and so many messages answered."""
         self._next = time.monotonic() + self._every
-        rate = (accepted + refused) / max(self.seconds, 0.001)
-        told = f"{accepted:,} accepted, {refused:,} refused, {rate:,.0f}/s"
+        rate = (accepted + duplicates + refused) / max(self.seconds, 0.001)
+        # A file that is sent again consists of nothing else; one that is new has none.
+        again = f"{duplicates:,} duplicates, " if duplicates else ""
+        told = f"{accepted:,} accepted, {again}{refused:,} refused, {rate:,.0f}/s"
         if STDERR.is_terminal:
             self._bar.update(self._task, completed=done, description=told)
         else:

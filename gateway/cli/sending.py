@@ -183,7 +183,7 @@ def _many(ask: Ask, path: Path, refused: Path | None, fields: Fields, access: Ac
                     mailing.settle(result)
                     if meter.due:
                         done = int(rows.position * mailing.answered)
-                        meter.show(done, mailing.accepted, mailing.refused)
+                        meter.show(done, mailing.accepted, mailing.duplicates, mailing.refused)
         finally:
             if mailing.unanswered is not None:
                 print(f"gateway: no answer from line {mailing.unanswered} on", file=sys.stderr)

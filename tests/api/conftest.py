@@ -265,6 +265,12 @@ def backend() -> Backend:
     return Backend()
 
 
+@pytest.fixture(scope="session")
+def make_backend() -> type[Backend]:
+    """For tests that need one for each of their examples."""
+    return Backend
+
+
 @pytest.fixture
 def serve(backend: Backend) -> Serve:
     """Runs a server with the options given, on a free port of the loopback or on ``listeners``."""

@@ -66,16 +66,16 @@ def test_only_what_was_handled_is_acknowledged_and_again_on_a_new_connection() -
     ack = {"op": "ack", "consumer": "crm", "seq": 2}
     assert cursor.ack() == ack
     assert cursor.ack() is None
-    cursor.subscribe()
+    cursor.subscribe(4)
     assert cursor.ack() == ack
 
 
 def test_a_consumer_that_starts_now_comes_back_to_where_it_started() -> None:
     cursor = Cursor("crm", "now", acknowledge=True)
-    assert cursor.subscribe()["from"] == "now"
+    assert cursor.subscribe(4)["from"] == "now"
     cursor.news([{"ok": True, "next": 100}])
     assert cursor.ack() == {"op": "ack", "consumer": "crm", "seq": 99}
-    assert cursor.subscribe()["from"] == "acked"
+    assert cursor.subscribe(4)["from"] == "acked"
 
 
 def test_a_refused_subscription_is_an_error() -> None:
@@ -89,3 +89,17 @@ def test_pauses_grow_to_ten_seconds_and_differ() -> None:
     assert 0.05 <= pauses[0] <= 0.1
     assert all(5 <= pause <= 10 for pause in pauses[8:])
     assert len(set(pauses)) == 20
+
+
+def test_acknowledgements_never_make_too_much_unanswered() -> None:
+    cursor = Cursor("crm", "acked", acknowledge=True)
+    cursor.subscribe(4)
+    cursor.news([{"ok": True, "next": 1}, events(*range(1, 100))])
+    sent = []
+    for seq in range(1, 20):
+        cursor.handled(seq)
+        sent.append(cursor.ack())
+    assert [ack["seq"] for ack in sent if ack] == [1, 2, 3]
+    cursor.news([{"ok": True, "seq": 1}])
+    assert cursor.ack() == {"op": "ack", "consumer": "crm", "seq": 19}
+    assert cursor.ack() is None

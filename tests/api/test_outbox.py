@@ -89,3 +89,38 @@ async def test_answers_for_a_peer_that_has_gone_are_counted_off() -> None:
     outbox.wake(1)
     assert sum(dropped) == 2
     assert not outbox.buffer
+
+
+async def test_an_answer_is_offered_before_the_peer_can_have_read_it(
+    nursery: trio.Nursery,
+) -> None:
+    sent: list[int] = []
+    offered: list[int] = []
+    outbox = Outbox(sent.append, offered.append)
+    ours, theirs = lockstep_stream_pair()
+    for size in (10, 300_000, 300_000):  # the second and the third end in later pieces
+        outbox.buffer += bytes(size)
+        outbox.wake(1)
+    nursery.start_soon(outbox.write, ours, 10.0)
+    told = []
+    for take in (10, 262_134, 37_866, 224_278, 75_722):
+        assert len(await theirs.receive_some(take)) == take
+        await wait_all_tasks_blocked()
+        told.append((sum(offered), sum(sent)))
+    # Of the first piece everything is offered and nothing sent while a part of it is not taken.
+    assert told == [(1, 0), (2, 1), (2, 1), (3, 2), (3, 3)]
+
+
+async def test_a_peer_that_is_busy_sending_is_not_cut_off(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    outbox = Outbox()
+    ours, _theirs = lockstep_stream_pair()
+    outbox.buffer += b"data"
+    nursery.start_soon(outbox.write, ours, 10.0)
+    for _ in range(10):
+        await trio.sleep(9.0)
+        outbox.heard()
+    assert not outbox.closed
+    await trio.sleep(11.0)
+    assert outbox.closed
