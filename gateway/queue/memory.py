@@ -17,6 +17,7 @@ from gateway.message import Event, LaneKey, Message, WaitingState
 from gateway.queue import events
 from gateway.queue.store import (
     GLOBAL,
+    LIFTS,
     Count,
     Entry,
     EventChunk,
@@ -26,6 +27,7 @@ from gateway.queue.store import (
     Lease,
     Match,
     OptoutChange,
+    OptoutEntry,
     Record,
     Recovery,
     Ref,
@@ -73,7 +75,7 @@ class MemoryStore:
         self._told: dict[str, list[_Told]] = {}
         self._last_seq: dict[str, int] = {}
         self._held: dict[tuple[HeldKind, str], Held] = {}
-        self._optouts: set[tuple[str, str]] = set()
+        self._optouts: dict[tuple[str, str], dict[str, OptoutEntry]] = {}
         self._cursors: dict[tuple[str, str], int] = {}
         self._memos: dict[str, bytes] = {}
 
@@ -146,7 +148,7 @@ class MemoryStore:
     async def opted_out(self, tenant: str, numbers: Sequence[str]) -> set[str]:
         if not self._is_open:
             raise StoreError("memory: the store is not open")
-        return {n for n in numbers if not self._optouts.isdisjoint({(tenant, n), (GLOBAL, n)})}
+        return {n for n in numbers if (tenant, n) in self._optouts or (GLOBAL, n) in self._optouts}
 
     # --- lanes ---
 
@@ -284,10 +286,37 @@ class MemoryStore:
 
     def _change_optouts(self, changes: Sequence[OptoutChange]) -> list[bool]:
         changed = []
-        for scope, number, out, _, _ in changes:
-            changed.append(((scope, number) in self._optouts) != out)
-            (self._optouts.add if out else self._optouts.discard)((scope, number))
+        for scope, number, out, source, at, message, text in changes:
+            entries = self._optouts.setdefault((scope, number), {})
+            before = len(entries)
+            if out:
+                entries.setdefault(source, OptoutEntry(scope, number, source, at, message, text))
+            else:
+                for lifted in LIFTS[source]:
+                    entries.pop(lifted, None)
+            changed.append(len(entries) != before)
+            if not entries:
+                del self._optouts[scope, number]
         return changed
+
+    async def optout_entries(
+        self, tenant: str, numbers: Sequence[str]
+    ) -> Mapping[str, Sequence[OptoutEntry]]:
+        await self._enter()
+        found = {
+            number: [
+                entry
+                for scope in (tenant, GLOBAL)
+                for entry in self._optouts.get((scope, number), {}).values()
+            ]
+            for number in numbers
+        }
+        return {number: entries for number, entries in found.items() if entries}
+
+    async def optout_list(self, tenant: str, after: str, limit: int) -> Sequence[OptoutEntry]:
+        await self._enter()
+        wanted = sorted(n for scope, n in self._optouts if scope == tenant and n > after)[:limit]
+        return [entry for n in wanted for entry in self._optouts[tenant, n].values()]
 
     # --- events ---
 

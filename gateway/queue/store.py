@@ -130,14 +130,52 @@ class Settlement(msgspec.Struct):
     optouts: list["OptoutChange"] = []
 
 
+OptoutSource = Literal["keyword", "api", "import", "complaint"]
+"""Who forbade texts: the phone itself, a tenant's program, a list that a tenant brought along, or a
+complaint."""
+
+LIFTS: Mapping[str, tuple[OptoutSource, ...]] = {
+    "keyword": ("keyword",),
+    "api": ("keyword", "api", "import"),
+    "import": ("keyword", "api", "import"),
+    "complaint": ("keyword", "api", "import", "complaint"),
+}
+"""Whose opt-outs each source takes back. A phone takes back what it said itself and no more; what
+came of a complaint is taken back only by who says that the complaint is settled."""
+
+
 class OptoutChange(NamedTuple):
-    """``scope`` is a tenant, or `GLOBAL`; ``source`` is where it is from: ``api``, ``keyword``."""
+    """An opt-out is added by its source (each source has its own for a number), or a source takes
+    back all that it may (`LIFTS`).
+
+    Attributes:
+        scope: a tenant, or `GLOBAL`.
+        number: in canonical form.
+        out: add, or take back.
+        source: who says so.
+        at: Unix seconds.
+        message: names the text that said so, as events do; None where there was none.
+        text: that text.
+    """
 
     scope: str
     number: str
     out: bool
-    source: str
+    source: OptoutSource
     at: float
+    message: str | None = None
+    text: str | None = None
+
+
+class OptoutEntry(NamedTuple):
+    """An opt-out that holds, as it was added; see `OptoutChange`."""
+
+    scope: str
+    number: str
+    source: OptoutSource
+    at: float
+    message: str | None = None
+    text: str | None = None
 
 
 class EventChunk(NamedTuple):
@@ -266,7 +304,18 @@ class Store(Protocol):
         tenant does not have (or had too long ago)."""
 
     async def optout(self, changes: Sequence[OptoutChange]) -> list[bool]:
-        """Add and remove opt-outs; says of each whether it changed anything."""
+        """Add opt-outs and take some back, in order; says of each whether it changed anything. One
+        that is there already keeps its time and text."""
+
+    async def optout_entries(
+        self, tenant: str, numbers: Sequence[str]
+    ) -> Mapping[str, Sequence[OptoutEntry]]:
+        """All opt-outs of ``numbers`` that hold for this tenant, everybody's included; numbers
+        without any are left out. Does not block in the common case that none has one."""
+
+    async def optout_list(self, tenant: str, after: str, limit: int) -> Sequence[OptoutEntry]:
+        """The tenant's own opt-outs of the ``limit`` numbers that come after ``after``, as texts
+        are ordered, each with all of its entries; empty where there are none."""
 
     # --- events ---
 

@@ -24,6 +24,7 @@ from gateway.queue.store import (
     Known,
     Notice,
     OptoutChange,
+    OptoutEntry,
     Ref,
     Sent,
     Settlement,
@@ -201,6 +202,26 @@ def test_steps_are_taken_from_any_version() -> None:
     schema.migrate(connection, steps)
     assert connection.execute("SELECT x, y FROM a").fetchall() == [(1, 2)]
     assert connection.pragma("user_version") == 2
+
+
+async def test_opt_outs_of_the_first_schema_are_kept(tmp_path: Path) -> None:
+    path = str(tmp_path / "gateway.db")
+    connection = apsw.Connection(path)
+    schema.migrate(connection, schema.STEPS[:1])
+    connection.execute(
+        """INSERT INTO tenant (id, name) VALUES (1, 'acme');
+        INSERT INTO optout VALUES (0, '111', 'keyword', 1.5), (1, '222', 'api', 2.5)"""
+    )
+    connection.close()
+    store = SqliteStore(path)
+    await store.open()
+    found = await store.optout_entries("acme", ["111", "222", "333"])
+    assert found == {
+        "111": [OptoutEntry(GLOBAL, "111", "keyword", 1.5)],
+        "222": [OptoutEntry("acme", "222", "api", 2.5)],
+    }
+    assert await store.opted_out("acme", ["111", "222", "333"]) == {"111", "222"}
+    await store.aclose()
 
 
 def test_a_step_that_fails_is_not_half_taken() -> None:

@@ -29,6 +29,8 @@ from gateway.queue.store import (
     Match,
     Notice,
     OptoutChange,
+    OptoutEntry,
+    OptoutSource,
     Progress,
     Record,
     Recovery,
@@ -335,8 +337,10 @@ async def test_a_cancelled_call_takes_its_course(store: Store, entry: MakeEntry)
 # --- opt-outs ---
 
 
-def change(number: str, out: bool = True, scope: str = "acme") -> OptoutChange:
-    return OptoutChange(scope, number, out, "api", 1_000.0)
+def change(
+    number: str, out: bool = True, scope: str = "acme", source: OptoutSource = "api"
+) -> OptoutChange:
+    return OptoutChange(scope, number, out, source, 1_000.0)
 
 
 async def test_optouts_hold_for_their_scope(rig: Rig) -> None:
@@ -361,6 +365,72 @@ async def test_optout_says_what_changed(store: Store) -> None:
     assert await store.optout([change("3", out=False), change("3")]) == [True, True]
     assert await store.opted_out("acme", ["3"]) == {"3"}
     assert await store.optout([]) == []
+
+
+SOURCES: tuple[OptoutSource, ...] = ("keyword", "api", "import", "complaint")
+
+
+@pytest.mark.parametrize(
+    ("lifted_by", "left"),
+    [
+        ("keyword", {"api", "import", "complaint"}),
+        ("api", {"complaint"}),
+        ("import", {"complaint"}),
+        ("complaint", set()),
+    ],
+)
+async def test_an_optout_is_lifted_by_a_source_of_its_rank_or_above(
+    store: Store, lifted_by: OptoutSource, left: set[str]
+) -> None:
+    await store.optout([change("1", source=source) for source in SOURCES])
+    assert await store.optout([change("1", out=False, source=lifted_by)]) == [True]
+    found = await store.optout_entries("acme", ["1"])
+    assert {entry.source for entry in found.get("1", ())} == left
+    assert await store.opted_out("acme", ["1"]) == ({"1"} if left else set())
+    assert await store.optout([change("1", out=False, source=lifted_by)]) == [False]
+
+
+async def test_an_optout_knows_where_it_is_from(rig: Rig) -> None:
+    stop = OptoutChange("acme", "1", True, "keyword", 7.5, "1a2b", "STOP it now")
+    everywhere = OptoutChange(GLOBAL, "1", True, "complaint", 8.5)
+    assert await rig.store.optout([stop, everywhere, change("2", scope="b")]) == [True] * 3
+    again = OptoutChange("acme", "1", True, "keyword", 9.5, "1a2c", "stop!")
+    assert await rig.store.optout([again]) == [False]
+    for _ in range(2):
+        found = await rig.store.optout_entries("acme", ["1", "2", "3"])
+        assert set(found) == {"1"}
+        assert set(found["1"]) == {
+            OptoutEntry("acme", "1", "keyword", 7.5, "1a2b", "STOP it now"),
+            OptoutEntry(GLOBAL, "1", "complaint", 8.5),
+        }
+        assert set(await rig.store.optout_entries("nobody", ["1", "2"])) == {"1"}
+        assert await rig.store.optout_entries("acme", []) == {}
+        await rig.crash()
+
+
+async def test_one_that_is_lifted_and_added_again_is_new(store: Store) -> None:
+    first, later = (OptoutChange("acme", "1", True, "keyword", at, str(at)) for at in (1.0, 2.0))
+    await store.optout([first])
+    back = change("1", out=False, source="keyword")
+    assert await store.optout([back, later, back, later]) == [True] * 4
+    found = await store.optout_entries("acme", ["1"])
+    assert [entry.message for entry in found["1"]] == ["2.0"]
+
+
+async def test_optouts_are_listed_by_the_page(store: Store) -> None:
+    assert list(await store.optout_list("acme", "", 10)) == []
+    await store.optout([change(f"{n}") for n in range(100, 110)])
+    await store.optout([change("101", source="keyword"), change("105", scope=GLOBAL)])
+    await store.optout([change("104", scope="b")])
+    listed: list[OptoutEntry] = []
+    after = ""
+    while page := await store.optout_list("acme", after, 3):
+        assert len({entry.number for entry in page}) <= 3
+        listed += page
+        after = page[-1].number
+    assert [entry.number for entry in listed] == ["100", "101", *map(str, range(101, 110))]
+    assert {entry.source for entry in listed if entry.number == "101"} == {"api", "keyword"}
+    assert {entry.scope for entry in listed} == {"acme"}
 
 
 async def test_a_settlement_changes_optouts(store: Store) -> None:
@@ -810,6 +880,18 @@ CALLS = st.lists(
             st.just("settle"),
             st.tuples(st.lists(NUMBERS, max_size=4), st.lists(NUMBERS, max_size=4)),
         ),
+        st.tuples(
+            st.just("optout"),
+            st.lists(
+                st.tuples(
+                    st.sampled_from(["a", GLOBAL]),
+                    st.sampled_from(["1", "2"]),
+                    st.booleans(),
+                    st.sampled_from(SOURCES),
+                ),
+                max_size=8,
+            ),
+        ),
         st.tuples(st.just("late"), st.integers(0, 9)),
         st.tuples(st.just("reopen"), st.booleans()),
     ),
@@ -864,6 +946,12 @@ async def answers(rig: Rig, calls: list[tuple[str, Any]]) -> list[Any]:
                 finals=[Final(m, Event("sent", 1.0, message_id(m.id))) for m in ended],
             )
             told.append(await store.settle(settlement))
+        elif call == "optout":
+            changes = [
+                OptoutChange(scope, number, out, source, float(at))
+                for at, (scope, number, out, source) in enumerate(detail)
+            ]
+            told.append(await store.optout(changes))
         elif call == "late":
             told.append(sorted(await store.expired(detail, 100), key=lambda m: m.id))
             told.append(sorted(await store.overdue(detail, 100), key=lambda late: late[0].id))
@@ -876,6 +964,9 @@ async def answers(rig: Rig, calls: list[tuple[str, Any]]) -> list[Any]:
         told.append(await rig.store.known(tenant, keys))
         told.append(decoded(await rig.store.events(tenant, 0, 1_000)))
         told.append(await rig.store.bounds(tenant))
+        entries = await rig.store.optout_entries(tenant, ["1", "2"])
+        told.append({number: sorted(held) for number, held in entries.items()})
+        told.append(sorted(await rig.store.optout_list(tenant, "", 10)))
     told.append(await rig.store.match([Ref("alpha", f"r{n}") for n in made]))
     await rig.aclose()
     return told

@@ -1,7 +1,7 @@
 """What the reading calls ask, on the connection that does not wait for commits."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -17,9 +17,10 @@ from gateway.queue.sqlite.bulk import (
     texts,
 )
 from gateway.queue.sqlite.schema import SENT, TENANT_BITS, WAITING
-from gateway.queue.store import EventChunk, Match, Record, Ref
+from gateway.queue.store import EventChunk, Match, OptoutEntry, Record, Ref
 
 _decode_parts = msgspec.json.Decoder(list[tuple[str, int, str]]).decode
+_decode_pairs = msgspec.json.Decoder(list[tuple[str, str]]).decode
 _decode_sizes = msgspec.json.Decoder(list[tuple[int, int, int]]).decode
 
 
@@ -36,6 +37,45 @@ def stored_numbers(execute: Execute, scope: int, asked: Iterable[str]) -> list[s
         (scope, texts(asked)),
     )
     return decode_texts(found)
+
+
+def optout_sources(execute: Execute, scope: int, asked: Iterable[str]) -> list[tuple[str, str]]:
+    """Which of ``asked`` are opted out in a scope, with each of their sources."""
+    [[found]] = execute(
+        """SELECT json_group_array(json_array(number, source)) FROM optout WHERE scope = ?
+        AND number IN (SELECT CAST(value AS TEXT) FROM carray(?))""",
+        (scope, texts(asked)),
+    )
+    return _decode_pairs(found)
+
+
+def optout_entries(
+    execute: Execute, scopes: Mapping[int, str], asked: Iterable[str]
+) -> dict[str, list[OptoutEntry]]:
+    """The opt-outs of ``asked`` in the scopes, given by number with their names."""
+    found: dict[str, list[OptoutEntry]] = {}
+    for scope, name in scopes.items():
+        rows = execute(
+            """SELECT number, source, at, message, text FROM optout WHERE scope = ?
+            AND number IN (SELECT CAST(value AS TEXT) FROM carray(?))""",
+            (scope, texts(asked)),
+        )
+        for number, *rest in rows:
+            found.setdefault(number, []).append(OptoutEntry(name, number, *rest))
+    return found
+
+
+def optout_list(
+    execute: Execute, tenant: str, scope: int, after: str, limit: int
+) -> list[OptoutEntry]:
+    """The opt-outs of the next numbers of a tenant."""
+    rows = execute(
+        """SELECT number, source, at, message, text FROM optout WHERE scope = ?1 AND number IN
+        (SELECT DISTINCT number FROM optout WHERE scope = ?1 AND number > ?2
+        ORDER BY number LIMIT ?3) ORDER BY number""",
+        (scope, after, limit),
+    )
+    return [OptoutEntry(tenant, *row) for row in rows]
 
 
 def match(execute: Execute, asked: Iterable[tuple[int, str, Sequence[str]]]) -> dict[Ref, Match]:

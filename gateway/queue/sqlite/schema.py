@@ -61,6 +61,15 @@ STEPS: Final[Sequence[str]] = (
         last_id INTEGER NOT NULL, repairs INTEGER NOT NULL);
     INSERT INTO node VALUES (1, 1, 0, 0);
     """,
+    """
+    CREATE TABLE optout_2 (scope INTEGER NOT NULL, number TEXT NOT NULL, source TEXT NOT NULL,
+        at REAL NOT NULL, message TEXT, text TEXT, PRIMARY KEY (scope, number, source)
+        ) WITHOUT ROWID;
+    INSERT INTO optout_2 SELECT scope, number, source, at, NULL, NULL FROM optout
+        ORDER BY scope, number;
+    DROP TABLE optout;
+    ALTER TABLE optout_2 RENAME TO optout;
+    """,
 )
 """Step *n* leads from version *n* to *n* + 1. Steps are added, never changed."""
 

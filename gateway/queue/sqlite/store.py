@@ -21,12 +21,14 @@ from gateway.queue.sqlite.engine import Engine, Synchronous
 from gateway.queue.sqlite.schema import GLOBAL_SCOPE
 from gateway.queue.sqlite.tail import EventTail
 from gateway.queue.store import (
+    GLOBAL,
     Entry,
     EventChunk,
     Known,
     Lease,
     Match,
     OptoutChange,
+    OptoutEntry,
     Record,
     Recovery,
     Ref,
@@ -203,6 +205,25 @@ class SqliteStore:
         records, standing = await self._engine.read(work)
         by_key = [records.get(standing[key]) if key in standing else None for key in keys]
         return [records.get(number) for number in numbers], by_key
+
+    async def optout_entries(
+        self, tenant: str, numbers: Sequence[str]
+    ) -> Mapping[str, Sequence[OptoutEntry]]:
+        engine = self._engine
+        perhaps = self._optouts.maybe(numbers)
+        if not perhaps:
+            return {}
+        scopes = {GLOBAL_SCOPE: GLOBAL}
+        own = engine.session.tenants.known(tenant)
+        if own is not None:
+            scopes[own] = tenant
+        return await engine.read(lambda e: reads.optout_entries(e, scopes, perhaps))
+
+    async def optout_list(self, tenant: str, after: str, limit: int) -> Sequence[OptoutEntry]:
+        own = self._engine.session.tenants.known(tenant)
+        if own is None:
+            return []
+        return await self._engine.read(lambda e: reads.optout_list(e, tenant, own, after, limit))
 
     async def optout(self, changes: Sequence[OptoutChange]) -> list[bool]:
         rows = writes.optout_rows(self._engine.session, changes)

@@ -21,7 +21,7 @@ from gateway.queue.sqlite.bulk import (
 from gateway.queue.sqlite.keys import KeyIndex, KeyRow, KeyRows
 from gateway.queue.sqlite.schema import GLOBAL_SCOPE, LEASED, WAITING
 from gateway.queue.sqlite.session import Session
-from gateway.queue.store import GLOBAL, Entry, Known, Lease, OptoutChange
+from gateway.queue.store import GLOBAL, LIFTS, Entry, Known, Lease, OptoutChange
 
 # An insertion that may fail half-way keeps the old pages of what it changes, unless its failure
 # undoes the whole transaction, which is what happens here in any case: hence OR ROLLBACK.
@@ -37,7 +37,7 @@ _DEFER: Final = Rows(
     """) UPDATE OR ROLLBACK message SET state = 0, lane = new.lane, due = new.due, at = new.at,
     body = new.body FROM new WHERE message.id = new.id AND state = 1""",
 )
-_OPTOUT: Final = Rows.inserted("OR ROLLBACK INTO optout", 4)
+_OPTOUT: Final = Rows.inserted("OR ROLLBACK INTO optout", 6)
 
 
 class AcceptRows(NamedTuple):
@@ -190,45 +190,53 @@ def defer(session: Session, rows: Sequence[Any]) -> None:
 
 
 class OptoutRow(NamedTuple):
+    """An `OptoutChange` with the number of its scope; ``entry`` is its row where it adds one."""
+
     scope: int
     number: str
-    out: bool
     source: str
-    at: float
+    entry: tuple[Any, ...] | None
 
 
 def optout_rows(session: Session, changes: Sequence[OptoutChange]) -> list[OptoutRow]:
     """Changes with the number of their scope."""
     tenant = session.tenants.number
-    return [
-        OptoutRow(GLOBAL_SCOPE if scope == GLOBAL else tenant(scope), number, out, source, at)
-        for scope, number, out, source, at in changes
-    ]
+    rows = []
+    for scope, number, out, source, *rest in changes:
+        owner = GLOBAL_SCOPE if scope == GLOBAL else tenant(scope)
+        rows.append(
+            OptoutRow(owner, number, source, (owner, number, source, *rest) if out else None)
+        )
+    return rows
 
 
 def optout(session: Session, rows: Sequence[OptoutRow]) -> list[bool]:
-    """Add and remove opt-outs, in order; says of each whether it changed anything."""
-    stored: set[tuple[int, str]] = set()
+    """Add opt-outs and take some back, in order; says of each whether it changed anything."""
+    # By scope and number, the row of each source; None stands for one that is stored already.
+    entries: dict[tuple[int, str], dict[str, tuple[Any, ...] | None]] = {}
+    gone: dict[tuple[int, str], list[str]] = {}
     for scope in {row.scope for row in rows}:
-        asked = [row.number for row in rows if row.scope == scope]
-        found = reads.stored_numbers(session.execute, scope, asked)
-        stored.update((scope, number) for number in found)
-    latest: dict[tuple[int, str], OptoutRow] = {}
+        asked = {row.number for row in rows if row.scope == scope}
+        for number, source in reads.optout_sources(session.execute, scope, asked):
+            entries.setdefault((scope, number), {})[source] = None
     changed = []
-    for row in rows:
-        key = row.scope, row.number
-        last = latest.get(key)
-        changed.append(row.out != (last.out if last else key in stored))
-        if changed[-1]:
-            latest[key] = row
-    for scope in {scope for scope, number in latest if (scope, number) in stored}:
-        gone = texts(number for owner, number in latest if owner == scope)
+    for scope, number, source, entry in rows:
+        held = entries.setdefault((scope, number), {})
+        before = len(held)
+        if entry is not None:
+            held.setdefault(source, entry)
+        else:
+            for lifted in LIFTS[source]:
+                if lifted in held and held.pop(lifted) is None:
+                    gone.setdefault((scope, lifted), []).append(number)
+        changed.append(len(held) != before)
+    for (scope, source), numbers_back in gone.items():
         session.execute(
-            """DELETE FROM optout WHERE scope = ?
+            """DELETE FROM optout WHERE scope = ? AND source = ?
             AND number IN (SELECT CAST(value AS TEXT) FROM carray(?))""",
-            (scope, gone),
+            (scope, source, texts(numbers_back)),
         )
-    added = [(row.scope, row.number, row.source, row.at) for row in latest.values() if row.out]
+    added = [row for held in entries.values() for row in held.values() if row is not None]
     _OPTOUT.run(session.execute, [*chain.from_iterable(added)])
     return changed
 
