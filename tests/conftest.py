@@ -2,6 +2,7 @@
 and nothing of the gateway's code."""
 
 import contextlib
+import gc
 import hashlib
 import json
 import os
@@ -11,8 +12,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 
 import msgpack
@@ -125,6 +127,10 @@ class Process:
                 env={**os.environ, "NO_COLOR": "1"},
             )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def text(self) -> str:
         """What it has written so far."""
         return self.output.read_text(errors="replace")
@@ -234,6 +240,11 @@ class Client:
         while (found := self.ask("status", ids=[message_id])["messages"][0]["state"]) != state:
             assert time.monotonic() < deadline, f"{found}, not {state}"
 
+    def interrupt(self) -> None:
+        """Wake whoever waits for a frame: there will be none."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         self._socket.close()
 
@@ -295,6 +306,11 @@ class Site:
         self.account(name, port)
         return record
 
+    def change(self, old: str, new: str) -> None:
+        """Have the configuration say something else."""
+        assert old in self._configuration
+        self._configuration = self._configuration.replace(old, new)
+
     def configure(self, more: str = "") -> str:
         """Write the configuration, with ``more`` at its end; returns the path."""
         configuration = self.folder / "gateway.toml"
@@ -343,6 +359,26 @@ def site(tmp_path: Path) -> Iterator[Site]:
     found = Site(tmp_path)
     yield found
     found.close()
+
+
+@pytest.fixture(scope="session")
+def weigh() -> Callable[[object], int]:
+    """Weighs an object: about how many bytes it holds, with all that hangs on it but for code. What
+    grows without end shows, whatever it is kept in."""
+
+    def weigh(root: object) -> int:
+        seen: set[int] = set()
+        waiting, total = [root], 0
+        while waiting:
+            one = waiting.pop()
+            if id(one) in seen or isinstance(one, ModuleType | FunctionType | type):
+                continue
+            seen.add(id(one))
+            total += sys.getsizeof(one)
+            waiting += gc.get_referents(one)
+        return total
+
+    return weigh
 
 
 @pytest.fixture(scope="session")

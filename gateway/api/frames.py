@@ -41,6 +41,11 @@ class FrameReader:
         self._buffer = bytearray()
         self._start = 0
 
+    @property
+    def buffered(self) -> int:
+        """Bytes of frames that were not given out."""
+        return len(self._buffer) - self._start
+
     def receive(self, data: bytes | bytearray) -> None:
         """Take in bytes from the peer."""
         self._buffer += data

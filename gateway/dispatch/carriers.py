@@ -226,6 +226,11 @@ class Carrier:
                 self, [Response(Part(flight, i), statuses[i], "", 0.0) for i in indexes]
             )
 
+    @property
+    def owed(self) -> int:
+        """How many parts of long messages wait for room in the window of their bind."""
+        return sum(map(len, self._overhang.values()))
+
     def _room(self, bind: Bind) -> int:
         return 0 if bind in self._overhang else bind.room
 

@@ -7,7 +7,7 @@ import trio
 
 from gateway.dispatch.correlation import Parked
 from gateway.dispatch.events import EventHub
-from gateway.dispatch.fleet import CarrierSettings, Fleet
+from gateway.dispatch.fleet import CarrierSettings, Fleet, MakeBind
 from gateway.dispatch.ids import MessageNumbers, began
 from gateway.dispatch.inbound import Inbox
 from gateway.dispatch.intake import Intake
@@ -24,6 +24,7 @@ from gateway.policy import chain
 from gateway.queue.lanes import Lanes
 from gateway.queue.scheduler import Scheduler, SchedulerOptions
 from gateway.queue.store import Held, Recovery, Store
+from gateway.smpp.bind import Bind
 
 RETENTION = 7 * 86_400.0
 """Seconds for which events, outcomes and keys are kept unless the configuration says otherwise."""
@@ -55,9 +56,22 @@ class DispatchOptions(msgspec.Struct, frozen=True):
 
 
 class Dispatch:
-    """The flow of messages. `recover` and `configure` come before `run`."""
+    """The flow of messages. `recover` and `configure` come before `run`.
 
-    def __init__(self, store: Store, metrics: Metrics, clock: Callable[[], float]) -> None:
+    Args:
+        store: opened by the caller, who has what it recovered.
+        metrics: told what happens.
+        clock: Unix time.
+        make_bind: makes each session with a carrier.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        metrics: Metrics,
+        clock: Callable[[], float],
+        make_bind: MakeBind = Bind,
+    ) -> None:
         self._store = store
         self._clock = clock
         self.tenants = Tenants()
@@ -70,7 +84,7 @@ class Dispatch:
         self._settler = Settler(
             store, self.pool, self.lanes, self.ledger, self.hub, metrics, clock, self._wake
         )
-        self.fleet = Fleet(self._settler, metrics, clock, self._wake)
+        self.fleet = Fleet(self._settler, metrics, clock, self._wake, make_bind)
         self._intake = Intake(
             store, self.lanes, self.ledger, metrics, self._numbers, clock, self._wake
         )

@@ -1,6 +1,7 @@
 """The carriers and binds that run: started, replaced and let go of as the configuration says."""
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -9,7 +10,7 @@ import trio
 from gateway.dispatch.carriers import Carrier, Sink
 from gateway.dispatch.options import CarrierOptions
 from gateway.ops.metrics import Metrics
-from gateway.smpp.bind import Bind
+from gateway.smpp.bind import Bind, BindListener
 from gateway.smpp.options import BindOptions
 
 log = structlog.get_logger(__name__)
@@ -32,6 +33,14 @@ class CarrierSettings(msgspec.Struct, frozen=True):
     identity: object
 
 
+class MakeBind(Protocol):
+    """Makes a bind, see `gateway.smpp.bind.Bind`."""
+
+    def __call__(
+        self, options: BindOptions, name: str, listener: BindListener, *, clock: Callable[[], float]
+    ) -> Bind: ...
+
+
 class Fleet:
     """Runs the binds of all carriers in a nursery of its own."""
 
@@ -41,11 +50,13 @@ class Fleet:
         metrics: Metrics,
         clock: Callable[[], float],
         on_room: Callable[[], None],
+        make_bind: MakeBind,
     ) -> None:
         self._sink = sink
         self._metrics = metrics
         self._clock = clock
         self._on_room = on_room
+        self._make_bind = make_bind
         self._nursery: trio.Nursery | None = None
         self._settings: dict[str, CarrierSettings] = {}
         self._carriers: dict[str, Carrier] = {}
@@ -97,7 +108,9 @@ class Fleet:
         if self._nursery is None:
             raise AssertionError("configured before it runs")
         made = tuple(
-            Bind(options, f"{carrier.options.id}-{number}", carrier, clock=trio.current_time)
+            self._make_bind(
+                options, f"{carrier.options.id}-{number}", carrier, clock=trio.current_time
+            )
             for number, options in enumerate(binds, 1)
         )
         for bind in made:

@@ -132,6 +132,11 @@ class CarrierPool:
             self._avoid.pop(message.id, None)
         return left
 
+    @property
+    def avoided(self) -> int:
+        """How many messages are known to avoid a carrier."""
+        return len(self._avoid)
+
     def settled(self, message: Message) -> None:
         """A message has its outcome: forget which carriers it avoided."""
         if self._avoid:

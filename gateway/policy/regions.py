@@ -51,7 +51,7 @@ def place_of(number: str) -> Place:
         if len(_recent) >= RECENT:
             _recent.clear()
         sizes = range(len(prefix), 0, -1)
-        known = (_table[prefix[:size]] for size in sizes if prefix[:size] in _table)
+        known = (TABLE[prefix[:size]] for size in sizes if prefix[:size] in TABLE)
         place = _recent[prefix] = next(known, NOWHERE)
     return place
 
@@ -76,22 +76,24 @@ def _load(path: Path) -> dict[str, Place]:
     return table
 
 
-_table: Final = _load(Path(__file__).with_name("prefixes.txt"))
+TABLE: Final = _load(Path(__file__).with_name("prefixes.txt"))
+"""The place of every prefix that tells one; a longer prefix overrules a shorter one."""
+
 _recent: Final[dict[str, Place]] = {}
 
 DEPTHS: Final = {
-    prefix[:HEAD]: len(prefix) for prefix in sorted(_table, key=len) if len(prefix) > HEAD
+    prefix[:HEAD]: len(prefix) for prefix in sorted(TABLE, key=len) if len(prefix) > HEAD
 }
 """How many leading digits tell the place of a number, by its first `HEAD`; absent, `HEAD` do."""
 
 REGIONS: Final = frozenset(
-    name for place in _table.values() for name in (place.region, place.subdivision) if name
+    name for place in TABLE.values() for name in (place.region, place.subdivision) if name
 )
 """Every region and subdivision that a number can belong to."""
 
 CODES: Final = frozenset(
     f"{prefix}{rest:0{3 - len(prefix)}}"[:3]
-    for prefix in _table
+    for prefix in TABLE
     if len(prefix) <= 3
     for rest in range(10 ** (3 - len(prefix)))
 )

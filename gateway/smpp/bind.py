@@ -20,7 +20,7 @@ import trio
 
 from gateway.errors import LocalProtocolError
 from gateway.smpp import events
-from gateway.smpp.link import Link, cause
+from gateway.smpp.link import Link, cause, connect
 from gateway.smpp.options import BindOptions
 from gateway.smpp.pdu import Encoded, Pdu
 from gateway.smpp.session import Session
@@ -47,6 +47,8 @@ _HOPELESS: Final = frozenset(
 )
 """Refusals that only a person mends, at the carrier or in the configuration; hammering gets
 accounts locked. The next attempt comes after the longest wait, or half of it at least."""
+
+Connect = Callable[[BindOptions], Awaitable[trio.abc.Stream]]
 
 _log = structlog.get_logger(__name__)
 
@@ -99,14 +101,17 @@ class Bind:
         *,
         clock: Callable[[], float] = time.time,
         rng: Callable[[], float] = random.random,
+        connect: Connect = connect,
     ) -> None:
         """``clock`` gives seconds and should not jump: a step forward looks like a silence. ``rng``
-        gives numbers from 0 to 1, to spread attempts in time."""
+        gives numbers from 0 to 1, to spread attempts in time. ``connect`` is `link.connect`, or
+        fails as that does."""
         self.options = options
         self.name = name
         self._listener = listener
         self._clock = clock
         self._rng = rng
+        self._connect = connect
         self._link: Link | None = None
         self._sessions = 0
         self._failures = 0
@@ -204,7 +209,7 @@ class Bind:
         stream = None
         with self._pausing():
             try:
-                stream = await self._connect()
+                stream = await self._connect(self.options)
             except (OSError, UnicodeError, trio.BrokenResourceError, trio.TooSlowError) as error:
                 self._say("connect_failed", cause(error))
         hopeless = False
@@ -218,22 +223,6 @@ class Bind:
         if hopeless:
             return backoff.longest * (1 + self._rng()) / 2
         return backoff.ceiling(self._failures) * self._rng()
-
-    async def _connect(self) -> trio.abc.Stream:
-        options = self.options
-        with trio.fail_after(options.connect_timeout):
-            plain = await trio.open_tcp_stream(options.host, options.port)  # sets TCP_NODELAY
-            if options.tls is None:
-                return plain
-            name = options.server_name or options.host
-            # Carriers close as HTTP servers do: without a word of TLS.
-            secure = trio.SSLStream(plain, options.tls, server_hostname=name, https_compatible=True)
-            try:
-                await secure.do_handshake()
-            except BaseException:
-                await trio.aclose_forcefully(plain)
-                raise
-            return secure
 
     async def _serve(self, stream: trio.abc.Stream) -> Link:
         now = self._clock()

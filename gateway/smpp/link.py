@@ -1,4 +1,5 @@
-"""One connection to a carrier and the session on it: what is to be written, and how it ends.
+"""One connection to a carrier and the session on it: how it is made, what is to be written, and how
+it ends.
 
 A `Link` gathers octets and writes them, and knows when there are too many; reading, and acting on
 what was read, is `gateway.smpp.bind`'s.
@@ -9,6 +10,7 @@ from typing import Final
 
 import trio
 
+from gateway.smpp.options import BindOptions
 from gateway.smpp.session import MAX_UNANSWERED, Session
 
 MAX_UNWRITTEN: Final = 1 << 20
@@ -95,6 +97,24 @@ class Link:
         except trio.BrokenResourceError as error:
             self.end(f"write failed: {cause(error)}")
         self.scope.cancel()
+
+
+async def connect(options: BindOptions) -> trio.abc.Stream:
+    """Connect to a carrier. Raises OSError, UnicodeError, trio.BrokenResourceError or
+    trio.TooSlowError where that is not to be had."""
+    with trio.fail_after(options.connect_timeout):
+        plain = await trio.open_tcp_stream(options.host, options.port)  # sets TCP_NODELAY
+        if options.tls is None:
+            return plain
+        name = options.server_name or options.host
+        # Carriers close as HTTP servers do: without a word of TLS.
+        secure = trio.SSLStream(plain, options.tls, server_hostname=name, https_compatible=True)
+        try:
+            await secure.do_handshake()
+        except BaseException:
+            await trio.aclose_forcefully(plain)
+            raise
+        return secure
 
 
 def cause(error: BaseException) -> str:

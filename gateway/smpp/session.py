@@ -106,6 +106,11 @@ class Session:
         return self._window.room if self._row.sends & states.REQUESTS else 0
 
     @property
+    def buffered(self) -> int:
+        """Octets of a PDU that is not complete yet."""
+        return self._splitter.buffered
+
+    @property
     def in_use(self) -> int:
         """How many requests of ours are unanswered."""
         return len(self._window)

@@ -43,12 +43,12 @@ class Proxy:
     def __init__(self, port: int) -> None:
         self.address = ""
         self.connections = 0
-        self._port = port
+        self.port = port
         self._scopes: list[trio.CancelScope] = []
 
     async def forward(self, client: trio.SocketStream) -> None:
         self.connections += 1
-        server = await trio.open_tcp_stream("127.0.0.1", self._port)
+        server = await trio.open_tcp_stream("127.0.0.1", self.port)
         async with client, server, trio.open_nursery() as nursery:
             self._scopes.append(nursery.cancel_scope)
             nursery.start_soon(self._copy, client, server, nursery.cancel_scope)
@@ -245,19 +245,23 @@ async def test_a_request_made_while_there_is_no_connection_waits_for_one(
 
 
 async def test_shutting_down_is_asked_again_elsewhere(
-    running: Any, backend: Any, proxy: Proxy
+    serve: Any, running: Any, proxy: Proxy
 ) -> None:
-    async with connect(proxy.address, TOKEN) as client, trio.open_nursery() as nursery:
+    async with (
+        serve() as other,
+        connect(proxy.address, TOKEN) as client,
+        trio.open_nursery() as nursery,
+    ):
         done: list[Any] = []
-        running.server._shared.draining = True
+        await running.server.drain()
 
         async def submit() -> None:
             done.extend(await client.submit(messages(1)))
 
         nursery.start_soon(submit)
         await running.until(lambda: running.server.stats.errors["shutting_down"] == 1)
-        running.server._shared.draining = False
         assert not done
+        proxy.port = other.port
         proxy.cut()
         await running.until(lambda: len(done) == 1)
 

@@ -11,7 +11,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from gateway.api.schema import Accepted, Rejected, SubmitMessage
-from gateway.dispatch import fleet, settle
+from gateway.dispatch import settle
 from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.core import Dispatch, DispatchOptions
 from gateway.dispatch.fleet import CarrierSettings
@@ -45,14 +45,17 @@ class FakeBind(Bind):
         writes: how many PDUs each submission had.
         answered: the sequence numbers of the deliveries that were answered.
         restarts: why it was told to make a new session.
+        carried: every message of which it was ever given parts.
     """
 
     def __init__(self, options: BindOptions, name: str, listener: BindListener, **_: Any) -> None:
         super().__init__(options, name, listener)
+        self.listener = listener
         self.sent: list[SubmitSm] = []
         self.writes: list[int] = []
         self.answered: list[int] = []
         self.restarts: list[str] = []
+        self.carried: list[Flight] = []
         self.flying: list[tuple[SubmitSm, Part]] = []
         self.bound = False
         self.draining = False
@@ -80,7 +83,9 @@ class FakeBind(Bind):
             assert isinstance(request, Encoded)
             pdu = decode(request.numbered(1)).pdu
             assert isinstance(pdu, SubmitSm)
-            self.flying.append((pdu, cast("Part", context)))
+            part = cast("Part", context)
+            self.flying.append((pdu, part))
+            self.carried.append(part.flight)
             self.sent.append(pdu)
         self.writes.append(len(requests))
 
@@ -114,19 +119,19 @@ class FakeBind(Bind):
 
     def come_up(self) -> None:
         self.bound = True
-        self._listener.bound(self)
+        self.listener.bound(self)
 
     def lose(self) -> list[SubmitSm]:
         """The session ends; returns what was in flight."""
         flying, self.flying = self.flying, []
         if self.bound:
             self.bound = False
-            self._listener.lost(self, [part for _, part in flying], "lost")
+            self.listener.lost(self, [part for _, part in flying], "lost")
         return [pdu for pdu, _ in flying]
 
     def time_out(self, *pdus: SubmitSm) -> None:
         """These, or all, are not answered in time."""
-        self._listener.timed_out(self, [part for _, part in self._land(pdus)])
+        self.listener.timed_out(self, [part for _, part in self._land(pdus)])
 
     def reply(
         self, *pdus: SubmitSm, status: int = 0, ids: Iterable[str] | None = None
@@ -139,7 +144,7 @@ class FakeBind(Bind):
             for (_, part), ref in zip(landed, given, strict=True)
         ]
         if responses:
-            self._listener.responded(self, responses)
+            self.listener.responded(self, responses)
         if self.draining and not self.flying:
             self._ended.set()
         return [(pdu, ref) for (pdu, _), ref in zip(landed, given, strict=True)]
@@ -148,7 +153,7 @@ class FakeBind(Bind):
         """Deliver receipts, or inbound messages, in one read."""
         first = self._deliveries + 1
         self._deliveries += len(receipts)
-        await self._listener.delivered(
+        await self.listener.delivered(
             self, [Delivery(number, pdu, 1) for number, pdu in enumerate(receipts, first)]
         )
 
@@ -273,7 +278,7 @@ class World:
         self.store = store
         self.metrics = Metrics()
         self.made: dict[str, FakeBind] = {}
-        self.dispatch = Dispatch(cast("Store", store), self.metrics, clock)
+        self.dispatch = Dispatch(cast("Store", store), self.metrics, clock, self.make)
         self.service = self.dispatch.service
         self.options = DispatchOptions(
             tenants=TENANTS,
@@ -294,6 +299,13 @@ class World:
         self.options = msgspec.structs.replace(self.options, **changes)
         self.dispatch.configure(self.options)
         await self.calm()
+
+    def forget_parts(self) -> None:
+        """From here on, what the store knows of parts counts: memory has none of them."""
+        for carrier in self.dispatch.fleet.carriers:
+            for bind in carrier.all_binds:
+                for flight in cast("FakeBind", bind).carried:
+                    carrier.correlator.forget(flight)
 
     async def calm(self) -> None:
         """Let everybody do what there is to do now."""
@@ -385,18 +397,13 @@ async def opened(store: FlakyStore | None = None, **changes: Any) -> AsyncIterat
         return beginning + trio.current_time()
 
     world = World(clock, store or FlakyStore(MemoryStore(clock), beginning))
-    patch = pytest.MonkeyPatch()
-    patch.setattr(fleet, "Bind", world.make)
-    try:
-        world.dispatch.recover(await world.store.open())
-        async with trio.open_nursery() as nursery:
-            world.nursery = nursery
-            await nursery.start(world.dispatch.run)
-            await world.configure(**changes)
-            yield world
-            nursery.cancel_scope.cancel()
-    finally:
-        patch.undo()
+    world.dispatch.recover(await world.store.open())
+    async with trio.open_nursery() as nursery:
+        world.nursery = nursery
+        await nursery.start(world.dispatch.run)
+        await world.configure(**changes)
+        yield world
+        nursery.cancel_scope.cancel()
 
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
@@ -484,17 +491,19 @@ class Bench:
 
     Attributes:
         sink: what they hand on.
+        metrics: what they count.
     """
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
+        self.metrics = Metrics()
         self.sink = Sink()
         self._references = References(0)
 
     def carrier(self, name: str = "alpha", *, binds: int = 1, **changes: Any) -> Carrier:
         """A carrier whose binds are up."""
         settings = carrier_settings(name, binds=binds, **changes)
-        carrier = Carrier(settings.options, self.sink, Metrics(), self.clock, lambda: None)
+        carrier = Carrier(settings.options, self.sink, self.metrics, self.clock, lambda: None)
         made = [FakeBind(one, f"{name}-{n}", carrier) for n, one in enumerate(settings.binds, 1)]
         carrier.use(made)
         for bind in made:

@@ -239,7 +239,7 @@ async def test_answers_are_counted_by_status(bench: Any, make_message: Any, star
     [first, *_] = [pdu for pdu, _ in carrier.binds[0].flying]
     carrier.binds[0].reply(first)
     carrier.binds[0].reply(status=0x0B)
-    rendered = carrier._metrics.snapshot().render().decode()
+    rendered = bench.metrics.snapshot().render().decode()
     assert 'parts_submitted_total{carrier="alpha",status="ESME_ROK"} 1.0' in rendered
     assert 'parts_submitted_total{carrier="alpha",status="ESME_RINVDSTADR"} 2.0' in rendered
 

@@ -152,7 +152,7 @@ def test_what_is_avoided_is_bounded(
     for number in range(10):
         assert pool.avoid(make_message(number), "alpha")
     assert not pool.avoid(make_message(9), "beta")
-    assert len(pool._avoid) <= 3
+    assert pool.avoided <= 3
 
 
 def test_a_removed_route_lets_its_messages_out_to_be_given_another(bench: Any) -> None:

@@ -19,16 +19,11 @@ def deliver(world: Any, make_receipt: Any, request: pytest.FixtureRequest) -> De
 
     async def deliver(*receipts: tuple[str, str], **fields: Any) -> None:
         if request.param == "in the store":
-            forget_flights(world)
+            world.forget_parts()
         await world.bind.receipts(*(make_receipt(ref, stat, **fields) for ref, stat in receipts))
         await world.calm()
 
     return deliver
-
-
-def forget_flights(world: Any) -> None:
-    for carrier in world.dispatch.fleet.carriers:
-        carrier.correlator._parts.clear()
 
 
 async def sent(world: Any, *messages: Any) -> list[str]:
@@ -143,7 +138,7 @@ async def test_receipts_are_matched_half_in_memory_half_in_the_store(
     first, second, third = await sent(world, LONG)
     await world.bind.receipts(make_receipt(first))
     await world.calm()
-    forget_flights(world)
+    world.forget_parts()
     await world.bind.receipts(make_receipt(second), make_receipt(third))
     await world.calm()
     assert (await only_event(world))["type"] == "delivered"

@@ -297,8 +297,7 @@ async def test_the_mark_lasts_until_a_receipt_is_matched_in_the_store(
     await trio.sleep(2)
     [(_, ref)] = world.bind.reply()
     await world.calm()
-    for carrier in world.dispatch.fleet.carriers:
-        carrier.correlator._parts.clear()
+    world.forget_parts()
     await world.bind.receipts(make_receipt(ref))
     await world.calm()
     assert (await only_event(world))["maybe_duplicate"]

@@ -1,5 +1,7 @@
 """Which route takes a message."""
 
+from collections.abc import Callable
+
 import pytest
 
 from gateway.dispatch import routing
@@ -49,10 +51,13 @@ def test_without_routes_nothing_is_taken() -> None:
     assert Router([]).route("acme", "otp", "447400123456") is None
 
 
-def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_remembered_is_bounded(
+    monkeypatch: pytest.MonkeyPatch, weigh: Callable[[object], int]
+) -> None:
     monkeypatch.setattr(routing, "CACHE_SIZE", 10)
     router = Router([route("four", Match(prefix=["4474001"])), route("rest", Match())])
+    empty = weigh(router)
     numbers = [f"44740{n:02}3456" for n in range(50)]
     found = [router.route("acme", "otp", number) for number in numbers * 2]
     assert found == ["four" if n.startswith("4474001") else "rest" for n in numbers * 2]
-    assert len(router._found) <= 10
+    assert weigh(router) - empty <= 10 * 250

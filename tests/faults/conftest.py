@@ -1,8 +1,6 @@
 """A campaign system that never gives up, and what it must find in the end."""
 
-import contextlib
 import os
-import socket
 import sys
 import threading
 import time
@@ -40,8 +38,7 @@ class Persistent:
         """End it once nothing of its own is under way; raises what went wrong in it."""
         self._stopping.set()
         if self.idle and self._client is not None:
-            with contextlib.suppress(OSError):
-                self._client._socket.shutdown(socket.SHUT_RDWR)
+            self._client.interrupt()
         self._thread.join(120)
         assert not self._thread.is_alive()
         self.check()
@@ -215,7 +212,7 @@ def vitals() -> Callable[[Any], Vitals]:
     """Reads the vitals of a process."""
 
     def read(process: Any) -> Vitals:
-        proc = Path(f"/proc/{process._process.pid}")
+        proc = Path(f"/proc/{process.pid}")
         found = dict(line.split(":", 1) for line in (proc / "status").read_text().splitlines())
         return Vitals(
             memory=int(found["VmRSS"].split()[0]) / 1024,

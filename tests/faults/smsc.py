@@ -7,12 +7,10 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import msgspec
-import pytest
 import trio
 from trio.testing import memory_stream_pair
 
 from gateway.api.schema import Accepted, SubmitMessage
-from gateway.dispatch import fleet
 from gateway.dispatch.core import Dispatch, DispatchOptions
 from gateway.dispatch.fleet import CarrierSettings
 from gateway.dispatch.options import CarrierOptions
@@ -242,7 +240,7 @@ class Gateway:
         self.accepted: list[str] = []
         self.carriers = carriers
         self.store = store or MemoryStore(self.clock)
-        self.dispatch = Dispatch(self.store, Metrics(), self.clock)
+        self.dispatch = Dispatch(self.store, Metrics(), self.clock, self.bind)
         self._count = 0
 
     def clock(self) -> float:
@@ -253,12 +251,11 @@ class Gateway:
         """Makes a bind that connects to the carrier of its host's name."""
         smsc = self.carriers[options.host]
 
-        class Wired(Bind):
-            async def _connect(self) -> trio.abc.Stream:
-                await trio.lowlevel.checkpoint()
-                return smsc.connect()
+        async def connect(_options: BindOptions) -> trio.abc.Stream:
+            await trio.lowlevel.checkpoint()
+            return smsc.connect()
 
-        return Wired(options, *rest, **more)
+        return Bind(options, *rest, connect=connect, **more)
 
     async def submit(self, count: int, **fields: Any) -> list[str]:
         """Submit messages, each to another phone; returns their ids."""
@@ -321,8 +318,6 @@ async def gateway(
     """A gateway that runs, its carriers already running."""
     found = Gateway(carriers, store)
     found.shift = shift
-    patch = pytest.MonkeyPatch()
-    patch.setattr(fleet, "Bind", found.bind)
     options = DispatchOptions(
         tenants=[
             TenantOptions(
@@ -332,12 +327,9 @@ async def gateway(
         policies={TENANT: chain.TenantOptions(senders=("10690001",), quiet_hours=False)},
         carriers=settings or [account(name) for name in carriers],
     )
-    try:
-        found.dispatch.recover(await found.store.open())
-        async with trio.open_nursery() as nursery:
-            await nursery.start(found.dispatch.run)
-            found.dispatch.configure(options)
-            yield found
-            nursery.cancel_scope.cancel()
-    finally:
-        patch.undo()
+    found.dispatch.recover(await found.store.open())
+    async with trio.open_nursery() as nursery:
+        await nursery.start(found.dispatch.run)
+        found.dispatch.configure(options)
+        yield found
+        nursery.cancel_scope.cancel()

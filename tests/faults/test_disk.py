@@ -105,9 +105,7 @@ def fill(folder: Path) -> Path:
 def test_a_disk_that_is_really_full(
     site: Any, small_disk: Path, start_campaign: Callable[[Any], Any]
 ) -> None:
-    site._configuration = site._configuration.replace(
-        f"{site.folder}/gateway.db", f"{small_disk}/gateway.db"
-    )
+    site.change(f"{site.folder}/gateway.db", f"{small_disk}/gateway.db")
     site.carrier("alpha", "--latency", "0.02")
     gateway = site.gateway()
     campaign, reader = start_campaign(site)

@@ -96,7 +96,7 @@ def test_three_times_the_capacity(
 ) -> None:
     seconds = long_or_short(600, 8)
     site.carrier("alpha", "--latency", "0.2")
-    site._configuration = site._configuration.replace(
+    site.change(
         'category = "transactional"',
         f'category = "marketing"\nquiet_hours = false\nmax_queued = {QUEUED}',
     )

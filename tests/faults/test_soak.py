@@ -45,9 +45,7 @@ def test_days_in_a_gateway(
     alpha, _ = site.simulator("alpha", port, *options)
     site.account("alpha", port)
     site.carrier("beta", "--receipt-state", "UNDELIV=0.02", "--receipt-ids", "hex_dec")
-    site._configuration = site._configuration.replace(
-        'category = "transactional"', "quiet_hours = false"
-    )
+    site.change('category = "transactional"', "quiet_hours = false")
     process = site.gateway()
     process.wait_for('"bound"', 4)
     evenings = []

@@ -26,6 +26,7 @@ class Play:
 
     def __init__(self, role: Role, tape: Tape) -> None:
         self._tape = tape
+        self._role = role
         self._now = 0.0
         self._request: Pdu = SubmitSm() if role == "esme" else DeliverSm()
         common = SessionOptions(system_id="us", window=WINDOW)
@@ -67,7 +68,7 @@ class Play:
     def _receive(self, data: bytes) -> None:
         self._owed_at_most += 2 * len(data)
         self._see(self._session.receive(data, self._now))
-        assert self._session._splitter.buffered < MAX_FRAME
+        assert self._session.buffered < MAX_FRAME
 
     # --- what we do ---
 
@@ -89,7 +90,7 @@ class Play:
     def _submit(self) -> None:
         wanted = self._tape.octet() % (WINDOW + 1)
         count = min(wanted, self._session.room)
-        if type(self._request) not in self._session._row.sends:
+        if type(self._request) not in states.TABLE[self._role][self._session.state].sends:
             count = 0
         first = self._submitted
         self._submitted += count
@@ -97,7 +98,7 @@ class Play:
         self._session.submit([(self._request, context) for context in contexts], self._now)
 
     def _answer(self) -> None:
-        may_send = self._session._row.sends
+        may_send = states.TABLE[self._role][self._session.state].sends
         answers = [(n, states.ANSWERS[type(request)], 0) for n, request in self._unanswered]
         answers = [answer for answer in answers if type(answer[1]) in may_send]
         if answers:

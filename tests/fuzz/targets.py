@@ -72,7 +72,7 @@ def _frames(data: bytes) -> None:
             reader.receive(piece)
             while (body := reader.next_frame()) is not None:
                 found.append(body)
-            assert len(reader._buffer) < HEADER_SIZE + FRAME
+            assert reader.buffered < HEADER_SIZE + FRAME
     except FrameTooLargeError:
         pass
     assert found == expected

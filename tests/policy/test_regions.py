@@ -2,7 +2,7 @@
 
 import importlib.util
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,7 @@ def assert_agrees(digits: str, number: phonenumbers.PhoneNumber) -> bool:
 
 
 def test_agrees_with_phonenumbers_at_every_boundary() -> None:
-    prefixes = sorted({*TIMEZONE_DATA, *regions._table})
+    prefixes = sorted({*TIMEZONE_DATA, *regions.TABLE})
     agreed = [assert_agrees(digits, number) for digits, number in valid_numbers(prefixes)]
     assert len(agreed) > 20_000
     assert agreed.count(False) < len(agreed) // 500
@@ -126,7 +126,7 @@ def test_the_table_is_what_the_generator_writes(generator: Any) -> None:
     written = {prefix: (answer.region, set(answer.zones)) for prefix, answer in generator.table()}
     loaded = {
         prefix: (place.subdivision or place.region, set(place.zones))
-        for prefix, place in regions._table.items()
+        for prefix, place in regions.TABLE.items()
     }
     assert loaded == written, "run python tools/prefixes.py"
 
@@ -191,14 +191,18 @@ def test_every_state_has_an_area_code() -> None:
 def test_every_time_zone_is_in_use() -> None:
     listed = (resources.files("tzdata") / "zoneinfo/zone.tab").read_text()
     names = {row.split("\t")[2] for row in listed.splitlines() if not row.startswith("#")}
-    assert {zone for place in regions._table.values() for zone in place.zones} <= names
+    assert {zone for place in regions.TABLE.values() for zone in place.zones} <= names
 
 
-def test_what_is_kept_at_hand_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_kept_at_hand_is_bounded(
+    monkeypatch: pytest.MonkeyPatch, weigh: Callable[[object], int]
+) -> None:
     monkeypatch.setattr(regions, "RECENT", 10)
-    monkeypatch.setattr(regions, "_recent", {})
     first = place_of("12125550100")
-    for area in range(200, 300):
+    for area in range(200, 220):
         place_of(f"1{area}5550100")
-        assert len(regions._recent) <= 10
+    kept = weigh(vars(regions))
+    for area in range(220, 1000):
+        place_of(f"1{area}5550100")
+    assert weigh(vars(regions)) < kept + 10 * 500
     assert place_of("12125550100") is first

@@ -261,9 +261,13 @@ def test_what_is_let_through_has_the_margin_to_arrive(
             assert shows_open(schedule, zones, begin + later)
 
 
-def test_what_a_window_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_window_remembers_is_bounded(
+    monkeypatch: pytest.MonkeyPatch, weigh: Callable[[object], int]
+) -> None:
     monkeypatch.setattr(windows, "REMEMBERED", 3)
     window = Window(["Europe/Paris"], daily("08:00-20:00"))
+    window.state(0.0)
+    one = weigh(window)
     for day in range(50):
         window.state(float(day * DAY))
-        assert len(window._days) <= 3
+        assert weigh(window) < one + 3 * 2_000

@@ -48,8 +48,12 @@ async def store(path: str) -> AsyncIterator[SqliteStore]:
     await store.aclose()
 
 
-def writer(store: SqliteStore) -> apsw.Connection:
-    return store._engine.session.connection
+@pytest.fixture
+def connections(monkeypatch: pytest.MonkeyPatch) -> list[apsw.Connection]:
+    """Every connection that is made from now on, the one that writes first."""
+    made: list[apsw.Connection] = []
+    monkeypatch.setattr(apsw, "connection_hooks", [*apsw.connection_hooks, made.append])
+    return made
 
 
 def left_by_a_crash(path: str, to: Path) -> SqliteStore:
@@ -235,12 +239,16 @@ def test_a_step_that_fails_is_not_half_taken() -> None:
 
 
 async def test_a_message_stored_before_a_field_was_added_is_read(
-    store: SqliteStore, entry: MakeEntry
+    store: SqliteStore, path: str, entry: MakeEntry
 ) -> None:
     await store.accept([entry(1)])
-    [[body]] = writer(store).execute("SELECT body FROM message").fetchall()
+    await store.aclose()
+    file = apsw.Connection(path)
+    [[body]] = file.execute("SELECT body FROM message").fetchall()
     older = msgpack.packb(msgpack.unpackb(body)[:12])
-    writer(store).execute("UPDATE message SET body = ?", (older,))
+    file.execute("UPDATE message SET body = ?", (older,))
+    file.close()
+    await store.open()
     assert (await store.lease(LANE, 9e9, 1)).messages == [entry(1).message]
 
 
@@ -338,11 +346,16 @@ def test_what_was_acknowledged_survives_kill_9(path: str) -> None:
 
 
 async def test_a_full_disk_refuses_and_then_goes_on(
-    store: SqliteStore, entry: MakeEntry, message: Callable[..., Message], tmp_path: Path, path: str
+    connections: list[apsw.Connection],
+    store: SqliteStore,
+    entry: MakeEntry,
+    message: Callable[..., Message],
+    tmp_path: Path,
+    path: str,
 ) -> None:
     await store.accept([entry(1, key="k1")])
     await store.settle(Settlement(notices=[Notice("acme", Event("inbound", 1.0))]))
-    connection = writer(store)
+    connection = connections[0]
     connection.pragma("max_page_count", connection.pragma("page_count") + 3)
     text = "x" * 2_000
     async with trio.open_nursery() as nursery:
@@ -516,11 +529,11 @@ async def test_events_beyond_the_tail_come_from_the_file(
 
 
 async def test_events_that_were_read_can_be_acknowledged_though_their_commit_is_only_just_done(
-    store: SqliteStore,
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await store.settle(Settlement(notices=[Notice("acme", Event("inbound", 1.0))]))
     # As if the event loop had not yet been told of it, while the reading thread sees it already.
-    store._tail = tail.EventTail({})
+    monkeypatch.setattr(tail.EventTail, "append", lambda *_: None)
+    await store.settle(Settlement(notices=[Notice("acme", Event("inbound", 1.0))]))
     assert await store.acknowledge("acme", "crm", 1) == 1
     assert await store.acknowledge("acme", "crm", 2) == 1
 

@@ -418,7 +418,7 @@ async def test_a_carrier_that_does_not_read_is_given_up(make: Make, recorder: Re
     assert recorder.losses[0] == ([], "the carrier does not read")
 
 
-async def test_a_carrier_that_does_not_read_fills_no_memory(
+async def test_a_carrier_that_does_not_read_is_not_read_from_for_ever(
     make: Make, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = 0
@@ -441,9 +441,6 @@ async def test_a_carrier_that_does_not_read_fills_no_memory(
             before = asked
             await trio.sleep(0.05)
         assert bind.room == 0
-        assert bind._link is not None
-        one_read = 1 << 16
-        assert len(bind._link._outgoing) <= (1 << 16) + one_read
 
 
 async def test_unbound_by_the_carrier_it_binds_again(make: Make, recorder: Recorder) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import LocalProtocolError
 from gateway.smpp import pdu as p
+from gateway.smpp import window
 from gateway.smpp.events import (
     BindRefused,
     BindRequest,
@@ -30,7 +31,6 @@ from gateway.smpp.session import UNBIND_TIMEOUT, Session
 from gateway.smpp.states import ANSWERS, BOUND, State
 from gateway.smpp.status import Status
 from gateway.smpp.tlv import SC_INTERFACE_VERSION
-from gateway.smpp.window import MAX_SEQUENCE
 
 OPTIONS = BindOptions(host="h", port=1, system_id="esme", password="secret", window=8)
 SMSC = SessionOptions(system_id="smsc", window=8)
@@ -227,14 +227,16 @@ class TestSubmit:
             session.submit([(TEXT, "a"), (bad, "b")], 0.0)
         assert session.in_use == 0
 
-    def test_sequence_numbers_start_over_and_pass_over_those_in_use(self) -> None:
+    def test_sequence_numbers_start_over_and_pass_over_those_in_use(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(window, "MAX_SEQUENCE", 5)
         session = esme()
-        session.submit([(TEXT, "old"), (TEXT, "older")], 0.0)
-        session.receive(p.encode(p.SubmitSmResp(), 3), 0.0)
-        session._window._next = MAX_SEQUENCE
+        session.submit([(TEXT, "old"), (TEXT, "older"), (TEXT, "newer")], 0.0)
+        session.receive(b"".join(p.encode(p.SubmitSmResp(), n) for n in (3, 4)), 0.0)
         data = session.submit([(TEXT, n) for n in range(4)], 0.0)
-        assert [k.sequence for k in packets(data)] == [MAX_SEQUENCE, 1, 3, 4]
-        answer = p.encode(p.SubmitSmResp(), MAX_SEQUENCE) + p.encode(p.SubmitSmResp(), 2)
+        assert [k.sequence for k in packets(data)] == [5, 1, 3, 4]
+        answer = p.encode(p.SubmitSmResp(), 5) + p.encode(p.SubmitSmResp(), 2)
         assert [r.context for r in responses(session.receive(answer, 1.0))] == [0, "old"]
 
     def test_unanswered_ones_come_back_in_order_of_submission(self) -> None:

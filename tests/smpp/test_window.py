@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from gateway.errors import LocalProtocolError
-from gateway.smpp.window import MAX_SEQUENCE, Window
+from gateway.smpp import window as window_module
+from gateway.smpp.window import Window
 
 
 def _add(window: Window, contexts: list[object], now: float = 0.0) -> list[int]:
@@ -45,35 +46,52 @@ def test_overdue_requests_come_out_oldest_first() -> None:
     assert window.overdue(99.0, 5.0) == []
 
 
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are 12 sequence numbers only."""
+    monkeypatch.setattr(window_module, "MAX_SEQUENCE", 12)
+
+
+def test_there_are_as_many_sequence_numbers_as_the_specification_has() -> None:
+    assert window_module.MAX_SEQUENCE == 0x7FFFFFFF
+
+
+@pytest.mark.usefixtures("few")
 def test_sequence_numbers_start_over_after_the_last() -> None:
     window = Window(10)
-    window._next = MAX_SEQUENCE - 1
-    assert _add(window, list("abcd")) == [MAX_SEQUENCE - 1, MAX_SEQUENCE, 1, 2]
+    window.sequences(10)
+    assert _add(window, list("abcd")) == [11, 12, 1, 2]
 
 
+@pytest.mark.usefixtures("few")
 def test_sequence_numbers_in_use_are_passed_over_after_the_wrap() -> None:
     window = Window(10)
     _add(window, list("abc"))
     window.resolve(2)
-    window._next = MAX_SEQUENCE
-    assert _add(window, list("xyz")) == [MAX_SEQUENCE, 2, 4]
+    window.sequences(8)
+    assert _add(window, list("xyz")) == [12, 2, 4]
     assert window.clear() == list("acxyz")
 
 
+@pytest.mark.usefixtures("few")
 def test_it_knows_which_sequence_numbers_it_gave() -> None:
     window = Window(10)
     window.sequences(3)
     assert [window.gave(n) for n in (0, 1, 3, 4)] == [False, True, True, False]
-    window._next = MAX_SEQUENCE
-    window.sequences(2)
-    assert window.gave(MAX_SEQUENCE)
+    window.sequences(11)
+    assert [window.gave(n) for n in (0, 4, 12)] == [False, True, True]
+
+
+LAST = 20
 
 
 class _Wrapping(RuleBasedStateMachine):
-    """Against a plain model, near the end of the sequence numbers."""
+    """Against a plain model, with so few sequence numbers that they start over again and again."""
 
     def __init__(self) -> None:
         super().__init__()
+        self._patch = pytest.MonkeyPatch()
+        self._patch.setattr(window_module, "MAX_SEQUENCE", LAST)
         self.window = Window(8)
         self.model: dict[int, tuple[object, float]] = {}
         self.now = 0.0
@@ -89,7 +107,7 @@ class _Wrapping(RuleBasedStateMachine):
         sequences = _add(self.window, contexts, self.now)
         assert len(set(sequences)) == count
         assert not self.model.keys() & set(sequences)
-        assert all(1 <= sequence <= MAX_SEQUENCE for sequence in sequences)
+        assert all(1 <= sequence <= LAST for sequence in sequences)
         self.model.update(zip(sequences, ((c, self.now) for c in contexts), strict=True))
         self.made += count
 
@@ -99,9 +117,9 @@ class _Wrapping(RuleBasedStateMachine):
         sequence = data.draw(st.sampled_from(sorted(self.model)))
         assert self.window.resolve(sequence) == self.model.pop(sequence)
 
-    @rule(to=st.sampled_from([1, 2, 3, MAX_SEQUENCE - 2, MAX_SEQUENCE]))
-    def skip(self, to: int) -> None:
-        self.window._next = to
+    @rule(count=st.integers(1, 5))
+    def skip(self, count: int) -> None:
+        self.window.sequences(count)
 
     @rule(seconds=st.floats(0, 10))
     def wait(self, seconds: float) -> None:
@@ -112,6 +130,9 @@ class _Wrapping(RuleBasedStateMachine):
         late = [context for context, at in self.model.values() if at + age <= self.now]
         assert self.window.overdue(self.now, age) == late
         self.model = {s: entry for s, entry in self.model.items() if entry[0] not in late}
+
+    def teardown(self) -> None:
+        self._patch.undo()
 
     @invariant()
     def agrees(self) -> None:
