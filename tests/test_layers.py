@@ -27,6 +27,8 @@ PURE = [
     "policy/*",
     "api/frames",
     "api/schema",
+    "api/codec",
+    "api/peek",
     "smpp/pdu",
     "smpp/layout",
     "smpp/tlv",

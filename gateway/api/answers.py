@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from gateway.api import codec, schema
-from gateway.api.schema import Reply, Request, RequestId
+from gateway.api.peek import Echo
+from gateway.api.schema import Reply, Request
 from gateway.api.shared import Shared, Tenant
 from gateway.errors import RequestError, StoreError
 
@@ -32,13 +33,14 @@ class Answers:
             schema.Optout: self._optout,
         }
 
-    async def give(self, bodies: Sequence[bytes], put: Put) -> None:
-        """Answer requests that arrived together; ``put`` is called once for each."""
+    async def give(self, bodies: Sequence[bytes], first: int, put: Put) -> None:
+        """Answer requests that arrived together, the first of them the ``first``-th of its
+        connection; ``put`` is called once for each."""
         size = sum(map(len, bodies))
         self._tenant.bytes += size
         try:
             submits: list[schema.Submit] = []
-            for request in self._requests(bodies, put):
+            for request in self._requests(bodies, first, put):
                 if isinstance(request, schema.Submit):
                     submits.append(request)
                     continue
@@ -49,13 +51,13 @@ class Answers:
         finally:
             self._tenant.bytes -= size
 
-    def _requests(self, bodies: Sequence[bytes], put: Put) -> list[Request]:
+    def _requests(self, bodies: Sequence[bytes], first: int, put: Put) -> list[Request]:
         """Those that are to be carried out; the others are refused at once."""
         limit, options, counts = None, self._shared.options, self._shared.stats.requests
         if self._tenant.bytes > options.max_tenant_bytes:
             limit = RequestError("busy", f"{options.max_tenant_bytes} bytes of requests in flight")
         accepted = []
-        for body in bodies:
+        for number, body in enumerate(bodies, first):
             try:
                 if limit is not None:
                     raise limit
@@ -64,7 +66,7 @@ class Answers:
                 if self._shared.draining and not isinstance(request, schema.Ack):
                     raise RequestError("shutting_down", "the gateway is shutting down")
             except RequestError as error:
-                put(self._refusal(codec.request_id(body), error))
+                put(self._refusal(codec.request_id(body), error, number))
             else:
                 counts[type(request).__name__.lower()] += 1
                 accepted.append(request)
@@ -84,12 +86,14 @@ class Answers:
         for reply in replies:
             put(reply)
 
-    def _refusal(self, request_id: RequestId | None, error: RequestError | StoreError) -> Reply:
+    def _refusal(
+        self, request_id: Echo | None, error: RequestError | StoreError, number: int | None = None
+    ) -> Reply:
         if isinstance(error, StoreError):
             what = "the disk is full" if error.full else "the store failed"
             error = RequestError("busy", f"{what}; nothing was done, try later")
         self._shared.stats.errors[error.code] += 1
-        return schema.refusal(request_id, error.code, error.message)
+        return schema.refusal(request_id, error.code, error.message, number)
 
     # --- one method for each op ---
 

@@ -35,13 +35,19 @@ from gateway.api.wire import (
 
 
 class _Link:
-    """A connection whose hello was answered."""
+    """A connection whose hello was answered.
+
+    Attributes:
+        limits: what the server takes.
+        sent: how many requests were sent, hello included.
+    """
 
     def __init__(
         self, address: Address, token: str, tls: ssl.SSLContext | None, name: str, patience: float
     ) -> None:
         self._requests = dialogue.Requests()
         self._replies = dialogue.Replies()
+        self.sent = 0
         self._socket = _dial(address, tls, patience)
         try:
             self.send(self._requests.hello(token, name))
@@ -59,6 +65,7 @@ class _Link:
         self.send(self._requests.pack(fields))
 
     def send(self, request: dialogue.Request) -> None:
+        self.sent += 1
         self._socket.sendall(request.frame)
 
     def receive(self) -> list[wire.Reply]:
@@ -104,6 +111,7 @@ class Client:
         self._patience = patience
         self._requests = dialogue.Requests()
         self._unanswered: dict[int, dialogue.Request] = {}
+        self._positions: dict[int, int] = {}  # which of the present connection they are
         self._wanted: set[int] = set()
         self._answers: dict[int, wire.Reply] = {}
         self._link = _Link(*self._how)
@@ -243,9 +251,13 @@ class Client:
     def _send(self, request: dialogue.Request) -> None:
         self._unanswered[request.number] = request
         try:
-            self._link.send(request)
+            self._put(request)
         except OSError:
             self._mend()
+
+    def _put(self, request: dialogue.Request) -> None:
+        self._link.send(request)
+        self._positions[request.number] = self._link.sent
 
     def _receive(self) -> None:
         try:
@@ -262,11 +274,15 @@ class Client:
             if error is not None and error.code == "shutting_down":
                 continue  # to be asked again on the next connection
             if number is None and error is not None:
-                # It cannot be told which request broke the protocol; sent again, it would again.
-                self._unanswered.clear()
-                raise error
+                position = reply.get("request", 0)
+                number = next((n for n, at in self._positions.items() if at == position), None)
+                if number is None:
+                    # It cannot be told which request broke the protocol; again, it would again.
+                    self._unanswered.clear()
+                    raise error
             if number in self._unanswered:
                 del self._unanswered[number]
+                self._positions.pop(number, None)
                 if number in self._wanted:
                     self._answers[number] = reply
 
@@ -275,6 +291,7 @@ class Client:
         while True:
             self._link.close()
             self._link = self._open()
+            self._positions.clear()
             try:
                 self._ask_again()
             except OSError:
@@ -288,7 +305,7 @@ class Client:
         while waiting:
             while len(self._unanswered) - len(waiting) >= self._link.limits.max_in_flight:
                 self._take(self._link.receive())
-            self._link.send(waiting.popleft())
+            self._put(waiting.popleft())
 
     def _open(self) -> _Link:
         """A new connection, tried for as long as we are patient."""

@@ -45,10 +45,15 @@ _AHEAD: Final = 16
 
 
 class _Call:
-    """A request that waits for its answer."""
+    """A request that waits for its answer.
+
+    Attributes:
+        position: which request of the present connection it is.
+    """
 
     def __init__(self, frame: bytes) -> None:
         self.frame = frame
+        self.position = 0
         self._done = trio.Event()
         self._reply: wire.Reply = {}
         self._error: ApiError | None = None
@@ -83,6 +88,7 @@ class Client:
         self._pending: dict[int, _Call] = {}
         self._window = trio.Semaphore(limits.max_in_flight, max_value=limits.max_in_flight)
         self._outbox = Outbox()
+        self._sent = dialogue.HELLO
         self._refused: ApiError | None = None
         self._events: list[Events] = []
 
@@ -182,9 +188,14 @@ class Client:
 
     def _send(self, request: dialogue.Request) -> _Call:
         call = self._pending[request.number] = _Call(request.frame)
-        self._outbox.buffer += request.frame
+        self._put(call)
         self._outbox.wake()
         return call
+
+    def _put(self, call: _Call) -> None:
+        self._outbox.buffer += call.frame
+        self._sent += 1
+        call.position = self._sent
 
     def _settle(self, number: int, reply: wire.Reply, error: ApiError | None) -> None:
         call = self._pending.pop(number, None)
@@ -211,14 +222,16 @@ class Client:
                 except OSError:
                     pass
                 else:
+                    self._limits = link.limits
                     pauses = dialogue.backoff()
                     break
 
     async def _converse(self, link: Link) -> None:
         """Send what is pending and take replies, until the connection is lost."""
         outbox = self._outbox = Outbox()
+        self._sent = dialogue.HELLO
         for call in self._pending.values():
-            outbox.buffer += call.frame
+            self._put(call)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write, link, nursery.cancel_scope)
@@ -254,11 +267,16 @@ class Client:
             return  # to be asked again on the next connection
         number = reply.get("id")
         if number is None and error is not None:
-            # It cannot be told which request broke the protocol; sent again, it would again.
-            for each in list(self._pending):
+            for each in self._nameless(reply.get("request")):
                 self._settle(each, reply, error)
         elif isinstance(number, int):
             self._settle(number, reply, error)
+
+    def _nameless(self, position: int | None) -> list[int]:
+        """The request that broke the protocol, or all where it cannot be told which one did: sent
+        again, it would again."""
+        found = [n for n, call in self._pending.items() if call.position == position]
+        return found or list(self._pending)
 
     def _give_up(self, error: ApiError) -> None:
         self._refused = error

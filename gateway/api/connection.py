@@ -15,7 +15,7 @@ from gateway.api import codec, schema
 from gateway.api.answers import Answers
 from gateway.api.backend import Subscription
 from gateway.api.frames import FrameReader, FrameTooLargeError
-from gateway.api.hello import GONE, Known, Refused, await_hello
+from gateway.api.hello import GONE, HELLO, Known, Refused, await_hello
 from gateway.api.outbox import Outbox
 from gateway.api.shared import Shared
 from gateway.errors import GatewayError, RequestError
@@ -45,6 +45,7 @@ class Connection:
         self._outbox = Outbox(self._sent, self._offered)
         self._in_flight = 0
         self._unsent = 0
+        self._taken = HELLO  # the number of the last request that was read
         self._released = trio.lowlevel.ParkingLot()
         self._idle = trio.CancelScope()
         self._consumers: set[str] = set()
@@ -97,7 +98,8 @@ class Connection:
         finally:
             self._outbox.close()
         if too_large is not None:
-            raise Refused("frame_too_large", "frame_too_large", str(too_large))
+            number = self._taken + 1
+            raise Refused("frame_too_large", "frame_too_large", str(too_large), request=number)
 
     async def _read(self) -> FrameTooLargeError | None:
         """Start on requests as they come, until the client has no more, or goes away, or sends a
@@ -109,7 +111,8 @@ class Connection:
                     while self._in_flight >= self._options.max_in_flight:
                         await self._released.park()
                     if bodies := self._take():
-                        self._shared.requests.start_soon(self._answer, bodies)
+                        first = self._taken - len(bodies) + 1
+                        self._shared.requests.start_soon(self._answer, bodies, first)
                     elif data := await self._stream.receive_some():
                         self._outbox.heard()
                         self._frames.receive(data)
@@ -134,12 +137,13 @@ class Connection:
                 raise
         if bodies:
             self._touch()
+            self._taken += len(bodies)
             self._in_flight += len(bodies)
             self._unsent += len(bodies)
             self._shared.stats.in_flight += len(bodies)
         return bodies
 
-    async def _answer(self, bodies: Sequence[bytes]) -> None:
+    async def _answer(self, bodies: Sequence[bytes], first: int) -> None:
         unanswered = len(bodies)
 
         def put(reply: schema.Reply) -> None:
@@ -151,7 +155,7 @@ class Connection:
         with self._contained():
             try:
                 if self._still_welcome():
-                    await self._answers.give(bodies, put)
+                    await self._answers.give(bodies, first, put)
             finally:
                 self._offered(unanswered)
                 self._done(unanswered)

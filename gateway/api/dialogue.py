@@ -16,6 +16,9 @@ from gateway.api.frames import HEADER_SIZE, FrameReader, frame
 from gateway.api.wire import Event, Fields, Limits, Message, Reply, Start, event, refused
 from gateway.errors import RemoteProtocolError
 
+HELLO: Final = 1
+"""The number of the request that hello is, on every connection."""
+
 CLIENT: Final = "gateway-python"
 
 BATCH: Final = 1000
@@ -59,7 +62,8 @@ class Requests:
 
     def pack(self, fields: Fields) -> Request:
         number = next(self._numbers)
-        return Request(number, frame(msgpack.packb({**fields, "id": number})))
+        # The id first, where a server finds it in a request that it cannot read to its end.
+        return Request(number, frame(msgpack.packb({"id": number, **fields})))
 
     def hello(self, token: str, client: str) -> Request:
         return self.pack({"op": "hello", "token": token, "client": client})

@@ -11,11 +11,15 @@ from gateway import __version__
 from gateway.api import codec, schema
 from gateway.api.frames import FrameReader, FrameTooLargeError
 from gateway.api.options import ServerOptions
+from gateway.api.peek import Echo
 from gateway.api.shared import Reason, Shared, Tenant
 from gateway.errors import RequestCode, RequestError
 
 HELLO_MAX: Final = 4096
 """Bytes of a frame before hello is answered: a token and a name, many times over."""
+
+HELLO: Final = 1
+"""The number of the request that hello is, and has to be."""
 
 GONE: Final = (trio.BrokenResourceError, trio.ClosedResourceError)
 """What a stream raises once its peer is no longer there."""
@@ -29,11 +33,12 @@ class Refused(Exception):  # noqa: N818 - an ending, not an error
         reason: Reason,
         code: RequestCode,
         message: str,
-        request_id: schema.RequestId | None = None,
+        request_id: Echo | None = None,
+        request: int | None = None,
     ) -> None:
         super().__init__(message)
         self.reason: Reason = reason
-        self.reply = schema.refusal(request_id, code, message)
+        self.reply = schema.refusal(request_id, code, message, request)
 
 
 class Known(NamedTuple):
@@ -99,7 +104,7 @@ def _hello(body: bytes, options: ServerOptions) -> schema.Hello:
         hello = codec.decode(body, options.max_batch)
     except RequestError as error:
         name = codec.request_id(body)
-        raise Refused("no_hello", error.code, error.message, name) from None
+        raise Refused("no_hello", error.code, error.message, name, HELLO) from None
     if not isinstance(hello, schema.Hello):
         raise Refused("no_hello", "unauthenticated", "op: say hello first", hello.id)
     return hello

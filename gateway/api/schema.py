@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct, field
 
+from gateway.api.peek import Echo
 from gateway.errors import MessageCode, RequestCode
 from gateway.message import Encoding
 
@@ -231,15 +232,22 @@ class OptoutReply(_Reply, frozen=True):
     results: Sequence[OptoutResult | Rejected]
 
 
-class ErrorReply(Struct, frozen=True):
-    id: RequestId | None
+class ErrorReply(Struct, frozen=True, omit_defaults=True):
+    """``id`` is that of the request as far as it could be read, though it may be none that would be
+    taken; where it is None, ``request`` tells which one it was: the first of a connection is 1."""
+
+    id: Echo | None
     ok: bool
     error: Error
+    request: int | None = None
 
 
-def refusal(request_id: RequestId | None, code: RequestCode, message: str) -> ErrorReply:
-    """The reply to a request that is refused whole."""
-    return ErrorReply(request_id, False, Error(code, message))
+def refusal(
+    request_id: Echo | None, code: RequestCode, message: str, request: int | None = None
+) -> ErrorReply:
+    """The reply to a request that is refused whole, the ``request``-th of its connection."""
+    number = request if request_id is None else None
+    return ErrorReply(request_id, False, Error(code, message), number)
 
 
 Reply = (

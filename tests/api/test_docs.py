@@ -46,6 +46,7 @@ EVENTS = [
 ]
 WRONG_FIELD = schema.refusal(2, "bad_request", "messages[0].txt: unknown field")
 REPLIES: list[schema.Reply | list[Event]] = [
+    schema.refusal(None, "bad_request", "id: missing", 2),
     schema.Welcome(
         0,
         True,
