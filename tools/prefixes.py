@@ -1,29 +1,46 @@
 """Writes `gateway/policy/prefixes.txt`: where a phone number is, by its leading digits.
 
 The source is `phonenumbers`, which knows more than a gateway needs and takes longer than a gateway
-has. Its answer for a number depends on three things: the region, the kind of number (one tied to a
-place, or one that may be anywhere in its country, as toll-free and most mobile numbers are), and
-the time zones of the prefix. All three follow from leading digits, so the table is exact and not a
-sample: this program walks the digits, carrying along what is left of every pattern, and stops where
-every number that can still follow has the same answer. `tests/policy/test_regions.py` checks the
-outcome against `phonenumbers` itself.
+has, less what `tools/corrections.py` says that it has wrong. Its answer for a number depends on
+three things: the region, the kind of number (one tied to a place, or one that may be anywhere in
+its country, as toll-free and most mobile numbers are), and the time zones of the prefix. All three
+follow from leading digits, so the table is exact and not a sample: this program walks the digits,
+carrying along what is left of every pattern, and stops where every number that can still follow has
+the same answer. `tests/policy/test_regions.py` checks the outcome against `phonenumbers` itself,
+`tests/policy/test_places.py` against other sources.
 
-Run ``python tools/prefixes.py`` after an update of `phonenumbers` or `tzdata`, and read the diff.
+Run ``python -m tools.prefixes`` after an update of `phonenumbers` or `tzdata`, and read the diff.
 """
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from importlib import resources
+from importlib.metadata import version
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 import phonenumbers
 from holidays import country_holidays
 from phonenumbers.geodata import GEOCODE_DATA
 from phonenumbers.phonenumberutil import is_number_type_geographical
 from phonenumbers.tzdata import TIMEZONE_DATA
+
+from tools.corrections import (
+    AREAS,
+    CITIES,
+    CORRECTED,
+    EXACT,
+    MOBILE_ANYWHERE,
+    ONLY,
+    OVERLAYS,
+    SILENT,
+    STATED,
+)
 
 TARGET = Path(__file__).parent.parent / "gateway/policy/prefixes.txt"
 DIGITS = "0123456789"
@@ -40,7 +57,7 @@ Skeleton = tuple[str, ...]
 HEADER = """\
 # Where a phone number is, by its leading digits; the longest prefix wins.
 # prefix (120[68] is 1206 and 1208), region or region-subdivision ("-" for none), time zones
-# Written by tools/prefixes.py from phonenumbers {version}; do not edit.
+# Written by tools/prefixes.py from phonenumbers {version}, tzdata {tzdata}; do not edit.
 """
 
 KINDS = {
@@ -60,16 +77,9 @@ KINDS = {
 MISNAMED = {"Washington State": "WA", "Washington D.C.": "DC", "British Colombia": "BC"}
 """Names in the geocoder's data that are no state's own."""
 
-CORRECTED = {
-    ("DZ", "Europe/Paris"): "Africa/Algiers",
-    ("LY", "Europe/Bucharest"): "Africa/Tripoli",
-    ("MA", "Atlantic/Canary"): "Africa/Casablanca",
-    ("NI", "America/Chicago"): "America/Managua",
-    ("RU", "Europe/Bucharest"): "Europe/Kaliningrad",
-    ("SS", "Africa/Nairobi"): "Africa/Juba",
-}
-"""Zones that `phonenumbers` gives to places where clocks show something else for part of the year
-or all of it: a text at 8 of the one would arrive at 7 of the other."""
+SPELLINGS = {"521": "52"}
+"""Older spellings of numbers: what follows the one places a number as it does behind the other. A 1
+stood before Mexican mobile numbers until 2019."""
 
 
 class Answer(NamedTuple):
@@ -223,7 +233,8 @@ def regions_of(code: str) -> list[Region]:
             if desc is not None and desc.national_number_pattern
         )
         leading = skeletons(metadata.leading_digits) if metadata.leading_digits else None
-        found.append(Region(name, general, kinds, leading, home_zones(code, leading or [])))
+        home = _completed(home_zones(code, leading or []), name)
+        found.append(Region(name, general, kinds, leading, home))
     return found
 
 
@@ -234,7 +245,7 @@ def home_zones(code: str, leading: list[Skeleton]) -> tuple[str, ...]:
     own = tuple("".join((code, *digits)) for skeleton in leading for digits in product(*skeleton))
     under = (named for prefix, named in TIMEZONE_DATA.items() if prefix.startswith(own))
     zones = {zone for named in under for zone in named}
-    return tuple(sorted(zones)) or TIMEZONE_DATA[code]
+    return tuple(sorted(zones)) or ZONES[code]
 
 
 class Walk:
@@ -244,8 +255,8 @@ class Walk:
         self.code = code
         self.states = states
         region = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[int(code)][0]
-        self.root = Answer(region, zones_named(TIMEZONE_DATA[code], region))
-        self.inner = {key[:size] for key in TIMEZONE_DATA for size in range(1, len(key))}
+        self.root = Answer(region, zones_named(ZONES[code], region))
+        self.inner = {key[:size] for key in ZONES for size in range(1, len(key))}
 
     def lines(self) -> Iterator[tuple[str, Answer]]:
         yield self.code, self.root
@@ -295,12 +306,18 @@ class Walk:
             if region.leading or (region.leading is None and kind is not None):
                 if kind is None:
                     return None
-                if is_number_type_geographical(kind, int(self.code)):
+                if self.tied(kind):
                     state = self.states.get(prefix[:NPA], "")
                     name = state if state.startswith(f"{region.name}-") else region.name
-                    return Answer(name, zones_named(longest(prefix), region.name))
+                    return Answer(name, zones_named(longest(prefix, ZONES), region.name))
                 return Answer(region.name, zones_named(region.zones, region.name))
         return None
+
+    def tied(self, kind: int) -> bool:
+        """Whether numbers of a kind are tied to a place within the country."""
+        if self.code in MOBILE_ANYWHERE and kind == phonenumbers.PhoneNumberType.MOBILE:
+            return False
+        return is_number_type_geographical(kind, int(self.code))
 
     def flatten(self, prefix: str, node: Answer | Tree | None) -> Iterator[tuple[str, Answer]]:
         if isinstance(node, Answer):
@@ -311,10 +328,10 @@ class Walk:
                 yield from self.flatten(prefix + digit, child)
 
 
-def longest(prefix: str) -> tuple[str, ...]:
+def longest(prefix: str, zones: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     """The time zones of the longest known prefix of a prefix."""
     sizes = range(len(prefix), 0, -1)
-    return next(TIMEZONE_DATA[prefix[:size]] for size in sizes if prefix[:size] in TIMEZONE_DATA)
+    return next(zones[prefix[:size]] for size in sizes if prefix[:size] in zones)
 
 
 def area_states() -> dict[str, str]:
@@ -340,34 +357,140 @@ def area_states() -> dict[str, str]:
     }
 
 
+# --- time zones ---
+
+_TZDATA: Final = resources.files("tzdata") / "zoneinfo"
+RELEASE: Final = version("tzdata")
+"""Of the time zones, by year and number."""
+
+
+def _countries() -> dict[str, tuple[str, ...]]:
+    """The zones of each country, as tzdata lists them in ``zone.tab``."""
+    found: dict[str, list[str]] = {}
+    for row in (_TZDATA / "zone.tab").read_text().splitlines():
+        if not row.startswith("#"):
+            country, _, zone, *_ = row.split("\t")
+            found.setdefault(country, []).append(zone)
+    return {country: tuple(zones) for country, zones in found.items()}
+
+
+COUNTRIES: Final = _countries()
+
+
 def _renamed() -> dict[str, str]:
     """Old time zone names -> the names in use (``Asia/Calcutta`` -> ``Asia/Kolkata``).
 
     A name in use is one that tzdata lists in ``zone.tab``; systems may lack the others."""
-    data = resources.files("tzdata") / "zoneinfo"
-    rows = (data / "zone.tab").read_text().splitlines()
-    current = {row.split("\t")[2] for row in rows if not row.startswith("#")}
+    current = {zone for zones in COUNTRIES.values() for zone in zones}
     links = [
-        row.split() for row in (data / "tzdata.zi").read_text().splitlines() if row[:2] == "L "
+        row.split() for row in (_TZDATA / "tzdata.zi").read_text().splitlines() if row[:2] == "L "
     ]
     return {old: new for _, new, old in links if old not in current and new in current}
 
 
-RENAMED = _renamed()
+RENAMED: Final = _renamed()
+
+
+@cache
+def clock(zone: str) -> tuple[timedelta | None, ...]:
+    """What the clocks of a zone show from the year of tzdata's release on, for three years: equal
+    for zones between which it makes no difference where a phone is."""
+    with (_TZDATA / RENAMED.get(zone, zone)).open("rb") as file:
+        info = ZoneInfo.from_file(file, zone)
+    begin = datetime(int(RELEASE[:4]), 1, 1, tzinfo=UTC)
+    return tuple((begin + timedelta(days=day)).astimezone(info).utcoffset() for day in range(1096))
 
 
 def zones_named(zones: Iterable[str], region: str) -> tuple[str, ...]:
-    """Time zones of a region in order, as they are called and as they should be."""
-    return tuple(sorted({CORRECTED.get((region, z), RENAMED.get(z, z)) for z in zones}))
+    """Time zones of a region in order, as they are called and as they should be. Where none of
+    them is a zone of that country (Romania's for Estonia), those of its own that show the same."""
+    named = {CORRECTED.get((region, z), RENAMED.get(z, z)) for z in zones}
+    own = COUNTRIES.get(region, ())
+    if own and named.isdisjoint(own):
+        clocks = {clock(zone) for zone in named}
+        named = {zone for zone in own if clock(zone) in clocks} or {*own}
+    return tuple(sorted(named))
+
+
+def _completed(zones: Iterable[str], region: str) -> tuple[str, ...]:
+    """Zones where a number of a country may be, with a zone for each clock that is kept there."""
+    found = [CORRECTED.get((region, z), RENAMED.get(z, z)) for z in zones]
+    clocks = {clock(zone) for zone in found}
+    for zone in COUNTRIES.get(region, ()):
+        if clock(zone) not in clocks and (region, zone) not in SILENT:
+            clocks.add(clock(zone))
+            found.append(zone)
+    return tuple(found)
+
+
+def _zones() -> dict[str, tuple[str, ...]]:
+    """The time zones of prefixes: those of `phonenumbers`, corrected."""
+    zones = dict(TIMEZONE_DATA)
+    for code, regions in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items():
+        if str(code) in zones:
+            zones[str(code)] = _completed(zones[str(code)], regions[0])
+    for prefix, written in ONLY.items():
+        allowed = written.split()
+        for key in [key for key in zones if key.startswith(prefix)]:
+            kept = tuple(zone for zone in zones[key] if zone in allowed)
+            zones[key] = kept or (allowed[0],)
+        zones.setdefault(prefix, (allowed[0],))
+    for stated in STATED:
+        for prefix in stated.under.split():
+            for key in [key for key in zones if key.startswith(prefix)]:
+                del zones[key]
+            zones[prefix] = tuple(stated.zones.split())
+    return zones | _areas(zones)
+
+
+def _areas(zones: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The time zones of the North American area codes that lie in several, and of the exchanges in
+    them: an exchange whose place is known has its place's, any other all of the area's."""
+    listed: dict[str, list[str]] = {}
+    for prefix in {*zones, *GEOCODE_DATA}:
+        if prefix.startswith(NANP) and len(prefix) >= NPA:
+            listed.setdefault(prefix[1:NPA], []).append(prefix)
+    groups = [group.split() for group in OVERLAYS]
+    alone = set(listed) - {area for group in groups for area in group}
+    found: dict[str, tuple[str, ...]] = {}
+    for group in (*groups, *([area] for area in sorted(alone))):
+        stated = next((AREAS[area] for area in group if area in AREAS), None)
+        keys = [key for area in group for key in listed.get(area, ()) if key in zones]
+        seen = {zone for key in keys for zone in zones[key]}
+        possible = tuple(stated.split()) if stated else tuple(sorted(seen))
+        if stated is None and len({clock(zone) for zone in possible}) < 2:
+            continue
+        for area in group:
+            found[NANP + area] = possible
+            for key in listed.get(area, ()):
+                if len(key) > NPA:
+                    place = GEOCODE_DATA.get(key, {}).get("en", "")
+                    found[key] = (
+                        tuple(CITIES[place].split()) if place in CITIES else longest(key, zones)
+                    )
+    return found
+
+
+ZONES: Final = _zones()
+
+
+# --- the table ---
 
 
 def table() -> Iterator[tuple[str, Answer]]:
     states = area_states()
     for code in sorted(str(code) for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE):
-        if code in TIMEZONE_DATA:
-            yield from Walk(code, states).lines()
-        else:
+        if code not in ZONES:
             yield code, Answer(None, ())
+            continue
+        for prefix, answer in Walk(code, states).lines():
+            yield prefix, answer
+            for older, newer in SPELLINGS.items():
+                if prefix.startswith(newer) and prefix != newer:
+                    yield older + prefix.removeprefix(newer), answer
+    for prefixes, (region, zones) in EXACT.items():
+        for prefix in prefixes.split():
+            yield prefix, Answer(region, tuple(zones.split()))
 
 
 def gathered(rows: Iterable[tuple[str, Answer]]) -> Iterator[tuple[str, Answer]]:
@@ -384,7 +507,9 @@ def main() -> None:
         " ".join((prefix, answer.region or "-", *answer.zones)) + "\n"
         for prefix, answer in gathered(table())
     )
-    TARGET.write_text(HEADER.format(version=phonenumbers.__version__) + "".join(lines))
+    TARGET.write_text(
+        HEADER.format(version=phonenumbers.__version__, tzdata=RELEASE) + "".join(lines)
+    )
     sys.stdout.write(f"{TARGET.name}: {len(lines)} lines, {TARGET.stat().st_size} bytes\n")
 
 

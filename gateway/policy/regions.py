@@ -1,8 +1,9 @@
 """Where in the world a number is: its region, its state or province, its time zones.
 
 The table `prefixes.txt` beside this module is written by ``tools/prefixes.py`` from the data of
-`phonenumbers`, which is not needed to run. It tells what leading digits tell and no more: a phone
-abroad, or a North American number carried along to another state, is where its digits say.
+`phonenumbers`, with corrections, and neither is needed to run. It tells what leading digits tell
+and no more: a phone abroad, or a North American number carried along to another state, is where its
+digits say.
 """
 
 from pathlib import Path
