@@ -113,21 +113,26 @@ class Error(Struct, frozen=True, gc=False):
 
 
 class Accepted(Struct, frozen=True, gc=False, omit_defaults=True):
-    """A message is durable. ``not_before``: Unix seconds, where it is deferred."""
+    """A message is durable. ``not_before``: Unix seconds, where it is deferred. Of a ``duplicate``,
+    all this is what its first message got; ``state`` is its outcome and ``note`` says what to
+    do, where that one was cancelled or did not arrive."""
 
     message_id: str
     parts: int
     encoding: Encoding
     not_before: float | None = None
     duplicate: bool = False
+    state: str | None = None
+    note: str | None = None
 
 
 class Quoted(Struct, frozen=True, gc=False, omit_defaults=True):
-    """What a message would become."""
+    """What a message would become, or is, if it is a ``duplicate``."""
 
     parts: int
     encoding: Encoding
     not_before: float | None = None
+    duplicate: bool = False
 
 
 class Rejected(Struct, frozen=True):

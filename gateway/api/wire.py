@@ -46,21 +46,26 @@ class ApiError(Exception):
 
 class Accepted(NamedTuple):
     """A message is durable and will have one outcome. ``not_before``: Unix seconds, where it is
-    deferred. ``duplicate``: its key was accepted before, under this ``message_id``."""
+    deferred. ``duplicate``: its key was accepted before, under this ``message_id``, which got all
+    this then; ``state`` is its outcome and ``note`` what to do, where it was cancelled or did not
+    arrive."""
 
     message_id: str
     parts: int
     encoding: str
     not_before: float | None = None
     duplicate: bool = False
+    state: str | None = None
+    note: str | None = None
 
 
 class Quoted(NamedTuple):
-    """What a message would become if it were submitted now."""
+    """What a message would become if it were submitted now; or, of a ``duplicate``, became."""
 
     parts: int
     encoding: str
     not_before: float | None = None
+    duplicate: bool = False
 
 
 class Rejected(NamedTuple):
@@ -162,6 +167,8 @@ def accepted(reply: Reply) -> list[Accepted | Rejected]:
             r["encoding"],
             r.get("not_before"),
             r.get("duplicate", False),
+            r.get("state"),
+            r.get("note"),
         )
         for r in reply["results"]
     ]

@@ -1,32 +1,35 @@
 """The way in: submitted batches become messages, are judged, and are made durable.
 
-Everything is done for all requests that arrived together: one look-up of facts, one run of the
-tenant's admission chain, one commit. Messages that are due go straight to their lane where there
-is room. Nothing is answered before it is durable.
+Everything is done for all requests that arrived together: one look-up of keys and one of facts, one
+run of the tenant's admission chain, one commit. Messages that are due go straight to their lane
+where there is room. Nothing is answered before it is durable.
+
+What was accepted before is known by its key before anything is judged: whether it could be accepted
+now (its time, its route, its sender, an opt-out since) is no matter then.
 """
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
 from typing import Final, Literal
-from zlib import crc32
 
 import msgspec
 
 from gateway.api.schema import Accepted, Error, Quoted, Rejected, SubmitMessage
+from gateway.dispatch import contents
 from gateway.dispatch.ids import MessageNumbers
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.routing import Router
 from gateway.dispatch.tenants import Tenant
 from gateway.dispatch.turnstile import Turnstile
-from gateway.errors import MessageCode
+from gateway.errors import MessageCode, StoreError
 from gateway.message import CATEGORIES, Category, Message, Report, message_id
 from gateway.ops.metrics import Metrics
 from gateway.policy.recipients import normalise
 from gateway.policy.rules import Defer, Facts, Refuse, Verdicts
 from gateway.policy.senders import normalise as normalise_sender
 from gateway.queue.lanes import Lanes
-from gateway.queue.store import Entry, Known, Store
+from gateway.queue.store import Entry, Known, Record, Store
 from gateway.text.errors import TextError
 from gateway.text.measuring import measure
 
@@ -50,6 +53,17 @@ ENCODINGS: Final[Mapping[str | None, Literal["auto", "gsm7", "ucs2"]]] = {
 REPORTS: Final[Mapping[str | None, Report]] = {None: "final", "final": "final", "none": "none"}
 KNOWN_CATEGORIES: Final[Mapping[str, Category]] = {name: name for name in CATEGORIES}
 """What a message may say, and what it means where it says nothing."""
+
+ENDS: Final[Mapping[str, str]] = {
+    "failed": "has failed",
+    "expired": "has expired",
+    "cancelled": "was cancelled",
+    "blocked": "was blocked",
+}
+"""The outcomes after which somebody may want to submit a message anew, as a sentence."""
+
+Again = tuple[int, Known]
+"""The index of a message that was submitted, and what its key stands for."""
 
 
 class Refusal(Exception):  # noqa: N818  # it is an answer, not an error of ours
@@ -115,11 +129,11 @@ class Intake:
         self, tenant: Tenant, submitted: Sequence[SubmitMessage]
     ) -> list[Accepted | Rejected | None]:
         now = self._clock()
-        results: list[Accepted | Rejected | None]
-        drafts, results = self._drafts(tenant, submitted, now)
+        results: list[Accepted | Rejected | None] = [None] * len(submitted)
+        await self._recognise(tenant, submitted, results)
+        drafts, refused = self._drafts(tenant, submitted, results, now)
         verdicts = await self._judge(tenant, [draft for _, draft in drafts], now)
         admitted: list[tuple[int, Message]] = []
-        refused: list[tuple[int, Message, Refuse]] = []
         put_off: Counter[str] = Counter()
         for position, (index, draft) in enumerate(drafts):
             verdict = verdicts.get(position) if verdicts else None
@@ -129,13 +143,31 @@ class Intake:
                 put_off[verdict.rule] += 1
                 admitted.append((index, _deferred(draft, verdict.until)))
             else:
-                refused.append((index, draft, verdict))
+                results[index] = _rejected(verdict.code, verdict.why)
+                refused.append(index)
         for rule, count in put_off.items():
             self._metrics.messages_deferred.add(count, tenant.options.id, rule)
+        if not admitted:
+            return results
+        digests = [
+            0 if message.key is None else contents.digest(submitted[index], message.to)
+            for index, message in admitted
+        ]
+        known = await self._accept([message for _, message in admitted], digests, now)
+        for position, (index, message) in enumerate(admitted):
+            if not known or position not in known:
+                later = message.due if message.due > now else None
+                results[index] = Accepted(
+                    message_id(message.id), message.parts, message.encoding, later
+                )
+        again = [(admitted[position][0], earlier) for position, earlier in known.items()]
         if refused:
-            await self._refuse(tenant.options.id, refused, results)
-        if admitted:
-            await self._accept(admitted, results, now)
+            # One that stands twice in a batch may be refused for the room that the first one took.
+            first = _first(admitted, digests, known)
+            keys = ((index, submitted[index].key) for index in refused)
+            again += [(index, first[key]) for index, key in keys if key in first]
+        if again:
+            await self._answer_again(tenant, submitted, again, results)
         return results
 
     async def quote(
@@ -143,10 +175,15 @@ class Intake:
     ) -> list[Quoted | Rejected]:
         """What submitting now would give; nothing is stored."""
         now = self._clock()
-        drafts, refused = self._drafts(tenant, submitted, now)
+        found: list[Accepted | Rejected | None] = [None] * len(submitted)
+        await self._recognise(tenant, submitted, found)
+        drafts, _ = self._drafts(tenant, submitted, found, now)
         verdicts = await self._judge(tenant, [draft for _, draft in drafts], now)
         results: list[Quoted | Rejected | None] = [
-            result if isinstance(result, Rejected) else None for result in refused
+            Quoted(one.parts, one.encoding, one.not_before, duplicate=True)
+            if isinstance(one, Accepted)
+            else one
+            for one in found
         ]
         for position, (index, draft) in enumerate(drafts):
             verdict = verdicts.get(position)
@@ -161,29 +198,81 @@ class Intake:
     async def reply(self, messages: Sequence[Message]) -> None:
         """Accept messages of our own making (confirmations of opt-outs)."""
         now = self._clock()
-        await self._accept(list(enumerate(messages)), [None] * len(messages), now)
+        await self._accept(messages, [0] * len(messages), now)
 
     def number(self) -> int:
         """A number for a message of our own making."""
         return self._numbers.take(1, self._clock())[0]
 
+    # --- what was submitted before ---
+
+    async def _recognise(
+        self,
+        tenant: Tenant,
+        submitted: Sequence[SubmitMessage],
+        results: list[Accepted | Rejected | None],
+    ) -> None:
+        """Answer messages whose key was accepted before."""
+        keys = [message.key for message in submitted if message.key is not None]
+        known = await self._store.known(tenant.options.id, keys) if keys else {}
+        if known:
+            again = [
+                (index, known[message.key])
+                for index, message in enumerate(submitted)
+                if message.key is not None and message.key in known
+            ]
+            await self._answer_again(tenant, submitted, again, results)
+
+    async def _answer_again(
+        self,
+        tenant: Tenant,
+        submitted: Sequence[SubmitMessage],
+        again: Sequence[Again],
+        results: list[Accepted | Rejected | None],
+    ) -> None:
+        """Answer messages whose key stands for one: with what that one got, if it is the same."""
+        numbers = [known.message for _, known in again]
+        records: Sequence[Record | None]
+        try:
+            records, _ = await self._store.find(tenant.options.id, numbers, ())
+        except StoreError:
+            # What became of them is a courtesy. Others of the batch may have been made durable.
+            records = [None] * len(numbers)
+        for (index, known), record in zip(again, records, strict=True):
+            message = submitted[index]
+            to = normalise(message.to) or message.to.removeprefix("+")
+            if contents.is_same(message, to, known, tenant.options):
+                results[index] = _duplicate(message, known, record)
+            else:
+                why = f"key: {message.key!r} stands for a message with other content"
+                results[index] = _rejected("key_conflict", why)
+
     # --- a draft ---
 
     def _drafts(
-        self, tenant: Tenant, submitted: Sequence[SubmitMessage], now: float
-    ) -> tuple[list[tuple[int, Message]], list[Accepted | Rejected | None]]:
-        """Messages of what is well formed, by index; a result already for what is not."""
+        self,
+        tenant: Tenant,
+        submitted: Sequence[SubmitMessage],
+        results: list[Accepted | Rejected | None],
+        now: float,
+    ) -> tuple[list[tuple[int, Message]], list[int]]:
+        """Messages, by index, of what is well formed and has no result yet, and the indices of what
+        is not, which gets one."""
         drafts: list[tuple[int, Message]] = []
-        results: list[Accepted | Rejected | None] = [None] * len(submitted)
+        refused: list[int] = []
         numbers = self._numbers.take(len(submitted), now)
         for index, message in enumerate(submitted):
+            if results[index] is not None:
+                continue
             try:
                 drafts.append((index, self._draft(tenant, message, numbers[index], now)))
             except Refusal as refusal:
                 results[index] = _rejected(refusal.code, refusal.why)
+                refused.append(index)
             except TextError as error:
                 results[index] = _rejected(error.code, str(error))
-        return drafts, results
+                refused.append(index)
+        return drafts, refused
 
     def _draft(self, tenant: Tenant, submitted: SubmitMessage, number: int, now: float) -> Message:
         options = tenant.options
@@ -259,36 +348,15 @@ class Intake:
         facts = Facts(opted_out=out, queued=self._ledger.total(name))
         return tenant.policy.admission.judge(drafts, facts, now)
 
-    async def _refuse(
-        self,
-        tenant: str,
-        refused: Sequence[tuple[int, Message, Refuse]],
-        results: list[Accepted | Rejected | None],
-    ) -> None:
-        """Refuse messages, but for those whose key was accepted before: these are duplicates."""
-        keys = [draft.key for _, draft, _ in refused if draft.key is not None]
-        known = await self._store.known(tenant, keys) if keys else {}
-        for index, draft, verdict in refused:
-            earlier = known.get(draft.key) if draft.key is not None else None
-            if earlier is None:
-                results[index] = _rejected(verdict.code, verdict.why)
-            else:
-                results[index] = _duplicate(draft, earlier)
-
     # --- acceptance ---
 
     async def _accept(
-        self,
-        admitted: Sequence[tuple[int, Message]],
-        results: list[Accepted | Rejected | None],
-        now: float,
-    ) -> None:
-        messages = [message for _, message in admitted]
+        self, messages: Sequence[Message], digests: Sequence[int], now: float
+    ) -> Mapping[int, Known]:
+        """Make messages durable and pass on what is due; returns what the keys of duplicates stand
+        for, by index."""
         direct = self._lanes.reserve(messages, now)
-        entries = [
-            Entry(message, _digest(message) if message.key is not None else 0, leased)
-            for message, leased in zip(messages, direct, strict=True)
-        ]
+        entries = list(map(Entry, messages, digests, direct))
         waiting = [message for message in messages if message.due > now]
         queued = [message for message in messages if message.due <= now] if waiting else messages
         self._ledger.enter(queued, "queued")
@@ -308,25 +376,16 @@ class Intake:
             direct = [leased and index not in known for index, leased in enumerate(direct)]
         self._lanes.admit(compress(messages, direct))
         self._on_ready()
-        for position, (index, message) in enumerate(admitted):
-            earlier = known.get(position) if known else None
-            if earlier is None:
-                later = message.due if message.due > now else None
-                results[index] = Accepted(
-                    message_id(message.id), message.parts, message.encoding, later
-                )
-            else:
-                results[index] = _duplicate(message, earlier)
+        fresh = messages
         if known:
             fresh = [m for position, m in enumerate(messages) if position not in known]
-        else:
-            fresh = messages
         counts: dict[tuple[str, str], int] = {}
         for message in fresh:
             key = (message.tenant, message.category)
             counts[key] = counts.get(key, 0) + 1
         for (tenant, category), count in counts.items():
             self._metrics.messages_accepted.add(count, tenant, category)
+        return known
 
     def _count(self, tenant: str, results: Sequence[Accepted | Rejected | None]) -> None:
         codes: dict[str, int] = {}
@@ -347,20 +406,31 @@ def _deferred(message: Message, until: float) -> Message:
     return msgspec.structs.replace(message, due=max(message.due, until))
 
 
-def _digest(message: Message) -> int:
-    """Tells messages under one key apart by what the recipient would see, and its campaign."""
-    content = "\0".join(
-        (message.to, message.sender, message.category, message.campaign or "", message.text)
-    )
-    return crc32(content.encode())
+def _first(
+    admitted: Sequence[tuple[int, Message]], digests: Sequence[int], known: Mapping[int, Known]
+) -> dict[str | None, Known]:
+    """What the keys stand for that a batch brought, by key."""
+    return {
+        message.key: known.get(position) or Known.of(Entry(message, digest, leased=False))
+        for position, ((_, message), digest) in enumerate(zip(admitted, digests, strict=True))
+        if message.key is not None
+    }
 
 
-def _duplicate(message: Message, earlier: Known) -> Accepted | Rejected:
-    if earlier.digest != _digest(message):
-        return _rejected(
-            "key_conflict", f"key: {message.key!r} stands for a message with other content"
+def _duplicate(submitted: SubmitMessage, known: Known, record: Record | None) -> Accepted:
+    """What the first message under a key got, and what became of it where that was no good."""
+    number = message_id(known.message)
+    state = note = None
+    if record is not None and record.event is not None and record.event.type in ENDS:
+        state = record.event.type
+        note = (
+            f"the message {number} that this key stands for {ENDS[state]} and is not sent again: "
+            "to send it, submit it under another key"
         )
-    return Accepted(message_id(earlier.message), message.parts, message.encoding, duplicate=True)
+    parts, encoding, not_before = known.parts, known.encoding, known.not_before
+    if not parts:  # stored by an earlier version, which kept neither
+        encoding, parts = measure(submitted.text, ENCODINGS[submitted.encoding])
+    return Accepted(number, parts, encoding, not_before, duplicate=True, state=state, note=note)
 
 
 def _rejected(code: MessageCode, why: str) -> Rejected:

@@ -130,7 +130,7 @@ class MemoryStore:
             if standing := self._keys.get(name) or fresh.get(name):
                 duplicates[index] = standing[0]
             else:
-                fresh[name] = Known(m.id, entry.digest), m.accepted_at
+                fresh[name] = Known.of(entry), m.accepted_at
         stored = [entry for index, entry in enumerate(entries) if index not in duplicates]
         numbers = {entry.message.id for entry in stored}
         if len(numbers) < len(stored) or not numbers.isdisjoint(self._rows):

@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
-from gateway.message import Category, Event, LaneKey, Message, WaitingState
+from gateway.message import Category, Encoding, Event, LaneKey, Message, WaitingState
 
 GLOBAL: str = ""
 """The opt-out scope that holds for every tenant."""
@@ -36,10 +36,27 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 
 class Known(NamedTuple):
-    """What an idempotency key stands for: the first message under it, and its digest."""
+    """What an idempotency key stands for: the first message under it, the digest of its content,
+    and what its submission was answered with.
+
+    Attributes:
+        parts, encoding: of the message. 0 parts where an earlier version stored the key: the digest
+            is one of that version's, and nothing else is known.
+        not_before: when the message was to go, where that was later than at once.
+    """
 
     message: int
     digest: int
+    parts: int
+    encoding: Encoding
+    not_before: float | None
+
+    @classmethod
+    def of(cls, entry: Entry) -> "Known":
+        """What the key of a message stands for from now on."""
+        m = entry.message
+        later = m.due if m.due > m.accepted_at else None
+        return cls(m.id, entry.digest, m.parts, m.encoding, later)
 
 
 class Lease(NamedTuple):

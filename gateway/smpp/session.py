@@ -8,7 +8,7 @@ caller keeps to. Not here: connecting, trying again, and what a message is.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Final, cast
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -32,6 +32,7 @@ from gateway.smpp.pdu import (
     Pdu,
     Unbind,
     UnbindResp,
+    Unparsed,
     decode,
     encode,
     encoded,
@@ -53,6 +54,12 @@ _BINDS: Final[dict[Mode, type[BindTransmitter | BindReceiver | BindTransceiver]]
     "receiver": BindReceiver,
     "transceiver": BindTransceiver,
 }
+
+_UNREADABLE: Final[dict[Role, Status]] = {
+    "esme": Status.ESME_RX_P_APPN,  # not to be delivered again: it would be no better
+    "smsc": Status.ESME_RINVCMDLEN,
+}
+"""What a request whose body cannot be read is answered with, by who answers."""
 
 _Handler = Callable[["Session", Packet], None]
 
@@ -270,8 +277,6 @@ class Session:
         unexpected = Session._on_unexpected
         for frame in frames:
             packet = decode(frame)
-            if packet.odd:
-                self._news.note(packet.odd)
             self._handlers.get(packet.command_id, unexpected)(self, packet)
         if bad_length and not self.closed:
             self._owe(GenericNack(), 0, Status.ESME_RINVCMDLEN)
@@ -293,6 +298,8 @@ class Session:
             return
         context, sent_at = entry
         message_id = getattr(packet.pdu, "message_id", "")
+        if not message_id and isinstance(packet.pdu, Unparsed):
+            self._news.strange["unparsed_response"] += 1
         self._news.responses.append(events.Response(context, packet.status, message_id, sent_at))
 
     def _on_generic_nack(self, packet: Packet) -> None:
@@ -306,34 +313,33 @@ class Session:
             self._close_with(events.Unbound())
 
     def _on_delivery(self, packet: Packet) -> None:
-        # As whole as it is: a carrier does not deliver it any better next time.
-        pdu: DeliverSm | DataSm = packet.pdu  # type: ignore[assignment]  # by its command_id
-        self.unanswered += 1
-        self._news.deliveries.append(events.Delivery(packet.sequence, pdu, self.number))
+        pdu = packet.pdu
+        if isinstance(pdu, (DeliverSm, DataSm)):
+            self.unanswered += 1
+            self._news.deliveries.append(events.Delivery(packet.sequence, pdu, self.number))
+        else:
+            self._refuse_unreadable(packet)
 
     def _on_request(self, packet: Packet) -> None:
-        if self._refused(packet):
-            return
-        self.unanswered += 1
-        self._news.requests.append(events.Request(packet.sequence, cast("Pdu", packet.pdu)))
+        if isinstance(packet.pdu, Unparsed):
+            self._refuse_unreadable(packet)
+        else:
+            self.unanswered += 1
+            self._news.requests.append(events.Request(packet.sequence, packet.pdu))
 
-    def _refused(self, packet: Packet) -> bool:
-        """Refuse what breaks its layout, as SMSCs do: whoever wrote it is to mend it."""
-        if not packet.broken:
-            return False
+    def _refuse_unreadable(self, packet: Packet) -> None:
         self._news.strange["unparsed_request"] += 1
         answer = states.ANSWERS[states.KINDS[packet.command_id]]
-        self._owe(answer, packet.sequence, Status.ESME_RINVCMDLEN)
-        return True
+        self._owe(answer, packet.sequence, _UNREADABLE[self._role])
 
     def _on_bind(self, packet: Packet) -> None:
-        if self._refused(packet):
+        if isinstance(packet.pdu, Unparsed):
+            self._refuse_unreadable(packet)
             return
-        pdu = cast("Pdu", packet.pdu)
-        self._bind = type(pdu)
+        self._bind = type(packet.pdu)
         self._handshake = packet.sequence
         self._enter(State.BINDING)
-        self._news.add(events.BindRequest(pdu))
+        self._news.add(events.BindRequest(packet.pdu))
 
     def _on_bind_resp(self, packet: Packet) -> None:
         # Carriers say "already bound" of a bind that they do take (as Kannel's sources know).
@@ -341,8 +347,12 @@ class Session:
             self._close_with(events.BindRefused(packet.status))
             return
         self._enter_bound()
-        version = SC_INTERFACE_VERSION.get(getattr(packet.pdu, "tlvs", ()))
-        self._news.add(events.Bound(getattr(packet.pdu, "system_id", ""), version))
+        pdu = packet.pdu
+        if isinstance(pdu, Unparsed):
+            self._news.strange["unparsed_response"] += 1
+            pdu = states.ANSWERS[self._bind]
+        version = SC_INTERFACE_VERSION.get(pdu.tlvs)
+        self._news.add(events.Bound(getattr(pdu, "system_id", ""), version))
 
     def _enter_bound(self) -> None:
         self._handshake = 0

@@ -228,66 +228,6 @@ async def test_quiet_hours_that_outlive_a_message_refuse_it(world: Any) -> None:
     assert world.counts() == {}
 
 
-# --- idempotency keys ---
-
-
-async def test_a_key_stands_for_one_message(world: Any) -> None:
-    [first] = await world.submit({"key": "k"})
-    again, other = await world.submit({"key": "k"}, {"key": "k2"})
-    assert (again.message_id, again.duplicate) == (first.message_id, True)
-    assert (other.duplicate, first.duplicate) == (False, False)
-    assert len(world.bind.sent) == 2
-    assert world.counts() == {("acme", "queued"): 2}
-    await world.deliver()
-    await world.check_finished()
-
-
-async def test_within_one_batch_too(world: Any) -> None:
-    first, again, later = await world.submit(
-        {"key": "k"}, {"key": "k"}, {"key": "k", "send_at": world.clock() + 60}
-    )
-    assert again.message_id == later.message_id == first.message_id
-    assert (first.duplicate, again.duplicate, later.duplicate) == (False, True, True)
-    assert world.bind.texts == ["hello"]
-    assert world.counts() == {("acme", "queued"): 1}
-    assert world.dispatch.lanes.statistics().kept == 0
-
-
-@pytest.mark.parametrize(
-    "change", [{"text": "other"}, {"to": "447400000002"}, {"campaign": "c"}, {"category": "otp"}]
-)
-async def test_a_key_with_other_content_is_a_conflict(world: Any, change: dict[str, Any]) -> None:
-    await world.submit({"key": "k"})
-    [result] = await world.submit({"key": "k", **change})
-    assert code(result) == "key_conflict"
-    assert len(world.bind.sent) == 1
-
-
-async def test_keys_are_a_tenant_s_own(world: Any) -> None:
-    await world.accepted({"key": "k"})
-    [result] = await world.submit({"key": "k", "text": "other"}, tenant="umbrella")
-    assert result.duplicate is False
-
-
-async def test_a_duplicate_is_told_whatever_would_refuse_it_now(world: Any) -> None:
-    [first] = await world.submit({"key": "k"})
-    await world.service.optout("acme", "add", ["447400123456"])
-    again, conflict, fresh = await world.submit(
-        {"key": "k"}, {"key": "k", "text": "other"}, {"key": "new"}
-    )
-    assert (again.message_id, again.duplicate) == (first.message_id, True)
-    assert code(conflict) == "key_conflict"
-    assert code(fresh) == "opted_out"
-
-
-async def test_a_duplicate_after_the_outcome_sends_nothing(world: Any) -> None:
-    [first] = await world.submit({"key": "k"})
-    await world.deliver()
-    [again] = await world.submit({"key": "k"})
-    assert (again.message_id, again.duplicate) == (first.message_id, True)
-    assert len(world.bind.sent) == 1
-
-
 # --- quotes ---
 
 

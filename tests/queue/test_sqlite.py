@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,11 +31,13 @@ from gateway.queue.store import (
 )
 
 LANE = LaneKey("acme", "transactional", "uk")
-NOBODY = 65_534
-"""The user id that systems keep for nobody."""
-
 MakeEntry = Callable[..., Entry]
 MakeFinal = Callable[..., Final]
+
+
+def known(message: int, digest: int = 1) -> Known:
+    """What the key of one of these messages stands for."""
+    return Known(message, digest, 1, "ucs2", None)
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ async def test_a_copy_can_be_made_beside_the_open_store(
     copy = SqliteStore(f"{path}.backup")
     assert not (await copy.open()).clean
     assert await waiting(copy) == [1, 2]
-    assert await copy.known("acme", ["k"]) == {"k": Known(1, 1)}
+    assert await copy.known("acme", ["k"]) == {"k": known(1, 1)}
     await copy.aclose()
 
 
@@ -162,24 +163,10 @@ async def test_a_path_below_a_file_is_refused(tmp_path: Path) -> None:
         await SqliteStore(str(tmp_path / "var" / "store.db")).open()
 
 
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """A folder of a user whom permissions bind, who is whoever runs this but for root."""
-    with tempfile.TemporaryDirectory() as folder:
-        if os.geteuid() != 0:
-            yield Path(folder)
-            return
-        os.chown(folder, NOBODY, NOBODY)
-        os.seteuid(NOBODY)
-        try:
-            yield Path(folder)
-        finally:
-            os.seteuid(0)
-
-
+@pytest.mark.skipif(os.geteuid() == 0, reason="permissions do not bind root")
 @pytest.mark.parametrize("mode", [0o400, 0o000])
-async def test_a_file_without_permission_is_refused(home: Path, mode: int) -> None:
-    path = home / "store.db"
+async def test_a_file_without_permission_is_refused(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "store.db"
     path.touch(mode)
     with pytest.raises(StoreError, match="Permission denied"):
         await SqliteStore(str(path)).open()
@@ -243,6 +230,25 @@ async def test_opt_outs_of_the_first_schema_are_kept(tmp_path: Path) -> None:
         "222": [OptoutEntry("acme", "222", "api", 2.5)],
     }
     assert await store.opted_out("acme", ["111", "222", "333"]) == {"111", "222"}
+    await store.aclose()
+
+
+async def test_keys_of_an_earlier_schema_still_stand_for_their_messages(
+    path: str, entry: MakeEntry
+) -> None:
+    Path(path).parent.mkdir()
+    connection = apsw.Connection(path)
+    schema.migrate(connection, schema.STEPS[:2])
+    connection.execute(
+        """INSERT INTO tenant (id, name) VALUES (1, 'acme');
+        INSERT INTO key VALUES (1, '1:old', 7, 4294967295, 1000.0)"""
+    )
+    connection.close()
+    stands = Known(7, 4_294_967_295, 0, "gsm7", None)
+    store = SqliteStore(path)
+    await store.open()
+    assert await store.accept([entry(8, key="old"), entry(9, key="new")]) == {0: stands}
+    assert await store.known("acme", ["old", "new"]) == {"old": stands, "new": known(9)}
     await store.aclose()
 
 
@@ -401,7 +407,7 @@ async def test_a_full_disk_refuses_and_then_goes_on(
     assert await store.bounds("acme") == (1, 1)
     assert await store.events("acme", 1, 10) == []
     assert await store.opted_out("other", ["111"]) == set()
-    assert await store.known("acme", ["k100", "k1"]) == {"k1": Known(1, 1)}
+    assert await store.known("acme", ["k100", "k1"]) == {"k1": known(1, 1)}
 
     connection.pragma("max_page_count", 1 << 30)
     assert await store.accept([entry(n, key=f"k{n}", text=text) for n in range(100, 150)]) == {}
@@ -565,13 +571,16 @@ async def test_keys_of_many_generations(
     monkeypatch.setattr(keys, "GENERATION", 50)
     monkeypatch.setattr(keys, "BLOCK", 20)
     for first in range(1, 1_000, 40):
-        batch = [entry(n, key=f"k{n}", accepted_at=float(n)) for n in range(first, first + 40)]
+        batch = [
+            entry(n, key=f"k{n}", accepted_at=float(n), due=float(n))
+            for n in range(first, first + 40)
+        ]
         assert await store.accept(batch) == {}
         again = [entry(n + 10_000, key=f"k{n}", accepted_at=float(n)) for n in range(1, first, 37)]
         assert await store.accept(again) == {
-            index: Known(n, 1) for index, n in enumerate(range(1, first, 37))
+            index: known(n, 1) for index, n in enumerate(range(1, first, 37))
         }
-    everything = {f"k{n}": Known(n, 1) for n in range(1, 1_001)}
+    everything = {f"k{n}": known(n, 1) for n in range(1, 1_001)}
     for _ in range(2):
         assert await store.known("acme", list(everything)) == everything
         await store.aclose()
@@ -583,8 +592,8 @@ async def test_keys_of_many_generations(
     for _ in range(2):
         left = await store.known("acme", list(everything))
         # Those that wait still, and those that share their generation with a newer one.
-        assert set(range(501, 1_001)) <= {known.message for known in left.values()}
-        assert not [known for known in left.values() if known.message <= 500]
+        assert set(range(501, 1_001)) <= {one.message for one in left.values()}
+        assert not [one for one in left.values() if one.message <= 500]
         await store.aclose()
         await store.open()
 

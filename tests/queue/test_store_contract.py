@@ -83,6 +83,11 @@ class Rig:
             await store.aclose()
 
 
+def known(message: int, digest: int = 1, not_before: float | None = None) -> Known:
+    """What the key of one of these messages stands for."""
+    return Known(message, digest, 1, "ucs2", not_before)
+
+
 @pytest.fixture(params=["memory", "sqlite"])
 async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
     directory = tmp_path / "store"
@@ -232,14 +237,39 @@ async def test_accepting_nothing_is_nothing(store: Store) -> None:
 async def test_a_key_seen_before_names_the_first_message(store: Store, entry: MakeEntry) -> None:
     assert await store.accept([entry(1, key="a", digest=-5), entry(2)]) == {}
     again = [entry(3, key="b"), entry(4, key="a", digest=6), entry(5)]
-    assert await store.accept(again) == {1: Known(1, -5)}
+    assert await store.accept(again) == {1: known(1, -5)}
     leased = await store.lease(LANE, 1_000.0, 10)
     assert [m.id for m in leased.messages] == [1, 2, 3, 5]
 
 
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, (1, "ucs2", None)),
+        ({"parts": 255, "encoding": "gsm7"}, (255, "gsm7", None)),
+        ({"parts": 255, "encoding": "ucs2"}, (255, "ucs2", None)),
+        ({"due": 1_792_256_400.0}, (1, "ucs2", 1_792_256_400.0)),
+        ({"due": 1_792_256_400.123_456_7}, (1, "ucs2", 1_792_256_400.123_456_7)),
+        ({"due": 1_000.000_1}, (1, "ucs2", 1_000.000_1)),
+    ],
+)
+async def test_a_key_tells_what_its_first_message_got(
+    rig: Rig, entry: MakeEntry, delivered: MakeFinal, fields: dict[str, Any], expected: Any
+) -> None:
+    first = entry(1, key="a", digest=-(1 << 63), leased=True, **fields)
+    await rig.store.accept([first])
+    await rig.store.settle(Settlement(finals=[delivered(first.message)]))
+    await rig.crash()
+    stands = Known(1, -(1 << 63), *expected)
+    assert await rig.store.known("acme", ["a"]) == {"a": stands}
+    assert await rig.store.accept([entry(2, key="a")]) == {0: stands}
+    twice = [entry(3, key="b", digest=(1 << 63) - 1, **fields), entry(4, key="b")]
+    assert await rig.store.accept(twice) == {1: Known(3, (1 << 63) - 1, *expected)}
+
+
 async def test_a_key_twice_in_one_call(store: Store, entry: MakeEntry) -> None:
     accepted = [entry(n, key="ab"[n % 2], digest=n) for n in range(1, 6)]
-    assert await store.accept(accepted) == {2: Known(1, 1), 3: Known(2, 2), 4: Known(1, 1)}
+    assert await store.accept(accepted) == {2: known(1, 1), 3: known(2, 2), 4: known(1, 1)}
     assert len((await store.lease(LANE, 1_000.0, 10)).messages) == 2
 
 
@@ -282,8 +312,8 @@ async def test_every_message_of_a_call_goes_to_its_place(
 async def test_a_key_is_one_tenants_own(store: Store, entry: MakeEntry) -> None:
     assert await store.accept([entry(1, key="a")]) == {}
     assert await store.accept([entry(2, key="a", tenant="zeta")]) == {}
-    assert await store.known("zeta", ["a", "b"]) == {"a": Known(2, 1)}
-    assert await store.known("acme", ["a"]) == {"a": Known(1, 1)}
+    assert await store.known("zeta", ["a", "b"]) == {"a": known(2, 1)}
+    assert await store.known("acme", ["a"]) == {"a": known(1, 1)}
     assert await store.known("nobody", ["a"]) == {}
     assert await store.known("acme", []) == {}
 
@@ -292,9 +322,9 @@ async def test_keys_may_hold_any_text(rig: Rig, entry: MakeEntry) -> None:
     keys = ["", "a", "a\0b", "a\0c", 'quote " and \\', "键"]
     await rig.store.accept([entry(n, key=key) for n, key in enumerate(keys, 1)])
     await rig.crash()
-    assert await rig.store.known("acme", keys) == {k: Known(n, 1) for n, k in enumerate(keys, 1)}
+    assert await rig.store.known("acme", keys) == {k: known(n, 1) for n, k in enumerate(keys, 1)}
     again = await rig.store.accept([entry(n, key=key) for n, key in enumerate(keys, 11)])
-    assert again == {n: Known(n + 1, 1) for n in range(len(keys))}
+    assert again == {n: known(n + 1, 1) for n in range(len(keys))}
 
 
 async def test_keys_outlive_their_messages(
@@ -304,7 +334,7 @@ async def test_keys_outlive_their_messages(
     await rig.store.accept([first])
     await rig.store.settle(Settlement(finals=[delivered(first.message)]))
     await rig.reopen()
-    assert await rig.store.accept([entry(2, key="a")]) == {0: Known(1, 1)}
+    assert await rig.store.accept([entry(2, key="a")]) == {0: known(1, 1)}
 
 
 async def test_a_call_that_fails_spoils_no_other(store: Store, entry: MakeEntry) -> None:
@@ -331,7 +361,7 @@ async def test_a_cancelled_call_takes_its_course(store: Store, entry: MakeEntry)
     with trio.CancelScope() as scope:
         scope.cancel()
         await store.accept([entry(1, key="a")])
-    assert await store.known("acme", ["a"]) == {"a": Known(1, 1)}
+    assert await store.known("acme", ["a"]) == {"a": known(1, 1)}
 
 
 # --- opt-outs ---
@@ -828,7 +858,7 @@ async def test_prune_forgets_what_is_old_and_only_that(
         assert [event["seq"] for event in told] == [700]
         records, by_key = await rig.store.find("acme", [1, 1_001], ["old1", "new"])
         assert [record is None for record in records + by_key] == [True, False, True, False]
-        assert await rig.store.known("acme", ["old1", "old699", "new"]) == {"new": Known(1_001, 1)}
+        assert await rig.store.known("acme", ["old1", "old699", "new"]) == {"new": known(1_001, 1)}
         await rig.reopen()
     assert await rig.store.accept([entry(1_002, key="old1")]) == {}
     await rig.store.settle(Settlement(notices=notices("b", 1)))
@@ -840,8 +870,8 @@ async def test_a_key_is_kept_as_long_as_its_message_waits(rig: Rig, entry: MakeE
     rig.now = 1e6
     for _ in range(2):
         await pruned(rig.store, 1e6)
-        assert await rig.store.accept([entry(3, key="a")]) == {0: Known(1, 1)}
-        assert await rig.store.known("acme", ["b"]) == {"b": Known(2, 1)}
+        assert await rig.store.accept([entry(3, key="a")]) == {0: known(1, 1, 9e8)}
+        assert await rig.store.known("acme", ["b"]) == {"b": known(2, 1, 9e8)}
         await rig.reopen()
     assert (await rig.store.lease(LANE, 9e9, 10)).messages == [
         entry(1, key="a", due=9e8).message,

@@ -6,7 +6,8 @@ newest of many small generations, whose few pages change together, and an old ge
 whole. That a key is in none of them is known from a filter alone; one that may be in some is
 looked for in all, the newest first.
 
-A key is stored as its name, which says whose it is: the tenant's number and the key.
+A key is stored as its name, which says whose it is: the tenant's number and the key. Beside it, in
+few bytes, is what whoever uses it again has to be told.
 """
 
 from collections import Counter
@@ -15,10 +16,11 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from gateway.message import Encoding
 from gateway.queue.filter import BitFilter
 from gateway.queue.sqlite.bulk import Execute, Rows, decode_texts, numbers, texts
 from gateway.queue.sqlite.session import Session
-from gateway.queue.store import Known
+from gateway.queue.store import Entry, Known
 
 GENERATION: Final = 65_536
 """Keys in a generation at most. Measured with random keys: 2.2 µs each, with four times as many
@@ -38,9 +40,9 @@ BLOCK: Final = 4_096
 """Keys read or dropped at a time: a few milliseconds."""
 
 _INSERT: Final = Rows.inserted(
-    "OR ROLLBACK INTO key (generation, at, name, message, digest)", 3, shared=2
+    "OR ROLLBACK INTO key (generation, at, name, message, digest, got, not_before)", 5, shared=2
 )
-_decode_known = msgspec.json.Decoder(list[tuple[str, int, int]]).decode
+_decode_rows = msgspec.json.Decoder(list[tuple[str, int, int, int, float | None]]).decode
 
 
 def name(tenant: int, key: str) -> str:
@@ -158,6 +160,22 @@ def _after(execute: Execute, generation: int, last: str) -> list[str]:
     return decode_texts(names)
 
 
+class KeyRow(NamedTuple):
+    """What is a key's own in its row of the table. ``got`` is twice the message's parts, and one
+    more where it is in UCS-2: a byte, for most."""
+
+    name: str
+    message: int
+    digest: int
+    got: int
+    not_before: float | None
+
+    @property
+    def known(self) -> Known:
+        encoding: Encoding = "ucs2" if self.got & 1 else "gsm7"
+        return Known(self.message, self.digest, self.got >> 1, encoding, self.not_before)
+
+
 def lookup(execute: Execute, generations: Sequence[int], names: Iterable[str]) -> dict[str, Known]:
     """What keys stand for; unknown ones are left out. ``generations``: the newest first."""
     standing: dict[str, Known] = {}
@@ -166,22 +184,21 @@ def lookup(execute: Execute, generations: Sequence[int], names: Iterable[str]) -
         if not some or not missing:
             break
         [[found]] = execute(
-            """SELECT json_group_array(json_array(name, message, digest)) FROM key
+            """SELECT json_group_array(json_array(name, message, digest, got, not_before)) FROM key
             WHERE generation IN (SELECT value FROM carray(?))
             AND name IN (SELECT CAST(value AS TEXT) FROM carray(?))""",
             (numbers(some), texts(missing)),
         )
-        standing |= {name: Known(message, digest) for name, message, digest in _decode_known(found)}
+        standing |= {stored[0]: KeyRow(*stored).known for stored in _decode_rows(found)}
         missing -= standing.keys()
     return standing
 
 
-class KeyRow(NamedTuple):
-    """What is a key's own in its row of the table."""
-
-    name: str
-    message: int
-    digest: int
+def row(name: str, entry: Entry) -> tuple[str, int, int, int, float | None]:
+    """The fields of the `KeyRow` of an entry's key: most are never made one."""
+    m = entry.message
+    got = m.parts << 1 | (m.encoding == "ucs2")
+    return name, m.id, entry.digest, got, m.due if m.due > m.accepted_at else None
 
 
 class KeyRows(NamedTuple):
@@ -201,14 +218,14 @@ def insert(execute: Execute, rows: KeyRows) -> dict[int, Known]:
     _INSERT.run(execute, rows.fresh, shared)
     duplicates: dict[int, Known] = {}
     if rows.perhaps:
-        standing = lookup(execute, rows.generations, [row.name for _, row in rows.perhaps])
+        standing = lookup(execute, rows.generations, [key_row.name for _, key_row in rows.perhaps])
         fresh: list[Any] = []
-        for index, row in rows.perhaps:
-            if row.name in standing:
-                duplicates[index] = standing[row.name]
+        for index, key_row in rows.perhaps:
+            if key_row.name in standing:
+                duplicates[index] = standing[key_row.name]
             else:
-                standing[row.name] = Known(row.message, row.digest)
-                fresh += row
+                standing[key_row.name] = key_row.known
+                fresh += key_row
         _INSERT.run(execute, fresh, shared)
     return duplicates
 
@@ -230,7 +247,7 @@ def drop_block(session: Session, number: int, newest: int, now: float) -> tuple[
         block,
     )
     execute(
-        """INSERT OR IGNORE INTO key SELECT ?3, name, message, digest, ?4 FROM key
+        """INSERT OR IGNORE INTO key SELECT ?3, name, message, digest, ?4, got, not_before FROM key
         WHERE generation = ?1 AND name <= ?2 AND message IN (SELECT id FROM message)""",
         (*block, newest, now),
     )

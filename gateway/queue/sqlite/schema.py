@@ -70,6 +70,10 @@ STEPS: Final[Sequence[str]] = (
     DROP TABLE optout;
     ALTER TABLE optout_2 RENAME TO optout;
     """,
+    """
+    ALTER TABLE key ADD COLUMN got INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE key ADD COLUMN not_before REAL;
+    """,
 )
 """Step *n* leads from version *n* to *n* + 1. Steps are added, never changed."""
 

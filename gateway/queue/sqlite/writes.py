@@ -90,11 +90,11 @@ def _key_rows(
     rows = KeyRows([], [], index.numbers(), came)
     fresh = rows.fresh
     for at, name in zip(keyed, names, strict=True):
-        entry = entries[at]
+        row = keys.row(name, entries[at])
         if name in perhaps:
-            rows.perhaps.append((at, KeyRow(name, entry.message.id, entry.digest)))
+            rows.perhaps.append((at, KeyRow(*row)))
         else:
-            fresh += (name, entry.message.id, entry.digest)
+            fresh += row
     return rows
 
 

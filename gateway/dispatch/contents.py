@@ -1,0 +1,66 @@
+"""Tells whether two messages under one key are the same, from a number that is kept with the key.
+
+What counts is what docs/api.md names: ``to``, ``text``, ``from``, ``category`` and ``campaign``, as
+they were said. What was left to the tenant's defaults stays left to them, so that a message sent
+again is the same whatever the defaults are by then; and said outright it is the same too, for as
+long as the defaults are what they were.
+"""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from itertools import product
+from zlib import crc32
+
+import msgspec
+
+from gateway.api.schema import SubmitMessage
+from gateway.dispatch.tenants import TenantOptions
+from gateway.policy.senders import normalise
+from gateway.queue.store import Known
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def digest(submitted: SubmitMessage, to: str) -> int:
+    """64 bits, signed, of a message's content; ``to`` is its recipient as digits."""
+    return _digest(to, _sender(submitted), submitted.category, submitted)
+
+
+def is_same(submitted: SubmitMessage, to: str, known: Known, tenant: TenantOptions) -> bool:
+    """Whether a message is the one that its key stands for."""
+    sender, category = _sender(submitted), submitted.category
+    if not known.parts:
+        return known.digest == _digest_of_old(
+            to, sender or tenant.sender or "", category or tenant.category, submitted
+        )
+    return any(
+        known.digest == _digest(to, sender, category, submitted)
+        for sender, category in product(
+            _sayings(sender, tenant.sender), _sayings(category, tenant.category)
+        )
+    )
+
+
+def _sayings(said: str | None, default: str | None) -> Sequence[str | None]:
+    """The ways to say the same: the one that was used first."""
+    if said is None:
+        return (None, default)
+    return (said, None) if said == default else (said,)
+
+
+def _sender(submitted: SubmitMessage) -> str | None:
+    sender = submitted.sender
+    return sender if sender is None else normalise(sender) or sender
+
+
+def _digest(to: str, sender: str | None, category: str | None, submitted: SubmitMessage) -> int:
+    # As a msgpack array every field has its length before it, and one left out is not empty.
+    fields = (to, sender, category, submitted.campaign, submitted.text)
+    hashed = blake2b(_encode(fields), digest_size=8, usedforsecurity=False)
+    return int.from_bytes(hashed.digest(), "big", signed=True)
+
+
+def _digest_of_old(to: str, sender: str, category: str, submitted: SubmitMessage) -> int:
+    """As versions before 0.2 made it and stored it, with no parts beside it."""
+    fields = (to, sender, category, submitted.campaign or "", submitted.text)
+    return crc32("\0".join(fields).encode())
