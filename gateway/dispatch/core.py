@@ -131,7 +131,7 @@ class Dispatch:
 
     def configure(self, options: DispatchOptions) -> None:
         """Go on with these options; called within `run`'s time, and again on each reload."""
-        policies = chain.build(options.policy, options.policies)
+        policies = chain.build(options.policy, options.policies, self._clock())
         self.tenants.configure([Tenant(one, policies[one.id]) for one in options.tenants])
         self._inbox.configure(options.policy.optout)
         self._scheduler.configure(options.scheduler, self._clock())

@@ -7,6 +7,7 @@ to stand after those whose verdict depends on the time.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -20,6 +21,10 @@ from gateway.policy.senders import ANY, Senders, normalise
 
 MAX_QUEUED: Final = 1_000_000
 """Messages without an outcome that a tenant may have unless it is given another limit."""
+
+
+YEARS: Final = 3
+"""Years of holidays that are loaded: this one, and the two that lie within a year from its end."""
 
 
 class Chain:
@@ -112,9 +117,16 @@ class Policy(msgspec.Struct, frozen=True):
     quiet_hours: QuietHours | None
 
 
-def build(options: PolicyOptions, tenants: Mapping[str, TenantOptions]) -> dict[str, Policy]:
-    """The policy of each tenant by its id. Raises ValueError where the options have `problems`."""
+def build(
+    options: PolicyOptions, tenants: Mapping[str, TenantOptions], now: float | None = None
+) -> dict[str, Policy]:
+    """The policy of each tenant by its id, with the holidays at hand of all years that messages
+    accepted in the year from ``now`` on can be about. Raises ValueError where the options have
+    `problems`."""
     quiet_hours = QuietHours(options.quiet_hours)
+    if now is not None:
+        year = datetime.fromtimestamp(now, UTC).year
+        quiet_hours.load(range(year, year + YEARS))
     optout = Optout(options.optout)
     policies = {}
     for tenant, own in tenants.items():

@@ -1,14 +1,58 @@
 """Public holidays by region, from the `holidays` package.
 
-That package costs about 80 ms to import and as much again for the first calendar, so nothing here
-touches it before hours are asked for that depend on holidays.
+That package takes 130 ms to import and each calendar up to 3 ms for a year, so both are loaded when
+hours are configured that depend on them (`load`), and not when the first message asks.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from datetime import date
 from functools import cache
+from typing import TYPE_CHECKING, Final
 
 from gateway.policy.regions import Place
+
+if TYPE_CHECKING:
+    from holidays import HolidayBase
+
+LATELY: Final = 3
+"""Years in which a country that announces exchanged days every year has done so at least twice."""
+
+
+class Calendar:
+    """Tells the public holidays of one place. A year not yet loaded is when it is asked for.
+
+    Attributes:
+        years: those that are loaded.
+    """
+
+    def __init__(self, country: "HolidayBase | None") -> None:
+        self.years: frozenset[int] = frozenset()
+        self._country = country
+        self._holidays: frozenset[date] = frozenset()
+        self._worked: frozenset[date] = frozenset()
+
+    def load(self, years: Iterable[int]) -> None:
+        """Have the holidays of these years at hand."""
+        new = set(years) - self.years
+        if not new:
+            return
+        self.years |= new
+        if self._country is not None:
+            for year in new:
+                date(year, 1, 1) in self._country  # noqa: B015 - it is what works out the year
+            self._holidays = frozenset(self._country)
+            # What is worked in exchange for a holiday is none, whatever else falls on that day.
+            self._worked = frozenset(self._country.weekend_workdays) - self._holidays
+
+    def __call__(self, day: date) -> bool:
+        """Whether a day is a public holiday, or a day off that was exchanged for a worked one."""
+        self.load((day.year,))
+        return day in self._holidays
+
+    def is_worked(self, day: date) -> bool:
+        """Whether a day of the weekend is worked in exchange for another, as China does."""
+        self.load((day.year,))
+        return day in self._worked
 
 
 def known(name: str) -> bool:
@@ -16,23 +60,42 @@ def known(name: str) -> bool:
     return _find(name) is not None
 
 
-@cache
-def calendar(place: Place) -> Callable[[date], bool]:
-    """Tells the public holidays of a place, those of its subdivision where it has one. A place
-    without a calendar has none."""
-    return (place.subdivision and _find(place.subdivision)) or _find(place.region or "") or _none
+def known_in(name: str, year: int) -> bool:
+    """Whether the holidays of a year are known. Some countries announce each year's exchanged days
+    in the autumn before; until then its calendar has only what the law says."""
+    country = _country(name)
+    if country is None or not country.start_year <= year <= country.end_year:
+        return False
+    announced: list[int] = sorted(getattr(country, "special_public_holidays", None) or ())
+    if not country.has_substituted_holidays or len(announced) < 2:
+        return True
+    before, last = announced[-2:]
+    regular = last >= year - LATELY and before >= last - LATELY
+    return year <= last or not regular
+
+
+def calendar(place: Place) -> Calendar:
+    """The public holidays of a place, those of its subdivision where it has one. A place without a
+    calendar has none."""
+    return (place.subdivision and _find(place.subdivision)) or _find(place.region or "") or NONE
 
 
 @cache
-def _find(name: str) -> Callable[[date], bool] | None:
+def _find(name: str) -> Calendar | None:
+    country = _country(name)
+    return None if country is None else Calendar(country)
+
+
+@cache
+def _country(name: str) -> "HolidayBase | None":
     from holidays import country_holidays  # noqa: PLC0415 - see the top of this module
 
     region, _, subdivision = name.partition("-")
     try:
-        return country_holidays(region, subdiv=subdivision or None).__contains__
+        return country_holidays(region, subdiv=subdivision or None)
     except NotImplementedError:
         return None
 
 
-def _none(_day: date) -> bool:
-    return False
+NONE: Final = Calendar(None)
+"""No holidays at all."""

@@ -39,11 +39,11 @@ class RegionHours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def schedule(self, general: str, place: Place) -> Schedule:
         """These hours as a schedule for one place, with ``general`` where ``open`` is absent."""
         daily = self.open or general
-        return Schedule(
-            days=tuple(parse_hours(getattr(self, day) or daily) for day in WEEKDAYS),
-            holidays=None if self.holidays is None else parse_hours(self.holidays),
-            is_holiday=None if self.holidays is None else holidays.calendar(place),
-        )
+        days = tuple(parse_hours(getattr(self, day) or daily) for day in WEEKDAYS)
+        if self.holidays is None:
+            return Schedule(days)
+        calendar = holidays.calendar(place)
+        return Schedule(days, parse_hours(self.holidays), calendar, calendar.is_worked)
 
     def problems(self, name: str) -> list[str]:
         """What is wrong with the hours of the region ``name``, each with its key,
@@ -64,6 +64,32 @@ class RegionHours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 _CLOSED: Final = "closed"
+
+
+def names_of(place: Place) -> list[str]:
+    """The regions whose hours may hold at a place, the nearest first: its subdivision, itself, and
+    the country that a territory belongs to."""
+    names = (place.subdivision, place.region, TERRITORIES.get(place.region or ""))
+    return [name for name in names if name is not None]
+
+
+TERRITORIES: Final = {
+    territory: country
+    for country, territories in {
+        "AU": "CC CX NF",
+        "DK": "FO GL",
+        "FI": "AX",
+        "FR": "BL GF GP MF MQ NC PF PM RE WF YT",
+        "GB": "AC AI BM FK GG GI IM IO JE KY MS SH TA TC VG",
+        "MA": "EH",
+        "NL": "AW BQ CW SX",
+        "NO": "SJ",
+        "NZ": "CK NU TK",
+        "US": "AS GU MP PR VI",
+    }.items()
+    for territory in territories.split()
+}
+"""Territories and the countries whose hours they keep unless they have their own."""
 
 # law: a statute or regulator; tracker: compliance trackers of state law; carrier: operators' rules;
 # calls: law on telephone calls, taken over for texts; practice: what vendors keep to.

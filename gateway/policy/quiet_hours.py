@@ -9,7 +9,7 @@ narrowed or widened behind their back, and without any the careful ones hold.
 A smooth reopening, when a night's messages come due at once, is the scheduler's business.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
 from math import inf
 from typing import Final
@@ -18,13 +18,20 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from gateway.message import Category, Message
-from gateway.policy.hours import DEFAULT_OPEN, KNOWN_HOURS, RegionHours
-from gateway.policy.regions import DEPTHS, HEAD, RECENT, Place, place_of
-from gateway.policy.rules import Defer, Facts, Refuse, Verdict, Verdicts
-from gateway.policy.windows import Window, parse_hours
+from gateway.policy import holidays
+from gateway.policy.hours import DEFAULT_OPEN, KNOWN_HOURS, RegionHours, names_of
+from gateway.policy.openings import Openings
+from gateway.policy.regions import DEPTHS, HEAD, PLACES, Place, place_of
+from gateway.policy.rules import Defer, Facts, Refuse, Verdicts
+from gateway.policy.windows import Schedule, parse_hours
 
 MAX_MARGIN: Final = 3600
 """A margin beyond an hour would rather be written as earlier hours."""
+
+
+CLOSINGS: Final = 1 << 13
+"""Closings of places whose verdicts are kept at hand, about 5 MB; forgotten all at once when full.
+"""
 
 
 class QuietHoursOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,32 +66,6 @@ class QuietHoursOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         return found
 
 
-class _Local:
-    """What the rule holds of one place: its window, and the verdicts of one closing, which all the
-    messages that it holds up share."""
-
-    __slots__ = ("_place", "_verdicts", "window")
-
-    def __init__(self, place: Place, window: Window) -> None:
-        self._place = place
-        self.window = window
-        self._verdicts = self._closed_until(inf)
-
-    def held_up(self, until: float, expires_at: float) -> Verdict:
-        """The verdict on a message that finds the window closed."""
-        defer, refuse = self._verdicts
-        if defer.until != until:
-            defer, refuse = self._verdicts = self._closed_until(until)
-        return refuse if until >= expires_at else defer
-
-    def _closed_until(self, until: float) -> tuple[Defer, Refuse]:
-        why = f"quiet hours in {_where(self._place)}: {_opening(self._place, until)}"
-        return (
-            Defer(QuietHours.name, until, why),
-            Refuse(QuietHours.name, "expired", f"{why}, and the message expires before"),
-        )
-
-
 class QuietHours:
     """Defers messages to the next opening, and refuses as `expired` those that will not live to
     see it. A number whose time zone nobody knows (a satellite phone) has no opening at all.
@@ -101,8 +82,15 @@ class QuietHours:
         if problems:
             raise ValueError("\n".join(problems))
         self._options = options
-        self._recent: dict[str, _Local] = {}
-        self._by_place: dict[Place, _Local] = {}
+        self._openings = Openings(self._schedule, options.margin)
+        self._verdicts: dict[tuple[Place, float], tuple[Defer, Refuse]] = {}
+
+    def load(self, years: Iterable[int]) -> None:
+        """Have the holidays of these years at hand wherever hours depend on them: what is loaded
+        now holds nobody up later."""
+        for place in PLACES:
+            if hours_at(place, self._options).holidays is not None:
+                holidays.calendar(place).load(years)
 
     def judge(
         self,
@@ -113,15 +101,16 @@ class QuietHours:
         verdicts: Verdicts = {}
         categories = self._options.categories
         depth = DEPTHS.get
-        recent = self._recent
+        recent = self._openings.recent
         for index, message in enumerate(messages):
             if message.category in categories:
                 to = message.to
-                # `_local` without the call, which would take 0.1 of 0.6 µs a message.
-                local = recent.get(to[: depth(to[:HEAD], HEAD)]) or self._local(to)
-                state = local.window.state(max(message.due, now))
+                # `Openings.of` without the call, which would take 0.1 of 0.6 µs a message.
+                window = recent.get(to[: depth(to[:HEAD], HEAD)]) or self._openings.of(to)
+                state = window.state(max(message.due, now))
                 if not state.open:
-                    verdicts[index] = local.held_up(state.until, message.expires_at)
+                    defer, refuse = self._closed(place_of(to), state.until)
+                    verdicts[index] = refuse if state.until >= message.expires_at else defer
         return verdicts
 
     def ends(self, messages: Sequence[Message], now: float) -> list[float]:
@@ -132,35 +121,44 @@ class QuietHours:
         for message in messages:
             end = message.expires_at
             if message.category in categories and not message.exempt:
-                state = self._local(message.to).window.state(now)
+                state = self._openings.of(message.to).state(now)
                 closing = state.until + margin if state.open else now
                 end = min(end, closing)
             ends.append(end)
         return ends
 
-    def _local(self, number: str) -> _Local:
-        prefix = number[: DEPTHS.get(number[:HEAD], HEAD)]
-        local = self._recent.get(prefix)
-        if local is None:
-            if len(self._recent) >= RECENT:
-                self._recent.clear()
-            place = place_of(number)
-            local = self._by_place.get(place)
-            if local is None:
-                general = self._options.open or DEFAULT_OPEN
-                schedule = self._hours(place).schedule(general, place)
-                window = Window(place.zones, schedule, self._options.margin)
-                local = self._by_place[place] = _Local(place, window)
-            self._recent[prefix] = local
-        return local
+    def open_seconds_end(self, to: str, category: Category, start: float, seconds: float) -> float:
+        """When so many seconds have passed since ``start`` in which a message of this category to
+        this number could be sent: any seconds where the category keeps no hours. At most a month
+        (`gateway.policy.windows.AHEAD`) later, or ``seconds`` where those are more."""
+        if category not in self._options.categories:
+            return start + seconds
+        return self._openings.of(to).after(start, seconds)
 
-    def _hours(self, place: Place) -> RegionHours:
-        tables: list[Mapping[str, RegionHours]] = [self._options.regions]
-        if self._options.open is None:
-            tables.append(KNOWN_HOURS)
-        names = [name for name in (place.subdivision, place.region) if name is not None]
-        found = (table[name] for table in tables for name in names if name in table)
-        return next(found, RegionHours())
+    def _schedule(self, place: Place) -> Schedule:
+        return hours_at(place, self._options).schedule(self._options.open or DEFAULT_OPEN, place)
+
+    def _closed(self, place: Place, until: float) -> tuple[Defer, Refuse]:
+        """The verdicts on messages that find a place closed: that they wait, or that they expire
+        before. All the messages that one closing holds up share them."""
+        found = self._verdicts.get((place, until))
+        if found is None:
+            if len(self._verdicts) >= CLOSINGS:
+                self._verdicts.clear()
+            why = f"quiet hours in {_where(place)}: {_opening(place, until)}"
+            found = self._verdicts[place, until] = (
+                Defer(self.name, until, why),
+                Refuse(self.name, "expired", f"{why}, and the message expires before"),
+            )
+        return found
+
+
+def hours_at(place: Place, options: QuietHoursOptions) -> RegionHours:
+    """The hours that hold at a place, see the top of this module."""
+    names = names_of(place)
+    tables = [options.regions] if options.open is not None else [options.regions, KNOWN_HOURS]
+    found = (table[name] for table in tables for name in names if name in table)
+    return next(found, RegionHours())
 
 
 def _where(place: Place) -> str:

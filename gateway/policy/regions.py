@@ -87,8 +87,11 @@ DEPTHS: Final = {
 }
 """How many leading digits tell the place of a number, by its first `HEAD`; absent, `HEAD` do."""
 
+PLACES: Final = frozenset(TABLE.values())
+"""Every place where a number can be."""
+
 REGIONS: Final = frozenset(
-    name for place in TABLE.values() for name in (place.region, place.subdivision) if name
+    name for place in PLACES for name in (place.region, place.subdivision) if name
 )
 """Every region and subdivision that a number can belong to."""
 

@@ -33,3 +33,46 @@ def test_every_region_known_to_keep_holidays_has_a_calendar() -> None:
     assert all(
         holidays.known(name) for name, hours in KNOWN_HOURS.items() if hours.holidays is not None
     )
+
+
+@pytest.mark.parametrize(
+    ("day", "holiday", "worked"),
+    [
+        (date(2026, 2, 14), False, True),  # a Saturday, worked for
+        (date(2026, 2, 20), True, False),  # a Friday off
+        (date(2026, 2, 28), False, True),
+        (date(2026, 10, 7), True, False),
+        (date(2026, 10, 10), False, True),
+        (date(2026, 10, 11), False, False),  # a Sunday like others
+        (date(2026, 10, 12), False, False),
+    ],
+)
+def test_days_that_china_exchanges(day: date, *, holiday: bool, worked: bool) -> None:
+    calendar = holidays.calendar(place_of("8613812345678"))
+    assert (calendar(day), calendar.is_worked(day)) == (holiday, worked)
+
+
+@pytest.mark.parametrize(
+    ("name", "year", "expected"),
+    [
+        ("FR", 2027, True),
+        ("US-AL", 2030, True),
+        ("CN", 2026, True),
+        ("CN", 2029, False),  # announced in the autumn before
+        ("AM", 2029, True),  # exchanged days in some years, and in no rhythm
+        ("GB", 2200, False),
+        ("XX", 2027, False),
+    ],
+)
+def test_years_whose_holidays_are_known(name: str, year: int, *, expected: bool) -> None:
+    assert holidays.known_in(name, year) is expected
+
+
+def test_a_calendar_has_at_hand_what_was_loaded() -> None:
+    calendar = holidays.calendar(place_of("3906698"))  # the Vatican, which nobody else here asks
+    calendar.load(range(2030, 2033))
+    assert calendar.years == {2030, 2031, 2032}
+    assert calendar(date(2031, 12, 25))
+    assert calendar.years == {2030, 2031, 2032}
+    assert calendar(date(2033, 12, 25))
+    assert 2033 in calendar.years

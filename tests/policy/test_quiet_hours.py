@@ -1,18 +1,23 @@
 """Quiet hours as a compliance officer would ask about them."""
 
+import random
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.message import Message
+from gateway.message import Category, Message
+from gateway.policy import clocks, holidays
+from gateway.policy.chain import PolicyOptions, TenantOptions, build
 from gateway.policy.hours import RegionHours
 from gateway.policy.quiet_hours import QuietHours, QuietHoursOptions
 from gateway.policy.regions import place_of
 from gateway.policy.rules import Defer, Facts, Refuse, Verdict
+from gateway.policy.windows import HORIZON
 
 MakeMessage = Callable[..., Message]
 Moment = Callable[[str], float]
@@ -231,6 +236,70 @@ def test_nothing_is_let_through_right_before_the_closing(
     options = QuietHoursOptions(margin=300)
     assert verdict(options, make_message(GB), closing - 301) is None
     assert opens(options, make_message(GB), closing - 300) == morning
+
+
+# --- open time ---
+
+
+@pytest.mark.parametrize(
+    ("to", "category", "start", "hours", "end"),
+    [
+        # A Friday evening's text to Spain: Monday and Tuesday, 9 to 21, have the first 24 hours.
+        ("34612345678", "marketing", "2026-11-20 21:30+01:00", 2, "2026-11-23 12:00+01:00"),
+        (GB, "marketing", "2026-11-24 19:00+00:00", 1.5, "2026-11-25 09:31+00:00"),
+        (GB, "otp", "2026-11-24 19:00+00:00", 1.5, "2026-11-24 20:30+00:00"),
+        (SATELLITE, "marketing", "2026-11-24 19:00+00:00", 48, "2026-12-25 19:00+00:00"),
+    ],
+)
+def test_open_time(
+    moment: Moment, to: str, category: Category, start: str, hours: float, end: str
+) -> None:
+    quiet = QuietHours(QuietHoursOptions())
+    found = quiet.open_seconds_end(to, category, moment(start), hours * 3600)
+    assert found == moment(end)
+
+
+# --- what it costs ---
+
+
+def test_holidays_are_loaded_with_the_configuration(moment: Moment) -> None:
+    now = moment("2041-05-05 12:00+00:00")
+    build(PolicyOptions(), {"acme": TenantOptions()}, now)
+    for to in (FR, "12055550100", "262692123456"):
+        assert {2041, 2042, 2043} <= holidays.calendar(place_of(to)).years
+
+
+def test_a_year_of_times_costs_no_more_than_its_days(
+    make_message: MakeMessage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up = 0
+    through = clocks.Clock.through
+
+    def count(clock: clocks.Clock, day: int) -> Any:
+        nonlocal looked_up
+        looked_up += 1
+        return through(clock, day)
+
+    monkeypatch.setattr(clocks.Clock, "through", count)
+    quiet = QuietHours(QuietHoursOptions())
+    chance = random.Random(20261126)
+
+    def judge(numbers: list[str]) -> None:
+        messages = [
+            make_message(chance.choice(numbers), due=chance.uniform(1_795e6, 1_826e6))
+            for _ in range(5_000)
+        ]
+        quiet.judge(messages, Facts(), 1_795e6)
+
+    judge([RUSSIA])
+    first, looked_up = looked_up, 0
+    assert first <= len(place_of(RUSSIA).zones) * (359 + HORIZON)
+    judge([RUSSIA])
+    assert looked_up < first // 100
+    # All over the world: three days a message at the most, in each of its zones.
+    looked_up = 0
+    judge([FR, GB, CN, TEXAS, NEW_YORK])
+    assert looked_up <= 5 * 4 * (359 + HORIZON)
 
 
 # --- any number, any hour ---

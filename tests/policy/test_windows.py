@@ -1,16 +1,30 @@
 """Opening hours against an oracle that does nothing but look at the clock on the wall."""
 
+import random
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from math import inf
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.policy import windows
-from gateway.policy.windows import ALWAYS, DAY, HORIZON, Schedule, Span, Window, parse_hours
+from gateway.policy import clocks, windows
+from gateway.policy.clocks import DAY
+from gateway.policy.regions import place_of
+from gateway.policy.windows import (
+    AHEAD,
+    ALWAYS,
+    HORIZON,
+    Memory,
+    Schedule,
+    Span,
+    Window,
+    parse_hours,
+)
 
 Moment = Callable[[str], float]
 HOUR = 3600
@@ -138,6 +152,25 @@ def test_a_holiday_comes_before_the_day_of_the_week(moment: Moment) -> None:
     assert window.state(moment("2026-12-25 13:00+01:00")).until == moment("2026-12-26 09:00+01:00")
 
 
+def test_a_weekend_that_is_worked_has_the_hours_of_a_monday(moment: Moment) -> None:
+    monday, weekend = parse_hours("09:00-20:00"), parse_hours("closed")
+    worked = date(2026, 2, 14)  # a Saturday, for the Friday after the Spring Festival
+    schedule = Schedule(
+        days=(monday,) * 5 + (weekend,) * 2,
+        holidays=weekend,
+        is_holiday=lambda day: day == date(2026, 2, 20),
+        is_worked=lambda day: day == worked,
+    )
+    window = Window(["Asia/Shanghai"], schedule)
+    assert window.state(moment("2026-02-14 08:00+08:00")).until == moment("2026-02-14 09:00+08:00")
+    assert window.state(moment("2026-02-15 08:00+08:00")).until == moment("2026-02-16 09:00+08:00")
+    assert window.state(moment("2026-02-20 08:00+08:00")).until == moment("2026-02-23 09:00+08:00")
+    every_day = Schedule(schedule.days, None, schedule.is_holiday, schedule.is_worked)
+    assert (
+        every_day.on(worked) == weekend
+    )  # holidays are days like others, and so are exchanged ones
+
+
 # --- several zones ---
 
 
@@ -259,6 +292,90 @@ def test_what_is_let_through_has_the_margin_to_arrive(
     if begin != inf:
         for later in (0, margin // 2, margin):
             assert shows_open(schedule, zones, begin + later)
+
+
+# --- open time ---
+
+
+@pytest.mark.parametrize(
+    ("hours", "start", "seconds", "end"),
+    [
+        ("08:00-20:00", "2026-11-24 12:00", 3600, "2026-11-24 13:00"),
+        ("08:00-20:00", "2026-11-24 12:00", 8 * HOUR, "2026-11-24 20:00"),
+        ("08:00-20:00", "2026-11-24 12:00", 9 * HOUR, "2026-11-25 09:00"),
+        ("08:00-20:00", "2026-11-24 22:00", 3600, "2026-11-25 09:00"),
+        ("08:00-20:00", "2026-11-24 22:00", 48 * HOUR, "2026-11-28 20:00"),
+        ("00:00-24:00", "2026-11-24 22:00", 48 * HOUR, "2026-11-26 22:00"),
+        ("08:00-09:00", "2026-11-24 00:00", 48 * HOUR, "2026-12-25 00:00"),  # a month at most
+        ("closed", "2026-11-24 00:00", 3600, "2026-12-25 00:00"),
+        ("closed", "2026-11-24 00:00", 40 * DAY, "2027-01-03 00:00"),
+    ],
+)
+def test_when_so_much_open_time_is_over(
+    moment: Moment, hours: str, start: str, seconds: float, end: str
+) -> None:
+    window = Window(["Europe/Paris"], daily(hours))
+    assert window.after(moment(f"{start}+01:00"), seconds) == moment(f"{end}+01:00")
+
+
+def test_the_margin_is_no_open_time(moment: Moment) -> None:
+    window = Window(["Europe/Paris"], daily("08:00-20:00"), margin=HOUR)
+    at = moment("2026-11-24 12:00+01:00")
+    assert window.after(at, 8 * HOUR) == moment("2026-11-25 09:00+01:00")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    zones,
+    schedules,
+    st.lists(year_2026, min_size=1, max_size=5),
+    st.integers(0, 192),
+    st.integers(0, 3 * HOUR),
+)
+def test_so_much_open_time_has_passed_on_the_clocks_on_the_walls(
+    zones: list[str], schedule: Schedule, instants: list[int], quarters: int, step: int
+) -> None:
+    window = Window(zones, schedule)
+    for first in instants:
+        for start in (first, first + step, first):
+            begin, seconds = start - start % QUARTER, quarters * QUARTER
+            end = window.after(begin, seconds)
+            if end == begin + AHEAD * DAY:
+                continue
+            ticks = range(begin, int(end), QUARTER)
+            assert sum(shows_open(schedule, zones, tick) for tick in ticks) == quarters
+
+
+# --- what it costs ---
+
+
+def test_in_whatever_order_days_are_asked_for_each_is_worked_out_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_up: Counter[tuple[str, int]] = Counter()
+    through = clocks.Clock.through
+
+    def count(clock: clocks.Clock, day: int) -> Any:
+        looked_up[str(clock), day] += 1
+        return through(clock, day)
+
+    monkeypatch.setattr(clocks.Clock, "through", count)
+    # From Kaliningrad to Kamchatka, at times in any order over a year.
+    window = Window(place_of("79161234567").zones, daily("08:00-20:00"))
+    chance = random.Random(20261126)
+    for _ in range(20_000):
+        window.state(chance.uniform(1_795e6, 1_795e6 + 365 * DAY))
+    assert set(looked_up.values()) == {1}
+    assert len({day for _, day in looked_up}) <= 365 + HORIZON
+
+
+def test_windows_that_share_a_memory_have_their_own_hours(moment: Moment) -> None:
+    memory = Memory()
+    early = Window(["Europe/Paris"], daily("06:00-07:00"), memory=memory)
+    late = Window(["Europe/Paris"], daily("21:00-22:00"), memory=memory)
+    at = moment("2026-11-24 06:30+01:00")
+    assert early.state(at).open
+    assert not late.state(at).open
 
 
 def test_what_a_window_remembers_is_bounded(
