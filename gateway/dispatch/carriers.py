@@ -23,12 +23,12 @@ from gateway.ops.metrics import Metrics
 from gateway.queue.bucket import AdaptiveRate, TokenBucket
 from gateway.smpp.bind import Bind
 from gateway.smpp.events import Delivery, Response
-from gateway.smpp.pdu import Encoded, Pdu
+from gateway.smpp.pdu import Encoded
 from gateway.smpp.receipts import STATS
 from gateway.smpp.status import Status, status_name
 
-Request = tuple[Pdu | Encoded, object]
-"""What a bind is given: a PDU, and what is to come back with its response."""
+Request = tuple[Encoded, Part]
+"""What a bind is given: a part, and what is to come back with its response."""
 
 BURST = 0.1
 """Seconds' worth of parts that may go to a carrier at once after a pause."""
@@ -199,7 +199,8 @@ class Carrier:
         flight.refused = None
         self._bucket.take(len(indexes), now)
         bind = max(self.binds, key=self._room)
-        self._hand_over(bind, [(flight.pdus[i], Part(flight, i)) for i in indexes])
+        parts = [(flight.pdus[i], Part(flight, i)) for i in indexes]
+        self._hand_over(bind, self._still_due(parts))
 
     @property
     def torn(self) -> list[Message]:
@@ -236,12 +237,32 @@ class Carrier:
 
     def _hand_over(self, bind: Bind, requests: Sequence[Request]) -> None:
         """Give a bind what its window has room for, what it is owed already first."""
-        waiting = [*self._overhang.pop(bind, ()), *requests]
+        owed = self._overhang.pop(bind, None)
+        waiting = [*(self._still_due(owed) if owed else ()), *requests]
         room = bind.room
         if room and waiting:
             bind.submit(waiting[:room])
         if len(waiting) > room:
             self._overhang[bind] = waiting[room:]
+
+    def _still_due(self, waiting: Sequence[Request]) -> list[Request]:
+        """Parts that were made some time ago, with the time that the carrier has for them by now.
+        Of those that came to have none, nothing was sent: what becomes of their messages is judged
+        as if no answer had come."""
+        now = self._clock()
+        due: list[Request] = []
+        late: list[Part] = []
+        for pdu, part in waiting:
+            flight = part.flight
+            if flight.until <= now:
+                late.append(part)
+            elif now - flight.released_at < 1.0:
+                due.append((pdu, part))
+            else:
+                due.append((self.dialect.renewed(pdu, flight.until - now), part))
+        if late:
+            self._sink.unanswered(self, late)
+        return due
 
     # --- what binds tell (`gateway.smpp.bind.BindListener`) ---
 

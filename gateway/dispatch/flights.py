@@ -29,6 +29,7 @@ class Flight:
         refused: command_status by part index, of the parts that were answered but not taken.
         attempts: how often parts were sent again while the carrier had others already.
         released_at: when the message was handed to a bind.
+        until: until when the carrier may try to deliver it.
         recorded: the store knows, or is being told, that the carrier has the message.
     """
 
@@ -43,10 +44,16 @@ class Flight:
         "released_at",
         "states",
         "unanswered",
+        "until",
     )
 
     def __init__(
-        self, message: Message, carrier: str, pdus: Sequence[Encoded], released_at: float
+        self,
+        message: Message,
+        carrier: str,
+        pdus: Sequence[Encoded],
+        released_at: float,
+        until: float | None = None,
     ) -> None:
         parts = len(pdus)
         self.message = message
@@ -58,6 +65,7 @@ class Flight:
         self.refused: dict[int, int] | None = None
         self.attempts = 0
         self.released_at = released_at
+        self.until = message.expires_at if until is None else until
         self.recorded = False
 
     def known_refs(self) -> tuple[str, ...]:

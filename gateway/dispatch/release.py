@@ -10,6 +10,7 @@ import math
 import struct
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -23,10 +24,11 @@ from gateway.dispatch.pool import CarrierPool
 from gateway.dispatch.routing import Router
 from gateway.dispatch.settle import Settler
 from gateway.dispatch.submission import References
-from gateway.dispatch.tenants import Tenant, Tenants
+from gateway.dispatch.tenants import Tenants
 from gateway.errors import LocalProtocolError, StoreError
 from gateway.message import Category, Event, LaneKey, Message, Outcome
 from gateway.ops.metrics import Metrics
+from gateway.policy.quiet_hours import QuietHours
 from gateway.policy.rules import Defer, Facts
 from gateway.queue.lanes import RETRY, Lanes
 from gateway.queue.scheduler import Scheduler
@@ -45,9 +47,21 @@ UNENCODABLE = (LocalProtocolError, ValueError, OverflowError, struct.error)
 """What encoding may raise beside `TextError`: a field that no PDU has room for. The message is at
 fault, and it alone ends; the process would meet it again at its next start."""
 
+STALE = 0.1
+"""Seconds after which a pass ends, for another to begin by a new clock: tokens are counted by one
+moment for the whole of a pass, and a store that stalls must not make that an old one."""
+
 NOT_NOW = 5.0
 """Seconds after which a message is tried again that no carrier of its route would take, though
 there was room: it is to avoid those that are up."""
+
+
+class _Allowed(NamedTuple):
+    """Messages that may be sent at a moment, and the quiet hours that they keep."""
+
+    messages: Sequence[Message]
+    quiet_hours: QuietHours | None
+    at: float
 
 
 class Releaser:
@@ -111,6 +125,9 @@ class Releaser:
             await self._release_again(carrier, now)
         count = 0
         while not self._settler.congested:
+            if self._clock() - now > STALE:
+                self._news.set()
+                break
             batch = self._scheduler.next(now, room)
             if batch is None:
                 break
@@ -124,21 +141,17 @@ class Releaser:
             self._on_taken()
 
     async def _release(self, key: LaneKey, messages: Sequence[Message], now: float) -> None:
-        tenant = self._tenants.get(key.tenant)
-        if tenant is None:
-            self._ended += [
-                (m, outcomes.event(m, "cancelled", now, "tenant_removed")) for m in messages
-            ]
-            return
-        if not self._pool.has_route(key.route):
+        """Send what may be sent of a batch. ``now`` is the time of the pass, by which tokens are
+        counted; what may be sent is judged by the time of its writing."""
+        if self._tenants.get(key.tenant) is not None and not self._pool.has_route(key.route):
             self._reroute(messages, now)
             return
-        allowed = await self._allowed(tenant, messages, now)
-        if not allowed:
+        released = await self._allowed(key.tenant, messages)
+        if not released.messages:
             return
-        placed, left = self._pool.place(key.route, allowed, now)
+        placed, left = self._pool.place(key.route, released.messages, now)
         for carrier, share in placed:
-            self._send(tenant, carrier, share, now)
+            self._send(released.quiet_hours, carrier, share, now, released.at)
         self._deferred += [msgspec.structs.replace(m, due=now + NOT_NOW) for m in left]
 
     def _reroute(self, messages: Sequence[Message], now: float) -> None:
@@ -151,15 +164,21 @@ class Releaser:
             else:
                 self._deferred.append(msgspec.structs.replace(message, route=route, due=now))
 
-    async def _allowed(
-        self, tenant: Tenant, messages: Sequence[Message], now: float
-    ) -> Sequence[Message]:
-        """Those that may be sent now; what becomes of the others is noted."""
-        name, phones = tenant.options.id, [message.to for message in messages]
+    async def _allowed(self, name: str, messages: Sequence[Message]) -> "_Allowed":
+        """Those of a tenant's messages that may be sent, and the moment for which that was judged;
+        what becomes of the others is noted."""
+        phones = [message.to for message in messages]
         out = await self._settler.persistently(lambda: self._store.opted_out(name, phones))
-        verdicts = tenant.policy.release.judge(messages, Facts(opted_out=out), now)
+        # However long that took: what holds now decides, and nothing is awaited before the writing.
+        tenant, now = self._tenants.get(name), self._clock()
+        if tenant is None:
+            ends = [outcomes.event(m, "cancelled", now, "tenant_removed") for m in messages]
+            self._ended += zip(messages, ends, strict=True)
+            return _Allowed((), None, now)
+        policy = tenant.policy
+        verdicts = policy.release.judge(messages, Facts(opted_out=out), now)
         if not verdicts and all(message.expires_at > now for message in messages):
-            return messages
+            return _Allowed(messages, policy.quiet_hours, now)
         allowed: list[Message] = []
         put_off: Counter[str] = Counter()
         for index, message in enumerate(messages):
@@ -178,24 +197,27 @@ class Releaser:
                 self._ended.append((message, event))
         for rule, count in put_off.items():
             self._metrics.messages_deferred.add(count, name, rule)
-        return allowed
+        return _Allowed(allowed, policy.quiet_hours, now)
 
     def _send(
-        self, tenant: Tenant, carrier: Carrier, messages: Sequence[Message], now: float
+        self,
+        hours: QuietHours | None,
+        carrier: Carrier,
+        messages: Sequence[Message],
+        now: float,
+        at: float,
     ) -> None:
         flights: list[Flight] = []
-        options = carrier.options
-        hours = tenant.policy.quiet_hours
-        ends = hours.ends(messages, now) if hours else [m.expires_at for m in messages]
+        name = carrier.options.id
         waited: list[float] = []
-        for message, end in zip(messages, ends, strict=True):
+        for message, end in zip(messages, _ends(hours, messages, at), strict=True):
             try:
-                pdus = carrier.dialect.parts(message, self._references, end - now)
+                pdus = carrier.dialect.parts(message, self._references, end - at)
             except (TextError, *UNENCODABLE) as error:
-                self._ended.append((message, outcomes.unencodable(message, options.id, error, now)))
+                self._ended.append((message, outcomes.unencodable(message, name, error, at)))
                 continue
-            flights.append(Flight(message, options.id, pdus, now))
-            waited.append(now - max(message.accepted_at, message.due))
+            flights.append(Flight(message, name, pdus, at, end))
+            waited.append(at - max(message.accepted_at, message.due))
         carrier.submit(flights, now)
         if waited:
             category = messages[0].category
@@ -205,16 +227,15 @@ class Releaser:
         """Send parts once more of messages that a carrier has others of, if they may go still."""
         for flight, indexes in carrier.due_again(now):
             message = flight.message
-            tenant = self._tenants.get(message.tenant)
-            if tenant is None:
-                event = outcomes.event(message, "cancelled", now, "tenant_removed")
-                self._ended.append((message, event))
-            elif await self._allowed(tenant, [message], now):
+            put_off = len(self._deferred)
+            released = await self._allowed(message.tenant, [message])
+            if released.messages:
+                [flight.until] = _ends(released.quiet_hours, [message], released.at)
                 carrier.resubmit(flight, indexes, now)
-            elif self._deferred and self._deferred[-1].id == message.id:
+            elif len(self._deferred) > put_off:
                 # All of it will go again, and the carrier has some of it already.
-                put_off = self._deferred.pop()
-                self._deferred.append(msgspec.structs.replace(put_off, maybe_duplicate=True))
+                again = self._deferred.pop()
+                self._deferred.append(msgspec.structs.replace(again, maybe_duplicate=True))
 
     async def _put_on_record(self) -> None:
         """Make durable what was decided not to be sent now, or ever."""
@@ -228,6 +249,11 @@ class Releaser:
             self._ledger.deferred(deferred)
             for message in deferred:
                 self._lanes.deferred(message.lane, message.due, now)
+
+
+def _ends(hours: QuietHours | None, messages: Sequence[Message], at: float) -> list[float]:
+    """Until when carriers may try to deliver messages that are sent at a moment."""
+    return [one.expires_at for one in messages] if hours is None else hours.ends(messages, at)
 
 
 class Refiller:

@@ -2,9 +2,11 @@
 
 from collections import OrderedDict
 
+import msgspec
+
 from gateway.dispatch.options import CarrierOptions
 from gateway.message import Message, Report
-from gateway.smpp.pdu import Encoded, SubmitSm
+from gateway.smpp.pdu import Encoded, SubmitSm, decode, encoded
 from gateway.smpp.template import SubmitTemplate
 from gateway.smpp.times import relative
 from gateway.text.alphabets import Alphabet
@@ -95,6 +97,14 @@ class Dialect:
             template.write(message.to, concat_header(Concat(reference, total, number)) + payload)
             for number, payload in enumerate(payloads, 1)
         ]
+
+    def renewed(self, pdu: Encoded, validity: float) -> Encoded:
+        """A part that is sent some time after it was made, or once more: what time the carrier has
+        is counted from then on."""
+        made = decode(pdu.numbered(1)).pdu
+        if not isinstance(made, SubmitSm) or not made.validity_period.endswith("R"):
+            return pdu
+        return encoded(msgspec.structs.replace(made, validity_period=relative(validity)))
 
     def _template(
         self, sender: str, alphabet: Alphabet, long: bool, report: Report, validity: int

@@ -127,6 +127,106 @@ async def test_the_carrier_is_given_no_longer_than_hours_last(world: Any) -> Non
     assert brief == pytest.approx(30, abs=1)
 
 
+def validities(world: Any) -> list[float | None]:
+    """The seconds that the carrier was given for each part, in the order of sending."""
+    return [parse_time(pdu.validity_period, 0.0) for pdu in world.bind.sent]
+
+
+async def test_a_store_that_stalls_past_the_closing_lets_nothing_through(
+    world: Any, autojump_clock: object
+) -> None:
+    await keep_quiet_hours(world)
+    world.bind.lose()
+    ids = await world.accepted(*({"to": f"4474001234{n:02}"} for n in range(30)))
+    world.store.failing = {"opted_out"}
+    world.bind.come_up()
+    await trio.sleep(CLOSING)
+    world.store.failing = set()
+    await trio.sleep(2)
+    assert world.bind.sent == []
+    assert set(await world.states(ids)) == {"deferred"}
+    await trio.sleep(OPENING - CLOSING)
+    assert len(world.bind.sent) == 10
+
+
+async def test_a_store_that_stalls_past_the_expiry_lets_nothing_through(
+    world: Any, autojump_clock: object
+) -> None:
+    world.bind.lose()
+    [number] = await world.accepted({"expires_at": world.clock() + 60})
+    world.store.failing = {"opted_out"}
+    world.bind.come_up()
+    await trio.sleep(60.5)
+    world.store.failing = set()
+    await trio.sleep(2)
+    assert world.bind.sent == []
+    assert await world.outcomes() == {number: "expired"}
+    await world.check_finished()
+
+
+async def test_the_time_that_a_stalled_store_took_is_not_given_to_the_carrier(
+    world: Any, autojump_clock: object
+) -> None:
+    await keep_quiet_hours(world)
+    world.bind.lose()
+    await world.accepted("a")
+    world.store.failing = {"opted_out"}
+    world.bind.come_up()
+    await trio.sleep(300)
+    world.store.failing = set()
+    await trio.sleep(2)
+    assert validities(world) == [pytest.approx(CLOSING - 300, abs=3)]
+
+
+async def test_a_part_that_is_sent_again_is_given_what_time_is_left(
+    world: Any, autojump_clock: object
+) -> None:
+    await keep_quiet_hours(world)
+    await world.accepted("x" * 300)
+    first, second = world.bind.sent
+    world.bind.reply(first)
+    world.bind.reply(second, status=Status.ESME_RMSGQFUL)
+    await trio.sleep(100)
+    again = world.bind.sent[2]
+    assert again.short_message == second.short_message
+    sent = [pytest.approx(CLOSING, abs=2)] * 2
+    assert validities(world)[:2] == sent
+    last = validities(world)[2]
+    assert last is not None
+    assert 290 < last < 380  # 30 seconds or so after the first ones
+
+
+async def test_parts_that_waited_for_room_are_given_what_time_is_left(
+    world: Any, make_settings: Any, autojump_clock: object
+) -> None:
+    await world.configure(carriers=[make_settings(window=2)])
+    await keep_quiet_hours(world)
+    await world.accepted("x" * 600)
+    assert len(world.bind.sent) == 2
+    await trio.sleep(100)
+    world.bind.reply()
+    assert validities(world) == [pytest.approx(CLOSING - at, abs=2) for at in (0, 0, 100, 100)]
+
+
+async def test_parts_that_waited_for_room_past_the_closing_wait_for_the_opening(
+    world: Any, make_settings: Any, autojump_clock: object
+) -> None:
+    await world.configure(carriers=[make_settings(window=2)])
+    await keep_quiet_hours(world)
+    await world.accepted("x" * 600)
+    await trio.sleep(CLOSING + 60)
+    world.bind.reply()
+    await trio.sleep(5)
+    assert len(world.bind.sent) == 2
+    await trio.sleep(OPENING - CLOSING)
+    for _ in range(3):
+        await world.deliver()
+    event = await only_event(world)
+    assert (event["type"], event["maybe_duplicate"]) == ("delivered", True)
+    assert len(world.bind.sent) == 6
+    await world.check_finished()
+
+
 async def test_what_has_expired_is_not_sent(world: Any, autojump_clock: object) -> None:
     world.bind.lose()
     [number] = await world.accepted({"expires_at": world.clock() + 60})
