@@ -22,7 +22,7 @@ from gateway.message import URGENT, Category, Message
 from gateway.ops.metrics import Metrics
 from gateway.queue.bucket import AdaptiveRate, TokenBucket
 from gateway.smpp.bind import Bind
-from gateway.smpp.events import Delivery, Response
+from gateway.smpp.events import Delivery, Response, StrangeKind
 from gateway.smpp.pdu import Encoded
 from gateway.smpp.receipts import STATS
 from gateway.smpp.status import Status, status_name
@@ -308,6 +308,9 @@ class Carrier:
         if Status.ESME_RINVBNDSTS in statuses:
             bind.restart("the carrier answers as if there were no session")
         self._sink.responded(self, responses)
+
+    def strange(self, bind: Bind, kind: StrangeKind, count: int) -> None:
+        self._metrics.strange.add(count, self.options.id, kind)
 
     async def delivered(self, bind: Bind, deliveries: Sequence[Delivery]) -> None:
         await self._sink.delivered(self, bind, deliveries)

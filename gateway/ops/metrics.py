@@ -238,6 +238,12 @@ class Metrics:
         self.receipts_unmatched = Counter(
             "receipts_unmatched_total", "Receipts whose message never showed.", "carrier"
         )
+        self.strange = Counter(
+            "strange_total",
+            "What carriers sent that does not fit the protocol, and was made the best of.",
+            "carrier",
+            "kind",
+        )
         self.inbound = Counter("inbound_total", "Inbound messages, reassembled.", "carrier")
         self.inbound_unowned = Counter(
             "inbound_unowned_total", "Inbound messages to a number that no tenant owns.", "carrier"

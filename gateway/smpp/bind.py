@@ -73,6 +73,9 @@ class BindListener(Protocol):
         """Requests were not answered in time, and their fate is not known. Their place in the
         window is free; an answer that still comes is passed over."""
 
+    def strange(self, bind: "Bind", kind: events.StrangeKind, count: int) -> None:
+        """The carrier sent so much of what it should not have sent; see `events.Strange`."""
+
     async def delivered(self, bind: "Bind", deliveries: list[events.Delivery]) -> None:
         """The carrier delivered receipts or inbound messages. Nothing more is read until this
         returns. Each is to be answered with `Bind.answer`, now or later. Cancelled where the
@@ -308,8 +311,9 @@ class Bind:
                     link.end("unbound")
                 case events.Dead(reason):
                     link.end(reason)
-                case events.Strange(kind, _):
-                    self._say(f"strange_{kind}", "")
+                case events.Strange(kind, count, where):
+                    self._say(f"strange_{kind}", where)
+                    listener.strange(self, kind, count)
         if self._draining:
             self._unbind_once_done()
 
@@ -328,11 +332,13 @@ class Bind:
         link.patient_until = now + _PATIENCE if now - since > _PATIENCE else before
 
     def _say(self, event: str, detail: str) -> None:
-        """Log a line, unless the last one of its kind said the same a moment ago."""
+        """Log a line, unless it said the same a moment ago."""
         now = self._clock()
-        last = self._lines.get(event, _Line("", -math.inf, 0))
+        # What is strange takes turns, in many places, of which the code knows all.
+        kind = event + detail if event.startswith("strange_") else event
+        last = self._lines.get(kind, _Line("", -math.inf, 0))
         if detail == last.detail and now - last.at < _REPEAT:
-            self._lines[event] = last._replace(repeats=last.repeats + 1)
+            self._lines[kind] = last._replace(repeats=last.repeats + 1)
             return
-        self._lines[event] = _Line(detail, now, 0)
+        self._lines[kind] = _Line(detail, now, 0)
         _log.info(event, bind=self.name, detail=detail, repeats=last.repeats)

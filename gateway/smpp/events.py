@@ -5,10 +5,12 @@ in batches.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
 
+from gateway.smpp.odd import Odd, OddKind
 from gateway.smpp.pdu import DataSm, DeliverSm, Pdu
 
 
@@ -18,7 +20,7 @@ class Response(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         context: what came with the request when it was submitted.
         status: command_status; never 0 where the answer is a generic_nack.
-        message_id: as the carrier wrote it; empty where it gave none or it could not be read.
+        message_id: as the carrier wrote it, however long; empty where it gave none.
         sent_at: when the request was submitted.
     """
 
@@ -108,14 +110,12 @@ class Dead(msgspec.Struct, frozen=True):
     reason: str
 
 
-StrangeKind = Literal[
-    "late_response",
-    "unknown_response",
-    "unparsed_response",
-    "unparsed_request",
-    "unknown_command",
-    "wrong_state",
-]
+StrangeKind = (
+    OddKind
+    | Literal[
+        "late_response", "unknown_response", "unparsed_request", "unknown_command", "wrong_state"
+    ]
+)
 
 
 class Strange(msgspec.Struct, frozen=True):
@@ -123,15 +123,17 @@ class Strange(msgspec.Struct, frozen=True):
 
     Attributes:
         kind: ``late_response``: to a request that was answered or given up before;
-            ``unknown_response``: to none of ours; ``unparsed_response``, ``unparsed_request``: the
-            body cannot be read (the response is taken for what its status says, the request is
-            refused); ``unknown_command``: no such command_id; ``wrong_state``: nothing to be sent
-            in this state.
+            ``unknown_response``: to none of ours; ``unparsed_request``: the body breaks its layout
+            (at an SMSC, which refuses it); ``unknown_command``: no such command_id;
+            ``wrong_state``: nothing to be sent in this state; else what was odd about a PDU that
+            was taken for what of it is whole (`gateway.smpp.odd`).
         count: how many of the kind came together.
+        where: in which PDU and field, of the first of them; nothing of its content.
     """
 
     kind: StrangeKind
     count: int
+    where: str = ""
 
 
 SessionEvent = (
@@ -156,7 +158,7 @@ class News:
     response that gave its message id.
     """
 
-    __slots__ = ("_events", "deliveries", "requests", "responses", "strange")
+    __slots__ = ("_events", "_where", "deliveries", "requests", "responses", "strange")
 
     def __init__(self) -> None:
         self._events: list[SessionEvent] = []
@@ -164,6 +166,13 @@ class News:
         self.deliveries: list[Delivery] = []
         self.requests: list[Request] = []
         self.strange: Counter[StrangeKind] = Counter()
+        self._where: dict[StrangeKind, str] = {}
+
+    def note(self, odd: Sequence[Odd]) -> None:
+        """Count what is odd about a PDU."""
+        for kind, where in odd:
+            self.strange[kind] += 1
+            self._where.setdefault(kind, where)
 
     def add(self, event: SessionEvent) -> None:
         """Put an event after all that came before it."""
@@ -175,8 +184,12 @@ class News:
         self._settle()
         events, self._events = self._events, []
         if self.strange:
-            events += [Strange(kind, count) for kind, count in self.strange.items()]
+            events += [
+                Strange(kind, count, self._where.get(kind, ""))
+                for kind, count in self.strange.items()
+            ]
             self.strange.clear()
+            self._where.clear()
         return events
 
     def _settle(self) -> None:

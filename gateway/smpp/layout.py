@@ -6,7 +6,7 @@ and written by one format string; the few other kinds stand between runs. What r
 function generated from the list. This module knows no PDU, no header and no status.
 
 Where implementations differ in how long a field may be, it is read up to the longest and written
-up to the shortest.
+up to the shortest. What breaks the layout is not read here: see `gateway.smpp.lenient`.
 """
 
 import re
@@ -20,8 +20,12 @@ import msgspec
 from gateway.errors import RemoteProtocolError
 
 
+class MisfitError(RemoteProtocolError):
+    """Octets that do not have a record's layout."""
+
+
 class Octet(NamedTuple):
-    """An integer of one octet."""
+    """An integer of one octet. ``pattern`` matches those that are read."""
 
     pattern: str = "."
     format: str = "%c"
@@ -71,8 +75,7 @@ class Special(Protocol):
     """A kind of field that does not fit into a run.
 
     ``read`` is given the frame, and the same as Latin-1 text, a character an octet. It returns the
-    value and the position after it. It raises RemoteProtocolError where it cannot, ``write``
-    ValueError.
+    value and the position after it. It raises `MisfitError` where it cannot, ``write`` ValueError.
     """
 
     def read(self, frame: bytes, text: str, pos: int) -> tuple[Any, int]: ...
@@ -87,7 +90,7 @@ class ShortMessage:
         start = pos + 1
         end = start + frame[pos] if pos < len(frame) else start
         if end > len(frame):
-            raise RemoteProtocolError("the PDU ends inside it")
+            raise MisfitError
         return frame[start:end], end
 
     def write(self, value: bytes) -> bytes:
@@ -102,7 +105,7 @@ class Word:
     def read(self, frame: bytes, text: str, pos: int) -> tuple[int, int]:
         end = pos + 4
         if end > len(frame):
-            raise RemoteProtocolError("the PDU ends inside it")
+            raise MisfitError
         return int.from_bytes(frame[pos:end], "big"), end
 
     def write(self, value: int) -> bytes:
@@ -127,17 +130,17 @@ class Records:
 
     def read(self, frame: bytes, text: str, pos: int) -> tuple[tuple[Any, ...], int]:
         if pos >= len(frame):
-            raise RemoteProtocolError("the PDU ends before it")
+            raise MisfitError
         count = frame[pos]
         pos += 1
         records = []
-        for index in range(count):
+        for _ in range(count):
             flag = None
             if None not in self._types:
                 flag = frame[pos] if pos < len(frame) else -1
                 pos += 1
             if flag not in self._types:
-                raise RemoteProtocolError(f"[{index}]: no flag of a known kind")
+                raise MisfitError
             values, pos = self._layouts[flag].read(frame, text, pos)
             records.append(self._types[flag](*values))
         return tuple(records), pos
@@ -152,7 +155,9 @@ class Records:
         return b"".join(parts)
 
 
-class _Field(NamedTuple):
+class Field(NamedTuple):
+    """A field of a record, and its kind."""
+
     name: str
     kind: Any
 
@@ -160,7 +165,7 @@ class _Field(NamedTuple):
 class _Run:
     """Neighbouring octets and C-octet strings: the values from index ``start`` of a record."""
 
-    def __init__(self, fields: Sequence[_Field], start: int) -> None:
+    def __init__(self, fields: Sequence[Field], start: int) -> None:
         self._fields = fields
         self._mine = slice(start, start + len(fields))
 
@@ -181,13 +186,12 @@ class _Run:
             pattern += kinds if text else f"({kinds})"
             groups.append(text or f"_octets_{len(groups)}")
         first = self._fields[0].name
-        match, misfit = f"_match_{first}", f"_misfit_{first}"
+        match = f"_match_{first}"
         names[match] = re.compile(pattern, re.DOTALL).match
-        names[misfit] = self._misfit
         lines = [
             f"_match = {match}(_text, _pos)",
             "if _match is None:",
-            f"    raise {misfit}(_text, _pos)",
+            "    raise MisfitError",
             f"{', '.join(groups)}, = _match.groups()",
             "_pos = _match.end()",
         ]
@@ -212,23 +216,11 @@ class _Run:
         )
         raise ValueError("; ".join(faults))
 
-    def _misfit(self, text: str, pos: int) -> RemoteProtocolError:
-        """What is wrong with a run that does not match."""
-        for name, kind in self._fields:
-            match = re.compile(kind.pattern, re.DOTALL).match(text, pos)
-            if match is not None:
-                pos = match.end()
-            elif isinstance(kind, CString) and len(text) - pos >= kind.size:
-                return RemoteProtocolError(f"{name}: no NUL within {kind.size} octets")
-            else:
-                break
-        return RemoteProtocolError(f"{name}: the PDU ends inside it")
-
 
 class _Single:
     """One field of a special kind: the value at ``index`` of a record."""
 
-    def __init__(self, field: _Field, index: int) -> None:
+    def __init__(self, field: Field, index: int) -> None:
         self._name = field.name
         self._kind: Special = field.kind
         self._index = index
@@ -237,12 +229,7 @@ class _Single:
         """The lines of a reader that read the field. Puts what they call into ``names``."""
         read = f"_read_{self._name}"
         names[read] = self._kind.read
-        return [
-            "try:",
-            f"    {self._name}, _pos = {read}(_frame, _text, _pos)",
-            "except RemoteProtocolError as _error:",
-            f"    raise RemoteProtocolError(f'{self._name}: {{_error}}') from None",
-        ]
+        return [f"{self._name}, _pos = {read}(_frame, _text, _pos)"]
 
     def write(self, values: tuple[Any, ...]) -> bytes:
         try:
@@ -253,23 +240,25 @@ class _Single:
 
 Reader = Callable[[bytes, str, int], tuple[tuple[Any, ...], int]]
 """Given a frame, the same as Latin-1 text, and a position: the values of a record's fields from
-there on, and the position after them. Raises RemoteProtocolError, naming the field."""
+there on, and the position after them. Raises `MisfitError`."""
 
 
 class Layout:
     """The octets of one record type: its fields that are annotated with a kind, in order.
 
     Attributes:
+        fields: the fields, in order.
         read: see `Reader`.
     """
 
     def __init__(self, record: type[msgspec.Struct]) -> None:
         hints = get_type_hints(record, include_extras=True)
         fields = [
-            _Field(name, hints[name].__metadata__[0])
+            Field(name, hints[name].__metadata__[0])
             for name in record.__struct_fields__
             if hasattr(hints[name], "__metadata__")
         ]
+        self.fields: Final = tuple(fields)
         self._steps = tuple(_steps(fields))
         self.read: Final = _reader(fields, self._steps)
 
@@ -279,7 +268,7 @@ class Layout:
         return b"".join([step.write(values) for step in self._steps])
 
 
-def _steps(fields: Sequence[_Field]) -> Iterator[_Run | _Single]:
+def _steps(fields: Sequence[Field]) -> Iterator[_Run | _Single]:
     index = 0
     for in_run, members in groupby(fields, lambda field: isinstance(field.kind, Octet | CString)):
         some = list(members)
@@ -290,10 +279,10 @@ def _steps(fields: Sequence[_Field]) -> Iterator[_Run | _Single]:
         index += len(some)
 
 
-def _reader(fields: Sequence[_Field], steps: Sequence[_Run | _Single]) -> Reader:
+def _reader(fields: Sequence[Field], steps: Sequence[_Run | _Single]) -> Reader:
     # Generated, with a variable for each field: the groups of a run are not in the order of the
     # fields, and to sort them by index and call each step takes 0.5 us longer for a deliver_sm.
-    names: dict[str, Any] = {"RemoteProtocolError": RemoteProtocolError}
+    names: dict[str, Any] = {"MisfitError": MisfitError}
     lines = [line for step in steps for line in step.reading(names)]
     lines.append(f"return ({''.join(f'{name}, ' for name, _ in fields)}), _pos")
     source = "\n    ".join(["def read(_frame, _text, _pos):", *lines])

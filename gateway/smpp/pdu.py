@@ -16,8 +16,17 @@ from typing import Annotated, ClassVar, Final
 import msgspec
 
 from gateway.errors import LocalProtocolError, RemoteProtocolError
-from gateway.smpp import tlv
-from gateway.smpp.layout import CString, Layout, Octet, Records, ShortMessage, Word
+from gateway.smpp import lenient, tlv
+from gateway.smpp.layout import (
+    CString,
+    Layout,
+    MisfitError,
+    Octet,
+    Records,
+    ShortMessage,
+    Word,
+)
+from gateway.smpp.odd import Odd, breaks
 
 HEADER: Final = struct.Struct(">IIII")
 """command_length (with these 16 octets), command_id, command_status, sequence_number."""
@@ -29,6 +38,9 @@ RESPONSE: Final = 0x80000000
 """The bit that tells the command_id of a response from that of its request."""
 
 U8 = Annotated[int, Octet()]
+Plan = Annotated[int, Octet("[^0-9A-Za-z]")]
+"""Type of number or numbering plan of an address. One that is a digit or a letter belongs to the
+address: a NUL is missing before it (`gateway.smpp.lenient`)."""
 U32 = Annotated[int, Word()]
 C6 = Annotated[str, CString(6)]
 C9 = Annotated[str, CString(9)]
@@ -96,11 +108,11 @@ class Outbind(Pdu, frozen=True):
 
 class _ShortMessage(Pdu, frozen=True):
     service_type: C6 = ""
-    source_addr_ton: U8 = 0
-    source_addr_npi: U8 = 0
+    source_addr_ton: Plan = 0
+    source_addr_npi: Plan = 0
     source_addr: C21 = ""
-    dest_addr_ton: U8 = 0
-    dest_addr_npi: U8 = 0
+    dest_addr_ton: Plan = 0
+    dest_addr_npi: Plan = 0
     destination_addr: C21 = ""
     esm_class: U8 = 0
     protocol_id: U8 = 0
@@ -137,11 +149,11 @@ class DataSm(Pdu, frozen=True):
 
     command_id = 0x00000103
     service_type: C6 = ""
-    source_addr_ton: U8 = 0
-    source_addr_npi: U8 = 0
+    source_addr_ton: Plan = 0
+    source_addr_npi: Plan = 0
     source_addr: Address = ""
-    dest_addr_ton: U8 = 0
-    dest_addr_npi: U8 = 0
+    dest_addr_ton: Plan = 0
+    dest_addr_npi: Plan = 0
     destination_addr: Address = ""
     esm_class: U8 = 0
     registered_delivery: U8 = 0
@@ -299,11 +311,10 @@ TYPES: Final[tuple[type[Pdu], ...]] = (
 
 
 class Unparsed(msgspec.Struct, frozen=True, gc=False):
-    """What came in an intact frame that is none of the PDUs above: an unknown command_id, or a
-    body that breaks its layout. The link lives on.
+    """What came in an intact frame that is none of the PDUs above. The link lives on.
 
     Attributes:
-        reason: what is wrong, for a log; says where, and nothing of the content.
+        reason: what is wrong, for a log.
         body: what followed the header.
     """
 
@@ -313,12 +324,22 @@ class Unparsed(msgspec.Struct, frozen=True, gc=False):
 
 
 class Packet(msgspec.Struct, frozen=True, gc=False):
-    """A frame, decoded."""
+    """A frame, decoded.
+
+    Attributes:
+        odd: what is odd about the body.
+    """
 
     command_id: int
     status: int
     sequence: int
     pdu: Pdu | Unparsed
+    odd: tuple[Odd, ...] = ()
+
+    @property
+    def broken(self) -> bool:
+        """Whether the body breaks its layout: ``pdu`` has what of it is whole."""
+        return breaks(self.odd)
 
 
 _CODECS: Final = {kind.command_id: (kind, Layout(kind)) for kind in TYPES}
@@ -365,9 +386,10 @@ def encode(pdu: Pdu, sequence: int, status: int = 0) -> bytes:
 def decode(frame: bytes) -> Packet:
     """What ``frame``, as `gateway.smpp.framing` cuts it, says.
 
-    A body that is bad yields an `Unparsed`. A response may come without a body, whatever its
-    status; its fields then have their defaults. Raises RemoteProtocolError where the frame is
-    shorter than a header, and nothing else ever.
+    A body that breaks its layout yields what of it is whole, with defaults in the place of what is
+    not, and `Packet.odd` says so; only an unknown command_id yields an `Unparsed`. A response may
+    come without a body, whatever its status. Raises RemoteProtocolError where the frame is shorter
+    than a header, and nothing else ever.
     """
     size = len(frame)
     if size < HEADER.size:
@@ -375,15 +397,25 @@ def decode(frame: bytes) -> Packet:
     _, command_id, status, sequence = HEADER.unpack_from(frame)
     if size == HEADER.size and (empty := _EMPTY.get(command_id)):
         return Packet(command_id, status, sequence, empty)
-    pdu: Pdu | Unparsed
     codec = _CODECS.get(command_id)
     if codec is None:
-        pdu = Unparsed(command_id, "unknown command_id", frame[HEADER.size :])
-        return Packet(command_id, status, sequence, pdu)
+        unknown = Unparsed(command_id, "unknown command_id", frame[HEADER.size :])
+        return Packet(command_id, status, sequence, unknown)
     kind, layout = codec
     try:
         values, end = layout.read(frame, frame.decode("latin-1"), HEADER.size)
-        pdu = kind(*values, tlvs=tlv.read(frame, end)) if end < size else kind(*values)
-    except RemoteProtocolError as error:
-        pdu = Unparsed(command_id, str(error), frame[HEADER.size :])
-    return Packet(command_id, status, sequence, pdu)
+        if end == size:
+            return Packet(command_id, status, sequence, kind(*values))
+        tlvs, odd = tlv.read(frame, end)
+        if not odd:
+            return Packet(command_id, status, sequence, kind(*values, tlvs=tlvs))
+        fits = not breaks(odd)
+    except MisfitError:
+        fits = False
+    if fits:
+        pdu = kind(*values, tlvs=tlvs)
+    else:
+        found = lenient.read(layout.fields, frame, HEADER.size)
+        pdu, odd = kind(**found.values, tlvs=found.tlvs), found.odd
+    odd = tuple(Odd(one.kind, f"{kind.__name__}: {one.where}") for one in odd)
+    return Packet(command_id, status, sequence, pdu, odd)

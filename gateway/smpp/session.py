@@ -8,7 +8,7 @@ caller keeps to. Not here: connecting, trying again, and what a message is.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Final
+from typing import ClassVar, Final, cast
 
 import msgspec
 
@@ -32,7 +32,6 @@ from gateway.smpp.pdu import (
     Pdu,
     Unbind,
     UnbindResp,
-    Unparsed,
     decode,
     encode,
     encoded,
@@ -54,12 +53,6 @@ _BINDS: Final[dict[Mode, type[BindTransmitter | BindReceiver | BindTransceiver]]
     "receiver": BindReceiver,
     "transceiver": BindTransceiver,
 }
-
-_UNREADABLE: Final[dict[Role, Status]] = {
-    "esme": Status.ESME_RX_P_APPN,  # not to be delivered again: it would be no better
-    "smsc": Status.ESME_RINVCMDLEN,
-}
-"""What a request whose body cannot be read is answered with, by who answers."""
 
 _Handler = Callable[["Session", Packet], None]
 
@@ -277,6 +270,8 @@ class Session:
         unexpected = Session._on_unexpected
         for frame in frames:
             packet = decode(frame)
+            if packet.odd:
+                self._news.note(packet.odd)
             self._handlers.get(packet.command_id, unexpected)(self, packet)
         if bad_length and not self.closed:
             self._owe(GenericNack(), 0, Status.ESME_RINVCMDLEN)
@@ -298,8 +293,6 @@ class Session:
             return
         context, sent_at = entry
         message_id = getattr(packet.pdu, "message_id", "")
-        if not message_id and isinstance(packet.pdu, Unparsed):
-            self._news.strange["unparsed_response"] += 1
         self._news.responses.append(events.Response(context, packet.status, message_id, sent_at))
 
     def _on_generic_nack(self, packet: Packet) -> None:
@@ -313,33 +306,34 @@ class Session:
             self._close_with(events.Unbound())
 
     def _on_delivery(self, packet: Packet) -> None:
-        pdu = packet.pdu
-        if isinstance(pdu, (DeliverSm, DataSm)):
-            self.unanswered += 1
-            self._news.deliveries.append(events.Delivery(packet.sequence, pdu, self.number))
-        else:
-            self._refuse_unreadable(packet)
+        # As whole as it is: a carrier does not deliver it any better next time.
+        pdu: DeliverSm | DataSm = packet.pdu  # type: ignore[assignment]  # by its command_id
+        self.unanswered += 1
+        self._news.deliveries.append(events.Delivery(packet.sequence, pdu, self.number))
 
     def _on_request(self, packet: Packet) -> None:
-        if isinstance(packet.pdu, Unparsed):
-            self._refuse_unreadable(packet)
-        else:
-            self.unanswered += 1
-            self._news.requests.append(events.Request(packet.sequence, packet.pdu))
+        if self._refused(packet):
+            return
+        self.unanswered += 1
+        self._news.requests.append(events.Request(packet.sequence, cast("Pdu", packet.pdu)))
 
-    def _refuse_unreadable(self, packet: Packet) -> None:
+    def _refused(self, packet: Packet) -> bool:
+        """Refuse what breaks its layout, as SMSCs do: whoever wrote it is to mend it."""
+        if not packet.broken:
+            return False
         self._news.strange["unparsed_request"] += 1
         answer = states.ANSWERS[states.KINDS[packet.command_id]]
-        self._owe(answer, packet.sequence, _UNREADABLE[self._role])
+        self._owe(answer, packet.sequence, Status.ESME_RINVCMDLEN)
+        return True
 
     def _on_bind(self, packet: Packet) -> None:
-        if isinstance(packet.pdu, Unparsed):
-            self._refuse_unreadable(packet)
+        if self._refused(packet):
             return
-        self._bind = type(packet.pdu)
+        pdu = cast("Pdu", packet.pdu)
+        self._bind = type(pdu)
         self._handshake = packet.sequence
         self._enter(State.BINDING)
-        self._news.add(events.BindRequest(packet.pdu))
+        self._news.add(events.BindRequest(pdu))
 
     def _on_bind_resp(self, packet: Packet) -> None:
         # Carriers say "already bound" of a bind that they do take (as Kannel's sources know).
@@ -347,12 +341,8 @@ class Session:
             self._close_with(events.BindRefused(packet.status))
             return
         self._enter_bound()
-        pdu = packet.pdu
-        if isinstance(pdu, Unparsed):
-            self._news.strange["unparsed_response"] += 1
-            pdu = states.ANSWERS[self._bind]
-        version = SC_INTERFACE_VERSION.get(pdu.tlvs)
-        self._news.add(events.Bound(getattr(pdu, "system_id", ""), version))
+        version = SC_INTERFACE_VERSION.get(getattr(packet.pdu, "tlvs", ()))
+        self._news.add(events.Bound(getattr(packet.pdu, "system_id", ""), version))
 
     def _enter_bound(self) -> None:
         self._handshake = 0

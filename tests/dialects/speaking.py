@@ -99,6 +99,9 @@ class Line:
 OnSubmit = Callable[[Submit, str], bytes]
 """Takes a submit_sm and the id that it would get, and returns what is sent: frames, or nothing."""
 
+OnBind = Callable[[Bind, int], bytes]
+"""Takes a bind request and its sequence number, and returns what is sent."""
+
 
 def accept(submit: Submit, ref: str) -> bytes:
     """The response by the book."""
@@ -126,7 +129,7 @@ class Carrier:
         self.port = 0
         self.lines: list[Line] = []
         self.on_submit: OnSubmit = accept
-        self.on_bind: Callable[[Bind, int], bytes] = welcome
+        self.on_bind: OnBind = welcome
         self.taken: list[Submit] = []
         self.refs: list[str] = []
         self.heard: list[tuple[int, int, bytes]] = []
@@ -304,7 +307,12 @@ class Gateway:
 
 @asynccontextmanager
 async def speaking(
-    keys: str = "", *, tenant: str = "", more: str = "", account: str = ACCOUNT
+    keys: str = "",
+    *,
+    tenant: str = "",
+    more: str = "",
+    account: str = ACCOUNT,
+    on_bind: OnBind = welcome,
 ) -> AsyncIterator[tuple[Gateway, Carrier]]:
     """A gateway that runs, bound to a carrier that runs.
 
@@ -313,9 +321,11 @@ async def speaking(
         tenant: keys of the tenant.
         more: whatever else the configuration has.
         account: the carrier's ``system_id`` and ``password``.
+        on_bind: what the carrier sends when it is asked to bind.
     """
     token = hashlib.sha256(TOKEN.encode()).hexdigest()
     carrier, metrics, door = Carrier(), Metrics(), Door()
+    carrier.on_bind = on_bind
     store = MemoryStore()
     dispatch = Dispatch(store, metrics, time.time)
     dispatch.recover(await store.open())

@@ -8,7 +8,7 @@ from typing import Final, get_args
 from gateway.smpp import events, states
 from gateway.smpp.framing import MAX_FRAME, Splitter
 from gateway.smpp.options import BindOptions, Mode, SessionOptions
-from gateway.smpp.pdu import HEADER, TYPES, DeliverSm, Pdu, SubmitSm, Unparsed, decode, encode
+from gateway.smpp.pdu import HEADER, TYPES, DeliverSm, Pdu, SubmitSm, decode, encode
 from gateway.smpp.session import Session
 from gateway.smpp.states import Role, State
 from tests.fuzz.tape import Tape
@@ -128,7 +128,9 @@ class Play:
         self._owed_at_most -= len(owed)
         assert self._owed_at_most >= 0
         for frame in Splitter().feed(owed):
-            assert not isinstance(decode(frame).pdu, Unparsed)
+            packet = decode(frame)
+            assert isinstance(packet.pdu, Pdu)
+            assert not packet.broken
 
 
 def esme(data: bytes) -> None:

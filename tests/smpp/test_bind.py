@@ -21,7 +21,7 @@ from gateway.smpp import link as link_module
 from gateway.smpp import pdu as p
 from gateway.smpp import session as session_module
 from gateway.smpp.bind import Bind
-from gateway.smpp.events import Delivery, Response
+from gateway.smpp.events import Delivery, Response, StrangeKind
 from gateway.smpp.framing import Splitter
 from gateway.smpp.options import Backoff, BindOptions
 from gateway.smpp.session import MAX_UNANSWERED
@@ -130,6 +130,9 @@ class Recorder:
 
     def timed_out(self, bind: Bind, contexts: list[object]) -> None:
         self._hear("timed_out", contexts)
+
+    def strange(self, bind: Bind, kind: StrangeKind, count: int) -> None:
+        self._hear("strange", (kind, count))
 
     async def delivered(self, bind: Bind, deliveries: list[Delivery]) -> None:
         for delivery in deliveries:

@@ -125,7 +125,10 @@ class TestBind:
         session = Session("esme", OPTIONS, 0.0)
         session.bind(0.0)
         resp = p.HEADER.pack(20, p.BindTransceiverResp.command_id, 0, 1) + b"abcd"
-        assert session.receive(resp, 1.0) == [Bound("", None), Strange("unparsed_response", 1)]
+        assert session.receive(resp, 1.0) == [
+            Bound("abcd", None),
+            Strange("missing_nul", 1, "BindTransceiverResp: system_id"),
+        ]
 
     def test_refused_without_a_body(self) -> None:
         session = Session("esme", OPTIONS, 0.0)
@@ -176,13 +179,13 @@ class TestSubmit:
             Responses([Response("a", Status.ESME_RTHROTTLED, "", 0.0)])
         ]
 
-    def test_an_unreadable_answer_still_answers(self) -> None:
+    def test_an_answer_whose_id_has_no_nul(self) -> None:
         session = esme()
         session.submit([(TEXT, "a")], 0.0)
         answer = p.HEADER.pack(19, p.SubmitSmResp.command_id, 0, 2) + b"abc"
         assert session.receive(answer, 1.0) == [
-            Responses([Response("a", 0, "", 0.0)]),
-            Strange("unparsed_response", 1),
+            Responses([Response("a", 0, "abc", 0.0)]),
+            Strange("missing_nul", 1, "SubmitSmResp: message_id"),
         ]
 
     @pytest.mark.parametrize("status", [Status.ESME_RINVCMDID, Status.ESME_ROK])
@@ -273,13 +276,17 @@ class TestDeliveries:
         assert isinstance(first, Responses)
         assert isinstance(second, Deliveries)
 
-    def test_an_unreadable_one_is_refused_and_the_link_lives(self) -> None:
+    def test_one_that_breaks_its_layout_is_taken_for_what_is_whole(self) -> None:
         session = esme()
-        bad = p.HEADER.pack(19, p.DeliverSm.command_id, 0, 5) + b"abc"
-        strange, *_ = session.receive(bad + p.encode(RECEIPT, 6), 1.0)[::-1]
-        assert strange == Strange("unparsed_request", 1)
-        assert kinds(session.data_to_send()) == [("DeliverSmResp", 5, Status.ESME_RX_P_APPN)]
-        assert session.unanswered == 1
+        bad = p.HEADER.pack(19, p.DeliverSm.command_id, 0, 5) + b"\0\1\1"
+        news = session.receive(bad + p.encode(RECEIPT, 6), 1.0)
+        half = p.DeliverSm(source_addr_ton=1, source_addr_npi=1)
+        assert news == [
+            Deliveries([Delivery(5, half, 7), Delivery(6, RECEIPT, 7)]),
+            Strange("short_body", 1, "DeliverSm: source_addr"),
+        ]
+        assert session.data_to_send() == b""
+        assert session.unanswered == 2
 
     def test_may_still_be_answered_while_unbinding(self) -> None:
         session = esme()

@@ -174,7 +174,10 @@ class Peer:
             frames, bad_length = error.frames, True
         for frame in frames:
             packet = decode(frame)
-            self._handlers.get(type(packet.pdu), self._on_other)(packet.pdu, packet, now)
+            handler = self._handlers.get(type(packet.pdu), self._on_other)
+            if packet.broken and not packet.command_id & RESPONSE:
+                handler = self._on_other  # as carriers do: whoever wrote it is to mend it
+            handler(packet.pdu, packet, now)
             if self.ended or self.dropped:
                 return
         if bad_length:
