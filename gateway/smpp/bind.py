@@ -168,6 +168,8 @@ class Bind:
         ]
         link.send(link.session.answer(mine))
         link.progress.unpark_all()
+        if link.session.parting:
+            link.rearm.unpark_all()
 
     def restart(self, reason: str) -> None:
         """Give up the session, if there is one, and make a new one: the way out where a carrier
@@ -261,9 +263,9 @@ class Bind:
                 if data:
                     await self._handle(link, link.session.receive(bytes(data), self._clock()))
                 else:
-                    link.end("closed by the carrier")
+                    link.end("unbound" if link.session.parting else "closed by the carrier")
         except trio.BrokenResourceError as error:
-            link.end(f"read failed: {cause(error)}")
+            link.end("unbound" if link.session.parting else f"read failed: {cause(error)}")
 
     async def _progress(self, link: Link) -> None:
         """Wait until reading can go on."""
@@ -280,12 +282,15 @@ class Bind:
         longest = min(self.options.response_timeout, self.options.enquire_link)
         while not link.reason:
             now = self._clock()
-            due = max(link.session.next_wakeup(), link.patient_until)
+            patient = now < link.patient_until
+            due = link.session.next_wakeup(patient=patient)
+            if patient:
+                due = min(due, link.patient_until)
             if now < due:
                 with trio.move_on_after(min(due - now, longest)):
                     await link.rearm.park()
             else:
-                await self._handle(link, link.session.tick(now))
+                await self._handle(link, link.session.tick(now, patient=patient))
                 await trio.lowlevel.checkpoint()
 
     async def _handle(self, link: Link, happened: Sequence[events.SessionEvent]) -> None:
@@ -314,6 +319,8 @@ class Bind:
                 case events.Strange(kind, count, where):
                     self._say(f"strange_{kind}", where)
                     listener.strange(self, kind, count)
+        if link.session.parting:
+            link.rearm.unpark_all()
         if self._draining:
             self._unbind_once_done()
 

@@ -20,7 +20,7 @@ class SessionOptions(msgspec.Struct, frozen=True, kw_only=True):
         system_id: the name to give to the peer: the account's at an ESME, the carrier's own at an
             SMSC. At most 15 octets.
         window: how many requests may be unanswered at once, each way of sending on its own.
-        enquire_link: after how long a silence to ask whether the peer is there.
+        enquire_link: how often to ask whether the peer is there, whatever it sends meanwhile.
         response_timeout: how long to wait for the answer to a request or an enquire_link.
         session_init_timeout: how long a bind and its answer may take.
         interface_version: 0x34 for SMPP 3.4.

@@ -48,6 +48,10 @@ windows are far smaller, so only one that keeps to none is ever held up."""
 UNBIND_TIMEOUT: Final = 5.0
 """How long to wait for the answer to an unbind, in seconds: nothing is lost without it."""
 
+PARTING: Final = 2.0
+"""Seconds after the peer's unbind in which answers may still come and go: what was sent just before
+it has its answer by then. What has none is as if the connection were lost."""
+
 _BINDS: Final[dict[Mode, type[BindTransmitter | BindReceiver | BindTransceiver]]] = {
     "transmitter": BindTransmitter,
     "receiver": BindReceiver,
@@ -80,7 +84,8 @@ class Session:
         self._handshake = 0  # the sequence number of the bind or unbind under way; 0 for none
         self._handshake_by = now + options.session_init_timeout
         self._heard_at = now
-        self._enquired_at: float | None = None
+        self._enquire_at = math.inf
+        self._enquired_at: float | None = None  # since when nothing was heard after we asked
         self._news = events.News()
         self._enter(State.OPEN)
 
@@ -92,6 +97,11 @@ class Session:
     def bound(self) -> bool:
         """Whether the peer took our bind, or we its, and neither has asked to end it."""
         return Unbind in self._row.sends
+
+    @property
+    def parting(self) -> bool:
+        """Whether the peer has asked to end it, and answers are still on their way."""
+        return self.state is State.PARTING
 
     @property
     def room(self) -> int:
@@ -219,41 +229,59 @@ class Session:
         self._enter(State.CLOSED)
         return self._window.clear()
 
-    def next_wakeup(self) -> float:
+    def next_wakeup(self, *, patient: bool = False) -> float:
         """When `tick` is to be called unless something is received or sent before."""
         if self.closed:
             return math.inf
+        if patient:
+            return self._enquire_at if self.bound else math.inf
+        if self.parting and not self._under_way:
+            return -math.inf
         options = self._options
         oldest = self._window.oldest()
         return min(
             self._handshake_by,
-            self._silence_ends(),
+            self._enquiry_by(),
             math.inf if oldest is None else oldest + options.response_timeout,
         )
 
-    def tick(self, now: float) -> list[events.SessionEvent]:
-        """Let time pass: ask whether a silent peer is there, give up what has waited too long."""
+    def tick(self, now: float, *, patient: bool = False) -> list[events.SessionEvent]:
+        """Let time pass: ask whether the peer is there, give up what has waited too long; the
+        latter not where ``patient``, since nobody has been reading what may be there."""
         if self.closed:
             return []
+        if not patient:
+            self._give_up(now)
+        if self.bound and now >= self._enquire_at and (patient or self._enquired_at is None):
+            self._enquire_at = now + self._options.enquire_link
+            if self._enquired_at is None:
+                self._enquired_at = now
+            self._owe(EnquireLink(), *self._window.sequences(1))
+        return self._news.take()
+
+    def _give_up(self, now: float) -> None:
         late = self._window.overdue(now, self._options.response_timeout)
         if late:
             self._news.add(events.TimedOut(late))
-        if now >= self._handshake_by:
+        if self.parting and (now >= self._handshake_by or not self._under_way):
+            self._close_with(events.Unbound())
+        elif now >= self._handshake_by:
             self._close_with(events.Dead(f"no answer in time while {self.state.value}"))
-        elif now >= self._silence_ends():
-            if self._enquired_at is None:
-                self._enquired_at = now
-                self._owe(EnquireLink(), *self._window.sequences(1))
-            else:
-                self._close_with(events.Dead("enquire_link unanswered"))
-        return self._news.take()
+        elif self._enquired_at is not None and now >= self._enquiry_by():
+            self._close_with(events.Dead("enquire_link unanswered"))
 
-    def _silence_ends(self) -> float:
+    def _enquiry_by(self) -> float:
+        """When to ask whether the peer is there or, if it was asked, to give it up."""
         if not self.bound:
             return math.inf
         if self._enquired_at is not None:
             return self._enquired_at + self._options.response_timeout
-        return self._heard_at + self._options.enquire_link
+        return self._enquire_at
+
+    @property
+    def _under_way(self) -> bool:
+        """Whether either side waits for answers of the other."""
+        return bool(self._window) or self.unanswered > 0
 
     def receive(self, data: bytes, now: float) -> list[events.SessionEvent]:
         """What the peer sent says, as events in order. Whatever it is, nothing is raised."""
@@ -276,6 +304,8 @@ class Session:
         if bad_length and not self.closed:
             self._owe(GenericNack(), 0, Status.ESME_RINVCMDLEN)
             self._close_with(events.Dead(str(bad_length)))
+        if self.parting and not self._under_way:
+            self._close_with(events.Unbound())
         return self._news.take()
 
     def _close_with(self, event: events.SessionEvent) -> None:
@@ -347,6 +377,7 @@ class Session:
     def _enter_bound(self) -> None:
         self._handshake = 0
         self._handshake_by = math.inf
+        self._enquire_at = self._heard_at + self._options.enquire_link
         self._enter(states.BOUND[self._bind])
 
     def _on_enquire_link(self, packet: Packet) -> None:
@@ -354,7 +385,10 @@ class Session:
 
     def _on_unbind(self, packet: Packet) -> None:
         self._owe(UnbindResp(), packet.sequence)
-        self._close_with(events.Unbound())
+        if not self.parting:
+            self._handshake = 0
+            self._handshake_by = self._heard_at + PARTING
+            self._enter(State.PARTING)
 
     def _on_unbind_resp(self, _: Packet) -> None:
         self._close_with(events.Unbound())

@@ -2,11 +2,13 @@
 
             bind           bind_*_resp            unbind              unbind_resp
     OPEN ---------> BINDING ---------> BOUND_* ------------> UNBINDING ---------> CLOSED
-                       |                  |                                          ^
-                       +-- refused -------+-- unbind from the peer, Dead, close() ---+
+                       |                  |    unbind from the peer                  ^
+                       |                  +----------------------> PARTING ----------+
+                       +-- refused -------+-- Dead, close() -------------------------+
 
-UNBINDING is where the side that asks is; the other side agrees and is CLOSED at once. What is done
-about a PDU is `gateway.smpp.session`'s. Source: SMPP 3.4, section 2.3.
+UNBINDING is where the side that asks is. The other side agrees at once, and is PARTING while
+answers are on their way. What is done about a PDU is `gateway.smpp.session`'s. Source: SMPP 3.4,
+section 2.3.
 """
 
 from enum import Enum
@@ -42,6 +44,7 @@ class State(Enum):
     BOUND_RX = "bound as receiver"
     BOUND_TRX = "bound as transceiver"
     UNBINDING = "unbinding"
+    PARTING = "unbound by the peer"
     CLOSED = "closed"
 
 
@@ -105,6 +108,7 @@ TABLE: Final[dict[Role, dict[State, Row]]] = {
         State.BOUND_RX: Row(_LIVE | _AGREE | DOWN_RESP, _LIVE | DOWN | _ALERT),
         State.BOUND_TRX: Row(_LIVE | _AGREE | UP | DOWN_RESP, _LIVE | UP_RESP | DOWN | _ALERT),
         State.UNBINDING: Row(_REPLY | _AGREE | DOWN_RESP, _LIVE | _AGREE | UP_RESP | DOWN | _ALERT),
+        State.PARTING: Row(_REPLY | _AGREE | DOWN_RESP, _LIVE | _AGREE | UP_RESP | DOWN | _ALERT),
         State.CLOSED: Row(_types(), _types()),
     },
     "smsc": {
@@ -114,6 +118,7 @@ TABLE: Final[dict[Role, dict[State, Row]]] = {
         State.BOUND_RX: Row(_LIVE | _AGREE | DOWN, _LIVE | DOWN_RESP),
         State.BOUND_TRX: Row(_LIVE | _AGREE | UP_RESP | DOWN, _LIVE | UP | DOWN_RESP),
         State.UNBINDING: Row(_REPLY | _AGREE | UP_RESP, _LIVE | _AGREE | UP | DOWN_RESP),
+        State.PARTING: Row(_REPLY | _AGREE | UP_RESP, _LIVE | _AGREE | UP | DOWN_RESP),
         State.CLOSED: Row(_types(), _types()),
     },
 }

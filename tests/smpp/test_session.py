@@ -27,7 +27,7 @@ from gateway.smpp.events import (
 )
 from gateway.smpp.framing import Splitter
 from gateway.smpp.options import BindOptions, Mode, SessionOptions
-from gateway.smpp.session import UNBIND_TIMEOUT, Session
+from gateway.smpp.session import PARTING, UNBIND_TIMEOUT, Session
 from gateway.smpp.states import ANSWERS, BOUND, State
 from gateway.smpp.status import Status
 from gateway.smpp.tlv import SC_INTERFACE_VERSION
@@ -320,11 +320,47 @@ class TestEnd:
 
     def test_the_carrier_unbinds(self) -> None:
         session = esme()
-        session.submit([(TEXT, "a")], 0.0)
-        after = p.encode(RECEIPT, 10)
-        assert session.receive(p.encode(p.Unbind(), 9) + after, 1.0) == [Unbound()]
+        assert session.receive(p.encode(p.Unbind(), 9), 1.0) == [Unbound()]
         assert kinds(session.data_to_send()) == [("UnbindResp", 9, 0)]
+        assert session.closed
+
+    def test_the_carrier_unbinds_while_answers_are_on_their_way(self) -> None:
+        session = esme()
+        session.submit([(TEXT, "a"), (TEXT, "b")], 0.0)
+        assert session.receive(p.encode(p.Unbind(), 9), 1.0) == []
+        assert kinds(session.data_to_send()) == [("UnbindResp", 9, 0)]
+        assert (session.bound, session.room, session.parting) == (False, 0, True)
+        with pytest.raises(LocalProtocolError, match="SubmitSm may not be sent while unbound by"):
+            session.submit([(TEXT, "c")], 1.0)
+        first = session.receive(p.encode(p.SubmitSmResp(message_id="1"), 2), 1.5)
+        assert first == [Responses([Response("a", 0, "1", 0.0)])]
+        last = session.receive(p.encode(p.SubmitSmResp(message_id="2"), 3), 2.0)
+        assert last == [Responses([Response("b", 0, "2", 0.0)]), Unbound()]
+        assert session.close() == []
+
+    def test_what_has_no_answer_a_moment_after_the_unbind_never_has(self) -> None:
+        session = esme()
+        session.submit([(TEXT, "a")], 0.0)
+        session.receive(p.encode(p.Unbind(), 9), 1.0)
+        assert session.next_wakeup() == 1.0 + PARTING
+        assert session.tick(0.9 + PARTING) == []
+        assert session.receive(p.encode(p.Unbind(), 10), 0.9 + PARTING) == []
+        assert session.next_wakeup() == 1.0 + PARTING
+        assert session.tick(1.0 + PARTING) == [Unbound()]
         assert session.close() == ["a"]
+
+    def test_a_delivery_is_still_answered_after_the_unbind(self) -> None:
+        session = esme()
+        data = p.encode(RECEIPT, 8) + p.encode(p.Unbind(), 9) + p.encode(RECEIPT, 10)
+        (event,) = session.receive(data, 1.0)
+        assert isinstance(event, Deliveries)
+        assert len(event.deliveries) == 2
+        assert kinds(session.answer([(8, p.DeliverSmResp(), 0), (10, p.DeliverSmResp(), 0)])) == [
+            ("DeliverSmResp", 8, 0),
+            ("DeliverSmResp", 10, 0),
+        ]
+        assert session.next_wakeup() < 1.0
+        assert session.tick(1.0) == [Unbound()]
 
     def test_both_unbind(self) -> None:
         session = esme()
@@ -364,7 +400,33 @@ class TestTime:
         session = esme()
         session.tick(30.0)
         session.receive(p.encode(sign, 2), 50.0)
-        assert session.next_wakeup() == 80.0
+        session.data_to_send()
+        assert session.tick(60.0) == []
+        assert kinds(session.data_to_send()) == [("EnquireLink", 3, 0)]
+        assert session.tick(119.0) == []
+        assert session.tick(120.0) == [Dead("enquire_link unanswered")]
+
+    @pytest.mark.parametrize("sign", [p.EnquireLink(), RECEIPT, p.SubmitSmResp()])
+    def test_a_carrier_that_is_never_silent_is_asked_all_the_same(self, sign: p.Pdu) -> None:
+        session = esme(enquire_link=10.0)
+        asked = []
+        for second in range(1, 61):
+            session.receive(p.encode(sign, second), float(second))
+            session.data_to_send()
+            assert session.tick(float(second)) == []
+            asked += [second for kind, _, _ in kinds(session.data_to_send())]
+        assert asked == [10, 20, 30, 40, 50, 60]
+
+    def test_while_nobody_reads_it_is_asked_and_nothing_given_up(self) -> None:
+        session = esme(response_timeout=15.0, enquire_link=10.0)
+        session.submit([(TEXT, "a")], 0.0)
+        asked = []
+        for second in range(1, 61):
+            if second >= session.next_wakeup(patient=True):
+                assert session.tick(float(second), patient=True) == []
+                asked += [second for _ in kinds(session.data_to_send())]
+        assert asked == [10, 20, 30, 40, 50, 60]
+        assert session.tick(61.0) == [TimedOut(["a"]), Dead("enquire_link unanswered")]
 
     def test_an_unanswered_request_is_given_up_and_its_place_is_free(self) -> None:
         session = esme(response_timeout=10.0)
@@ -508,7 +570,6 @@ def test_octet_by_octet() -> None:
         Delivery(1, RECEIPT, 0),
         Strange("unknown_command", 1),
         Response("b", Status.ESME_RINVCMDLEN, "", 0.0),
-        Unbound(),
     ]
     assert kinds(sent) == [
         ("EnquireLinkResp", 2, 0),

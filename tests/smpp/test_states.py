@@ -45,6 +45,10 @@ def _in_state(role: Role, state: State) -> Session:
             session.receive(p.encode(ANSWERS[bind], 1), 0.0)
     if state is State.UNBINDING:
         session.unbind(0.0)
+    if state is State.PARTING:
+        request = p.DeliverSm() if role == "smsc" else p.SubmitSm()
+        session.submit([(request, "under way")], 0.0)
+        session.receive(p.encode(p.Unbind(), 500), 0.0)
     session.data_to_send()
     assert session.state is state
     return session
