@@ -22,8 +22,8 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup  ## show the gateway at work: two simulated carriers, a campaign, a table of outcomes
 	@$(BIN)/python -m examples.demo
 
-test: setup  ## run every test
-	$(BIN)/python -m pytest
+test: setup  ## run every test, as many at a time as there are processors
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 soak: setup  ## break it for longer, in every way there is a test for: some 20 minutes
 	SOAK=1 $(BIN)/python -m pytest tests/faults --durations=0

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,9 @@ from gateway.queue.store import (
 )
 
 LANE = LaneKey("acme", "transactional", "uk")
+NOBODY = 65_534
+"""The user id that systems keep for nobody."""
+
 MakeEntry = Callable[..., Entry]
 MakeFinal = Callable[..., Final]
 
@@ -163,10 +167,24 @@ async def test_a_path_below_a_file_is_refused(tmp_path: Path) -> None:
         await SqliteStore(str(tmp_path / "var" / "store.db")).open()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="permissions do not bind root")
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder of a user whom permissions bind, who is whoever runs this but for root."""
+    with tempfile.TemporaryDirectory() as folder:
+        if os.geteuid() != 0:
+            yield Path(folder)
+            return
+        os.chown(folder, NOBODY, NOBODY)
+        os.seteuid(NOBODY)
+        try:
+            yield Path(folder)
+        finally:
+            os.seteuid(0)
+
+
 @pytest.mark.parametrize("mode", [0o400, 0o000])
-async def test_a_file_without_permission_is_refused(tmp_path: Path, mode: int) -> None:
-    path = tmp_path / "store.db"
+async def test_a_file_without_permission_is_refused(home: Path, mode: int) -> None:
+    path = home / "store.db"
     path.touch(mode)
     with pytest.raises(StoreError, match="Permission denied"):
         await SqliteStore(str(path)).open()

@@ -421,7 +421,7 @@ async def test_a_carrier_that_does_not_read_is_given_up(make: Make, recorder: Re
     assert recorder.losses[0] == ([], "the carrier does not read")
 
 
-async def test_a_carrier_that_does_not_read_is_not_read_from_for_ever(
+async def test_a_carrier_that_does_not_read_fills_no_memory(
     make: Make, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = 0
