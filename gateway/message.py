@@ -22,7 +22,7 @@ Outcome = Literal["delivered", "failed", "expired", "cancelled", "blocked", "unk
 
 EventType = Literal[
     "delivered", "failed", "expired", "cancelled", "blocked", "unknown", "sent",
-    "inbound", "optout",
+    "inbound", "optout", "optout_suspected",
 ]  # fmt: skip
 
 WaitingState = Literal["deferred", "queued", "sent"]
@@ -97,12 +97,12 @@ class Event(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     encoded map has a one-byte header (`gateway.queue.events` relies on it).
 
     Attributes:
-        type: an outcome, ``inbound`` or ``optout``.
+        type: an outcome, ``inbound``, ``optout`` or ``optout_suspected``.
         at: when it came about.
-        message_id: the message that has its outcome; absent for ``inbound`` and ``optout``.
+        message_id: the message that has its outcome; absent for all but outcomes.
         key, campaign: as submitted.
         to: the recipient of the message; for ``inbound``, our number that was texted.
-        sender: (``from`` on the wire) who texted us; for ``optout``, who opted out.
+        sender: (``from`` on the wire) who texted us, or opted out.
         parts: how many parts the message had.
         text: what the phone sent.
         code: why the message was not delivered.

@@ -17,7 +17,7 @@ from gateway.errors import ConfigError
 from gateway.message import Category
 from gateway.ops.admin import AdminOptions
 from gateway.policy import chain
-from gateway.policy.senders import default_sender, normalise
+from gateway.policy.senders import ANY, default_sender, normalise
 from gateway.queue.scheduler import SchedulerOptions, Share
 
 
@@ -84,6 +84,7 @@ def _tenants(file: keys.Keys, faults: Faults) -> list[TenantOptions]:
             category=tenant.category,
             sender=default_sender(tenant.senders),
             numbers=numbers,
+            names=_names(tenant),
             validity=validity,
             confirmation=_confirmation(tenant),
             help=tenant.help,
@@ -107,6 +108,13 @@ def _scheduler(file: keys.Keys) -> SchedulerOptions:
         floors={"transactional": floors.transactional, "marketing": floors.marketing},
         quantum=file.scheduler.quantum,
     )
+
+
+def _names(tenant: keys.Tenant) -> tuple[str, ...]:
+    """What recipients may call a tenant: its name, its id and the names that it sends from."""
+    senders = (normalise(sender) or "" for sender in tenant.senders if sender != ANY)
+    words = (sender for sender in senders if not sender.isdigit())
+    return tuple(dict.fromkeys(filter(None, (tenant.name, tenant.id, *words))))
 
 
 def _confirmation(tenant: keys.Tenant) -> str:

@@ -23,7 +23,9 @@ from gateway.errors import RemoteProtocolError, StoreError
 from gateway.message import Event, Message
 from gateway.ops.metrics import Metrics
 from gateway.policy import recipients, senders
-from gateway.policy.optout import Keywords, OptoutOptions
+from gateway.policy.keywords import Correspondent, Vocabulary
+from gateway.policy.optout import OptoutOptions
+from gateway.policy.regions import place_of
 from gateway.queue.store import GLOBAL, Held, Notice, OptoutChange, Store
 from gateway.smpp import tlv
 from gateway.smpp.pdu import DataSm, DeliverSm
@@ -100,9 +102,7 @@ class Inbox:
 
     def configure(self, options: OptoutOptions) -> None:
         """Heed these keywords from now on."""
-        self._stop = Keywords(options.keywords)
-        self._start = Keywords(options.start)
-        self._help = Keywords(options.help)
+        self._vocabulary = Vocabulary(options)
         self._everybody = options.scope == "global"
 
     def recover(self, held: Iterable[Held]) -> None:
@@ -176,11 +176,20 @@ class Inbox:
             "inbound", plan.now, to=first.number, sender=first.phone, text=text, detail=detail
         )
         plan.settlement.notices.append(Notice(name, event))
-        if self._stop.matches(text):
+        keywords = self._vocabulary.of(place_of(first.phone).region)
+        asked = keywords.read(text, Correspondent(first.number, tenant.options.names))
+        if asked is None:
+            return
+        if asked.request == "stop":
             await self._opt_out(tenant, first, plan)
-        elif self._start.matches(text):
+        elif asked.request == "start":
             await self._opt_in(tenant, first, plan)
-        elif tenant.options.help and self._help.matches(text):
+        elif asked.request == "suspected":
+            self._metrics.optouts_suspected.add(1, name)
+            plan.settlement.notices.append(
+                Notice(name, msgspec.structs.replace(event, type="optout_suspected"))
+            )
+        elif tenant.options.help:
             self._reply(tenant, first, tenant.options.help, plan.now)
 
     async def _opt_out(self, tenant: Tenant, piece: Piece, plan: Plan) -> None:

@@ -24,6 +24,7 @@ class TenantOptions(msgspec.Struct, frozen=True):
         category: for messages that name none.
         sender: for messages that name none; None where each must.
         numbers: our numbers whose inbound messages go to this tenant.
+        names: what recipients may call it.
         validity: seconds until expiry by category.
         confirmation: the reply to an opt-out; empty for none.
         help: the reply to a call for help; empty for none.
@@ -34,6 +35,7 @@ class TenantOptions(msgspec.Struct, frozen=True):
     category: Category = "marketing"
     sender: str | None = None
     numbers: frozenset[str] = frozenset()
+    names: tuple[str, ...] = ()
     validity: Mapping[Category, float] = msgspec.field(default_factory=lambda: VALIDITY)
     confirmation: str = ""
     help: str = ""

@@ -248,6 +248,9 @@ class Metrics:
         self.inbound_unowned = Counter(
             "inbound_unowned_total", "Inbound messages to a number that no tenant owns.", "carrier"
         )
+        self.optouts_suspected = Counter(
+            "optouts_suspected_total", "Texts that may be opt-outs, for people to judge.", "tenant"
+        )
 
         self.queued_messages = Gauge(
             "queued_messages", "Messages without an outcome.", "tenant", "category", "state"

@@ -100,7 +100,10 @@ class PolicyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     def problems(self) -> list[str]:
         """What is wrong, each with its key."""
-        return [f"quiet_hours.{problem}" for problem in self.quiet_hours.problems()]
+        return [
+            *(f"quiet_hours.{problem}" for problem in self.quiet_hours.problems()),
+            *(f"optout.{problem}" for problem in self.optout.problems()),
+        ]
 
 
 class Policy(msgspec.Struct, frozen=True):

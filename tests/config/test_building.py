@@ -33,6 +33,7 @@ def test_the_smallest_file_has_the_defaults_of_every_part(read: Read) -> None:
         token_sha256=(hashlib.sha256(b"token").digest(),),
         sender="10690001",
         numbers=frozenset({"10690001"}),
+        names=("acme",),
         confirmation="acme: you have opted out and will get no more messages.",
     )
     [alpha] = settings.dispatch.carriers

@@ -7,9 +7,10 @@ import msgspec
 import pytest
 import trio
 
+from gateway.api.schema import Rejected
 from gateway.dispatch import inbound
 from gateway.policy import chain
-from gateway.policy.optout import OptoutOptions
+from gateway.policy.optout import OptoutOptions, OptoutRegion
 from gateway.policy.quiet_hours import QuietHoursOptions
 from gateway.smpp import tlv
 from gateway.smpp.pdu import DataSm, DeliverSm
@@ -218,10 +219,51 @@ async def test_a_keyword_opts_out_at_once(world: Any, make_inbound: Any, text: s
     assert await world.accepted("other tenant's", tenant="umbrella")
 
 
-async def test_more_than_a_keyword_is_a_text(world: Any, make_inbound: Any) -> None:
-    [event] = await receive(world, make_inbound("stop it please"))
-    assert event["type"] == "inbound"
+async def test_more_than_a_keyword_is_for_a_person_to_decide(world: Any, make_inbound: Any) -> None:
+    told, suspected = await receive(world, make_inbound("stop by at six"))
+    assert told["type"] == "inbound"
+    assert suspected["type"] == "optout_suspected"
+    assert suspected["text"] == "stop by at six"
+    assert (suspected["from"], suspected["to"]) == ("447400123456", "10690001")
     assert await world.accepted("a")
+    assert world.bind.texts == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("phone", "out"),
+    [
+        ("8613912345678", True),
+        ("447400123456", False),
+        ("12125550123", False),
+        ("88216123456", False),
+    ],
+)
+async def test_single_letters_count_for_chinese_phones_alone(
+    world: Any, make_inbound: Any, phone: str, out: bool
+) -> None:
+    for text in ("T", "N", "R"):
+        events = await receive(world, make_inbound(text, phone=phone))
+    assert [event["type"] for event in events].count("optout") == out
+    [result] = await world.submit({"to": phone, "text": "more"})
+    assert isinstance(result, Rejected) is out
+
+
+async def test_the_name_of_the_tenant_may_be_with_the_keyword(
+    world: Any, make_inbound: Any
+) -> None:
+    tenants = [msgspec.structs.replace(one, names=("Acme Shop",)) for one in world.options.tenants]
+    await world.configure(tenants=tenants)
+    events = await receive(world, make_inbound("stop acme"))
+    assert [event["type"] for event in events] == ["inbound", "optout"]
+
+
+async def test_keywords_of_a_region_are_configured(world: Any, make_inbound: Any) -> None:
+    regions = {"GB": OptoutRegion(keywords=("nope",))}
+    await world.configure(policy=chain.PolicyOptions(optout=OptoutOptions(regions=regions)))
+    events = await receive(world, make_inbound("Nope!"))
+    assert [event["type"] for event in events] == ["inbound", "optout"]
+    events = await receive(world, make_inbound("Nope!", phone="4915112345678"))
+    assert [event["type"] for event in events] == ["inbound", "optout", "inbound"]
 
 
 async def test_an_opt_out_is_confirmed_once_whatever_the_hour(
