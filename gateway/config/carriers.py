@@ -59,6 +59,7 @@ def build(
         gsm7_coding=carrier.gsm7_coding,
         latin1_coding=carrier.latin1_coding,
         ucs2_coding=carrier.ucs2_coding,
+        inbound_codings=_codings(carrier, f"{where}.inbound_codings", faults),
         service_type=carrier.service_type,
         source_ton=carrier.source_ton,
         source_npi=carrier.source_npi,
@@ -104,6 +105,26 @@ def _password(carrier: Carrier, where: str, environ: Mapping[str, str], faults: 
     if password is not None and not re.search(PASSWORD.pattern or "", password):
         faults.add(where, f"what it names is not {PASSWORD.description}")
     return password or ""
+
+
+def _codings(carrier: Carrier, where: str, faults: Faults) -> dict[int, str]:
+    """The alphabets of data_codings, by number."""
+    found: dict[int, str] = {}
+    for name, alphabet in carrier.inbound_codings.items():
+        try:
+            coding = int(name, 0)
+        except ValueError:
+            coding = -1
+        if not 0 <= coding <= 255:
+            faults.add(
+                below(where, name),
+                "not a data_coding: a number between 0 and 255, such as 15 or 0x0F",
+            )
+        elif coding in found:
+            faults.add(below(where, name), "the same data_coding as an entry before")
+        else:
+            found[coding] = alphabet
+    return found
 
 
 def _statuses(carrier: Carrier, where: str, faults: Faults) -> dict[int, Action]:

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from gateway.api.address import parse_address
 from gateway.api.options import ServerOptions
-from gateway.config.reading import rule, secret
+from gateway.config.reading import meant, rule, secret
 from gateway.dispatch.actions import Kind
 from gateway.dispatch.core import RETENTION
 from gateway.dispatch.correlation import ReceiptId
@@ -24,6 +24,7 @@ from gateway.policy.chain import MAX_QUEUED, PolicyOptions
 from gateway.policy.senders import ANY, normalise
 from gateway.queue.scheduler import FLOORS, SchedulerOptions, Share
 from gateway.smpp.options import BindOptions
+from gateway.text.reading import ALPHABETS
 
 HOUR: Final = 3_600.0
 DAY: Final = 86_400.0
@@ -41,6 +42,12 @@ def _check_sender(text: str) -> None:
         raise ValueError(
             f"{text[:40]!r} is neither a number, a name of up to 11 letters and digits nor '*'"
         )
+
+
+def _check_alphabet(name: str) -> None:
+    if name not in ALPHABETS:
+        known = ", ".join(ALPHABETS)
+        raise ValueError(f"{name[:40]!r} is no alphabet{meant(name, ALPHABETS)}; there are {known}")
 
 
 def admin_host(listen: str) -> IPv4Address | IPv6Address:
@@ -208,6 +215,7 @@ class Carrier(Struct, frozen=True, kw_only=True):
     gsm7_coding: Coding = _CARRIER.gsm7_coding
     latin1_coding: Coding = _CARRIER.latin1_coding
     ucs2_coding: Coding = _CARRIER.ucs2_coding
+    inbound_codings: dict[str, Annotated[str, rule(_check_alphabet)]] = {}
     system_type: Annotated[str, octets(12)] = _BIND.system_type
     service_type: Annotated[str, octets(5)] = _CARRIER.service_type
     address_range: Annotated[str, octets(40)] = _BIND.address_range

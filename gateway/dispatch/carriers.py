@@ -59,6 +59,7 @@ class Carrier:
         binds: those that can send, of ``all_binds``.
         correlator: what its receipts are matched by.
         dialect: makes the PDUs that it is sent.
+        reading: reads the texts that it delivers.
         retired: see `retire`.
 
     Args:
@@ -78,6 +79,7 @@ class Carrier:
         self.all_binds: tuple[Bind, ...] = ()
         self.correlator = Correlator(options.receipt_id)
         self.dialect = Dialect(options)
+        self.reading = options.reading
         self.retired = False
         self._sink = sink
         self._metrics = metrics
@@ -104,6 +106,7 @@ class Carrier:
         if options.receipt_id != self.options.receipt_id:
             self.correlator.ids = ReceiptIds(options.receipt_id)
         self.dialect = Dialect(options)
+        self.reading = options.reading
         self.options = options
 
     # --- what it can take ---

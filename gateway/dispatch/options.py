@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.dispatch.actions import Action
 from gateway.dispatch.correlation import ReceiptId
+from gateway.text.reading import Dialect
 
 RECEIPT_WAIT = 72 * 3600.0
 """How long after a message's validity its receipt may still come, in seconds (field facts B)."""
@@ -19,7 +20,9 @@ class CarrierOptions(msgspec.Struct, frozen=True):
         id: names the carrier in routes, metrics and events.
         rate: parts per second over all its binds; 0 for unlimited.
         alphabet: what data_coding 0 means to it: ``gsm7`` (unpacked) or ``latin1``.
-        gsm7_coding, latin1_coding, ucs2_coding: the data_coding for each alphabet.
+        gsm7_coding, latin1_coding, ucs2_coding: the data_coding for each alphabet, in texts from
+            phones too.
+        inbound_codings: the alphabet of other data_codings, in texts from phones.
         service_type: goes into every submit_sm.
         source_ton, source_npi: type of number of the sender; None to tell by its form.
         dest_ton, dest_npi: type of number of recipients.
@@ -40,6 +43,7 @@ class CarrierOptions(msgspec.Struct, frozen=True):
     gsm7_coding: int = 0
     latin1_coding: int = 3
     ucs2_coding: int = 8
+    inbound_codings: Mapping[int, str] = {}
     service_type: str = ""
     source_ton: int | None = None
     source_npi: int | None = None
@@ -51,3 +55,15 @@ class CarrierOptions(msgspec.Struct, frozen=True):
     receipt_wait: float = RECEIPT_WAIT
     unanswered: Literal["resend", "unknown"] = "resend"
     statuses: Mapping[int, Action] = {}
+
+    @property
+    def reading(self) -> Dialect:
+        """What the data_codings of texts from phones mean, where it is not by the book."""
+        ours = {
+            self.gsm7_coding: "gsm7",
+            self.latin1_coding: "latin1",
+            self.ucs2_coding: "ucs2",
+        }
+        usual = {0: "gsm7", 3: "latin1", 8: "ucs2"}
+        ours = {coding: name for coding, name in ours.items() if usual.get(coding) != name}
+        return Dialect(self.alphabet, ours, self.inbound_codings)

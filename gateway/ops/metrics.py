@@ -248,6 +248,17 @@ class Metrics:
         self.inbound_unowned = Counter(
             "inbound_unowned_total", "Inbound messages to a number that no tenant owns.", "carrier"
         )
+        self.inbound_unreadable = Counter(
+            "inbound_unreadable_total",
+            "Inbound messages whose octets are passed on beside the best reading.",
+            "carrier",
+        )
+        self.inbound_incomplete = Counter(
+            "inbound_incomplete_total", "Inbound messages told with parts missing.", "carrier"
+        )
+        self.inbound_repeated = Counter(
+            "inbound_repeated_total", "Parts of inbound messages that came once more.", "carrier"
+        )
         self.optouts_suspected = Counter(
             "optouts_suspected_total", "Texts that may be opt-outs, for people to judge.", "tenant"
         )

@@ -29,6 +29,34 @@ def test_two_carriers_do_not_share_an_id(read: Read, faults: Faulty) -> None:
     ]
 
 
+# --- alphabets ---
+
+
+def test_alphabets_of_texts_from_phones_are_stated_by_data_coding(read: Read) -> None:
+    codings = {"15": "gbk", "0x00": "gsm7_packed"}
+    [carrier] = read(carrier={"inbound_codings": codings, "gsm7_coding": 1}).dispatch.carriers
+    reading = carrier.options.reading
+    assert [reading.alphabet(coding) for coding in (15, 0, 1, 8)] == [
+        "gbk", "gsm7_packed", "gsm7", "ucs2",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("codings", "line"),
+    [
+        ({"15": "gkb"}, "15: 'gkb' is no alphabet; did you mean 'gbk'?; there are gsm7, "),
+        ({"256": "gbk"}, "256: not a data_coding: a number between 0 and 255"),
+        ({"-1": "gbk"}, "-1: not a data_coding"),
+        ({"gbk": "gbk"}, "gbk: not a data_coding"),
+        ({"15": "gbk", "0x0F": "gbk"}, "0x0F: the same data_coding as an entry before"),
+        ({"15": 8}, "15: 8 is not a text"),
+    ],
+)
+def test_alphabets_that_are_none(faults: Faulty, codings: dict[str, Any], line: str) -> None:
+    [found] = faults(carrier={"inbound_codings": codings})
+    assert found.startswith(f"carriers[0].inbound_codings.{line}")
+
+
 # --- statuses ---
 
 

@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from gateway.api.schema import Rejected
-from gateway.dispatch import inbound
+from gateway.dispatch import reassembly
 from gateway.policy import chain
 from gateway.policy.optout import OptoutOptions, OptoutRegion
 from gateway.policy.quiet_hours import QuietHoursOptions
@@ -172,7 +172,7 @@ async def test_messages_with_other_marks_are_not_mixed(world: Any, part: Any) ->
 async def test_an_incomplete_one_is_told_as_it_is_after_a_day(
     world: Any, part: Any, monkeypatch: pytest.MonkeyPatch, autojump_clock: object
 ) -> None:
-    monkeypatch.setattr(inbound, "INCOMPLETE_AFTER", 60.0)
+    monkeypatch.setattr(reassembly, "INCOMPLETE_AFTER", 60.0)
     await receive(world, part("one ", 1, 3), part("three", 3, 3))
     await trio.sleep(50)
     assert await world.events() == []
@@ -185,7 +185,7 @@ async def test_an_incomplete_one_is_told_as_it_is_after_a_day(
 async def test_incomplete_ones_are_bounded(
     world: Any, part: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbound, "MAX_INCOMPLETE", 3)
+    monkeypatch.setattr(reassembly, "MAX_INCOMPLETE", 3)
     events = await receive(world, *(part(f"{n}", 1, 2, reference=n) for n in range(1, 6)))
     assert [event["text"] for event in events] == ["1", "2"]
 
@@ -196,7 +196,7 @@ async def test_parts_outlive_the_process(open_world: Any, part: Any) -> None:
     async with open_world(before.store) as after:
         [event] = await receive(after, part("two", 2, 2))
         assert event["text"] == "one two"
-        assert (await after.store.open()).held == []
+        assert after.bind.answered == [1]
 
 
 async def test_a_broken_header_costs_nothing_but_the_joining(world: Any, make_inbound: Any) -> None:

@@ -6,11 +6,14 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
-from gateway.text.joining import alphabet_of, join
+from gateway.text.alphabets import Alphabet, decode
 from gateway.text.udh import parse_user_data
 
 MESSAGES = 10_000
 BATCH = 500
+
+ALPHABETS: dict[int, Alphabet] = {0: "gsm7", 8: "ucs2"}
+"""By data_coding, as the gateway sends them."""
 
 
 def submissions(corpus: list[str]) -> dict[str, dict[str, Any]]:
@@ -35,10 +38,9 @@ def arrived(*records: Path) -> dict[str, list[str]]:
         for line in record.read_text().splitlines():
             taken = json.loads(line)
             payload = bytes.fromhex(taken["short_message"])
-            alphabet = alphabet_of(taken["data_coding"], "gsm7")
-            assert alphabet is not None
+            alphabet = ALPHABETS[taken["data_coding"]]
             if not taken["esm_class"] & 0x40:
-                singles[taken["destination"]].append(join([payload], alphabet))
+                singles[taken["destination"]].append(decode(payload, alphabet))
                 continue
             concat, payload = parse_user_data(payload)
             assert concat is not None
@@ -48,9 +50,8 @@ def arrived(*records: Path) -> dict[str, list[str]]:
     for key, pieces in parts.items():
         total, coding = totals[key]
         if len(pieces) == total:
-            alphabet = alphabet_of(coding, "gsm7")
-            assert alphabet is not None
-            singles[key[0]].append(join((pieces[n] for n in sorted(pieces)), alphabet))
+            octets = b"".join(pieces[n] for n in sorted(pieces))
+            singles[key[0]].append(decode(octets, ALPHABETS[coding]))
     return singles
 
 

@@ -20,12 +20,15 @@ from gateway.cli.output import UsageError
 from gateway.cli.rows import Rows
 from gateway.config import Settings, load
 from gateway.errors import ConfigError, LocalProtocolError, RemoteProtocolError, RequestError
+from gateway.policy.keywords import Vocabulary
+from gateway.policy.optout import OptoutOptions
 from gateway.smpp import framing, pdu, receipts, times, tlv
 from gateway.smpp.odd import breaks
-from gateway.text.alphabets import DefaultAlphabet
+from gateway.text.alphabets import DefaultAlphabet, decode
 from gateway.text.errors import TextError
-from gateway.text.joining import alphabet_of, join
 from gateway.text.measuring import GSM7_ROOM, UCS2_ROOM, measure
+from gateway.text.reading import Dialect, Part, join
+from gateway.text.septets import Shifts
 from gateway.text.splitting import encode
 from gateway.text.udh import concat_header, parse_user_data
 from tests.fuzz import sessions
@@ -38,6 +41,7 @@ fifth: a full frame of messages, and a configuration whose carriers speak TLS.""
 BATCH: Final = 100
 FRAME: Final = 1000
 NOW: Final = 1.7e9
+VOCABULARY: Final = Vocabulary(OptoutOptions())
 
 
 def run(name: str, data: bytes) -> None:
@@ -210,14 +214,17 @@ def _headers(data: bytes) -> None:
 
 
 def _payloads(data: bytes) -> None:
-    """Whatever a phone sends is a text that can be passed on, or no text."""
+    """Whatever a phone sends is a text that can be passed on, and may ask for something."""
     tape = Tape(data)
     defaults: tuple[DefaultAlphabet, ...] = ("gsm7", "latin1")
-    alphabet = alphabet_of(tape.octet(), defaults[tape.octet() & 1])
-    pieces = [tape.piece(), tape.rest()]
-    if alphabet is not None:
-        text = join(pieces, alphabet)
-        assert len(text.encode()) <= 3 * sum(map(len, pieces))
+    dialect = Dialect(defaults[tape.octet() & 1])
+    parts = [
+        Part(tape.piece(), tape.octet(), Shifts(tape.octet(), tape.octet()), tape.octet())
+        for _ in range(2)
+    ]
+    text = join([*parts, Part(tape.rest(), parts[0].data_coding)], dialect).text
+    text.encode()
+    VOCABULARY.of("CN").read(text)
 
 
 def _texts(data: bytes) -> None:
@@ -234,7 +241,7 @@ def _texts(data: bytes) -> None:
     except TextError as error:
         str(error).encode()
         return
-    assert join(encoded.payloads, encoded.alphabet) == text
+    assert decode(b"".join(encoded.payloads), encoded.alphabet) == text
     assert len(encoded.payloads) == chosen.parts or encoded.alphabet == "ucs2"
     room = UCS2_ROOM if encoded.alphabet == "ucs2" else GSM7_ROOM
     octets = 2 if encoded.alphabet == "ucs2" else 1

@@ -14,7 +14,7 @@ import smpplib.client
 import smpplib.consts
 import smpplib.gsm
 
-from gateway.text.joining import alphabet_of, join
+from gateway.text.reading import Dialect, Part, join
 from gateway.text.udh import parse_user_data
 
 PATIENCE = 30.0
@@ -81,9 +81,9 @@ def recorded(record: Path) -> list[str]:
         codings[taken["destination"]] = taken["data_coding"]
     texts = []
     for recipient, parts in sorted(payloads.items()):
-        alphabet = alphabet_of(codings[recipient], "gsm7")
-        assert alphabet is not None
-        texts.append(join(parts, alphabet))
+        reading = join([Part(part, codings[recipient]) for part in parts], Dialect())
+        assert reading.certain
+        texts.append(reading.text)
     return texts
 
 

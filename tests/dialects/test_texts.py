@@ -1,0 +1,155 @@
+"""Texts from phones as carriers send them: alphabets, headers, parts, over a real socket."""
+
+import pytest
+
+from tests.dialects.octets import deliver_sm, tlv
+from tests.dialects.speaking import speaking
+
+PHONE = "447700900123"
+UDHI = 0x40
+
+
+def be(text: str) -> bytes:
+    return text.encode("utf-16-be")
+
+
+def sar(reference: int, total: int, sequence: int) -> bytes:
+    return (
+        tlv(0x020C, reference.to_bytes(2, "big"))
+        + tlv(0x020E, bytes((total,)))
+        + tlv(0x020F, bytes((sequence,)))
+    )
+
+
+@pytest.mark.parametrize(
+    ("dialect", "coding", "octets", "text"),
+    [
+        ("", 8, b"\xff\xfe" + "退订".encode("utf-16-le"), "退订"),
+        ("", 8, "退订".encode("utf-16-le"), "退订"),
+        ("", 8, b"STOP", "STOP"),
+        ("", 0, be("退订"), "退订"),
+        ("", 1, b"STOP", "STOP"),
+        ("", 3, b"ARR\xcaT", "ARRÊT"),
+        ("", 4, b"STOP", "STOP"),
+        ("", 6, "СТОП".encode("iso8859_5"), "СТОП"),
+        ("", 14, "수신거부".encode("euc_kr"), "수신거부"),
+        ("", 15, "退订".encode("gbk"), "退订"),
+        ("", 0xF0, b"STOP", "STOP"),
+        ("", 0xF5, b"STOP", "STOP"),
+        ('inbound_codings = { "0" = "gsm7_packed" }', 0, bytes.fromhex("53ea130a"), "STOP"),
+        ('inbound_codings = { "3" = "cp1251" }', 3, "СТОП".encode("cp1251"), "СТОП"),
+        ("gsm7_coding = 1", 1, b"STOP\x00", "STOP@"),
+        ("ucs2_coding = 24", 24, be("退订"), "退订"),
+        ('alphabet = "latin1"', 0, b"ARR\xcaT", "ARRÊT"),
+    ],
+)
+async def test_a_stop_is_heeded_in_every_alphabet(
+    dialect: str, coding: int, octets: bytes, text: str
+) -> None:
+    async with speaking(dialect) as (gateway, carrier):
+        await carrier.deliver(deliver_sm(octets, source=PHONE, coding=coding))
+        event = await gateway.event("inbound", sender=PHONE)
+        assert event["text"] == text
+        await gateway.event("optout", sender=PHONE)
+        assert await gateway.opted_out(PHONE)
+
+
+async def test_octets_that_are_doubtful_are_passed_on_beside_the_text() -> None:
+    async with speaking() as (gateway, carrier):
+        await carrier.deliver(deliver_sm(b"\x01\xff", source=PHONE, coding=4))
+        event = await gateway.event("inbound", sender=PHONE)
+        assert event["text"] == ""
+        assert event["detail"] == {"carrier": "alpha", "data": "01ff", "data_coding": 4}
+        await carrier.deliver(deliver_sm("回T".encode("utf-16-le"), source=PHONE, coding=8))
+        event = await gateway.event("optout", sender=PHONE)
+        assert gateway.counted("gateway_inbound_unreadable_total") == {'{carrier="alpha"}': 2.0}
+
+
+async def test_shift_tables_are_those_of_the_header() -> None:
+    async with speaking() as (gateway, carrier):
+        header = b"\x06\x25\x01\x01\x24\x01\x01"  # Turkish, both
+        body = deliver_sm(header + b"\x40PTAL \x1be\x1bg", source=PHONE, esm_class=UDHI)
+        await carrier.deliver(body)
+        assert (await gateway.event("inbound", sender=PHONE))["text"] == "İPTAL €ğ"
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        # 8 and 16 bits
+        ((b"\x05\x00\x03\x07\x02\x01", UDHI, b""), (b"\x05\x00\x03\x07\x02\x02", UDHI, b"")),
+        (
+            (b"\x06\x08\x04\x01\x07\x02\x01", UDHI, b""),
+            (b"\x06\x08\x04\x01\x07\x02\x02", UDHI, b""),
+        ),
+        # SAR parameters, also beside a header that names ports alone
+        ((b"", 0, sar(7, 2, 1)), (b"", 0, sar(7, 2, 2))),
+        (
+            (b"\x06\x05\x04\x0b\x84\x23\xf0", UDHI, sar(7, 2, 1)),
+            (b"\x06\x05\x04\x0b\x84\x23\xf0", UDHI, sar(7, 2, 2)),
+        ),
+        # a header that nothing announces
+        ((b"\x05\x00\x03\x07\x02\x01", 0, b""), (b"\x05\x00\x03\x07\x02\x02", 0, b"")),
+        # fill octets, an unknown element, an element that runs out
+        (
+            (b"\x06\x00\x03\x07\x02\x01\x00", UDHI, b""),
+            (b"\x06\x00\x03\x07\x02\x02\x00", UDHI, b""),
+        ),
+        (
+            (b"\x08\x7f\x01\x00\x00\x03\x07\x02\x01", UDHI, b""),
+            (b"\x07\x00\x03\x07\x02\x02\x05\x04", UDHI, b""),
+        ),
+        # the length of the other form
+        (
+            (b"\x06\x00\x04\x00\x07\x02\x01", UDHI, b""),
+            (b"\x05\x08\x03\x07\x02\x02", UDHI, b""),
+        ),
+    ],
+)
+@pytest.mark.parametrize("backwards", [False, True])
+async def test_parts_are_joined_without_their_headers(
+    one: tuple[bytes, int, bytes], two: tuple[bytes, int, bytes], backwards: bool
+) -> None:
+    async with speaking() as (gateway, carrier):
+        bodies = [
+            deliver_sm(header + text, source=PHONE, esm_class=esm_class, tlvs=tlvs)
+            for (header, esm_class, tlvs), text in ((one, b"one "), (two, b"two"))
+        ]
+        for body in reversed(bodies) if backwards else bodies:
+            await carrier.deliver(body)
+        event = await gateway.event("inbound", sender=PHONE)
+        assert event["text"] == "one two"
+        assert event["detail"] == {"carrier": "alpha"}
+
+
+async def test_parts_in_different_alphabets_are_each_read_in_its_own() -> None:
+    async with speaking() as (gateway, carrier):
+        for sequence, (coding, octets) in enumerate([(0, b"Hi @ \x00"), (8, be("退订"))], 1):
+            header = b"\x05\x00\x03\x07\x02" + bytes((sequence,))
+            body = deliver_sm(header + octets, source=PHONE, esm_class=UDHI, coding=coding)
+            await carrier.deliver(body)
+        assert (await gateway.event("inbound", sender=PHONE))["text"] == "Hi ¡ @退订"
+
+
+async def test_a_part_that_comes_twice_is_dropped_after_the_text_was_told_too() -> None:
+    async with speaking() as (gateway, carrier):
+        one, two = (
+            deliver_sm(header + text, source=PHONE, esm_class=UDHI)
+            for header, text in (
+                (b"\x05\x00\x03\x07\x02\x01", b"one "),
+                (b"\x05\x00\x03\x07\x02\x02", b"two"),
+            )
+        )
+        for body in (one, one, two, two, one):
+            await carrier.deliver(body)
+        await carrier.deliver(deliver_sm(b"next", source=PHONE))
+        assert (await gateway.event("inbound", sender=PHONE))["text"] == "one two"
+        assert (await gateway.event("inbound", text="next"))["text"] == "next"
+        assert gateway.counted("gateway_inbound_total") == {'{carrier="alpha"}': 2.0}
+        assert gateway.counted("gateway_inbound_repeated_total")['{carrier="alpha"}'] >= 1
+
+
+async def test_a_header_that_does_not_fit_costs_no_text() -> None:
+    async with speaking() as (gateway, carrier):
+        await carrier.deliver(deliver_sm(b"\x63STOP", source=PHONE, esm_class=UDHI))
+        assert (await gateway.event("inbound", sender=PHONE))["text"] == "cSTOP"
