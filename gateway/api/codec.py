@@ -4,9 +4,9 @@
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final, NamedTuple, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args, get_origin
 
 import msgspec
 from msgspec import Raw
@@ -14,6 +14,7 @@ from msgspec import Raw
 from gateway.api import peek
 from gateway.api.frames import HEADER_SIZE, put_length
 from gateway.api.schema import (
+    OPS,
     Ack,
     Cancel,
     Hello,
@@ -223,11 +224,28 @@ _WORDS = {
     "Expected": "expected",
 }
 _WORD = re.compile("|".join(rf"\b{word}\b" for word in _WORDS))
+_CHOICE = re.compile(r"Invalid enum value ('.*')", re.DOTALL)
 _QUOTED_MAX = 64
 """Characters of the client's own words that an error repeats: enough to recognise them."""
 _ERROR_END = 256
 """Characters at either end of an error that are looked at. What is in between is the client's, a
 whole frame of it if it likes, which would take the patterns above a quarter of a second."""
+
+
+def _choices(kind: type[RequestBase]) -> Iterator[tuple[str, str]]:
+    """The fields of an op that take one of a few words, and these words."""
+    for field in msgspec.structs.fields(kind):
+        for kind_of_value in (field.type, *get_args(field.type)):
+            if get_origin(kind_of_value) is Literal:
+                *words, last = get_args(kind_of_value)
+                yield field.encode_name, f"{', '.join(words)} or {last}"
+
+
+_CHOICES: Final = {
+    (str(kind.__struct_config__.tag), name): words
+    for kind in get_args(_Partial)
+    for name, words in _choices(kind)
+}
 
 
 def _explain(body: bytes, error: str) -> RequestError:
@@ -238,8 +256,14 @@ def _explain(body: bytes, error: str) -> RequestError:
     what, in_key, path = match.groups() if match else (error, None, None)
     path = path or ""
     if path == "op" and (op := _op(_fields.decode(body))) is not None:
-        return RequestError("unknown_op", f"op: there is no {op[:_QUOTED_MAX]!r}")
-    if named := _FIELD.fullmatch(what):
+        there_are = ", ".join(sorted(OPS))
+        return RequestError(
+            "unknown_op", f"op: there is no {op[:_QUOTED_MAX]!r}; there are {there_are}"
+        )
+    if chosen := _CHOICE.fullmatch(what):
+        words = _CHOICES[_op(_fields.decode(body)) or "", path]
+        what = f"{chosen[1][:_QUOTED_MAX]} is not {words}"
+    elif named := _FIELD.fullmatch(what):
         name = named[2][:_QUOTED_MAX]
         path, what = (f"{path}.{name}" if path else name), _SAID[named[1]]
     else:

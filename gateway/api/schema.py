@@ -114,8 +114,8 @@ class Error(Struct, frozen=True, gc=False):
 
 class Accepted(Struct, frozen=True, gc=False, omit_defaults=True):
     """A message is durable. ``not_before``: Unix seconds, where it is deferred. Of a ``duplicate``,
-    all this is what its first message got; ``state`` is its outcome and ``note`` says what to
-    do, where that one was cancelled or did not arrive."""
+    all this is what its first message got; ``state`` is its outcome, where that one was cancelled
+    or did not arrive. ``note``: what somebody should know, as a sentence."""
 
     message_id: str
     parts: int
@@ -133,6 +133,7 @@ class Quoted(Struct, frozen=True, gc=False, omit_defaults=True):
     encoding: Encoding
     not_before: float | None = None
     duplicate: bool = False
+    note: str | None = None
 
 
 class Rejected(Struct, frozen=True):

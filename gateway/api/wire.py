@@ -47,8 +47,8 @@ class ApiError(Exception):
 class Accepted(NamedTuple):
     """A message is durable and will have one outcome. ``not_before``: Unix seconds, where it is
     deferred. ``duplicate``: its key was accepted before, under this ``message_id``, which got all
-    this then; ``state`` is its outcome and ``note`` what to do, where it was cancelled or did not
-    arrive."""
+    this then; ``state`` is its outcome, where it was cancelled or did not arrive. ``note``: what
+    somebody should know."""
 
     message_id: str
     parts: int
@@ -66,6 +66,7 @@ class Quoted(NamedTuple):
     encoding: str
     not_before: float | None = None
     duplicate: bool = False
+    note: str | None = None
 
 
 class Rejected(NamedTuple):

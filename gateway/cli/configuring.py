@@ -3,16 +3,24 @@
 import hashlib
 import os
 import secrets
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from gateway.cli.output import show
 from gateway.config import load, warnings
+from gateway.config.settings import Settings
 from gateway.errors import ConfigError
+from gateway.message import CATEGORIES
+from gateway.policy.senders import ANY
+
+SENDERS: Final = 5
+"""Senders of a tenant that `check` names."""
 
 
 def check(*, config: Path) -> int:
-    """Tell everything that is wrong with a configuration, and what is hardly meant.
+    """Tell what is wrong with a configuration, what is hardly meant, and who may send what.
 
     The exit status is 1 if something is wrong; warnings do not count.
 
@@ -29,12 +37,31 @@ def check(*, config: Path) -> int:
         return 1
     for line in warnings.found(settings, datetime.now(UTC).date()):
         print(f"warning: {line}")
+    for line in _permissions(settings):
+        print(line)
     print(f"{config}: no mistakes found")
     return 0
+
+
+def _permissions(settings: Settings) -> Iterator[str]:
+    """Who may send what: for each tenant a line."""
+    for tenant in settings.dispatch.tenants:
+        categories = [
+            f"{category} (its default)" if category == tenant.category else category
+            for category in CATEGORIES
+            if category in tenant.categories
+        ]
+        senders = settings.dispatch.policies[tenant.id].senders
+        named = ["any sender" if sender == ANY else sender for sender in senders[:SENDERS]]
+        if len(senders) > SENDERS:
+            named.append(f"{len(senders) - SENDERS} more")
+        yield f"tenant {tenant.id}: sends {', '.join(categories)} from {', '.join(named)}"
 
 
 def token() -> None:
     """Make a tenant's token, and its hash for the configuration."""
     # 256 bits: the hash in the configuration need not be slow to be safe.
     made = secrets.token_urlsafe(32)
+    while made.startswith("-"):  # it would look like an option
+        made = secrets.token_urlsafe(32)
     show([{"token": made, "token_sha256": hashlib.sha256(made.encode()).hexdigest()}])

@@ -66,6 +66,13 @@ def _tenants(file: keys.Keys, faults: Faults) -> list[TenantOptions]:
     tenants = [(f"tenants[{i}]", tenant) for i, tenant in enumerate(file.tenants)]
     ids = ((f"{where}.id", tenant.id) for where, tenant in tenants)
     _unique(ids, faults, "every tenant has an id of its own")
+    for where, tenant in tenants:
+        if tenant.category not in tenant.categories:
+            faults.add(
+                f"{where}.category",
+                f"{tenant.category!r} is not among the tenant's categories: add it there, or name "
+                f"one of them: {', '.join(tenant.categories)}",
+            )
     tokens = (
         (f"{where}.token_sha256[{i}]", token.lower())
         for where, tenant in tenants
@@ -82,6 +89,7 @@ def _tenants(file: keys.Keys, faults: Faults) -> list[TenantOptions]:
             id=tenant.id,
             token_sha256=tuple(bytes.fromhex(token) for token in tenant.token_sha256),
             category=tenant.category,
+            categories=frozenset(tenant.categories),
             sender=default_sender(tenant.senders),
             numbers=numbers,
             names=_names(tenant),

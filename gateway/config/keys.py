@@ -17,7 +17,7 @@ from gateway.dispatch.core import RETENTION
 from gateway.dispatch.correlation import ReceiptId
 from gateway.dispatch.options import RECEIPT_WAIT, CarrierOptions
 from gateway.dispatch.tenants import VALIDITY
-from gateway.message import Category
+from gateway.message import CATEGORIES, Category
 from gateway.ops.admin import AdminOptions
 from gateway.ops.logs import Level
 from gateway.policy.chain import MAX_QUEUED, PolicyOptions
@@ -160,6 +160,7 @@ class Tenant(Struct, frozen=True, kw_only=True):
     senders: Annotated[tuple[Sender, ...], Meta(min_length=1, max_length=1000)]
     numbers: Annotated[tuple[Number, ...], Meta(max_length=1000)] | None = None
     category: Category = "marketing"
+    categories: Annotated[tuple[Category, ...], Meta(min_length=1, max_length=3)] = CATEGORIES
     quiet_hours: bool = True
     confirmation: Reply | None = None
     help: Reply = ""

@@ -10,6 +10,7 @@ now (its time, its route, its sender, an opt-out since) is no matter then.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from itertools import compress
 from typing import Final, Literal
 
@@ -42,6 +43,9 @@ milliseconds of commits, which is what a one-time password may have to wait for.
 
 AHEAD = 366 * 86_400.0
 """The furthest that ``send_at`` and ``expires_at`` may lie ahead, in seconds."""
+
+LATE: Final = 300.0
+"""Seconds by which ``send_at`` may have passed without a word: clocks differ and requests wait."""
 
 
 ENCODINGS: Final[Mapping[str | None, Literal["auto", "gsm7", "ucs2"]]] = {
@@ -158,7 +162,11 @@ class Intake:
             if not known or position not in known:
                 later = message.due if message.due > now else None
                 results[index] = Accepted(
-                    message_id(message.id), message.parts, message.encoding, later
+                    message_id(message.id),
+                    message.parts,
+                    message.encoding,
+                    later,
+                    note=_note(submitted[index].send_at, now),
                 )
         again = [(admitted[position][0], earlier) for position, earlier in known.items()]
         if refused:
@@ -180,7 +188,7 @@ class Intake:
         drafts, _ = self._drafts(tenant, submitted, found, now)
         verdicts = await self._judge(tenant, [draft for _, draft in drafts], now)
         results: list[Quoted | Rejected | None] = [
-            Quoted(one.parts, one.encoding, one.not_before, duplicate=True)
+            Quoted(one.parts, one.encoding, one.not_before, duplicate=True, note=one.note)
             if isinstance(one, Accepted)
             else one
             for one in found
@@ -192,7 +200,8 @@ class Intake:
             else:
                 due = max(draft.due, verdict.until) if verdict is not None else draft.due
                 later = due if due > now else None
-                results[index] = Quoted(draft.parts, draft.encoding, later)
+                note = _note(submitted[index].send_at, now)
+                results[index] = Quoted(draft.parts, draft.encoding, later, note=note)
         return [result for result in results if result is not None]
 
     async def reply(self, messages: Sequence[Message]) -> None:
@@ -289,6 +298,9 @@ class Intake:
             if named is None:
                 raise _wrong("category", submitted.category, "otp, transactional or marketing")
             category = named
+            if category not in options.categories:
+                theirs = " or ".join(one for one in CATEGORIES if one in options.categories)
+                raise _wrong("category", category, f"one that this tenant may use: {theirs}")
         sender = options.sender
         if submitted.sender is not None and submitted.sender != sender:
             sender = normalise_sender(submitted.sender) or submitted.sender
@@ -311,13 +323,18 @@ class Intake:
             if not 0 <= submitted.send_at <= now + AHEAD:
                 raise _wrong("send_at", submitted.send_at, "Unix seconds within a year from now")
             due = max(now, submitted.send_at)
-        expires_at = due + options.validity[category]
         if submitted.expires_at is not None:
             expires_at = submitted.expires_at
             if not 0 <= expires_at <= now + 2 * AHEAD:
                 raise _wrong("expires_at", expires_at, "Unix seconds within two years from now")
             if expires_at <= due:
                 raise Refusal("expired", f"expires_at: {expires_at} is not after {due}")
+        else:
+            hours, validity = tenant.policy.quiet_hours, options.validity[category]
+            if hours is None:
+                expires_at = due + validity
+            else:
+                expires_at = hours.open_seconds_end(to, category, due, validity)
         encoding, parts = measure(submitted.text, wanted)
         route = self.router.route(options.id, category, to)
         if route is None:
@@ -431,6 +448,14 @@ def _duplicate(submitted: SubmitMessage, known: Known, record: Record | None) ->
     if not parts:  # stored by an earlier version, which kept neither
         encoding, parts = measure(submitted.text, ENCODINGS[submitted.encoding])
     return Accepted(number, parts, encoding, not_before, duplicate=True, state=state, note=note)
+
+
+def _note(send_at: float | None, now: float) -> str | None:
+    """What to tell whoever wanted a message sent earlier than can be."""
+    if send_at is None or send_at > now - LATE:
+        return None
+    late = f"{timedelta(seconds=int(now - send_at))}"
+    return f"send_at: passed {late} ago; the message goes as soon as it may"
 
 
 def _rejected(code: MessageCode, why: str) -> Rejected:

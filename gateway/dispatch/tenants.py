@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from gateway.message import Category
+from gateway.message import CATEGORIES, Category
 from gateway.policy.chain import Policy
 
 VALIDITY: Mapping[Category, float] = {
@@ -12,7 +12,8 @@ VALIDITY: Mapping[Category, float] = {
     "transactional": 48 * 3600.0,
     "marketing": 48 * 3600.0,
 }
-"""Seconds from acceptance (or ``send_at``) until a message expires, where it does not say."""
+"""Seconds from acceptance (or ``send_at``) until a message expires that does not say when. Only
+those count in which it could be sent."""
 
 
 class TenantOptions(msgspec.Struct, frozen=True):
@@ -22,10 +23,11 @@ class TenantOptions(msgspec.Struct, frozen=True):
         id: names the tenant everywhere.
         token_sha256: the SHA-256 of each valid token.
         category: for messages that name none.
+        categories: those that it may use.
         sender: for messages that name none; None where each must.
         numbers: our numbers whose inbound messages go to this tenant.
         names: what recipients may call it.
-        validity: seconds until expiry by category.
+        validity: seconds until expiry by category, see `VALIDITY`.
         confirmation: the reply to an opt-out; empty for none.
         help: the reply to a call for help; empty for none.
     """
@@ -33,6 +35,7 @@ class TenantOptions(msgspec.Struct, frozen=True):
     id: str
     token_sha256: tuple[bytes, ...] = ()
     category: Category = "marketing"
+    categories: frozenset[Category] = frozenset(CATEGORIES)
     sender: str | None = None
     numbers: frozenset[str] = frozenset()
     names: tuple[str, ...] = ()

@@ -120,10 +120,16 @@ WRONG: list[tuple[Any, str]] = [
         "ids and keys: 120 are more",
     ),
     ({"op": "optout", "id": 1, "action": "add", "numbers": ["1"] * 101}, "numbers: 101 are more"),
-    ({"op": "optout", "id": 1, "action": "ad", "numbers": []}, "action: invalid enum value 'ad'"),
+    (
+        {"op": "optout", "id": 1, "action": "ad", "numbers": []},
+        "action: 'ad' is not add, remove or check",
+    ),
     ({"op": "subscribe", "id": 1, "consumer": ""}, "consumer: expected str of length >= 1"),
     ({"op": "subscribe", "id": 1, "consumer": "c" * 65}, "consumer: expected str of length <= 64"),
-    ({"op": "subscribe", "id": 1, "consumer": "c", "from": "x"}, "from: invalid enum value 'x'"),
+    (
+        {"op": "subscribe", "id": 1, "consumer": "c", "from": "x"},
+        "from: 'x' is not acked, start or now",
+    ),
     ({"op": "ack", "id": 1, "consumer": "c", "seq": -1}, "seq: expected int >= 0"),
     ([1, 2], "expected map, got array"),
     ("text", "expected map, got str"),
@@ -165,7 +171,9 @@ def test_a_body_that_is_no_msgpack_map_is_refused(body: bytes, said: str) -> Non
 
 
 def test_an_unknown_op_is_named() -> None:
-    with pytest.raises(RequestError, match=r"^unknown_op: op: there is no 'sumbit'$"):
+    with pytest.raises(
+        RequestError, match=r"^unknown_op: op: there is no 'sumbit'; there are ack, "
+    ):
         decode({"op": "sumbit", "id": 1})
 
 
@@ -173,7 +181,7 @@ def test_an_error_repeats_little_of_what_was_sent() -> None:
     for request in ({"op": "o" * 10_000, "id": 1}, submit({**M, "f" * 10_000: 1})):
         with pytest.raises(RequestError) as caught:
             decode(request)
-        assert len(caught.value.message) < 150
+        assert len(caught.value.message) < 250
 
 
 @given(st.binary(max_size=200))

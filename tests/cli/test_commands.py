@@ -74,6 +74,12 @@ def test_a_token_is_new_each_time_and_comes_with_its_hash(run: Run) -> None:
     assert first["token_sha256"] == hashlib.sha256(first["token"].encode()).hexdigest()
 
 
+def test_a_token_never_looks_like_an_option(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = iter(["-abc", "--", "a-bc"])
+    monkeypatch.setattr("secrets.token_urlsafe", lambda _: next(made))
+    assert run("token").records[0]["token"] == "a-bc"
+
+
 def test_on_a_terminal_results_are_for_people() -> None:
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "gateway", "token"]
@@ -86,7 +92,33 @@ def test_on_a_terminal_results_are_for_people() -> None:
 
 def test_check_finds_no_mistakes_in_the_sample(run: Run) -> None:
     sample = Path(__file__).parents[2] / "config" / "gateway.toml"
-    assert run("check", "--config", str(sample)) == (0, f"{sample}: no mistakes found\n", "")
+    ended = run("check", "--config", str(sample))
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out.splitlines()[-1] == f"{sample}: no mistakes found"
+
+
+def test_check_tells_who_may_send_what(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "tenants.toml"
+    tenant = '[[tenants]]\nid = "{}"\ntoken_sha256 = []\n'
+    carrier = '[[carriers]]\nid = "alpha"\nhost = "h"\nsystem_id = "s"\npassword = "p"\n'
+    file.write_text(
+        tenant.format("bank")
+        + 'senders = ["Bank", "10690001"]\ncategories = ["otp"]\ncategory = "otp"\n'
+        + tenant.format("shop")
+        + 'senders = ["*"]\nnumbers = []\ncategories = ["marketing", "transactional"]\n'
+        + tenant.format("any")
+        + f"senders = {[str(number) for number in range(10690002, 10690009)]}\n"
+        + carrier
+    )
+    first = ", ".join(str(number) for number in range(10690002, 10690007))
+    told = [
+        line for line in run("check", "--config", str(file)).out.splitlines() if "sends" in line
+    ]
+    assert told == [
+        "tenant bank: sends otp (its default) from Bank, 10690001",
+        "tenant shop: sends transactional, marketing (its default) from any sender",
+        f"tenant any: sends otp, transactional, marketing (its default) from {first}, 2 more",
+    ]
 
 
 def test_check_tells_every_mistake_at_once(run: Run, tmp_path: Path) -> None:
@@ -104,7 +136,7 @@ def test_check_warns_of_what_is_hardly_meant_and_passes(run: Run, tmp_path: Path
     file.write_text(sample.replace('sunday = "closed"\n', ""))
     ended = run("check", "--config", str(file))
     assert ended.status == 0
-    warning, last = ended.out.splitlines()
+    warning, *_, last = ended.out.splitlines()
     assert warning.startswith("warning: policy.quiet_hours.regions.FR: ")
     assert last == f"{file}: no mistakes found"
 

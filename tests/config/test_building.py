@@ -173,6 +173,21 @@ def test_a_route_leads_somewhere(faults: Faulty, route: dict[str, Any], line: st
 # --- the rest ---
 
 
+def test_a_tenant_uses_its_categories(read: Read, faults: Faulty) -> None:
+    [one] = read().dispatch.tenants
+    assert one.categories == {"otp", "transactional", "marketing"}
+    [one] = read(tenant={"categories": ["otp"], "category": "otp"}).dispatch.tenants
+    assert one.categories == {"otp"}
+    [line] = faults(tenant={"categories": ["otp", "transactional"]})
+    assert line == (
+        "tenants[0].category: 'marketing' is not among the tenant's categories: add it there, or "
+        "name one of them: otp, transactional"
+    )
+    assert faults(tenant={"categories": ["promo"]})[0] == (
+        "tenants[0].categories[0]: 'promo' is not 'otp', 'transactional' or 'marketing'"
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "line"),
     [

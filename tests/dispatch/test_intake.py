@@ -1,6 +1,7 @@
 """Submitted batches become messages, are judged and are made durable."""
 
-from typing import Any
+from datetime import datetime
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -9,7 +10,7 @@ import trio
 from gateway.api.schema import SubmitMessage
 from gateway.dispatch.routing import CarrierShare, Match, RouteOptions
 from gateway.errors import RequestError, StoreError
-from gateway.message import Message
+from gateway.message import Category, LaneKey, Message
 from gateway.policy import chain
 from gateway.policy.quiet_hours import QuietHoursOptions
 
@@ -81,6 +82,32 @@ async def test_what_is_wrong_with_a_message_refuses_it_alone(
     assert world.counts() == {("acme", "queued"): 2}
     rendered = world.metrics.snapshot().render().decode()
     assert f'messages_refused_total{{code="{expected}",tenant="acme"}} 1.0' in rendered
+
+
+@pytest.mark.parametrize(
+    ("field", "choices"),
+    [
+        ("category", "otp, transactional or marketing"),
+        ("encoding", "auto, gsm7 or ucs2"),
+        ("report", "final or none"),
+    ],
+)
+async def test_a_refusal_names_the_choices(world: Any, field: str, choices: str) -> None:
+    [refused] = await world.submit({field: "nonsense"})
+    assert refused.error.message == f"{field}: 'nonsense' is not {choices}"
+
+
+async def test_a_tenant_uses_its_categories_and_no_other(world: Any) -> None:
+    await change(world, categories=frozenset({"transactional", "marketing"}))
+    otp, marketing, default = await world.submit(
+        {"category": "otp", "text": "SALE"}, {"category": "marketing"}, "a"
+    )
+    assert (code(otp), otp.error.message) == (
+        "invalid_value",
+        "category: 'otp' is not one that this tenant may use: transactional or marketing",
+    )
+    assert marketing.message_id
+    assert default.message_id
 
 
 @pytest.mark.parametrize("field", ["category", "encoding", "report", "send_at"])
@@ -226,6 +253,106 @@ async def test_quiet_hours_that_outlive_a_message_refuse_it(world: Any) -> None:
     [result] = await world.submit({"expires_at": world.clock() + 3600})
     assert code(result) == "expired"
     assert world.counts() == {}
+
+
+SPAIN, FRANCE, SATELLITE = "+34612345678", "+33612345678", "+881612345678"
+
+
+@pytest.mark.parametrize(
+    ("fields", "not_before", "expires"),
+    [
+        # A Friday evening's text waits for Monday, though its 48 hours end on Sunday. Spanish
+        # phones may be on the Canary Islands, where it is an hour earlier.
+        ({"to": SPAIN, "send_at": "2026-11-20T22:00+01:00"}, "2026-11-23T10:00+01:00", None),
+        ({"to": FRANCE, "send_at": "2026-11-20T22:00+01:00"}, "2026-11-21T08:00+01:00", None),
+        # So it does over the longest run of holidays.
+        ({"to": FRANCE, "send_at": "2026-12-24T21:00+01:00"}, "2026-12-26T08:00+01:00", None),
+        # Eleven open hours a day, less the margin: 48 of them are over on the fifth day.
+        (
+            {"to": SPAIN, "send_at": "2026-11-23T10:00+01:00"},
+            "2026-11-23T10:00+01:00",
+            "2026-11-27T14:04+01:00",
+        ),
+        # What keeps no quiet hours expires by the clock.
+        (
+            {"to": SPAIN, "send_at": "2026-11-20T22:00+01:00", "category": "transactional"},
+            "2026-11-20T22:00+01:00",
+            "2026-11-22T22:00+01:00",
+        ),
+        (
+            {"to": SPAIN, "send_at": "2026-11-20T22:00+01:00", "category": "otp"},
+            "2026-11-20T22:00+01:00",
+            "2026-11-20T22:10+01:00",
+        ),
+        # A stated time refuses.
+        (
+            {
+                "to": SPAIN,
+                "send_at": "2026-11-20T22:00+01:00",
+                "expires_at": "2026-11-23T09:59+01:00",
+            },
+            None,
+            None,
+        ),
+        (
+            {
+                "to": SPAIN,
+                "send_at": "2026-11-20T22:00+01:00",
+                "expires_at": "2026-11-23T10:30+01:00",
+            },
+            "2026-11-23T10:00+01:00",
+            "2026-11-23T10:30+01:00",
+        ),
+        # And so does a place that is never open, where nobody knows what the clock shows.
+        ({"to": SATELLITE, "send_at": "2026-11-20T12:00+01:00"}, None, None),
+    ],
+)
+async def test_a_default_validity_counts_open_time(
+    world: Any, fields: dict[str, str], not_before: str | None, expires: str | None
+) -> None:
+    def moment(text: str) -> float:
+        return datetime.fromisoformat(text).timestamp()
+
+    await restrict(world, quiet_hours=True)
+    times = {name: moment(text) for name, text in fields.items() if name.endswith("_at")}
+    [result] = await world.submit({"category": "marketing", **fields, **times})
+    if not_before is None:
+        assert code(result) == "expired"
+        return
+    assert result.not_before == moment(not_before)
+    if expires is not None:
+        category = cast("Category", fields.get("category", "marketing"))
+        lane = LaneKey("acme", category, "default")
+        [message] = (await world.store.lease(lane, result.not_before, 1)).messages
+        assert message.expires_at == moment(expires)
+
+
+@pytest.mark.parametrize(
+    ("late", "noted"),
+    [
+        (0.0, None),
+        (299.0, None),
+        (301.0, "send_at: passed 0:05:01 ago; the message goes as soon as it may"),
+        (3 * 86_400.0, "send_at: passed 3 days, 0:00:00 ago; the message goes as soon as it may"),
+    ],
+)
+async def test_a_time_that_has_passed_loses_no_message_and_is_told(
+    world: Any, late: float, noted: str | None
+) -> None:
+    send_at = int(world.clock()) - late
+    [result] = await world.submit({"send_at": send_at})
+    assert result.note == noted
+    assert world.bind.texts == ["hello"]
+    [quoted] = await world.service.quote(
+        "acme", [SubmitMessage(to="+447400123456", text="hello", send_at=send_at)]
+    )
+    assert quoted.note == noted
+
+
+async def test_one_whose_lateness_matters_says_until_when(world: Any) -> None:
+    now = world.clock()
+    [result] = await world.submit({"send_at": now - 3600, "expires_at": now - 1800})
+    assert code(result) == "expired"
 
 
 # --- quotes ---
