@@ -170,6 +170,9 @@ class App:
         metrics.bind_up.feed(binds(lambda bind: bind.up))
         metrics.window_in_use.feed(binds(lambda bind: bind.in_use))
         metrics.carrier_rate_limit.feed(limits)
+        metrics.receipts_parked.feed(
+            lambda: {(c.options.id,): c.correlator.parked for c in dispatch.fleet.carriers}
+        )
         metrics.events_unacknowledged.feed(
             lambda: {(tenant,): count for tenant, count in dispatch.upkeep.unacknowledged.items()}
         )

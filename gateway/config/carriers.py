@@ -14,6 +14,7 @@ from gateway.dispatch.actions import Action, Kind
 from gateway.dispatch.fleet import CarrierSettings
 from gateway.dispatch.options import CarrierOptions
 from gateway.smpp.options import BindOptions, Mode
+from gateway.smpp.receipt_states import NAMES, plain
 from gateway.smpp.status import Status
 
 _MODES: Final[Mapping[str, tuple[Mode, ...]]] = {
@@ -67,6 +68,8 @@ def build(
         dest_npi=carrier.dest_npi,
         country_code=carrier.country_code,
         receipt_id=carrier.receipt_id,
+        long_receipts=carrier.long_receipts,
+        receipt_states=_receipt_states(carrier, f"{where}.receipt_states", faults),
         accepted_is_delivered=carrier.accepted_is_delivered,
         receipt_wait=carrier.receipt_wait_hours * HOUR,
         unanswered=carrier.unanswered,
@@ -141,6 +144,22 @@ def _statuses(carrier: Carrier, where: str, faults: Faults) -> dict[int, Action]
             faults.add(below(where, name), "the same status as an entry before")
         else:
             found[status] = _action(entry)
+    return found
+
+
+def _receipt_states(carrier: Carrier, where: str, faults: Faults) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for word, name in carrier.receipt_states.items():
+        known = plain(word)
+        if not known or re.search(r"[\s,;]", word) or "*" in known[:-1]:
+            faults.add(
+                below(where, word),
+                "not a word that stands behind stat: in a receipt, or the beginning of one and *",
+            )
+        elif known in found:
+            faults.add(below(where, word), "the same word as an entry before")
+        else:
+            found[known] = NAMES.index(name)
     return found
 
 

@@ -14,8 +14,8 @@ from gateway.api.options import ServerOptions
 from gateway.config.reading import meant, rule, secret
 from gateway.dispatch.actions import Kind
 from gateway.dispatch.core import RETENTION
-from gateway.dispatch.correlation import ReceiptId
 from gateway.dispatch.options import RECEIPT_WAIT, CarrierOptions
+from gateway.dispatch.owed import LongReceipts
 from gateway.dispatch.tenants import VALIDITY
 from gateway.message import CATEGORIES, Category
 from gateway.ops.admin import AdminOptions
@@ -24,6 +24,8 @@ from gateway.policy.chain import MAX_QUEUED, PolicyOptions
 from gateway.policy.senders import ANY, normalise
 from gateway.queue.scheduler import FLOORS, SchedulerOptions, Share
 from gateway.smpp.options import BindOptions
+from gateway.smpp.receipt_ids import ReceiptId
+from gateway.smpp.receipt_states import StateName
 from gateway.text.reading import ALPHABETS
 
 HOUR: Final = 3_600.0
@@ -210,6 +212,8 @@ class Carrier(Struct, frozen=True, kw_only=True):
         str, Annotated[Kind | StatusAction, Meta(description="wait, other, refuse or a table")]
     ] = {}
     receipt_id: ReceiptId = _CARRIER.receipt_id
+    long_receipts: LongReceipts = _CARRIER.long_receipts
+    receipt_states: dict[str, StateName] = {}
     receipt_wait_hours: Annotated[float, Meta(ge=1, le=720)] = RECEIPT_WAIT / HOUR
     accepted_is_delivered: bool = _CARRIER.accepted_is_delivered
     alphabet: Literal["gsm7", "latin1"] = _CARRIER.alphabet

@@ -5,26 +5,30 @@ that are to be sent once more, and the receipts that are expected of it. Which c
 message is decided in `gateway.dispatch.pool`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Protocol
 
+import structlog
 import trio
 
 from gateway.dispatch.actions import Action, action
-from gateway.dispatch.correlation import Correlator, ReceiptIds
+from gateway.dispatch.correlation import Correlator
 from gateway.dispatch.flights import Flight, Part
 from gateway.dispatch.options import CarrierOptions
-from gateway.dispatch.outcomes import ACCEPTED, FINAL_STATES
+from gateway.dispatch.outcomes import ACCEPTED, FINAL_STATES, UNDELIVERABLE
+from gateway.dispatch.owed import LongForm
 from gateway.dispatch.submission import Dialect
-from gateway.message import URGENT, Category, Message
+from gateway.message import URGENT, Category, Message, masked
+from gateway.ops.logs import Sparing
 from gateway.ops.metrics import Metrics
 from gateway.queue.bucket import AdaptiveRate, TokenBucket
 from gateway.smpp.bind import Bind
 from gateway.smpp.events import Delivery, Response, StrangeKind
 from gateway.smpp.pdu import Encoded
-from gateway.smpp.receipts import STATS
+from gateway.smpp.receipt_ids import ReceiptIds
+from gateway.smpp.receipt_states import STATS, StateWords
 from gateway.smpp.status import Status, status_name
 
 Request = tuple[Encoded, Part]
@@ -40,6 +44,12 @@ a response to a campaign's message otherwise."""
 
 RESERVED_FOR = 600.0
 """Seconds after the last one-time password for which places are kept."""
+
+
+LONGEST_WORD = 32
+"""Characters of a carrier's word that a log shows."""
+
+log = structlog.get_logger(__name__)
 
 
 class Sink(Protocol):
@@ -58,6 +68,7 @@ class Carrier:
     Attributes:
         binds: those that can send, of ``all_binds``.
         correlator: what its receipts are matched by.
+        words: what its words for states mean.
         dialect: makes the PDUs that it is sent.
         reading: reads the texts that it delivers.
         retired: see `retire`.
@@ -77,7 +88,8 @@ class Carrier:
         self.options = options
         self.binds: tuple[Bind, ...] = ()
         self.all_binds: tuple[Bind, ...] = ()
-        self.correlator = Correlator(options.receipt_id)
+        self.correlator = Correlator(options.receipt_id, options.long_receipts)
+        self.words = StateWords(options.receipt_states)
         self.dialect = Dialect(options)
         self.reading = options.reading
         self.retired = False
@@ -94,6 +106,7 @@ class Carrier:
         # By bind, the last parts of a long message that its window had no room for.
         self._overhang: dict[Bind, list[Request]] = {}
         self._delivery_seconds: list[float] = []
+        self._warn = Sparing(log.warning)
 
     def use(self, binds: Sequence[Bind]) -> None:
         """Send on these binds from now on."""
@@ -105,6 +118,10 @@ class Carrier:
         self._pace.change(options.rate)
         if options.receipt_id != self.options.receipt_id:
             self.correlator.ids = ReceiptIds(options.receipt_id)
+        if options.long_receipts != self.options.long_receipts:
+            self.correlator.long = LongForm(options.long_receipts)
+        if options.receipt_states != self.options.receipt_states:
+            self.words = StateWords(options.receipt_states)
         self.dialect = Dialect(options)
         self.reading = options.reading
         self.options = options
@@ -320,8 +337,18 @@ class Carrier:
 
     # --- receipts ---
 
-    def ends(self, state: int) -> bool:
-        """Whether a receipt with this message_state is a part's last."""
+    def unanswered(self) -> Iterator[Part]:
+        """The parts that were submitted and are not answered."""
+        for bind in self.all_binds:
+            for context in bind.submitted:
+                if isinstance(context, Part):
+                    yield context
+
+    def ends(self, state: int, intermediate: bool = False) -> bool:
+        """Whether a receipt with this message_state is a part's last. An intermediate notification
+        of an attempt that failed is not: others follow, which is what it is for."""
+        if intermediate and state == UNDELIVERABLE:
+            return False
         return state in FINAL_STATES or (state == ACCEPTED and self.options.accepted_is_delivered)
 
     def note_delivery(self, seconds: float) -> None:
@@ -329,7 +356,7 @@ class Carrier:
         self._delivery_seconds.append(seconds)
 
     def note_receipts(self, states: Mapping[int | None, int]) -> None:
-        """So many receipts came, by message_state."""
+        """So many receipts belong to a message, by message_state."""
         name = self.options.id
         for state, number in states.items():
             stat = STATS[state] if state is not None else "none"
@@ -337,3 +364,26 @@ class Carrier:
         if self._delivery_seconds:
             self._metrics.delivery_seconds.observe_many(self._delivery_seconds, name)
             self._delivery_seconds = []
+
+    def note_unmatched(self, number: int, ref_raw: str, source: str) -> None:
+        """So many receipts match nothing, among them one with this id and from this address."""
+        name = self.options.id
+        self._metrics.receipts_unmatched.add(number, name)
+        self._warn(
+            "receipts_unmatched",
+            name,
+            self._clock(),
+            carrier=name,
+            receipts=number,
+            receipt_id=masked(ref_raw),
+            response_id=masked(self.correlator.example),
+            number=source,
+        )
+
+    def note_unknown_word(self, word: str) -> None:
+        """A receipt bears a word for its state that no table has."""
+        name = self.options.id
+        self._metrics.receipts_unknown_state.add(1, name)
+        self._warn(
+            "receipt_state_unknown", name, self._clock(), carrier=name, word=word[:LONGEST_WORD]
+        )

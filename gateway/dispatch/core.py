@@ -12,6 +12,7 @@ from gateway.dispatch.ids import MessageNumbers, began
 from gateway.dispatch.inbound import Inbox
 from gateway.dispatch.intake import Intake
 from gateway.dispatch.ledger import Ledger
+from gateway.dispatch.lessons import Lessons
 from gateway.dispatch.pool import CarrierPool, routes_or_default
 from gateway.dispatch.release import Refiller, Releaser
 from gateway.dispatch.routing import RouteOptions, Router
@@ -103,8 +104,17 @@ class Dispatch:
             clock,
             self._refiller.wake,
         )
+        self._lessons = Lessons(store)
         self.upkeep = Upkeep(
-            store, self.lanes, self.pool, self._settler, self._inbox, self.ledger, metrics, clock
+            store,
+            self.lanes,
+            self.pool,
+            self._settler,
+            self._inbox,
+            self._lessons,
+            self.ledger,
+            metrics,
+            clock,
         )
         self.service = Service(
             store,
@@ -136,6 +146,7 @@ class Dispatch:
         self._inbox.configure(options.policy.optout)
         self._scheduler.configure(options.scheduler, self._clock())
         self.fleet.configure(options.carriers)
+        self._lessons.teach(self.fleet.carriers)
         routes = routes_or_default(options.routes, [one.options.id for one in options.carriers])
         self.pool.configure(self.fleet.carriers, routes)
         self._intake.router = self._releaser.router = Router(routes)
@@ -145,6 +156,7 @@ class Dispatch:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Move messages until cancelled. Reports as started once it can be configured."""
+        await self._settler.persistently(self._lessons.load)
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self.fleet.run)
@@ -184,6 +196,7 @@ class Dispatch:
         if torn:
             await self._settler.persistently(lambda: self._store.defer(torn))
         await self._settler.round()
+        await self._settler.persistently(lambda: self._lessons.save(self.fleet.carriers))
 
     def _wake(self) -> None:
         self._releaser.wake()

@@ -1,99 +1,53 @@
-"""Which part a receipt speaks of: ids as carriers write them, flights in memory, parked receipts.
+"""The parts of a carrier that wait for receipts, in memory, and the receipts that wait for a part.
 
-A part is known by its carrier and the id that the carrier's response gave it, in canonical form.
-A receipt may write that id in another base; `ReceiptIds` knows, or learns, which. Parts submitted
-not long ago are found in memory, all others in the store. A receipt that matches nothing, because
-it overtook its response, is parked.
+A part is known by its carrier and the id that the carrier's response gave it, in canonical form
+(`gateway.smpp.receipt_ids`). Parts submitted not long ago are found here, all others in the store.
+A receipt that matches nothing, because it overtook its response or because it is not sure yet which
+part it means, is parked. Which part a receipt means is decided in `deciding`.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
+from itertools import islice
+from typing import Final, NamedTuple
 
 from gateway.dispatch.flights import Flight, Part
-from gateway.smpp.receipts import canonical
-
-ReceiptId = Literal["auto", "same", "hex-dec", "dec-hex"]
-"""How ids in receipts relate to ids in responses, as configured; see `written`."""
-
-Form = Literal["same", "hex-dec", "dec-hex"]
-FORMS: tuple[Form, ...] = ("same", "hex-dec", "dec-hex")
+from gateway.dispatch.owed import NOT_OWED, LongForm, LongReceipts
+from gateway.dispatch.phones import Agreement, agreement
+from gateway.message import Message
+from gateway.smpp.receipt_ids import ReceiptId, ReceiptIds
+from gateway.smpp.receipts import Claim
+from gateway.smpp.tlv import NetworkError
 
 FLIGHTS = 65_536
-"""Parts kept in memory per carrier in the hope of an early receipt; about 50 MB when full."""
+"""Parts kept in memory per carrier in the hope of an early receipt; about 50 MB when full. Those of
+messages that are not on record in the store yet stay, whatever their number: the windows and the
+settler bound it."""
+
+LOOK: Final = 16
+"""Parts that are looked at for one to forget."""
+
+ENDED = 32_768
+"""Parts of messages with an outcome that are remembered per carrier at least, and twice as many at
+most: a receipt that comes again is known as such. About 14 MB when full."""
 
 PARKED = 100_000
-"""Ids of parked receipts, up to three each, that are kept per carrier; the oldest give way."""
-
-
-def written(ref: str, form: Form) -> str | None:
-    """The canonical response id that a receipt's id ``ref`` stands for, if carriers write them
-    in this form; None where it cannot be.
-
-    ``hex-dec``: hexadecimal in responses, decimal in receipts; ``dec-hex``: the other way round.
-    """
-    if form == "same":
-        return canonical(ref, "text")
-    try:
-        if form == "hex-dec":
-            return f"{int(ref):x}" if ref.isascii() and ref.isdigit() else None
-        return str(int(ref, 16)) if ref.isalnum() else None
-    except ValueError:
-        return None
-
-
-class ReceiptIds:
-    """How one carrier writes message ids in receipts: stated, or learnt from the first receipt
-    that can be read in one way only. Until then, and where what was learnt leads nowhere, the
-    recipient's number tells which way is right."""
-
-    def __init__(self, stated: ReceiptId) -> None:
-        self._forms: tuple[Form, ...] = FORMS if stated == "auto" else (stated,)
-        self.learnt: Form | None = None if stated == "auto" else stated
-
-    def likeliest(self, ref: str) -> str:
-        """The canonical id that ``ref`` stands for by what was learnt; empty where nothing was,
-        or where it can be none."""
-        return written(ref, self.learnt) or "" if self.learnt is not None else ""
-
-    def candidates(self, ref: str) -> Iterator[tuple[Form, str]]:
-        """The canonical ids that ``ref`` may stand for, the likeliest first; none where it is
-        empty, as the ids of some carriers' responses are too."""
-        if not ref:
-            return
-        found: list[str] = []
-        for form in self._forms:
-            text = written(ref, form)
-            if text is not None and text not in found:
-                found.append(text)
-                yield form, text
-
-    def certain(self, form: Form, ref: str) -> bool:
-        """Whether ``ref`` is to be read in this form whatever phone the receipt is about: it is
-        what was learnt, or no other form reads the id as anything else."""
-        if self.learnt is not None:
-            return form == self.learnt
-        text = written(ref, form)
-        return all(written(ref, other) in {text, None} for other in FORMS)
-
-    def confirm(self, form: Form, ref: str) -> None:
-        """A receipt was matched by this reading of its id and is about the right phone: learn the
-        form, unless the id reads alike in another (``7`` is 7 in any base)."""
-        if self.learnt is None:
-            text = written(ref, form)
-            if all(written(ref, other) != text for other in FORMS if other != form):
-                self.learn(form)
-
-    def learn(self, form: Form) -> None:
-        """A receipt was matched beyond doubt in this form: prefer it from now on."""
-        if self.learnt is None:
-            self.learnt = form
-            self._forms = (form, *(other for other in FORMS if other != form))
+"""Ids of parked receipts, up to three each and more where it says several, that are kept per
+carrier; the oldest give way."""
 
 
 class Parked(NamedTuple):
-    """A final receipt that has matched nothing yet: under which canonical ids it may be looked
-    for, and when it is given up. ``key`` names it in the store."""
+    """A final receipt that has matched nothing yet.
+
+    Attributes:
+        key: names it in the store, and has the id as it stood there: ``carrier:id``; behind a NUL
+            a number, where several have the same.
+        refs: the canonical ids under which it may be looked for.
+        recipient, destination: its addresses.
+        state, error, word, also, network_error: see `gateway.smpp.receipts.Receipt`.
+        expires_at: when it is given up.
+        open: it fits a part, or several, without it being sure which one is meant.
+    """
 
     key: str
     refs: tuple[str, ...]
@@ -101,90 +55,218 @@ class Parked(NamedTuple):
     state: int
     error: str | None
     expires_at: float
+    word: str | None = None
+    also: tuple[Claim, ...] = ()
+    destination: str = ""
+    network_error: NetworkError | None = None
+    open: bool = False
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """What it says, the likeliest first."""
+        ref_raw = self.key.partition(":")[2].partition("\0")[0]
+        return (Claim(ref_raw, self.state, self.word), *self.also)
 
 
 class Correlator:
-    """The parts of one carrier that wait for a receipt, and the receipts that wait for a part."""
+    """The parts of one carrier that wait for a receipt, and the receipts that wait for a part.
 
-    def __init__(self, stated: ReceiptId) -> None:
+    Attributes:
+        ids: how the carrier writes ids.
+        long: how many receipts long messages have.
+        review: parked receipts that are to be looked at again, since a part was taken under one of
+            their ids.
+    """
+
+    def __init__(self, stated: ReceiptId, long: LongReceipts = "auto") -> None:
         self.ids = ReceiptIds(stated)
+        self.long = LongForm(long)
+        self.review: dict[str, Parked] = {}
         self._parts: OrderedDict[str, Part] = OrderedDict()
+        # The phones of ended parts, in two generations, and those that had no receipt.
+        self._ended: dict[str, str] = {}
+        self._ended_before: dict[str, str] = {}
+        self._spare: set[str] = set()
         # By key, the oldest first; and by each id, since one receipt's id in this base may be
         # another's in that.
         self._parked: OrderedDict[str, Parked] = OrderedDict()
+        self._open: OrderedDict[str, Parked] = OrderedDict()
+        self._early: dict[str, Parked] = {}
         self._waiting: dict[str, list[Parked]] = {}
         self._ids = 0
 
+    # --- parts ---
+
     def expect(self, ref: str, part: Part) -> Parked | None:
-        """A part was taken under this canonical id; returns the receipt that came before."""
+        """A part was taken under this canonical id; returns the receipt that came before, where
+        there is no doubt that it means this part. Others that may mean it are put up for
+        ``review``."""
         self._parts[ref] = part
         if len(self._parts) > FLIGHTS:
-            # Whole messages go: one half in memory would not know of the other half's receipts.
-            self.forget(next(iter(self._parts.values())).flight)
-        if not self._parked:
+            self._make_room()
+        if not self._waiting:
             return None
-        phone = part.flight.message.to
-        parked = min(
-            (one for one in self._waiting.get(ref, ()) if same_number(one.recipient, phone)),
-            key=lambda one: one.refs.index(ref),
+        early = self._waiting.get(ref)
+        return self._meant(early, ref, part.flight.message) if early else None
+
+    def _meant(self, early: Sequence[Parked], ref: str, message: Message) -> Parked | None:
+        certain = [parked for parked in early if self._is_certain(parked, ref)]
+        self.review |= {parked.key: parked for parked in early if parked not in certain}
+        found = min(
+            certain,
+            key=lambda one: _LIKELY.index(
+                agreement(one.recipient, one.destination, message.to, message.sender)
+            ),
             default=None,
         )
-        if parked is not None:
-            self._unpark(parked)
-        return parked
+        if found is not None:
+            self.unpark(found)
+        return found
+
+    def _is_certain(self, parked: Parked, ref: str) -> bool:
+        """Whether a receipt means the part with this id whatever other parts there are."""
+        readings = self.ids.candidates(parked.claims[0].ref_raw)
+        form = self.ids.certain(readings)
+        return any(one == form and text == ref for one, text in readings)
 
     def find(self, ref: str) -> Part | None:
         """The part in memory under this canonical id."""
         return self._parts.get(ref)
 
+    @property
+    def example(self) -> str:
+        """The id that a response gave lately; empty where none waits for a receipt in memory."""
+        return next(reversed(self._parts), "")
+
     def forget(self, flight: Flight) -> None:
-        """The message has its outcome."""
+        """Keep the parts of a message in memory no longer."""
         for ref in flight.refs:
             if ref is not None:
                 self._parts.pop(ref, None)
 
+    def _make_room(self) -> None:
+        """Forget the parts of the oldest message that is on record. Whole messages go: one half in
+        memory would not know of the other half's receipts; and one that is not on record would be
+        found nowhere."""
+        for ref, part in list(islice(self._parts.items(), LOOK)):
+            if part.flight.recorded:
+                self.forget(part.flight)
+                return
+            self._parts.move_to_end(ref)
+
+    # --- parts of messages that have their outcome ---
+
+    def end(self, flight: Flight) -> None:
+        """The message has its outcome."""
+        parts, ended, phone = self._parts, self._ended, flight.message.to
+        for ref in flight.refs:
+            if ref:
+                parts.pop(ref, None)
+                ended[ref] = phone
+        if self.long.one:
+            self._spare.update(
+                ref
+                for ref, state in zip(flight.refs, flight.states, strict=True)
+                if ref and state == NOT_OWED
+            )
+        if len(ended) > ENDED:
+            self._age()
+
+    def ended(self, ref: str, phone: str) -> None:
+        """A message to this phone has its outcome, of which one part is known."""
+        self._ended[ref] = phone
+        if len(self._ended) > ENDED:
+            self._age()
+
+    def _age(self) -> None:
+        self._ended, self._ended_before = {}, self._ended
+        self._spare &= self._ended_before.keys()
+
+    def phone_of_ended(self, ref: str) -> str | None:
+        """The phone that a part was sent to whose message has its outcome; None where that is not
+        known of it (any longer)."""
+        return self._ended.get(ref) or self._ended_before.get(ref)
+
+    def is_spare(self, ref: str) -> bool:
+        """Whether a message ended without a receipt for this part, since one is for all."""
+        return ref in self._spare
+
+    # --- receipts that wait ---
+
     def park(self, parked: Parked) -> list[Parked]:
-        """Keep a receipt until a part is taken under one of its ids; the first of several about
-        one part counts. Returns those that gave way to it."""
-        if parked.key in self._parked:
-            return []
-        self._parked[parked.key] = parked
+        """Keep a receipt until it is known which part it means, instead of one of the same name.
+        Returns those that gave way."""
+        self.unpark(parked)
+        (self._open if parked.open else self._parked)[parked.key] = parked
         for ref in parked.refs:
             self._waiting.setdefault(ref, []).append(parked)
         self._ids += len(parked.refs)
         gone: list[Parked] = []
         while self._ids > PARKED:
-            oldest = next(iter(self._parked.values()))
-            self._unpark(oldest)
+            oldest = next(iter((self._parked or self._open).values()))
+            self.unpark(oldest)
             gone.append(oldest)
         return gone
 
+    def has_parked(self, key: str) -> bool:
+        """Whether a receipt of that name waits already."""
+        return key in self._parked or key in self._open
+
+    @property
+    def parked(self) -> int:
+        """How many receipts wait."""
+        return len(self._parked) + len(self._open)
+
+    def note_early(self, parked: Parked, early: bool) -> None:
+        """Whether the response that a receipt belongs to is still to come, by all that is known."""
+        if early and self.has_parked(parked.key):
+            self._early[parked.key] = parked
+        else:
+            self._early.pop(parked.key, None)
+
+    def is_early(self, parked: Parked) -> bool:
+        """Whether the response that a receipt belongs to was still to come when last looked."""
+        return parked.key in self._early
+
+    @property
+    def early(self) -> Sequence[Parked]:
+        """The receipts whose response is still to come."""
+        return list(self._early.values())
+
+    @property
+    def undecided(self) -> Sequence[Parked]:
+        """Those that fit some part."""
+        return list(self._open.values())
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether time may settle what receipts mean."""
+        return bool(self._open or self._early) or self.long.waits
+
     def given_up(self, now: float) -> list[Parked]:
         """Take out the parked receipts whose time is over."""
-        over: list[Parked] = []
-        while self._parked:
-            parked = next(iter(self._parked.values()))
+        over = [parked for parked in self._open.values() if parked.expires_at <= now]
+        for parked in self._parked.values():
             if parked.expires_at > now:
                 break
-            self._unpark(parked)
             over.append(parked)
+        for parked in over:
+            self.unpark(parked)
         return over
 
-    def _unpark(self, parked: Parked) -> None:
-        del self._parked[parked.key]
-        self._ids -= len(parked.refs)
-        for ref in parked.refs:
+    def unpark(self, parked: Parked) -> None:
+        """A receipt waits no longer."""
+        kept = self._parked.pop(parked.key, None) or self._open.pop(parked.key, None)
+        if kept is None:
+            return
+        self.review.pop(kept.key, None)
+        self._early.pop(kept.key, None)
+        self._ids -= len(kept.refs)
+        for ref in kept.refs:
             others = self._waiting[ref]
-            others.remove(parked)
+            others.remove(kept)
             if not others:
                 del self._waiting[ref]
 
 
-def same_number(one: str, other: str) -> bool:
-    """Whether two spellings mean one phone: one may lack the country code or carry ``+`` or 0s."""
-    if one == other:
-        return True
-    one, other = one.lstrip("+0"), other.lstrip("+0")
-    return one == other or (
-        min(len(one), len(other)) >= 6 and (one.endswith(other) or other.endswith(one))
-    )
+_LIKELY: Final = (Agreement.AGREES, Agreement.SILENT, Agreement.DISAGREES)

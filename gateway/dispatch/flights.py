@@ -6,14 +6,25 @@ expected soon; what must outlive the process is in the store.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from gateway.message import Message
 from gateway.smpp.pdu import Encoded
+from gateway.smpp.tlv import NetworkError
 
 UNANSWERED = -1
 """Stands for a command_status where a part's response never came."""
+
+
+class Reason(NamedTuple):
+    """Why a part was not delivered, in the carrier's own words: its word for the state, where that
+    is none of SMPP's, its error, and that of the network behind it."""
+
+    word: str | None = None
+    error: str | None = None
+    network_error: NetworkError | None = None
 
 
 class Flight:
@@ -24,7 +35,8 @@ class Flight:
         carrier: the id of the carrier.
         pdus: the parts as sent, in order; one that was refused for now is sent again from here.
         refs: the carrier's id of each part in canonical form; None while it has not taken it.
-        states: a byte for each part, 0 or the message_state of its final receipt.
+        states: a byte for each part, see `gateway.dispatch.owed`.
+        reasons: why parts were not delivered, by their states.
         unanswered: parts that are in a window.
         refused: command_status by part index, of the parts that were answered but not taken.
         attempts: how often parts were sent again while the carrier had others already.
@@ -38,6 +50,7 @@ class Flight:
         "carrier",
         "message",
         "pdus",
+        "reasons",
         "recorded",
         "refs",
         "refused",
@@ -61,12 +74,19 @@ class Flight:
         self.pdus = pdus
         self.refs: list[str | None] = [None] * parts
         self.states = bytearray(parts)
+        self.reasons: dict[int, Reason] | None = None
         self.unanswered = parts
         self.refused: dict[int, int] | None = None
         self.attempts = 0
         self.released_at = released_at
         self.until = message.expires_at if until is None else until
         self.recorded = False
+
+    def note(self, state: int, reason: Reason) -> None:
+        """A part has come to this state for a reason."""
+        if self.reasons is None:
+            self.reasons = {}
+        self.reasons.setdefault(state, reason)
 
     def known_refs(self) -> tuple[str, ...]:
         """The carrier's ids of the parts that it has taken."""

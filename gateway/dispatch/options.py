@@ -6,7 +6,8 @@ from typing import Literal
 import msgspec
 
 from gateway.dispatch.actions import Action
-from gateway.dispatch.correlation import ReceiptId
+from gateway.dispatch.owed import LongReceipts
+from gateway.smpp.receipt_ids import ReceiptId
 from gateway.text.reading import Dialect
 
 RECEIPT_WAIT = 72 * 3600.0
@@ -30,6 +31,9 @@ class CarrierOptions(msgspec.Struct, frozen=True):
             empty where it names every phone in full.
         receipt_id: how ids in receipts relate to ids in responses: learnt, the same, or response
             hexadecimal and receipt decimal, or the other way round.
+        long_receipts: whether each part of a long message has a receipt, or one is for all of it.
+        receipt_states: message_states by the carrier's own words, see
+            `gateway.smpp.receipt_states.StateWords`.
         accepted_is_delivered: an ACCEPTD receipt is the last one that comes.
         receipt_wait: seconds after a message's expiry until its outcome is ``unknown``.
         unanswered: what becomes of a message whose response never came: sent again (the event
@@ -51,6 +55,8 @@ class CarrierOptions(msgspec.Struct, frozen=True):
     dest_npi: int = 1
     country_code: str = ""
     receipt_id: ReceiptId = "auto"
+    long_receipts: LongReceipts = "auto"
+    receipt_states: Mapping[str, int] = {}
     accepted_is_delivered: bool = False
     receipt_wait: float = RECEIPT_WAIT
     unanswered: Literal["resend", "unknown"] = "resend"

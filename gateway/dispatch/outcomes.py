@@ -3,10 +3,13 @@
 Tables say which outcome a receipt's state stands for; the functions build events.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
+from gateway.dispatch.flights import Reason
+from gateway.dispatch.owed import States, came, real
 from gateway.message import Event, Message, Outcome, message_id
-from gateway.smpp.receipts import STATS
+from gateway.smpp.receipt_states import STATS
 from gateway.smpp.status import status_name
 from gateway.text.errors import TextError
 
@@ -76,30 +79,39 @@ def unencodable(message: Message, carrier: str, error: Exception, at: float) -> 
 def by_receipts(
     message: Message,
     carrier: str | None,
-    states: bytes | bytearray,
-    error: str | None,
+    states: States,
+    reasons: Mapping[int, Reason] | None,
     at: float,
 ) -> Event:
     """Receipts decide: delivered if all parts are, else failed, or expired if that is all that
-    went wrong. A state of 0 is a part without a receipt, which does not hold up a failure."""
+    went wrong. A state of 0 is a part without a receipt, which does not hold up a failure.
+    ``reasons`` are by the state that they are the reason of."""
+    if len(states) > 1:
+        states = real(states)
     if not states.strip(GOOD):
         return event(message, "delivered", at)
     missing = [state for state in states if state not in GOOD]
     worst = next((state for state in missing if state not in (0, EXPIRED)), EXPIRED)
-    detail: dict[str, Any] = {"receipt_state": STATS[worst]}
+    reason = reasons.get(worst, _NO_REASON) if reasons else _NO_REASON
+    detail: dict[str, Any] = {"receipt_state": reason.word or STATS[worst]}
     if carrier is not None:
         detail["carrier"] = carrier
-    if error is not None:
-        detail["receipt_error"] = error
+    if reason.error is not None:
+        detail["receipt_error"] = reason.error
+    if reason.network_error is not None:
+        detail["network_error"] = "{}:{}".format(*reason.network_error)
     if len(states) > 1:
         detail["parts_delivered"] = len(states) - len(missing)
     outcome = FINAL_STATES[worst]
     return event(message, outcome, at, "expired" if outcome == "expired" else "undelivered", detail)
 
 
-def without_receipts(message: Message, states: bytes, at: float) -> Event:
+_NO_REASON: Final = Reason()
+
+
+def without_receipts(message: Message, states: States, at: float) -> Event:
     """The deadline has passed and not every part has its receipt."""
-    if states.strip(b"\0" + GOOD):
+    if real(states).strip(b"\0" + GOOD):
         return by_receipts(message, None, states, None, at)
-    detail = {"parts_delivered": len(states) - states.count(0)} if len(states) > 1 else None
+    detail = {"parts_delivered": came(states)} if len(states) > 1 else None
     return event(message, "unknown", at, "no_receipt", detail)

@@ -1,5 +1,6 @@
 """One settlement in the making, with all that is to follow in memory once it is durable."""
 
+from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.flights import Flight
 from gateway.message import Event, Message
 from gateway.queue.store import Final, Progress, Ref, Sent, Settlement
@@ -13,6 +14,7 @@ class Plan:
         settlement: goes to the store, after `complete`.
         ended: the outcomes in it by message id, and whether the message was on record as sent.
         sent: by message id, the flights that a carrier has taken, and until when receipts may come.
+        review: carriers with parked receipts that are to be looked at again.
         soon, later: messages to be released again, from their lane or from the store.
     """
 
@@ -23,6 +25,7 @@ class Plan:
         self.soon: list[Message] = []
         self.later: list[Message] = []
         self.sent: dict[int, tuple[Flight, float]] = {}
+        self.review: set[Carrier] = set()
 
     def send(self, flight: Flight, deadline: float) -> None:
         """A carrier has every part of a flight; receipts are to come until ``deadline``."""

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from gateway.dispatch import outcomes
+from gateway.dispatch import outcomes, owed
 from gateway.dispatch.actions import REFUSE, Action
 from gateway.dispatch.carriers import Carrier
-from gateway.dispatch.flights import UNANSWERED, Flight, Part
+from gateway.dispatch.correlation import Parked
+from gateway.dispatch.flights import UNANSWERED, Flight, Part, Reason
 from gateway.dispatch.plan import Plan
 from gateway.dispatch.pool import CarrierPool
-from gateway.dispatch.receipts import part_final
+from gateway.dispatch.receipts import note_final, part_final
 from gateway.message import Event, Message
 from gateway.smpp.events import Response
 from gateway.smpp.receipts import canonical
@@ -32,9 +33,9 @@ KINDS = ("wait", "other", "refuse")
 
 def take(carrier: Carrier, pool: CarrierPool, responses: Sequence[Response], plan: Plan) -> None:
     """Work out what a bind's responses mean."""
-    expect = carrier.correlator.expect
+    correlator = carrier.correlator
+    expect = correlator.expect
     for response in responses:
-        error: str | None = None
         part: Part = response.context
         flight, index = part.flight, part.number
         status = response.status
@@ -43,10 +44,7 @@ def take(carrier: Carrier, pool: CarrierPool, responses: Sequence[Response], pla
             ref = flight.refs[index] = canonical(response.message_id, "text")
             parked = expect(ref, part) if ref else None
             if parked is not None:
-                plan.settlement.drop.append(("receipt", parked.key))
-                carrier.note_delivery(0.0)
-                flight.states[index] = parked.state
-                error = parked.error
+                _early(carrier, part, parked, plan)
         else:
             if flight.refused is None:
                 flight.refused = {}
@@ -55,20 +53,35 @@ def take(carrier: Carrier, pool: CarrierPool, responses: Sequence[Response], pla
             if flight.refused:
                 _refused(carrier, pool, flight, plan)
             else:
-                _taken(carrier, flight, error, plan)
+                _taken(carrier, flight, plan)
+    if correlator.review:
+        plan.review.add(carrier)
     carrier.note_receipts({})
 
 
-def _taken(carrier: Carrier, flight: Flight, error: str | None, plan: Plan) -> None:
-    """The carrier has every part; ``error`` is told by a receipt that came before the last of
-    them."""
+def _early(carrier: Carrier, part: Part, parked: Parked, plan: Plan) -> None:
+    """The receipt of a part came before its response, which is here now."""
+    plan.settlement.drop.append(("receipt", parked.key))
+    carrier.note_receipts({parked.state: 1})
+    reason = None
+    if parked.state not in outcomes.GOOD:
+        reason = Reason(parked.word, parked.error, parked.network_error)
+    note_final(carrier, part, parked.state, reason, plan)
+
+
+def _taken(carrier: Carrier, flight: Flight, plan: Plan) -> None:
+    """The carrier has every part. Receipts may have come before the last of them."""
     message = flight.message
     if message.report == "none":
         _end(carrier, flight, outcomes.event(message, "sent", plan.now), plan)
         return
     plan.send(flight, max(message.expires_at, plan.now) + carrier.options.receipt_wait)
-    if any(flight.states):
-        part_final(carrier, flight, error, plan)
+    states = flight.states
+    marked = len(states) > 1 and owed.owe(states, flight.refs, carrier.options.long_receipts)
+    if any(states) and owed.came(states):
+        part_final(carrier, flight, plan)
+    elif marked or len(states) != message.parts:
+        plan.progress(message, states)
 
 
 def _refused(carrier: Carrier, pool: CarrierPool, flight: Flight, plan: Plan) -> None:
@@ -130,5 +143,5 @@ def _whole_again(
 
 
 def _end(carrier: Carrier, flight: Flight, event: Event, plan: Plan) -> None:
-    carrier.correlator.forget(flight)
+    carrier.correlator.end(flight)
     plan.end(flight, event)

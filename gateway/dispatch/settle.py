@@ -1,31 +1,33 @@
 """What carriers answer, made durable: responses and receipts of all binds, one commit at a time.
 
 Binds hand over what they read and go on. The settler takes everything that has gathered, has it
-worked out what it means (`responses`, `receipts`, `inbound`), commits that in one transaction, and
-only then answers the receipts and lets subscribers see the events. While the store cannot commit,
-nothing is answered and `Settler.congested` stops new submissions; the same settlement is tried
-until it is durable.
+worked out what it means (`responses`, `receipts`, `missed`, `inbound`), commits that in one
+transaction, and only then answers the receipts and lets subscribers see the events. While the store
+cannot commit, nothing is answered and `Settler.congested` stops new submissions; the same
+settlement is tried until it is durable.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple, Protocol, TypeVar
 
 import structlog
 import trio
 
-from gateway.dispatch import receipts, responses
+from gateway.dispatch import desk, missed, responses
 from gateway.dispatch.carriers import Carrier
+from gateway.dispatch.correlation import Parked
 from gateway.dispatch.events import EventHub
-from gateway.dispatch.flights import UNANSWERED
+from gateway.dispatch.flights import UNANSWERED, Part
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.plan import Plan
 from gateway.dispatch.pool import CarrierPool
+from gateway.dispatch.receipts import end_halves, match_in_memory
 from gateway.errors import StoreError
 from gateway.message import Event, Message
 from gateway.ops.metrics import Metrics
 from gateway.queue.lanes import Lanes
-from gateway.queue.store import Store
+from gateway.queue.store import Match, Ref, Store
 from gateway.smpp.bind import Bind
 from gateway.smpp.events import Delivery, Response
 from gateway.smpp.pdu import DataSm, DeliverSm
@@ -107,6 +109,7 @@ class Settler:
         self._deliveries: list[tuple[Carrier, Bind, Sequence[Delivery]]] = []
         self._unsettled = 0
         self._unanswered = 0
+        self._looks = False
         self._rounds = 0
         self._work = trio.Event()
         self._pressing = trio.Event()
@@ -148,6 +151,12 @@ class Settler:
         self._work.set()
         if self._unsettled >= PRESSING or self._unanswered >= PRESSING:
             self._pressing.set()
+
+    def look_again(self) -> None:
+        """Time has passed: receipts that wait may be sure now, and messages may have had all the
+        receipts that will come."""
+        self._looks = True
+        self._note_work()
 
     # --- settling ---
 
@@ -199,29 +208,60 @@ class Settler:
     async def _take_deliveries(
         self, delivered: Sequence[tuple[Carrier, Bind, Sequence[Delivery]]], plan: Plan
     ) -> None:
-        missed: list[receipts.Missed] = []
+        waiting = self._review(plan)
         for carrier, _, deliveries in delivered:
             states: dict[int | None, int] = {}
+            words = carrier.words
             for delivery in deliveries:
                 pdu = delivery.pdu
-                receipt = parse(pdu)
+                receipt = parse(pdu, words)
                 if receipt is None:
-                    if self.inbox is not None:
-                        await self.inbox.receive(carrier, pdu, plan)
+                    await self._take_text(carrier, pdu, plan)
                     continue
                 state = receipt.state
-                states[state] = states.get(state, 0) + 1
-                if state is None or receipt.intermediate or not carrier.ends(state):
-                    continue
-                phone = pdu.source_addr
-                if not receipts.match_in_memory(carrier, receipt, state, phone, plan):
-                    missed.append(receipts.Missed(carrier, receipt, state, phone))
+                if match_in_memory(carrier, receipt, pdu, plan):
+                    states[state] = states.get(state, 0) + 1
+                else:
+                    waiting.append(missed.missed(carrier, receipt, pdu, plan.now))
+                if state is None and receipt.word is not None and receipt.marked:
+                    carrier.note_unknown_word(receipt.word)
             carrier.note_receipts(states)
-        if missed:
+        if waiting:
             # What earlier rounds know of these messages must be in the store to be found there.
             while self._rounds:
                 await self._settled.wait()
-            await self.persistently(lambda: receipts.match_in_store(self._store, missed, plan))
+            for carrier, pdu in await desk.match(self._ask, waiting, plan, self._unnamed):
+                await self._take_text(carrier, pdu, plan)
+
+    async def _take_text(self, carrier: Carrier, pdu: DeliverSm | DataSm, plan: Plan) -> None:
+        if self.inbox is not None:
+            await self.inbox.receive(carrier, pdu, plan)
+
+    def _review(self, plan: Plan) -> list[missed.Missed]:
+        """The parked receipts that are to be looked at again in this round."""
+        found: dict[tuple[Carrier, str], Parked] = {}
+        if self._looks:
+            self._looks = False
+            for carrier in self._pool.carriers.values():
+                end_halves(carrier, plan)
+                waiting = (*carrier.correlator.undecided, *carrier.correlator.early)
+                found |= {(carrier, one.key): one for one in waiting}
+        for carrier in plan.review:
+            review = carrier.correlator.review
+            found |= {(carrier, key): one for key, one in review.items()}
+            review.clear()
+        return [missed.again(carrier, one) for (carrier, _), one in found.items()]
+
+    async def _ask(self, refs: Sequence[Ref]) -> Mapping[Ref, Match]:
+        return await self.persistently(lambda: self._store.match(refs))
+
+    def _unnamed(self, carrier: Carrier) -> Iterator[Part]:
+        """The parts of a carrier whose ids are not known: those that are not answered, and those
+        whose response waits for the next round."""
+        yield from carrier.unanswered()
+        for one, answered in self._responses:
+            if one is carrier:
+                yield from (response.context for response in answered)
 
     async def commit(self, plan: Plan) -> None:
         """Make a plan durable, however long the store takes, and then true in memory."""

@@ -9,6 +9,7 @@ import trio
 from gateway.dispatch import outcomes
 from gateway.dispatch.inbound import Inbox
 from gateway.dispatch.ledger import Ledger
+from gateway.dispatch.lessons import Lessons
 from gateway.dispatch.plan import Plan
 from gateway.dispatch.pool import CarrierPool
 from gateway.dispatch.settle import Settler
@@ -49,6 +50,7 @@ class Upkeep:
         pool: CarrierPool,
         settler: Settler,
         inbox: Inbox,
+        lessons: Lessons,
         ledger: Ledger,
         metrics: Metrics,
         clock: Callable[[], float],
@@ -60,6 +62,7 @@ class Upkeep:
         self._pool = pool
         self._settler = settler
         self._inbox = inbox
+        self._lessons = lessons
         self._ledger = ledger
         self._metrics = metrics
         self._clock = clock
@@ -78,6 +81,7 @@ class Upkeep:
             nursery.start_soon(_every, STORE_EVERY, self.expire_in_store)
             nursery.start_soon(_every, STORE_EVERY, self.give_up_receipts)
             nursery.start_soon(_every, STORE_EVERY, self.give_up_halves)
+            nursery.start_soon(_every, STORE_EVERY, self.look_at_receipts)
             nursery.start_soon(_every, PRUNE_EVERY, self.prune)
             nursery.start_soon(_every, STORE_EVERY, self.look_at_consumers)
 
@@ -100,7 +104,7 @@ class Upkeep:
         expired = self._lanes.expired(now)
         for carrier in self._pool.carriers.values():
             for flight in carrier.expired(now):
-                carrier.correlator.forget(flight)
+                carrier.correlator.end(flight)
                 expired.append(flight.message)
         await self._expire(expired, now)
 
@@ -134,7 +138,7 @@ class Upkeep:
             over = carrier.correlator.given_up(plan.now)
             plan.settlement.drop += [("receipt", parked.key) for parked in over]
             if over:
-                self._metrics.receipts_unmatched.add(len(over), carrier.options.id)
+                self._metrics.receipts_given_up.add(len(over), carrier.options.id)
         expired = [one for one in self.homeless if one.expires_at <= plan.now]
         if expired:
             self.homeless = [one for one in self.homeless if one.expires_at > plan.now]
@@ -142,6 +146,13 @@ class Upkeep:
         await self._inbox.overdue(plan)
         if plan.settlement.drop:
             await self._settler.commit(plan)
+
+    async def look_at_receipts(self) -> None:
+        """Have receipts looked at again that were not sure, and messages with one of several;
+        keep what was learnt."""
+        if any(carrier.correlator.unsettled for carrier in self._pool.carriers.values()):
+            self._settler.look_again()
+        await self._lessons.save(self._pool.carriers.values())
 
     async def look_at_consumers(self) -> None:
         """See how far behind consumers are."""

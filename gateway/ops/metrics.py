@@ -236,7 +236,15 @@ class Metrics:
             "receipts_total", "Receipts that belong to a message, by state.", "carrier", "state"
         )
         self.receipts_unmatched = Counter(
-            "receipts_unmatched_total", "Receipts whose message never showed.", "carrier"
+            "receipts_unmatched_total",
+            "Receipts that match no message, nor one whose response is still to come.",
+            "carrier",
+        )
+        self.receipts_given_up = Counter(
+            "receipts_given_up_total", "Receipts whose message never showed.", "carrier"
+        )
+        self.receipts_unknown_state = Counter(
+            "receipts_unknown_state_total", "Receipts with a word that no table has.", "carrier"
         )
         self.strange = Counter(
             "strange_total",
@@ -267,6 +275,9 @@ class Metrics:
             "queued_messages", "Messages without an outcome.", "tenant", "category", "state"
         )
         self.lane_messages = Gauge("lane_messages", "Messages in memory, ready to be sent.")
+        self.receipts_parked = Gauge(
+            "receipts_parked", "Receipts that wait until a message matches them.", "carrier"
+        )
         self.bind_up = Gauge("bind_up", "1 while the bind is bound.", "carrier", "bind")
         self.window_in_use = Gauge(
             "window_in_use", "Parts submitted and not answered yet.", "carrier", "bind"

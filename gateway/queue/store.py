@@ -86,8 +86,9 @@ class Ref(NamedTuple):
 
 
 class Match(NamedTuple):
-    """The part that a receipt speaks of. ``states`` has a byte for each part of the message: 0
-    while no final receipt has come, else the receipt's SMPP message_state."""
+    """The part that a receipt speaks of. ``states`` has a byte for each part of the message, as
+    `Progress` last told it: 0 while no final receipt has come, else the receipt's SMPP
+    message_state, or a mark of dispatch's own (`gateway.dispatch.owed`)."""
 
     message: Message
     part: int
@@ -95,7 +96,7 @@ class Match(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """A final receipt for one part of a message that waits for others: its new ``states``, as they
+    """What is new of the parts of a message that waits for receipts: its ``states``, as they
     are when the call is made. Where that has to be made again, later receipts may be in them."""
 
     message: int

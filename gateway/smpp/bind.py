@@ -143,6 +143,11 @@ class Bind:
         """How many requests are unanswered."""
         return self._link.session.in_use if self._link else 0
 
+    @property
+    def submitted(self) -> list[object]:
+        """The contexts of the requests that are unanswered."""
+        return self._link.session.submitted if self._link else []
+
     def submit(self, requests: Sequence[tuple[Pdu | Encoded, object]]) -> None:
         """Send requests, in order, each with a context that comes back to the listener once:
         with `responded`, `timed_out` or `lost`.

@@ -118,6 +118,11 @@ class Session:
         """How many requests of ours are unanswered."""
         return len(self._window)
 
+    @property
+    def submitted(self) -> list[object]:
+        """What was submitted with the requests of ours that are unanswered."""
+        return self._window.contexts()
+
     def _enter(self, state: State) -> None:
         self.state = state
         self._row = states.TABLE[self._role][state]

@@ -38,6 +38,10 @@ class Window:
         """How many more requests may be added."""
         return self.size - len(self._entries)
 
+    def contexts(self) -> list[object]:
+        """What belongs to the requests, the oldest first."""
+        return [context for context, _ in self._entries.values()]
+
     def oldest(self) -> float | None:
         """When the request that has waited longest was added; None where none waits."""
         for _, added_at in self._entries.values():

@@ -57,6 +57,39 @@ def test_alphabets_that_are_none(faults: Faulty, codings: dict[str, Any], line: 
     assert found.startswith(f"carriers[0].inbound_codings.{line}")
 
 
+# --- receipts ---
+
+
+def test_words_of_receipts_are_states_by_name(read: Read) -> None:
+    words = {"GONE": "undelivered", "mk:00*": "expired", "*": "rejected", "seen": "delivered"}
+    [carrier] = read(carrier={"receipt_states": words}).dispatch.carriers
+    assert carrier.options.receipt_states == {"GONE": 5, "MK:00*": 3, "*": 8, "SEEN": 2}
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ({"GONE": "failed"}, "GONE: 'failed' is not 'scheduled', 'enroute', 'delivered', "),
+        ({"": "expired"}, "'': not a word that stands behind stat:"),
+        ({"NO WAY": "expired"}, "'NO WAY': not a word"),
+        ({"*GONE": "expired"}, "'*GONE': not a word"),
+        ({"GONE": "expired", "gone": "deleted"}, "gone: the same word as an entry before"),
+        ({"2": "expired", "002": "deleted"}, "002: the same word as an entry before"),
+    ],
+)
+def test_what_is_no_word_or_state_is_refused(
+    faults: Faulty, words: dict[str, Any], line: str
+) -> None:
+    [found] = faults(carrier={"receipt_states": words})
+    assert found.startswith(f"carriers[0].receipt_states.{line}"), found
+
+
+@pytest.mark.parametrize("mode", ["auto", "each", "one"])
+def test_how_many_receipts_long_messages_have(read: Read, mode: str) -> None:
+    [carrier] = read(carrier={"long_receipts": mode}).dispatch.carriers
+    assert carrier.options.long_receipts == mode
+
+
 # --- statuses ---
 
 

@@ -76,6 +76,10 @@ class FakeBind(Bind):
     def in_use(self) -> int:
         return len(self.flying)
 
+    @property
+    def submitted(self) -> list[object]:
+        return [part for _, part in self.flying]
+
     def submit(self, requests: Sequence[tuple[Pdu | Encoded, object]]) -> None:
         if not 0 < len(requests) <= self.room:
             raise LocalProtocolError(f"{len(requests)} requests, but room for {self.room}")
@@ -170,14 +174,23 @@ class FakeBind(Bind):
 
 def receipt(
     ref: str, stat: str = "DELIVRD", phone: str = "447400123456", *, error: str = "000",
-    esm_class: int = RECEIPT,
+    to: str = "10690001", esm_class: int = RECEIPT, data_coding: int = 0, alphabet: str = "ascii",
+    text: str | None = None, tlvs: Tlvs = (),
 ) -> DeliverSm:  # fmt: skip
-    """A receipt in the canonical form."""
-    text = (
-        f"id:{ref} sub:001 dlvrd:001 submit date:2609211200 done date:2609211201 "
-        f"stat:{stat} err:{error} text:"
+    """A receipt in the canonical form, or with another text."""
+    if text is None:
+        text = (
+            f"id:{ref} sub:001 dlvrd:001 submit date:2609211200 done date:2609211201 "
+            f"stat:{stat} err:{error} text:"
+        )
+    return DeliverSm(
+        source_addr=phone,
+        destination_addr=to,
+        esm_class=esm_class,
+        data_coding=data_coding,
+        short_message=text.encode(alphabet),
+        tlvs=tlvs,
     )
-    return DeliverSm(source_addr=phone, esm_class=esm_class, short_message=text.encode())
 
 
 def inbound(
@@ -306,6 +319,10 @@ class World:
             for bind in carrier.all_binds:
                 for flight in cast("FakeBind", bind).carried:
                     carrier.correlator.forget(flight)
+
+    def parked(self) -> dict[str, int]:
+        """How many receipts wait, by carrier."""
+        return {c.options.id: c.correlator.parked for c in self.dispatch.fleet.carriers}
 
     async def calm(self) -> None:
         """Let everybody do what there is to do now."""

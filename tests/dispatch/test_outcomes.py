@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 
 from gateway.dispatch import outcomes
+from gateway.dispatch.flights import Reason
 from gateway.dispatch.outcomes import ACCEPTED, DELIVERED, EXPIRED, REJECTED, UNDELIVERABLE
+from gateway.dispatch.owed import NOT_OWED, SHARED
 from gateway.message import Message, message_id
+from gateway.smpp.tlv import NetworkError
 
 AT = 5.0
 Make = Callable[..., Message]
@@ -55,10 +58,43 @@ def test_what_receipts_decide(
     assert event.maybe_duplicate
 
 
-def test_the_error_of_the_receipt_is_told(make_message: Make) -> None:
-    event = outcomes.by_receipts(make_message(), "alpha", b"\5", "21b", AT)
-    assert event.detail is not None
-    assert event.detail["receipt_error"] == "21b"
+def test_the_carriers_own_words_are_told(make_message: Make) -> None:
+    reasons = {UNDELIVERABLE: Reason("MK:0001", "21b", NetworkError(3, 27))}
+    event = outcomes.by_receipts(make_message(), "alpha", b"\5", reasons, AT)
+    assert event.detail == {
+        "carrier": "alpha",
+        "receipt_state": "MK:0001",
+        "receipt_error": "21b",
+        "network_error": "3:27",
+    }
+
+
+def test_the_reason_is_that_of_the_part_that_decided(make_message: Make) -> None:
+    reasons = {EXPIRED: Reason(None, "001"), REJECTED: Reason("DENIED", "002")}
+    states = bytes((EXPIRED, REJECTED, DELIVERED))
+    event = outcomes.by_receipts(make_message(parts=3), "alpha", states, reasons, AT)
+    assert event.detail == {
+        "carrier": "alpha",
+        "receipt_state": "DENIED",
+        "receipt_error": "002",
+        "parts_delivered": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("states", "outcome", "delivered"),
+    [
+        ([DELIVERED, NOT_OWED, NOT_OWED], "delivered", None),
+        ([NOT_OWED, UNDELIVERABLE, DELIVERED], "failed", 1),
+        ([NOT_OWED, NOT_OWED, EXPIRED], "expired", None),
+    ],
+)
+def test_parts_that_are_owed_no_receipt_do_not_count(
+    make_message: Make, states: list[int], outcome: str, delivered: int | None
+) -> None:
+    event = outcomes.by_receipts(make_message(parts=3), "alpha", bytes(states), None, AT)
+    assert event.type == outcome
+    assert (event.detail or {}).get("parts_delivered") == delivered
 
 
 @pytest.mark.parametrize(
@@ -68,6 +104,8 @@ def test_the_error_of_the_receipt_is_told(make_message: Make) -> None:
         ([2, 0, 2], "unknown", {"parts_delivered": 2}),
         ([0, UNDELIVERABLE], "failed", {"receipt_state": "UNDELIV", "parts_delivered": 0}),
         ([2, EXPIRED, 0], "expired", {"receipt_state": "EXPIRED", "parts_delivered": 1}),
+        ([NOT_OWED, NOT_OWED, 0], "unknown", {"parts_delivered": 0}),
+        ([SHARED, SHARED, 2], "unknown", {"parts_delivered": 1}),
     ],
 )
 def test_what_is_known_at_the_deadline(

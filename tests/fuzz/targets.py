@@ -22,7 +22,7 @@ from gateway.config import Settings, load
 from gateway.errors import ConfigError, LocalProtocolError, RemoteProtocolError, RequestError
 from gateway.policy.keywords import Vocabulary
 from gateway.policy.optout import OptoutOptions
-from gateway.smpp import framing, pdu, receipts, times, tlv
+from gateway.smpp import framing, pdu, receipt_states, receipts, times, tlv
 from gateway.smpp.odd import breaks
 from gateway.text.alphabets import DefaultAlphabet, decode
 from gateway.text.errors import TextError
@@ -183,7 +183,7 @@ def _receipts(data: bytes) -> None:
     if receipt is None:
         return
     assert len(receipt.ref_raw) <= receipts.MAX_ID
-    assert receipt.state is None or receipt.state in receipts.STATS
+    assert receipt.state is None or receipt.state in receipt_states.STATS
     assert max(receipt.submitted or 0, receipt.delivered or 0) < 1 << 63
     receipts.date(receipt.submit_date)
     receipts.date(receipt.done_date)

@@ -17,7 +17,7 @@ from typing import Final, Generic, Protocol, TypeVar
 import msgspec
 
 from gateway.smpp.pdu import DataSm, DeliverSm, SubmitSm
-from gateway.smpp.receipts import STATES
+from gateway.smpp.receipt_states import BY_STAT
 from gateway.smpp.simulator.options import SimulatorOptions
 from gateway.smpp.simulator.receipt import DELETED, DELIVERED, IDS, RECEIPTS, Taken
 from gateway.smpp.status import Status
@@ -149,7 +149,7 @@ class Carrier:
         self._random = Random(options.seed)  # noqa: S311 - faults, not secrets
         self._phones = Random(options.seed + 1)  # noqa: S311
         self._errors = Odds({Status[n]: s for n, s in options.errors.items()}, Status.ESME_ROK)
-        self._states = Odds({STATES[n]: s for n, s in options.receipt_states.items()}, DELIVERED)
+        self._states = Odds({BY_STAT[n]: s for n, s in options.receipt_states.items()}, DELIVERED)
         self._ids = IDS[options.receipt_ids]
         self._receipt = RECEIPTS[options.receipt_form]
         self._numbers = count(options.first_id)

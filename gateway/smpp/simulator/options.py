@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from gateway.smpp.receipts import STATES
+from gateway.smpp.receipt_states import BY_STAT
 from gateway.smpp.status import Status
 
 IdForm = Literal["same", "hex_dec", "dec_hex", "padded", "uuid"]
@@ -75,7 +75,7 @@ class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
         """Raises ValueError for a name that is none, and shares that exceed 1."""
         for name, known, shares in (
             ("errors", Status.__members__, self.errors),
-            ("receipt_states", STATES, self.receipt_states),
+            ("receipt_states", BY_STAT, self.receipt_states),
         ):
             if unknown := shares.keys() - known:
                 raise ValueError(f"{name}: {', '.join(sorted(unknown))}: no such name")

@@ -10,7 +10,7 @@ import msgspec
 
 from gateway.smpp import tlv
 from gateway.smpp.pdu import DataSm, DeliverSm, SubmitSm
-from gateway.smpp.receipts import STATS
+from gateway.smpp.receipt_states import STATS
 from gateway.smpp.simulator.options import IdForm, ReceiptForm
 
 DELIVERED: Final = 2
