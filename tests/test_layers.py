@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 
 LAYERS = [
     {"message", "errors"},
-    {"text"},
+    {"text", "numbers"},
     {"api", "smpp", "queue", "policy", "ops"},
     {"dispatch"},
     {"config"},
@@ -24,6 +24,7 @@ LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 
 PURE = [
     "text/*",
+    "numbers/*",
     "policy/*",
     "api/frames",
     "api/schema",

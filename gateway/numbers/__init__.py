@@ -1,0 +1,23 @@
+"""What a written number means, for submissions, opt-outs, inbound texts and receipts alike.
+
+Numbers are E.164 digits without ``+`` within the program. `read` takes what a tenant writes,
+`from_carrier` what a carrier does; `canonical` gives a phone that has several numbers one name.
+"""
+
+from gateway.numbers.meaning import from_carrier, kind_of, read, region_of, same_phone
+from gateway.numbers.plans import CODES, REGIONS, Kind
+from gateway.numbers.spellings import canonical
+from gateway.numbers.written import NumberError
+
+__all__ = [
+    "CODES",
+    "REGIONS",
+    "Kind",
+    "NumberError",
+    "canonical",
+    "from_carrier",
+    "kind_of",
+    "read",
+    "region_of",
+    "same_phone",
+]
