@@ -30,6 +30,7 @@ class Answers:
             schema.Cancel: self._cancel,
             schema.Subscribe: subscribe,
             schema.Ack: self._acknowledge,
+            schema.Consumers: self._consumers,
             schema.Optout: self._optout,
         }
 
@@ -130,8 +131,16 @@ class Answers:
         return schema.CancelReply(request.id, True, done.cancelled, done.results)
 
     async def _acknowledge(self, request: schema.Ack) -> Reply:
-        seq = await self._backend.acknowledge(self._tenant.name, request.consumer, request.seq)
+        seq = await self._backend.acknowledge(
+            self._tenant.name, request.consumer, request.seq, request.epoch
+        )
         return schema.AckReply(request.id, True, seq)
+
+    async def _consumers(self, request: schema.Consumers) -> Reply:
+        if request.action == "delete" and request.consumer is None:
+            raise RequestError("bad_request", "consumer: missing; which one is to be deleted?")
+        found = await self._backend.consumers(self._tenant.name, request.action, request.consumer)
+        return schema.ConsumersReply(request.id, True, found)
 
     async def _optout(self, request: schema.Optout) -> Reply:
         results = await self._backend.optout(self._tenant.name, request.action, request.numbers)

@@ -11,6 +11,8 @@ from typing import Protocol
 from gateway.api.schema import (
     Accepted,
     Cancelled,
+    ConsumersAction,
+    ConsumerState,
     MessageStatus,
     OptoutAction,
     OptoutResult,
@@ -37,6 +39,10 @@ class Subscription(Protocol):
 
 class Backend(Protocol):
     """The gateway as a tenant's connection sees it."""
+
+    @property
+    def epoch(self) -> str:
+        """Names what the ``seq`` of events counts in; see `gateway.queue.store.Store.epoch`."""
 
     def tokens(self) -> Mapping[bytes, str]:
         """The SHA-256 digest of every token that is valid now, and the tenant it stands for. A
@@ -72,6 +78,11 @@ class Backend(Protocol):
         """Events after the consumer's cursor (``acked``), from the oldest kept (``start``), or only
         those still to come (``now``)."""
 
-    async def acknowledge(self, tenant: str, consumer: str, seq: int) -> int:
+    async def acknowledge(self, tenant: str, consumer: str, seq: int, epoch: str | None) -> int:
         """Move a consumer's cursor forward to ``seq``; returns where it stands now. An older
-        ``seq`` changes nothing."""
+        ``seq``, or one of another epoch, changes nothing."""
+
+    async def consumers(
+        self, tenant: str, action: ConsumersAction, consumer: str | None
+    ) -> Sequence[ConsumerState]:
+        """The tenant's consumers, or the one that is named, as they stood before ``action``."""

@@ -23,6 +23,8 @@ from gateway.api.wire import (
     Accepted,
     ApiError,
     Cancelled,
+    Consumer,
+    ConsumersAction,
     Event,
     Message,
     OptoutAction,
@@ -172,9 +174,17 @@ class Client:
         """Add, remove or check opt-outs."""
         return wire.optouts(self._ask_one({"op": "optout", "action": action, "numbers": numbers}))
 
-    def ack(self, consumer: str, seq: int) -> int:
-        """Everything up to ``seq`` is handled; returns where the consumer's cursor stands."""
-        return int(self._ask_one({"op": "ack", "consumer": consumer, "seq": seq})["seq"])
+    def ack(self, consumer: str, seq: int, epoch: str | None = None) -> int:
+        """Everything up to ``seq`` is handled; returns where the consumer's cursor stands. With the
+        ``epoch`` of the event, an acknowledgement that comes after a restore changes nothing."""
+        return int(self._ask_one(dialogue.ack(consumer, seq, epoch))["seq"])
+
+    def consumers(
+        self, action: ConsumersAction = "list", consumer: str | None = None
+    ) -> list[Consumer]:
+        """The tenant's consumers, or one of them; ``delete`` forgets the one that is named."""
+        fields = {"op": "consumers", "action": action, "consumer": consumer}
+        return wire.consumers(self._ask_one(fields))
 
     def events(
         self, consumer: str, start: Start = "acked", *, acknowledge: bool = True
@@ -203,7 +213,7 @@ class Client:
             acknowledged = _acknowledge(link, cursor)
             for event in cursor.news(_receive_alive(link)):
                 yield event
-                cursor.handled(event.seq)
+                cursor.handled(event.seq, event.epoch)
                 if time.monotonic() - acknowledged > dialogue.ACK_EVERY:
                     acknowledged = _acknowledge(link, cursor)
 

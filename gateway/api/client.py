@@ -28,6 +28,8 @@ from gateway.api.wire import (
     Accepted,
     ApiError,
     Cancelled,
+    Consumer,
+    ConsumersAction,
     Message,
     OptoutAction,
     OptoutResult,
@@ -139,10 +141,17 @@ class Client:
         """Add, remove or check opt-outs."""
         return wire.optouts(await self._ask({"op": "optout", "action": action, "numbers": numbers}))
 
-    async def ack(self, consumer: str, seq: int) -> int:
-        """Everything up to ``seq`` is handled; returns where the consumer's cursor stands."""
-        reply = await self._ask({"op": "ack", "consumer": consumer, "seq": seq})
-        return int(reply["seq"])
+    async def ack(self, consumer: str, seq: int, epoch: str | None = None) -> int:
+        """Everything up to ``seq`` is handled; returns where the consumer's cursor stands. With the
+        ``epoch`` of the event, an acknowledgement that comes after a restore changes nothing."""
+        return int((await self._ask(dialogue.ack(consumer, seq, epoch)))["seq"])
+
+    async def consumers(
+        self, action: ConsumersAction = "list", consumer: str | None = None
+    ) -> list[Consumer]:
+        """The tenant's consumers, or one of them; ``delete`` forgets the one that is named."""
+        fields = {"op": "consumers", "action": action, "consumer": consumer}
+        return wire.consumers(await self._ask(fields))
 
     def events(self, consumer: str, start: Start = "acked", *, acknowledge: bool = True) -> Events:
         """The tenant's events in order, for ever, over a connection of their own."""

@@ -17,6 +17,7 @@ from gateway.api.schema import (
     OPS,
     Ack,
     Cancel,
+    Consumers,
     Hello,
     MessageOptions,
     Optout,
@@ -50,7 +51,9 @@ class _QuotePartial(RequestBase, frozen=True, tag="quote"):
     defaults: _Defaults = _Defaults()
 
 
-_Partial = Hello | _SubmitPartial | _QuotePartial | Status | Cancel | Subscribe | Ack | Optout
+_Partial = (
+    Hello | _SubmitPartial | _QuotePartial | Status | Cancel | Subscribe | Ack | Consumers | Optout
+)
 
 _plain: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _partial: msgspec.msgpack.Decoder[_Partial] = msgspec.msgpack.Decoder(_Partial)
@@ -294,9 +297,10 @@ def encode(reply: Reply, buffer: bytearray) -> None:
     put_length(buffer, start)
 
 
-def events_prefix(consumer: str) -> bytes:
+def events_prefix(consumer: str, epoch: str) -> bytes:
     """How the body of each of a consumer's event frames begins: all up to the array of events."""
-    return b"\x82\xa8consumer" + _encoder.encode(consumer) + b"\xa6events"
+    head = b"\x83\xa8consumer", _encoder.encode(consumer), b"\xa5epoch", _encoder.encode(epoch)
+    return b"".join((*head, b"\xa6events"))
 
 
 def encode_events(prefix: bytes, count: int, body: bytes, buffer: bytearray) -> None:

@@ -226,11 +226,12 @@ class Connection:
         if not self._outbox.closed:
             # The reply is put down before the new task first runs, and so leaves before its events.
             self._nursery.start_soon(self._pump, consumer, subscription)
-        return schema.SubscribeReply(request.id, True, subscription.next)
+        epoch = self._shared.backend.epoch
+        return schema.SubscribeReply(request.id, True, subscription.next, epoch)
 
     async def _pump(self, consumer: str, subscription: Subscription) -> None:
         """Send events as fast as the client takes them, and no faster."""
-        prefix = codec.events_prefix(consumer)
+        prefix = codec.events_prefix(consumer, self._shared.backend.epoch)
         with self._contained():
             while True:
                 await self._outbox.room()

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import msgpack
 
 from gateway.api.frames import HEADER_SIZE, FrameReader, frame
-from gateway.api.wire import Event, Fields, Limits, Message, Reply, Start, event, refused
+from gateway.api.wire import ApiError, Event, Fields, Limits, Message, Reply, Start, event, refused
 from gateway.errors import RemoteProtocolError
 
 HELLO: Final = 1
@@ -128,52 +128,93 @@ class Replies:
         return replies
 
 
+def ack(consumer: str, seq: int, epoch: str | None) -> Fields:
+    """The request that acknowledges a ``seq``, of an epoch where that is known."""
+    fields: Fields = {"op": "ack", "consumer": consumer, "seq": seq}
+    return fields if epoch is None else {**fields, "epoch": epoch}
+
+
 class Cursor:
     """A consumer's place in the events: what it has been given, what it has handled, and where to
-    go on after a connection was lost."""
+    go on after a connection was lost.
+
+    Where the epoch is another one, a ``seq`` from before says nothing any more: it starts over,
+    from what the gateway has as acknowledged.
+    """
 
     def __init__(self, consumer: str, start: Start, *, acknowledge: bool) -> None:
         self._consumer = consumer
         self._start: Start = start
         self._acknowledge = acknowledge
+        self._epoch: str | None = None
+        self._subscribed = False
+        self._unanswered = 0
+        self._most = 1
+        self._start_over()
+
+    def _start_over(self) -> None:
         self._next = 0
         self._handled = 0
         self._acknowledged = 0
-        self._unanswered = 0
-        self._most = 1
 
     def subscribe(self, max_in_flight: int = MAX_IN_FLIGHT) -> Fields:
         """The request that begins a connection to a server that takes so many unanswered ones."""
         self._acknowledged = 0  # the last ack may have been lost with the last connection
+        self._subscribed = False
         self._unanswered = 1
         self._most = max(1, max_in_flight - 1)  # one more may ask whether the server is there
         return {"op": "subscribe", "consumer": self._consumer, "from": self._start}
 
     def news(self, replies: Iterable[Reply]) -> list[Event]:
-        """The events in what the server sent that were not given before. Raises ApiError."""
-        events = []
+        """The events in what the server sent that were not given before. Raises ApiError, and
+        ConnectionError where it is to begin again with a new connection."""
+        events: list[Event] = []
         for reply in replies:
+            self._enter(reply.get("epoch"))
             if "events" in reply:
-                fresh = [event(e) for e in reply["events"] if e["seq"] >= self._next]
-                if fresh:
-                    self._next = fresh[-1].seq + 1
-                    events += fresh
-                continue
-            if error := refused(reply):
-                raise error
-            if "next" in reply or "seq" in reply:
+                events += self._fresh(reply["events"])
+            elif error := refused(reply):
+                raise self._lost_place(error) or error
+            elif "next" in reply:
+                self._begin(reply["next"])
+            elif "seq" in reply:
                 self._unanswered -= 1
-            if "next" in reply:
-                self._next = max(self._next, reply["next"])
-                if self._start == "now":
-                    # The cursor goes where the events begin: so far back to come after a break.
-                    self._start = "acked"
-                    self.handled(self._next - 1)
         return events
 
-    def handled(self, seq: int) -> None:
-        """Everything up to ``seq`` is dealt with."""
-        self._handled = seq
+    def _enter(self, epoch: str | None) -> None:
+        """Something of this epoch has come, or something of none."""
+        if epoch is not None and epoch != self._epoch:
+            if self._epoch is not None:
+                self._start_over()
+            self._epoch = epoch
+
+    def _fresh(self, told: Iterable[Fields]) -> list[Event]:
+        fresh = [event(each, self._epoch) for each in told if each["seq"] >= self._next]
+        if fresh:
+            self._next = fresh[-1].seq + 1
+        return fresh
+
+    def _begin(self, first: int) -> None:
+        self._subscribed = True
+        self._unanswered -= 1
+        self._next = max(self._next, first)
+        if self._start == "now":
+            # The cursor goes where the events begin: so far back to come after a break.
+            self._start = "acked"
+            self._handled = self._next - 1
+
+    def _lost_place(self, error: ApiError) -> ConnectionError | None:
+        """What to make of the refusal of an acknowledgement: the gateway does not have the events
+        any more that were handled, though it does not say that it was restored."""
+        if self._subscribed and error.code == "bad_request" and error.message.startswith("seq: "):
+            self._start_over()
+            return ConnectionError(f"the gateway has forgotten events: {error.message}")
+        return None
+
+    def handled(self, seq: int, epoch: str | None = None) -> None:
+        """Everything up to this event is dealt with."""
+        if epoch == self._epoch:
+            self._handled = seq
 
     def ack(self) -> Fields | None:
         """The request that acknowledges what was handled; None where there is nothing new, and
@@ -185,7 +226,7 @@ class Cursor:
             return None
         self._acknowledged = self._handled
         self._unanswered += 1
-        return {"op": "ack", "consumer": self._consumer, "seq": self._handled}
+        return ack(self._consumer, self._handled, self._epoch)
 
 
 def backoff() -> Iterator[float]:

@@ -22,7 +22,7 @@ class Events:
         self._cursor = cursor
         self._link: Link | None = None
         self._ready: deque[Event] = deque()
-        self._given = 0
+        self._given: Event | None = None
         self._acked_at = 0.0
         self._pauses = dialogue.backoff()
 
@@ -30,8 +30,8 @@ class Events:
         return self
 
     async def __anext__(self) -> Event:
-        if self._given:
-            self._cursor.handled(self._given)
+        if self._given is not None:
+            self._cursor.handled(self._given.seq, self._given.epoch)
         while True:
             try:
                 if self._link is None:
@@ -42,7 +42,7 @@ class Events:
                     await self._acknowledge(self._link)
                 if self._ready:
                     event = self._ready.popleft()
-                    self._given = event.seq
+                    self._given = event
                     return event
                 await self._receive(self._link)
             except ApiError as error:

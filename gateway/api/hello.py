@@ -84,7 +84,7 @@ async def await_hello(
     frames.max_frame = shared.options.max_frame
     shared.stats.requests["hello"] += 1
     shared.log("hello", tenant=name, client=hello.client, peer=peer)
-    return Known(tenant, token, _welcome(hello, name, shared.options))
+    return Known(tenant, token, _welcome(hello, name, shared))
 
 
 async def _first_frame(stream: trio.abc.Stream, frames: FrameReader) -> bytes | None:
@@ -120,8 +120,10 @@ def _admit(hello: schema.Hello, name: str, shared: Shared) -> Tenant:
     return tenant
 
 
-def _welcome(hello: schema.Hello, tenant: str, options: ServerOptions) -> schema.Welcome:
+def _welcome(hello: schema.Hello, tenant: str, shared: Shared) -> schema.Welcome:
+    options = shared.options
     limits = schema.Limits(
         options.max_frame, options.max_batch, options.max_in_flight, options.idle_timeout
     )
-    return schema.Welcome(hello.id, True, tenant, f"gateway/{__version__}", schema.VERSION, limits)
+    server, epoch = f"gateway/{__version__}", shared.backend.epoch
+    return schema.Welcome(hello.id, True, tenant, server, schema.VERSION, epoch, limits)

@@ -87,6 +87,15 @@ class Subscribe(RequestBase, frozen=True, tag="subscribe"):
 class Ack(RequestBase, frozen=True, tag="ack"):
     consumer: ConsumerName
     seq: Seq
+    epoch: str | None = None
+
+
+ConsumersAction = Literal["list", "delete"]
+
+
+class Consumers(RequestBase, frozen=True, tag="consumers"):
+    action: ConsumersAction
+    consumer: ConsumerName | None = None
 
 
 OptoutAction = Literal["add", "remove", "check"]
@@ -97,10 +106,10 @@ class Optout(RequestBase, frozen=True, tag="optout"):
     numbers: list[str]
 
 
-Request = Hello | Submit | Quote | Status | Cancel | Subscribe | Ack | Optout
+Request = Hello | Submit | Quote | Status | Cancel | Subscribe | Ack | Consumers | Optout
 
 OPS: Final = frozenset(
-    {"hello", "submit", "quote", "status", "cancel", "subscribe", "ack", "optout"}
+    {"hello", "submit", "quote", "status", "cancel", "subscribe", "ack", "consumers", "optout"}
 )
 
 
@@ -190,6 +199,23 @@ class OptoutResult(Struct, frozen=True, gc=False):
     changed: bool
 
 
+class ConsumerState(Struct, frozen=True, gc=False):
+    """Where a consumer stands.
+
+    Attributes:
+        seq: everything up to it is handled.
+        lag: events that it has not handled yet.
+        seen_at: Unix seconds when it was last heard of.
+        connected: some connection is subscribed for it.
+    """
+
+    consumer: str
+    seq: int
+    lag: int
+    seen_at: float
+    connected: bool
+
+
 class Limits(Struct, frozen=True):
     max_frame: int
     max_batch: int
@@ -206,6 +232,7 @@ class Welcome(_Reply, frozen=True):
     tenant: str
     server: str
     version: int
+    epoch: str
     limits: Limits
 
 
@@ -228,10 +255,15 @@ class CancelReply(_Reply, frozen=True):
 
 class SubscribeReply(_Reply, frozen=True):
     next: int
+    epoch: str
 
 
 class AckReply(_Reply, frozen=True):
     seq: int
+
+
+class ConsumersReply(_Reply, frozen=True):
+    consumers: Sequence[ConsumerState]
 
 
 class OptoutReply(_Reply, frozen=True):
@@ -264,6 +296,7 @@ Reply = (
     | CancelReply
     | SubscribeReply
     | AckReply
+    | ConsumersReply
     | OptoutReply
     | ErrorReply
 )

@@ -28,6 +28,7 @@ Message = TypedDict(
 
 Start = Literal["acked", "start", "now"]
 OptoutAction = Literal["add", "remove", "check"]
+ConsumersAction = Literal["list", "delete"]
 
 
 class ApiError(Exception):
@@ -115,8 +116,23 @@ class OptoutResult(NamedTuple):
     changed: bool
 
 
+class Consumer(NamedTuple):
+    """Where a consumer stands: all up to ``seq`` is handled, ``lag`` events are not. It was last
+    heard of at ``seen_at``, in Unix seconds, or is ``connected``."""
+
+    consumer: str
+    seq: int
+    lag: int
+    seen_at: float
+    connected: bool
+
+
 class Event(NamedTuple):
-    """A durable notice; which fields are there depends on ``type``, see ``docs/api.md``."""
+    """A durable notice; which fields are there depends on ``type``, see ``docs/api.md``.
+
+    ``seq`` counts in ``epoch``: who keeps a ``seq`` keeps that with it. Where it is another one,
+    the gateway was restored from a backup, and ``seq`` begins anew from some earlier number.
+    """
 
     seq: int
     type: str
@@ -131,6 +147,7 @@ class Event(NamedTuple):
     code: str | None = None
     detail: Mapping[str, Any] | None = None
     maybe_duplicate: bool = False
+    epoch: str | None = None
 
 
 class Limits(NamedTuple):
@@ -192,7 +209,11 @@ def optouts(reply: Reply) -> list[OptoutResult | Rejected]:
     return [_rejected(r) if "error" in r else _known(OptoutResult, r) for r in reply["results"]]
 
 
-def event(fields: Fields) -> Event:
+def consumers(reply: Reply) -> list[Consumer]:
+    return [_known(Consumer, each) for each in reply["consumers"]]
+
+
+def event(fields: Fields, epoch: str | None) -> Event:
     get = fields.get
     return Event(
         fields["seq"],
@@ -208,6 +229,7 @@ def event(fields: Fields) -> Event:
         get("code"),
         get("detail"),
         get("maybe_duplicate", False),
+        epoch,
     )
 
 

@@ -36,6 +36,7 @@ COMMANDS: Final = (
     "asking:status",
     "asking:cancel",
     "asking:optout",
+    "asking:consumers",
     "listening:events",
 )
 """Where each command is, in the order of the help."""

@@ -1,4 +1,4 @@
-"""``gateway status``, ``cancel`` and ``optout``: a few messages or numbers, answered at once."""
+"""``gateway status``, ``cancel``, ``optout`` and ``consumers``: a few things, answered at once."""
 
 import sys
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 
-from gateway.api.wire import CancelResult, OptoutAction, Rejected, Status
+from gateway.api.wire import CancelResult, ConsumersAction, OptoutAction, Rejected, Status
 from gateway.cli.access import Access
 from gateway.cli.output import UsageError, record, show
 
@@ -83,6 +83,29 @@ def optout(action: OptoutAction, /, *numbers: str, access: Access) -> int:
                     known.append(record(result))
     show(known)
     return int(refused > 0)
+
+
+def consumers(action: ConsumersAction, /, *names: str, access: Access) -> int:
+    """List or delete the consumers of events.
+
+    The exit status is 1 if one of those that are named is not known.
+
+    Parameters
+    ----------
+    action
+        What to do.
+    names
+        Which ones; all where a list names none.
+    """
+    if action == "delete" and not names:
+        raise UsageError("name the consumers to delete")
+    with access.client() as client:
+        found = [client.consumers(action, name) for name in names or (None,)]
+    show([record(each) for some in found for each in some])
+    unknown = [name for name, some in zip(names, found, strict=False) if not some]
+    for name in unknown:
+        print(f"gateway: {name}: not known", file=sys.stderr)
+    return int(bool(unknown))
 
 
 def _show_known(names: Sequence[str], found: Sequence[Status | CancelResult | None]) -> int:

@@ -7,7 +7,7 @@ import trio
 from cyclopts import Parameter, validators
 
 from gateway.api.client import connect
-from gateway.api.wire import Start
+from gateway.api.wire import Event, Start
 from gateway.cli.access import NAME, Access
 from gateway.cli.output import print_line, record
 
@@ -39,7 +39,7 @@ def events(
 
 
 async def _follow(access: Access, consumer: str, start: Start, until_idle: float) -> None:
-    printed = 0
+    printed: Event | None = None
     tls = access.context()
     async with connect(access.address, access.token, tls=tls, name=NAME) as client:
         events = client.events(consumer, start)
@@ -49,7 +49,7 @@ async def _follow(access: Access, consumer: str, start: Start, until_idle: float
             if idle.cancelled_caught:
                 break
             print_line(record(event))
-            printed = event.seq
-        if printed:
+            printed = event
+        if printed is not None:
             # Acknowledged already, but for an acknowledgement that was on its way.
-            await client.ack(consumer, printed)
+            await client.ack(consumer, printed.seq, printed.epoch)

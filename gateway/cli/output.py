@@ -17,7 +17,7 @@ from gateway.errors import GatewayError
 
 Record = Mapping[str, Any]
 
-_TIMES: Final = frozenset({"at", "updated_at", "not_before"})
+_TIMES: Final = frozenset({"at", "updated_at", "not_before", "seen_at"})
 """Fields that are Unix seconds."""
 
 

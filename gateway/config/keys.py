@@ -16,7 +16,7 @@ from gateway.dispatch.actions import Kind
 from gateway.dispatch.core import RETENTION
 from gateway.dispatch.options import RECEIPT_WAIT, CarrierOptions
 from gateway.dispatch.owed import LongReceipts
-from gateway.dispatch.tenants import VALIDITY
+from gateway.dispatch.tenants import MAX_CONSUMERS, VALIDITY
 from gateway.message import CATEGORIES, Category
 from gateway.ops.admin import AdminOptions
 from gateway.ops.logs import Level
@@ -159,6 +159,7 @@ class Tenant(Struct, frozen=True, kw_only=True):
     burst: Annotated[float, Meta(ge=0, le=1_000_000)] = _SHARE.burst
     weight: Annotated[float, Meta(ge=0.01, le=1000)] = _SHARE.weight
     max_queued: Annotated[int, Meta(ge=1, le=100_000_000)] = MAX_QUEUED
+    max_consumers: Annotated[int, Meta(ge=1, le=10_000)] = MAX_CONSUMERS
     senders: Annotated[tuple[Sender, ...], Meta(min_length=1, max_length=1000)]
     numbers: Annotated[tuple[Number, ...], Meta(max_length=1000)] | None = None
     category: Category = "marketing"

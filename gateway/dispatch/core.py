@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
+import structlog
 import trio
 
 from gateway.dispatch.correlation import Parked
@@ -26,6 +27,8 @@ from gateway.queue.lanes import Lanes
 from gateway.queue.scheduler import Scheduler, SchedulerOptions
 from gateway.queue.store import Held, Recovery, Store
 from gateway.smpp.bind import Bind
+
+log = structlog.get_logger(__name__)
 
 RETENTION = 7 * 86_400.0
 """Seconds for which events, outcomes and keys are kept unless the configuration says otherwise."""
@@ -79,7 +82,7 @@ class Dispatch:
         self.lanes = Lanes()
         self.ledger = Ledger()
         self.pool = CarrierPool()
-        self.hub = EventHub(store)
+        self.hub = EventHub(store, clock)
         self._scheduler = Scheduler(self.lanes, SchedulerOptions())
         self._numbers = MessageNumbers()
         self._settler = Settler(
@@ -113,6 +116,7 @@ class Dispatch:
             self._inbox,
             self._lessons,
             self.ledger,
+            self.hub,
             metrics,
             clock,
         )
@@ -131,6 +135,8 @@ class Dispatch:
     def recover(self, recovery: Recovery) -> None:
         """Take over what an opened store holds."""
         now = self._clock()
+        if self._store.restored:
+            log.warning("restored", epoch=self._store.epoch)
         self._numbers.after(recovery.last_id)
         self.upkeep.expect(began(recovery.last_id), now)
         self.ledger.start(recovery.counts, recovery.last_id, now)

@@ -8,6 +8,8 @@ from gateway.api.schema import (
     Accepted,
     Cancelled,
     CancelResult,
+    ConsumersAction,
+    ConsumerState,
     Error,
     MessageStatus,
     OptoutAction,
@@ -18,7 +20,7 @@ from gateway.api.schema import (
     SubmitMessage,
 )
 from gateway.dispatch import outcomes
-from gateway.dispatch.events import EventHub, Subscription
+from gateway.dispatch.events import EventHub, Subscription, too_many
 from gateway.dispatch.intake import Intake
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.settle import Settler
@@ -55,6 +57,11 @@ class Service:
         self._settler = settler
         self._hub = hub
         self._clock = clock
+
+    @property
+    def epoch(self) -> str:
+        """What ``seq`` counts in."""
+        return self._store.epoch
 
     def tokens(self) -> Mapping[bytes, str]:
         """The SHA-256 of every valid token, and whose it is."""
@@ -139,14 +146,38 @@ class Service:
 
     async def subscribe(self, tenant: str, consumer: str, start: Start) -> Subscription:
         """Read a tenant's events."""
-        return await self._hub.subscribe(tenant, consumer, start)
+        most = self._tenant(tenant).options.max_consumers
+        return await self._hub.subscribe(tenant, consumer, start, most)
 
-    async def acknowledge(self, tenant: str, consumer: str, seq: int) -> int:
-        """Move a consumer's cursor forward; returns where it stands."""
-        stands = await self._store.acknowledge(tenant, consumer, seq)
+    async def acknowledge(
+        self, tenant: str, consumer: str, seq: int, epoch: str | None = None
+    ) -> int:
+        """Move a consumer's cursor forward; returns where it stands. A ``seq`` of another epoch
+        says nothing of the events of this one."""
+        if epoch is not None and epoch != self._store.epoch:
+            found = [one for one in await self._store.consumers(tenant) if one.name == consumer]
+            return found[0].seq if found else 0
+        most = self._tenant(tenant).options.max_consumers
+        stands = await self._store.acknowledge(tenant, consumer, seq, most)
+        if stands is None:
+            raise too_many(most)
         if stands < seq:
             raise RequestError("bad_request", f"seq: there is no event {seq} yet")
         return stands
+
+    async def consumers(
+        self, tenant: str, action: ConsumersAction, consumer: str | None
+    ) -> Sequence[ConsumerState]:
+        """The tenant's consumers, or the one that is named; ``delete`` forgets it, as it stood."""
+        found = [one for one in await self._store.consumers(tenant) if consumer in (None, one.name)]
+        if action == "delete":
+            for one in found:
+                await self._store.forget_consumer(tenant, one.name)
+        connected = self._hub.connected()
+        return [
+            ConsumerState(one.name, one.seq, one.lag, one.seen, (tenant, one.name) in connected)
+            for one in found
+        ]
 
     def _tenant(self, name: str) -> Tenant:
         tenant = self._tenants.get(name)

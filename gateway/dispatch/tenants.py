@@ -1,6 +1,7 @@
 """What dispatch must know of each tenant, and who owns which number."""
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import msgspec
 
@@ -15,6 +16,9 @@ VALIDITY: Mapping[Category, float] = {
 """Seconds from acceptance (or ``send_at``) until a message expires that does not say when. Only
 those count in which it could be sent."""
 
+MAX_CONSUMERS: Final = 100
+"""Consumers of a tenant: each is a row that is looked at every few seconds."""
+
 
 class TenantOptions(msgspec.Struct, frozen=True):
     """A tenant, as dispatch sees it; rate and weight are the scheduler's.
@@ -25,6 +29,7 @@ class TenantOptions(msgspec.Struct, frozen=True):
         category: for messages that name none.
         categories: those that it may use.
         sender: for messages that name none; None where each must.
+        max_consumers: with a cursor in its events.
         numbers: our numbers whose inbound messages go to this tenant.
         names: what recipients may call it.
         validity: seconds until expiry by category, see `VALIDITY`.
@@ -37,6 +42,7 @@ class TenantOptions(msgspec.Struct, frozen=True):
     category: Category = "marketing"
     categories: frozenset[Category] = frozenset(CATEGORIES)
     sender: str | None = None
+    max_consumers: int = MAX_CONSUMERS
     numbers: frozenset[str] = frozenset()
     names: tuple[str, ...] = ()
     validity: Mapping[Category, float] = msgspec.field(default_factory=lambda: VALIDITY)

@@ -7,6 +7,7 @@ import structlog
 import trio
 
 from gateway.dispatch import outcomes
+from gateway.dispatch.events import EventHub, in_use
 from gateway.dispatch.inbound import Inbox
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.lessons import Lessons
@@ -40,7 +41,8 @@ class Upkeep:
     Attributes:
         homeless: receipts that the store holds for carriers which are not configured (any more).
         retention: seconds for which events, outcomes and keys are kept.
-        unacknowledged: events that the slowest consumer of each tenant has not acknowledged.
+        unacknowledged: events that the slowest consumer of each tenant has not acknowledged, of
+            those that are there or are missed.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Upkeep:
         inbox: Inbox,
         lessons: Lessons,
         ledger: Ledger,
+        hub: EventHub,
         metrics: Metrics,
         clock: Callable[[], float],
     ) -> None:
@@ -64,6 +67,7 @@ class Upkeep:
         self._inbox = inbox
         self._lessons = lessons
         self._ledger = ledger
+        self._hub = hub
         self._metrics = metrics
         self._clock = clock
         self.homeless: Sequence[Held] = ()
@@ -156,10 +160,17 @@ class Upkeep:
 
     async def look_at_consumers(self) -> None:
         """See how far behind consumers are."""
-        self.unacknowledged = await self._store.unacknowledged()
+        now, connected = self._clock(), self._hub.connected()
+        slowest: dict[str, int] = {}
+        for one in await self._store.consumers():
+            if (one.tenant, one.name) in connected or in_use(one, now):
+                slowest[one.tenant] = max(one.lag, slowest.get(one.tenant, 0))
+        self.unacknowledged = slowest
 
     async def prune(self) -> None:
-        """Forget history that is older than the retention."""
+        """Forget history that is older than the retention, and consumers that were silent for as
+        long: those that are connected are not."""
+        await self._store.seen(self._hub.connected())
         while await self._store.prune(self._clock() - self.retention, SLICE):
             await trio.lowlevel.checkpoint()
 

@@ -286,7 +286,9 @@ class Metrics:
             "carrier_rate_limit", "Parts per second held to now; 0 for unlimited.", "carrier"
         )
         self.events_unacknowledged = Gauge(
-            "events_unacknowledged", "Events that the slowest consumer has not handled.", "tenant"
+            "events_unacknowledged",
+            "Events that the slowest consumer in use has not handled.",
+            "tenant",
         )
         self.api_connections = Gauge("api_connections", "Open connections of tenants.")
         self.api_connections_ended = Tally(

@@ -18,6 +18,8 @@ from gateway.queue import events
 from gateway.queue.store import (
     GLOBAL,
     LIFTS,
+    MANY,
+    Consumer,
     Count,
     Entry,
     EventChunk,
@@ -76,8 +78,10 @@ class MemoryStore:
         self._last_seq: dict[str, int] = {}
         self._held: dict[tuple[HeldKind, str], Held] = {}
         self._optouts: dict[tuple[str, str], dict[str, OptoutEntry]] = {}
-        self._cursors: dict[tuple[str, str], int] = {}
+        self._consumers: dict[tuple[str, str], Consumer] = {}
         self._memos: dict[str, bytes] = {}
+        self.epoch = "memory"
+        self.restored = False
 
     async def open(self) -> Recovery:
         await trio.lowlevel.checkpoint()
@@ -332,23 +336,40 @@ class MemoryStore:
             return []
         return events.chunks(tenant, newer[0].seq, [told.encoded for told in newer])
 
-    async def cursor(self, tenant: str, consumer: str) -> int:
+    async def acknowledge(
+        self, tenant: str, consumer: str, seq: int, most: int = MANY
+    ) -> int | None:
         await self._enter()
-        return self._cursors.get((tenant, consumer), 0)
+        known, now = self._consumers.get((tenant, consumer)), self._clock()
+        if seq > self._last_seq.get(tenant, 0):
+            seq = 0
+            if known is None:
+                return 0
+        if known is None:
+            if sum(owner == tenant for owner, _ in self._consumers) >= most:
+                return None
+            known = Consumer(tenant, consumer, 0, 0, now, now)
+        moved = known._replace(seq=max(seq, known.seq), seen=now)
+        self._consumers[tenant, consumer] = moved
+        return moved.seq
 
-    async def acknowledge(self, tenant: str, consumer: str, seq: int) -> int:
+    async def consumers(self, tenant: str | None = None) -> list[Consumer]:
         await self._enter()
-        name = (tenant, consumer)
-        if seq <= self._last_seq.get(tenant, 0):
-            self._cursors[name] = max(seq, self._cursors.get(name, 0))
-        return self._cursors.get(name, 0)
+        return [
+            each._replace(lag=self._last_seq.get(each.tenant, 0) - each.seq)
+            for _, each in sorted(self._consumers.items())
+            if tenant in (None, each.tenant)
+        ]
 
-    async def unacknowledged(self) -> Mapping[str, int]:
+    async def seen(self, consumers: Iterable[tuple[str, str]]) -> None:
         await self._enter()
-        slowest: dict[str, int] = {}
-        for (tenant, _), seq in self._cursors.items():
-            slowest[tenant] = min(seq, slowest.get(tenant, seq))
-        return {tenant: self._last_seq.get(tenant, 0) - seq for tenant, seq in slowest.items()}
+        for name in consumers:
+            if known := self._consumers.get(name):
+                self._consumers[name] = known._replace(seen=self._clock())
+
+    async def forget_consumer(self, tenant: str, consumer: str) -> bool:
+        await self._enter()
+        return self._consumers.pop((tenant, consumer), None) is not None
 
     async def bounds(self, tenant: str) -> tuple[int, int]:
         await self._enter()
@@ -373,6 +394,7 @@ class MemoryStore:
             while told and told[0].event.at < before and gone < limit:
                 del told[0]
                 gone += 1
+        gone += _forget(self._consumers, lambda one: one.seen < before, limit - gone)
         gone += _forget(
             self._keys,
             lambda known: known[1] < before and known[0].message not in self._rows,

@@ -14,7 +14,7 @@ A message in the store is in one of three places, and leaves with its outcome:
                   └──────defer───────┘        any of them ──settle(final)──> (gone)
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 import msgspec
@@ -247,8 +247,40 @@ class Recovery(msgspec.Struct, frozen=True):
     held: Sequence[Held]
 
 
+class Consumer(NamedTuple):
+    """A consumer that has acknowledged events of its tenant.
+
+    Attributes:
+        seq: everything up to it is handled.
+        lag: events that it has not handled, though retention may have taken some of them.
+        since: when it was first heard of.
+        seen: when it was last heard of.
+    """
+
+    tenant: str
+    name: str
+    seq: int
+    lag: int
+    since: float
+    seen: float
+
+
+MANY: int = 1 << 31
+"""More consumers than any tenant has."""
+
+
 class Store(Protocol):
     """Messages, events and opt-outs on durable storage."""
+
+    @property
+    def epoch(self) -> str:
+        """Names what ``seq`` counts in, once the store is open. It is another one where the storage
+        is not what was open here last but an earlier state of it, a backup: then a ``seq`` that was
+        given before may be given again, to another event."""
+
+    @property
+    def restored(self) -> bool:
+        """Whether the epoch began when the store was opened, because it is a backup."""
 
     async def open(self) -> Recovery:
         """Take hold of the store. Raises StoreError where it cannot be opened or written, where
@@ -341,16 +373,21 @@ class Store(Protocol):
         """Events with ``seq`` > ``after``, about ``limit`` at most, whole chunks but for the first,
         which starts at ``after + 1``. Empty where there is nothing newer."""
 
-    async def cursor(self, tenant: str, consumer: str) -> int:
-        """What this consumer has acknowledged; 0 where it never has."""
-
-    async def acknowledge(self, tenant: str, consumer: str, seq: int) -> int:
+    async def acknowledge(
+        self, tenant: str, consumer: str, seq: int, most: int = MANY
+    ) -> int | None:
         """Move a consumer's cursor forward; returns where it stands. A ``seq`` that is older, or
-        that no event of the tenant has yet, changes nothing."""
+        that no event of the tenant has yet, changes nothing but when the consumer was seen. One
+        that was not known is refused, with None, where the tenant has ``most`` consumers."""
 
-    async def unacknowledged(self) -> Mapping[str, int]:
-        """How many events of each tenant its slowest consumer has not acknowledged, for tenants
-        that have a consumer."""
+    async def consumers(self, tenant: str | None = None) -> list[Consumer]:
+        """The consumers of a tenant, or of all, by name."""
+
+    async def seen(self, consumers: Iterable[tuple[str, str]]) -> None:
+        """These consumers, each by its tenant and name, are there now. Unknown ones stay so."""
+
+    async def forget_consumer(self, tenant: str, consumer: str) -> bool:
+        """Forget a consumer and its cursor; returns whether it was known."""
 
     async def bounds(self, tenant: str) -> tuple[int, int]:
         """The first ``seq`` that is still kept and the last one given, ``(1, 0)`` for none."""
@@ -364,6 +401,7 @@ class Store(Protocol):
         """The value kept under ``name``."""
 
     async def prune(self, before: float, limit: int) -> int:
-        """Forget events, outcomes, keys and unmatched parts from before a moment, about ``limit``
-        rows; returns how many rows went, 0 once there is nothing left to do. The keys of messages
-        without an outcome stay. Keys and parts may stay for a day longer."""
+        """Forget events, outcomes, keys and unmatched parts from before a moment, and consumers not
+        seen since, about ``limit`` rows; returns how many rows went, 0 once there is nothing left
+        to do. The keys of messages without an outcome stay. Keys and parts may stay for a day
+        longer."""

@@ -19,6 +19,8 @@ from gateway.api.schema import (
     Accepted,
     Cancelled,
     CancelResult,
+    ConsumersAction,
+    ConsumerState,
     Error,
     MessageStatus,
     OptoutAction,
@@ -52,8 +54,15 @@ class Backend:
         self.gate.set()
         self.error: Exception | None = None
         self._keys: dict[str, str] = {}
+        self.epoch = "1f"
         self._chunks: list[tuple[int, bytes]] = []
         self._arrived = trio.Condition()
+
+    def restore(self, epoch: str, kept: int, **cursors: int) -> None:
+        """Be what a backup had: so many chunks of events, and cursors."""
+        self.epoch = epoch
+        self._chunks = self._chunks[:kept]
+        self.cursors = {("acme", name): seq for name, seq in cursors.items()}
 
     @property
     def last(self) -> int:
@@ -125,9 +134,25 @@ class Backend:
         cursor = self.cursors.get((tenant, consumer), 0)
         return Feed(self, {"acked": cursor, "start": 0, "now": self.last}[start] + 1)
 
-    async def acknowledge(self, tenant: str, consumer: str, seq: int) -> int:
+    async def consumers(
+        self, tenant: str, action: ConsumersAction, consumer: str | None
+    ) -> Sequence[ConsumerState]:
+        self._fail()
+        found = [
+            ConsumerState(name, seq, self.last - seq, 1.5, False)
+            for (owner, name), seq in sorted(self.cursors.items())
+            if owner == tenant and consumer in (None, name)
+        ]
+        if action == "delete":
+            for one in found:
+                del self.cursors[tenant, one.consumer]
+        return found
+
+    async def acknowledge(self, tenant: str, consumer: str, seq: int, epoch: str | None) -> int:
         self._fail()
         name = (tenant, consumer)
+        if epoch not in (None, self.epoch):
+            return self.cursors.get(name, 0)
         self.cursors[name] = max(seq, self.cursors.get(name, 0))
         return self.cursors[name]
 

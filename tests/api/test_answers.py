@@ -84,6 +84,37 @@ async def test_optout(peer: Any) -> None:
     assert reply["results"] == [{**out, "changed": False}]
 
 
+async def test_consumers_are_listed_and_deleted(peer: Any, backend: Any) -> None:
+    await backend.happen("one", "two")
+    for name, seq in (("crm", 2), ("test", 1)):
+        await peer.ask(op="ack", consumer=name, seq=seq)
+    crm = {"consumer": "crm", "seq": 2, "lag": 0, "seen_at": 1.5, "connected": False}
+    test = {"consumer": "test", "seq": 1, "lag": 1, "seen_at": 1.5, "connected": False}
+    reply = await peer.ask(op="consumers", action="list")
+    assert reply == {"id": 1, "ok": True, "consumers": [crm, test]}
+    reply = await peer.ask(op="consumers", action="list", consumer="test")
+    assert reply["consumers"] == [test]
+    reply = await peer.ask(op="consumers", action="delete", consumer="test")
+    assert reply == {"id": 1, "ok": True, "consumers": [test]}
+    assert (await peer.ask(op="consumers", action="delete", consumer="test"))["consumers"] == []
+    assert (await peer.ask(op="consumers", action="list"))["consumers"] == [crm]
+
+
+async def test_to_delete_a_consumer_it_has_to_be_named(peer: Any) -> None:
+    for fields in ({}, {"consumer": None}):
+        reply = await peer.ask(op="consumers", action="delete", **fields)
+        assert reply["error"]["code"] == "bad_request"
+        assert reply["error"]["message"].startswith("consumer: missing")
+
+
+async def test_an_acknowledgement_of_another_epoch_changes_nothing(peer: Any, backend: Any) -> None:
+    await backend.happen("one", "two")
+    assert (await peer.ask(op="ack", consumer="crm", seq=1, epoch="1f"))["seq"] == 1
+    assert (await peer.ask(op="ack", consumer="crm", seq=2, epoch="0e"))["seq"] == 1
+    assert (await peer.ask(op="ack", consumer="crm", seq=999, epoch="0e"))["seq"] == 1
+    assert (await peer.ask(op="ack", consumer="new", seq=999, epoch="0e"))["seq"] == 0
+
+
 async def test_a_refusal_of_the_backend_reaches_the_client(peer: Any, backend: Any) -> None:
     backend.error = RequestError("forbidden", "this tenant is gone")
     for op in ({"op": "submit", "messages": []}, {"op": "optout", "action": "add", "numbers": []}):

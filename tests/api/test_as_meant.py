@@ -39,7 +39,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "status": {"ids": ["1"], "keys": ["k"]},
     "cancel": {"ids": ["1"], "keys": ["k"], "campaign": "spring"},
     "subscribe": {"consumer": "crm", "from": "start"},
-    "ack": {"consumer": "crm", "seq": 7},
+    "ack": {"consumer": "crm", "seq": 7, "epoch": "1f"},
+    "consumers": {"action": "delete", "consumer": "crm"},
     "optout": {"action": "add", "numbers": ["447700900123"]},
 }
 """A request of each op that says everything it can."""

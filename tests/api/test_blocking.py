@@ -56,6 +56,11 @@ async def test_every_request(running: Any) -> None:
             assert client.cancel(keys=["k"]) == (1, [CancelResult("m1", True, "cancelled")])
             assert client.optout("check", ["44"]) == [OptoutResult("44", False, False)]
             assert client.ack("crm", 5) == 5
+            assert client.ack("crm", 6, "of another epoch") == 5
+            (consumer,) = client.consumers()
+            assert (consumer.consumer, consumer.seq) == ("crm", 5)
+            assert client.consumers("delete", "crm") == [consumer]
+            assert client.consumers("list", "crm") == []
             with pytest.raises(ApiError, match="unknown field"):
                 client.submit([{"to": "1", "txt": "x"}])  # type: ignore[typeddict-unknown-key]
             assert len(client.submit(messages(1))) == 1
@@ -218,6 +223,34 @@ async def test_events_go_on_after_a_break_without_a_gap_or_a_repeat(
 
     assert await in_thread(script) == list(range(1, 10))
     await running.until(lambda: backend.cursors["acme", "crm"] == 8)
+
+
+async def test_a_client_starts_over_after_a_restore(
+    running: Any, backend: Any, flaky: Flaky
+) -> None:
+    await backend.happen("one")
+    await backend.happen("two", "three")
+
+    def script() -> list[tuple[int, str | None, str | None]]:
+        with connect(flaky.address, TOKEN) as client:
+            events = client.events("crm")
+            seen = [next(events) for _ in range(3)]
+            trio.from_thread.run_sync(backend.restore, "2e", 1)
+            flaky.cut()
+            seen.append(next(events))
+            trio.from_thread.run(backend.happen, "new two")
+            seen.append(next(events))
+            events.close()  # type: ignore[attr-defined]
+            return [(event.seq, event.epoch, event.text) for event in seen]
+
+    assert await in_thread(script) == [
+        (1, "1f", "one"),
+        (2, "1f", "two"),
+        (3, "1f", "three"),
+        (1, "2e", "one"),
+        (2, "2e", "new two"),
+    ]
+    assert backend.cursors.get(("acme", "crm"), 0) <= 1
 
 
 async def test_a_quiet_subscription_is_kept_alive(serve: Any, backend: Any) -> None:

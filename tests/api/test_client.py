@@ -104,6 +104,12 @@ async def test_results_are_typed_and_in_order(running: Any) -> None:
         assert cancelled == (1, [CancelResult("m2", True, "cancelled"), None])
         assert (await client.cancel(campaign="none")).cancelled == 0
         assert await client.optout("add", ["44"]) == [OptoutResult("44", True, True)]
+        assert await client.ack("crm", 5) == 5
+        assert await client.ack("crm", 6, "of another epoch") == 5
+        (consumer,) = await client.consumers()
+        assert (consumer.consumer, consumer.seq) == ("crm", 5)
+        assert await client.consumers("delete", "crm") == [consumer]
+        assert await client.consumers("list", "crm") == []
 
 
 async def test_defaults_are_filled_in_by_the_gateway(running: Any, backend: Any) -> None:
@@ -336,6 +342,54 @@ async def test_events_go_on_after_a_break_without_a_gap_or_a_repeat(
         assert seen == list(range(first, 9))
         await running.until(lambda: backend.cursors["acme", "crm"] == 8)
         nursery.cancel_scope.cancel()
+
+
+async def test_a_client_starts_over_after_a_restore(
+    running: Any, backend: Any, proxy: Proxy
+) -> None:
+    """It had handled three events; the backup has one, of which it says nothing."""
+    await backend.happen("one")
+    await backend.happen("two", "three")
+    seen: list[tuple[int, str | None, str | None]] = []
+    async with connect(proxy.address, TOKEN) as client, trio.open_nursery() as nursery:
+
+        async def follow() -> None:
+            events = client.events("crm")
+            while True:
+                event = await anext(events)
+                seen.append((event.seq, event.epoch, event.text))
+
+        nursery.start_soon(follow)
+        await running.until(lambda: backend.cursors == {("acme", "crm"): 3})
+        backend.restore("2e", 1)
+        proxy.cut()
+        await running.until(lambda: len(seen) == 4)
+        await backend.happen("new two")
+        await running.until(lambda: backend.cursors == {("acme", "crm"): 2})
+        nursery.cancel_scope.cancel()
+    assert seen == [
+        (1, "1f", "one"),
+        (2, "1f", "two"),
+        (3, "1f", "three"),
+        (1, "2e", "one"),
+        (2, "2e", "new two"),
+    ]
+
+
+async def test_what_was_at_hand_of_an_older_epoch_is_not_acknowledged_in_the_new_one(
+    running: Any, backend: Any, proxy: Proxy
+) -> None:
+    await backend.happen("one")
+    await backend.happen(*"bcdefgh")
+    async with connect(proxy.address, TOKEN) as client:
+        events = client.events("crm")
+        seen = [(await anext(events)).text for _ in range(2)]
+        backend.restore("2e", 1, crm=0)
+        proxy.cut()
+        seen += [(await anext(events)).text for _ in range(6)]
+        await backend.happen(*"BCDEFGH")
+        seen += [(await anext(events)).text for _ in range(8)]
+    assert seen == ["one", *"bcdefgh", "one", *"BCDEFGH"]
 
 
 async def test_a_consumer_that_is_refused(running: Any) -> None:

@@ -289,9 +289,10 @@ def test_a_refusal_without_a_known_id() -> None:
 def test_events_are_wrapped_without_being_decoded(count: int) -> None:
     buffer = bytearray(b"before")
     body = msgpack.packb({"seq": 1}) * count
-    codec.encode_events(codec.events_prefix("crm"), count, body, buffer)
+    codec.encode_events(codec.events_prefix("crm", "1f"), count, body, buffer)
     assert int.from_bytes(buffer[6:10]) == len(buffer) - 10
     assert msgpack.unpackb(bytes(buffer[10:])) == {
         "consumer": "crm",
+        "epoch": "1f",
         "events": [{"seq": 1}] * count,
     }

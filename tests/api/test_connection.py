@@ -207,10 +207,12 @@ async def test_a_client_that_does_not_read_is_cut_off_and_hurts_nobody_else(
 
 async def test_events_come_in_frames_for_their_consumer(peer: Any, backend: Any) -> None:
     await backend.happen("one", "two")
-    assert await peer.ask(op="subscribe", consumer="crm") == {"id": 1, "ok": True, "next": 1}
+    subscribed = await peer.ask(op="subscribe", consumer="crm")
+    assert subscribed == {"id": 1, "ok": True, "next": 1, "epoch": "1f"}
     first = {"seq": 1, "type": "inbound", "at": 2.5, "text": "one"}
     second = {"seq": 2, "type": "inbound", "at": 2.5, "text": "two"}
-    assert await peer.receive() == {"consumer": "crm", "events": [first, second]}
+    frame = await peer.receive()
+    assert frame == {"consumer": "crm", "epoch": "1f", "events": [first, second]}
     await backend.happen("three")
     assert [e["seq"] for e in (await peer.receive())["events"]] == [3]
 

@@ -15,8 +15,9 @@ def unpacked(requests: Any) -> list[Any]:
     return [msgpack.unpackb(request.frame[4:]) for request in requests]
 
 
-def events(*seqs: int) -> dict[str, Any]:
-    return {"events": [{"seq": seq, "type": "sent", "at": 1.0} for seq in seqs]}
+def events(*seqs: int, epoch: str | None = None) -> dict[str, Any]:
+    told = [{"seq": seq, "type": "sent", "at": 1.0} for seq in seqs]
+    return {"events": told} if epoch is None else {"epoch": epoch, "events": told}
 
 
 def test_keys_are_made_where_there_is_none_and_never_twice() -> None:
@@ -103,3 +104,60 @@ def test_acknowledgements_never_make_too_much_unanswered() -> None:
     cursor.news([{"ok": True, "seq": 1}])
     assert cursor.ack() == {"op": "ack", "consumer": "crm", "seq": 19}
     assert cursor.ack() is None
+
+
+# --- epochs ---
+
+
+def given(cursor: Cursor, *replies: Any) -> list[tuple[int, str | None]]:
+    return [(event.seq, event.epoch) for event in cursor.news(replies)]
+
+
+def test_another_epoch_begins_from_what_the_gateway_says() -> None:
+    cursor = Cursor("crm", "acked", acknowledge=True)
+    cursor.subscribe()
+    begun = {"ok": True, "next": 1, "epoch": "a"}
+    assert given(cursor, begun, events(1, 2, 3, epoch="a")) == [(1, "a"), (2, "a"), (3, "a")]
+    cursor.handled(3, "a")
+    assert cursor.ack() == {"op": "ack", "consumer": "crm", "seq": 3, "epoch": "a"}
+    cursor.subscribe()
+    begun = {"ok": True, "next": 2, "epoch": "b"}
+    assert given(cursor, begun, events(2, 3, 4, epoch="b")) == [(2, "b"), (3, "b"), (4, "b")]
+    assert cursor.ack() is None
+    cursor.handled(3, "a")  # was at hand
+    assert cursor.ack() is None
+    cursor.handled(2, "b")
+    assert cursor.ack() == {"op": "ack", "consumer": "crm", "seq": 2, "epoch": "b"}
+
+
+def test_the_same_epoch_goes_on_where_it_was() -> None:
+    cursor = Cursor("crm", "acked", acknowledge=True)
+    begun = {"ok": True, "next": 1, "epoch": "a"}
+    cursor.subscribe()
+    assert len(given(cursor, begun, events(1, 2, 3, epoch="a"))) == 3
+    cursor.subscribe()
+    assert given(cursor, begun, events(1, 2, 3, 4, epoch="a")) == [(4, "a")]
+
+
+def test_an_acknowledgement_of_what_the_gateway_forgot_starts_over() -> None:
+    """It was restored in a way that it could not know of: the epoch is the same."""
+    cursor = Cursor("crm", "acked", acknowledge=True)
+    cursor.subscribe()
+    given(cursor, {"ok": True, "next": 1, "epoch": "a"}, events(1, 2, 3, epoch="a"))
+    cursor.handled(3, "a")
+    cursor.subscribe()
+    assert cursor.ack() == {"op": "ack", "consumer": "crm", "seq": 3, "epoch": "a"}
+    error = {"code": "bad_request", "message": "seq: there is no event 3 yet"}
+    with pytest.raises(ConnectionError, match="forgotten"):
+        cursor.news([{"ok": True, "next": 1, "epoch": "a"}, {"ok": False, "error": error}])
+    cursor.subscribe()
+    assert given(cursor, {"ok": True, "next": 1, "epoch": "a"}, events(1, epoch="a")) == [(1, "a")]
+    assert cursor.ack() is None
+
+
+def test_a_gateway_that_knows_no_epochs_is_not_told_of_any() -> None:
+    cursor = Cursor("crm", "acked", acknowledge=True)
+    cursor.subscribe()
+    assert given(cursor, {"ok": True, "next": 1}, events(1)) == [(1, None)]
+    cursor.handled(1)
+    assert cursor.ack() == {"op": "ack", "consumer": "crm", "seq": 1}

@@ -13,6 +13,7 @@ from gateway.api import codec, schema
 from gateway.api.frames import frame
 from gateway.api.hello import HELLO_MAX
 from gateway.api.options import ServerOptions
+from gateway.dispatch.tenants import MAX_CONSUMERS
 from gateway.errors import MessageCode, RequestCode, RequestError
 from gateway.message import Event, EventType
 
@@ -40,6 +41,7 @@ EXAMPLES = [
 ]
 REQUESTS = [example for example in EXAMPLES if example.side == "client"]
 
+EPOCH = "5f1d2c83a0b94e67"
 EVENTS = [
     Event("delivered", 1792224005.25, "19abc5e9c0000001", "s-1", "447700900123", None, "spring", 1),
     Event("inbound", 1792224061.5, to="10690001", sender="447700900123", text="STOP"),
@@ -53,6 +55,7 @@ REPLIES: list[schema.Reply | list[Event]] = [
         "acme",
         "gateway/0.1.0",
         schema.VERSION,
+        EPOCH,
         schema.Limits(
             OPTIONS.max_frame, OPTIONS.max_batch, OPTIONS.max_in_flight, OPTIONS.idle_timeout
         ),
@@ -88,9 +91,10 @@ REPLIES: list[schema.Reply | list[Event]] = [
         5, True, 1, [schema.CancelResult("19abc5e9c0000001", True, "cancelled"), None]
     ),
     schema.OptoutReply(6, True, [schema.OptoutResult("447700900123", True, True)]),
-    schema.SubscribeReply(7, True, 41),
+    schema.SubscribeReply(7, True, 41, EPOCH),
     EVENTS,
     schema.AckReply(8, True, 41),
+    schema.ConsumersReply(9, True, [schema.ConsumerState("crm", 41, 1, 1792224061.5, True)]),
 ]
 
 
@@ -103,7 +107,7 @@ def on_the_wire(reply: schema.Reply | list[Event]) -> bytes:
         msgpack.packb({"seq": seq, **msgspec.to_builtins(event)})
         for seq, event in enumerate(reply, 41)
     )
-    codec.encode_events(codec.events_prefix("crm"), len(reply), body, buffer)
+    codec.encode_events(codec.events_prefix("crm", EPOCH), len(reply), body, buffer)
     return bytes(buffer)
 
 
@@ -130,7 +134,13 @@ def test_every_reply_is_what_the_server_sends() -> None:
 
 def test_every_code_event_and_field_is_explained() -> None:
     names = {*get_args(RequestCode), *get_args(MessageCode), *get_args(EventType), *schema.OPS}
-    for struct in (schema.SubmitMessage, schema.MessageStatus, schema.Accepted, Event):
+    for struct in (
+        schema.SubmitMessage,
+        schema.MessageStatus,
+        schema.Accepted,
+        schema.ConsumerState,
+        Event,
+    ):
         names |= {field.encode_name for field in msgspec.structs.fields(struct)}
     missing = {name for name in names if f"`{name}`" not in PAGE and f"## {name}\n" not in PAGE}
     assert not missing
@@ -148,6 +158,7 @@ def test_every_limit_is_the_default_one() -> None:
         OPTIONS.max_connections,
         OPTIONS.max_tenant_connections,
         OPTIONS.max_subscriptions,
+        MAX_CONSUMERS,
         OPTIONS.hello_timeout,
         OPTIONS.idle_timeout,
         OPTIONS.send_timeout,

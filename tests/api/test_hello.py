@@ -15,6 +15,7 @@ async def test_hello_says_who_we_are_and_what_the_limits_are(running: Any) -> No
         "ok": True,
         "tenant": "acme",
         "version": 1,
+        "epoch": "1f",
         "limits": {
             "max_frame": 8 * 1024 * 1024,
             "max_batch": 10_000,

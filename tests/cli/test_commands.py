@@ -279,6 +279,22 @@ def test_events_are_printed_once_for_each_consumer(shop: Run) -> None:
     assert shop("events", "--consumer", "crm", "--from", "start", *wait).records == events
 
 
+def test_consumers_are_listed_and_deleted(shop: Run) -> None:
+    shop("send", "--to", "+447700900115", "--text", "Hello")
+    for name in ("kept", "tried"):
+        shop("events", "--consumer", name, "--until-idle", "1")
+    listed = {one["consumer"]: one for one in shop("consumers", "list").records}
+    assert listed["kept"]["lag"] == 0
+    assert listed["kept"]["connected"] is False
+    assert abs(listed["kept"]["seen_at"] - time.time()) < 60
+    assert shop("consumers", "list", "kept").records == [listed["kept"]]
+    deleted = shop("consumers", "delete", "tried", "never")
+    assert (deleted.status, deleted.err) == (1, "gateway: never: not known\n")
+    assert [one["consumer"] for one in deleted.records] == ["tried"]
+    assert "tried" not in {one["consumer"] for one in shop("consumers", "list").records}
+    assert shop("consumers", "delete").status == 2
+
+
 def test_who_reads_only_the_first_event_is_not_complained_at(shop: Run) -> None:
     for number in range(111, 114):
         shop("send", "--to", f"+447700900{number}", "--text", "Hello")

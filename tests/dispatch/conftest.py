@@ -214,9 +214,12 @@ class FlakyStore:
     Attributes:
         calls: how often each method was called.
         beginning: Unix time when trio's clock shows 0.
+        epoch, restored: as of a store.
     """
 
     def __init__(self, store: MemoryStore, beginning: float = 0.0) -> None:
+        self.epoch = "1f"
+        self.restored = False
         self._store = store
         self.beginning = beginning
         self.failing: set[str] = set()

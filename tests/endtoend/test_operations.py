@@ -4,12 +4,18 @@ import hashlib
 import json
 import signal
 import socket
+import threading
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+import apsw
 import pytest
+
+from gateway.api.blocking import connect
+from gateway.api.wire import Event
+from tests.conftest import TOKEN
 
 
 def page(site: Any, path: str) -> tuple[int, str]:
@@ -142,3 +148,61 @@ def test_a_second_gateway_is_refused_the_store(site: Any, tmp_path: Path) -> Non
     site.gateway()
     output = site.failing_gateway().output.read_text()
     assert "is in use by process" in output
+
+
+def test_a_consumer_loses_nothing_when_a_backup_is_restored(site: Any) -> None:
+    """It has handled events that the backup does not have, whose numbers are then given again."""
+    site.carrier("alpha")
+    gateway = site.gateway()
+    gateway.wait_for('"bound"', 2)
+    client = site.client()
+    following = Following(f"tcp://127.0.0.1:{site.api}")
+    following.wait_for(submit(client, 10))
+    database, copy = site.folder / "gateway.db", site.folder / "backup.db"
+    shell = apsw.Connection(str(database))
+    shell.execute("VACUUM INTO ?", (str(copy),))
+    shell.close()
+    following.wait_for(submit(client, 20))
+    assert gateway.terminate() == 0
+
+    copy.replace(database)
+    for end in ("-wal", "-shm"):
+        Path(f"{database}{end}").unlink(missing_ok=True)
+    gateway = site.gateway()
+    gateway.wait_for('"restored"')
+    gateway.wait_for('"bound"', 2)
+    client = site.client()
+    following.wait_for(submit(client, 30))
+    first, second = dict.fromkeys(event.epoch for event in following.seen)
+    before = {event.seq for event in following.seen if event.epoch == first}
+    after = {event.seq for event in following.seen if event.epoch == second}
+    assert before == set(range(1, 31))
+    assert after >= set(range(11, 41))
+    assert client.ask("ack", consumer="shop", seq=40, epoch=first)["seq"] <= 40
+    assert client.ask("ack", consumer="shop", seq=40, epoch=second)["seq"] == 40
+    [consumer] = client.ask("consumers", action="list")["consumers"]
+    assert (consumer["consumer"], consumer["lag"]) == ("shop", 0)
+
+
+class Following:
+    """Follows the events in a thread of its own, for as long as the test runs."""
+
+    def __init__(self, address: str) -> None:
+        self.seen: list[Event] = []
+        self._address = address
+        self._more = threading.Condition()
+        threading.Thread(target=self._follow, daemon=True).start()
+
+    def _follow(self) -> None:
+        with connect(self._address, TOKEN) as client:
+            for event in client.events("shop"):
+                with self._more:
+                    self.seen.append(event)
+                    self._more.notify()
+
+    def wait_for(self, ids: list[str]) -> None:
+        """Until these messages have their outcome."""
+        with self._more:
+            assert self._more.wait_for(
+                lambda: set(ids) <= {event.message_id for event in self.seen}, timeout=30
+            )

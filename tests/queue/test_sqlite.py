@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -267,6 +268,26 @@ async def test_keys_of_an_earlier_schema_still_stand_for_their_messages(
     await store.open()
     assert await store.accept([entry(8, key="old"), entry(9, key="new")]) == {0: stands}
     assert await store.known("acme", ["old", "new"]) == {"old": stands, "new": known(9)}
+    await store.aclose()
+
+
+async def test_consumers_of_an_earlier_schema_are_kept(tmp_path: Path) -> None:
+    path = str(tmp_path / "gateway.db")
+    connection = apsw.Connection(path)
+    schema.migrate(connection, schema.STEPS[:3])
+    connection.execute(
+        """INSERT INTO tenant (id, name, seq) VALUES (1, 'acme', 9);
+        INSERT INTO cursor VALUES (1, 'crm', 7)"""
+    )
+    connection.close()
+    store = SqliteStore(path)
+    started = time.time() - 1  # the database counts whole seconds
+    await store.open()
+    [one] = await store.consumers()
+    assert (one.tenant, one.name, one.seq, one.lag, one.since) == ("acme", "crm", 7, 2, 0)
+    assert one.seen >= started
+    assert store.epoch
+    assert not store.restored
     await store.aclose()
 
 

@@ -65,6 +65,8 @@ PROBES: list[tuple[str, str, dict[str, Any]]] = [
     ("subscribe", "consumer", {"consumer": "{}", "from": "start"}),
     ("ack", "consumer", {"consumer": "{}", "seq": 0}),
     ("ack", "consumer", {"consumer": "{}", "seq": 1}),
+    ("consumers", "consumer", {"action": "list", "consumer": "{}"}),
+    ("consumers", "consumer", {"action": "delete", "consumer": "{}"}),
     ("optout", "optout", {"action": "check", "numbers": ["{}"]}),
     ("optout", "optout", {"action": "remove", "numbers": ["{}"]}),
     ("submit", "key", {"messages": [message(key="{}")]}),

@@ -6,13 +6,10 @@ only those that fail by themselves do. What is written is told in `writes` and `
 """
 
 import contextlib
-import fcntl
-import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 import apsw
@@ -20,6 +17,7 @@ import apsw
 from gateway.errors import StoreError
 from gateway.queue.sqlite import schema
 from gateway.queue.sqlite.bulk import Execute
+from gateway.queue.sqlite.lock import Lock
 from gateway.queue.sqlite.session import Session
 from gateway.queue.sqlite.threads import Call, CallThread
 
@@ -78,7 +76,8 @@ class Engine:
     """An open file, its connections and their threads.
 
     Args:
-        path: the database file; it and its directory are created where they are missing.
+        path: the database file; it and its directory are created where they are missing. Held by
+            ``lock`` until `aclose`.
         synchronous: see `Synchronous`.
         observe: told, in the writer's thread, how many seconds each group of writing calls took.
     """
@@ -93,7 +92,7 @@ class Engine:
         self._checkpoint_lock = threading.Lock()
         self._reading = threading.Lock()
         self._connections: list[apsw.Connection] = []
-        self._lock = _hold(path)
+        self.lock = Lock(path)
         try:
             writer = self._connect(WRITER_CACHE, synchronous)
             schema.migrate(writer)
@@ -153,7 +152,7 @@ class Engine:
         for connection in self._connections:
             with contextlib.suppress(apsw.Error):
                 connection.close()
-        os.close(self._lock)
+        self.lock.release()
 
     # --- in the writer's thread ---
 
@@ -228,33 +227,3 @@ class Engine:
         # One that fails loses nothing: the log stays as it is, and the next one tries again.
         with self._checkpoint_lock, contextlib.suppress(apsw.Error):
             connection.wal_checkpoint()
-
-
-def _hold(path: str) -> int:
-    """Make sure that there is a file, and hold the lock file beside it, which one process at a time
-    can; returns the descriptor that holds it."""
-    directory = Path(path).parent
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        # For the gateway's user alone, since it holds numbers and texts; SQLite gives the same
-        # mode to the files beside it.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        handle = os.open(directory, os.O_RDONLY)
-        os.fsync(handle)  # a new file's name is durable only once its directory is
-        os.close(handle)
-        lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}; give another queue.path") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.truncate(lock, 0)
-        os.write(lock, str(os.getpid()).encode())
-    except BlockingIOError as error:
-        owner = os.read(lock, 20).decode(errors="replace") or "unknown"
-        os.close(lock)
-        mend = "stop that one, or give another queue.path"
-        raise StoreError(f"{path}: is in use by process {owner}; {mend}") from error
-    except OSError as error:
-        os.close(lock)
-        raise StoreError(f"{path}.lock: {error.strerror}; give another queue.path") from error
-    return lock

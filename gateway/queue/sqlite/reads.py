@@ -217,16 +217,26 @@ def bounds(execute: Execute, number: int) -> tuple[int, int]:
     return row - base, last
 
 
-def cursor(execute: Execute, tenant: int, consumer: str) -> int:
-    """What a consumer has acknowledged."""
-    query = "SELECT seq FROM cursor WHERE tenant = ? AND consumer = ?"
-    return first(execute, query, (tenant, consumer), 0)
+ConsumerRow = tuple[str, str, int, float, float]
+"""The tenant and name of a consumer, its cursor, and since when and until when it was seen."""
 
 
-def slowest_cursors(execute: Execute) -> dict[str, int]:
-    """What the slowest consumer of each tenant has acknowledged, of tenants that have one."""
-    query = "SELECT name, min(cursor.seq) FROM cursor JOIN tenant ON id = tenant GROUP BY id"
-    return {str(name): int(seq) for name, seq in execute(query)}
+def consumers(execute: Execute, tenant: str | None) -> list[ConsumerRow]:
+    """The consumers of a tenant, or of all."""
+    query = """SELECT name, consumer, cursor.seq, since, seen FROM cursor
+        JOIN tenant ON tenant.id = cursor.tenant WHERE name = coalesce(?, name)
+        ORDER BY name, consumer"""
+    return [(name, *row) for name, *row in execute(query, (tenant,))]
+
+
+def silent_consumers(execute: Execute, before: float) -> int:
+    """How many consumers were not seen since a moment."""
+    return first(execute, "SELECT count(*) FROM cursor WHERE seen < ?", (before,), 0)
+
+
+def data_version(execute: Execute) -> int:
+    """A number that changes with every commit."""
+    return first(execute, "PRAGMA data_version", (), 0)
 
 
 def recall(execute: Execute, name: str) -> bytes | None:

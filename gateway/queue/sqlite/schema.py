@@ -74,6 +74,14 @@ STEPS: Final[Sequence[str]] = (
     ALTER TABLE key ADD COLUMN got INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE key ADD COLUMN not_before REAL;
     """,
+    # Consumers of before count as seen now, and as having been in use for long.
+    """
+    CREATE TABLE epoch (id INTEGER PRIMARY KEY CHECK (id = 1), name TEXT NOT NULL, mark TEXT);
+    INSERT INTO epoch VALUES (1, lower(hex(randomblob(8))), NULL);
+    ALTER TABLE cursor ADD COLUMN since REAL NOT NULL DEFAULT 0;
+    ALTER TABLE cursor ADD COLUMN seen REAL NOT NULL DEFAULT 0;
+    UPDATE cursor SET seen = unixepoch();
+    """,
 )
 """Step *n* leads from version *n* to *n* + 1. Steps are added, never changed."""
 

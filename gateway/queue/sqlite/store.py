@@ -7,7 +7,7 @@ writer's or the reader's thread. The parts tell how; this module tells which.
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 import trio
@@ -18,10 +18,13 @@ from gateway.queue import events
 from gateway.queue.sqlite import keys, outcomes, reads, upkeep, writes
 from gateway.queue.sqlite.bulk import Execute
 from gateway.queue.sqlite.engine import Engine, Synchronous
+from gateway.queue.sqlite.lineage import Lineage
 from gateway.queue.sqlite.schema import GLOBAL_SCOPE
 from gateway.queue.sqlite.tail import EventTail
 from gateway.queue.store import (
     GLOBAL,
+    MANY,
+    Consumer,
     Entry,
     EventChunk,
     Known,
@@ -63,6 +66,15 @@ class SqliteStore:
         self._clock = clock
         self._observe_commit = observe_commit
         self._opened: Engine | None = None
+        self._lineage = Lineage()
+
+    @property
+    def epoch(self) -> str:
+        return self._lineage.epoch
+
+    @property
+    def restored(self) -> bool:
+        return self._lineage.restored
 
     async def open(self) -> Recovery:
         engine = await trio.to_thread.run_sync(
@@ -79,6 +91,7 @@ class SqliteStore:
             self._parts_next: upkeep.PartKey | None = None
             self._parts_done = -math.inf
             now = self._clock()
+            await self._lineage.begin(engine)
             recovery = await engine.write(lambda s: upkeep.begin(s, clean, now))
         except BaseException:
             await engine.aclose()
@@ -90,6 +103,7 @@ class SqliteStore:
         if self._opened:
             engine, self._opened = self._opened, None
             try:
+                await self._lineage.end(engine)
                 await engine.write(upkeep.end)
             finally:
                 await engine.aclose()
@@ -242,19 +256,32 @@ class SqliteStore:
             )
         return events.merge([events.trim(chunk, after) for chunk in chunks or ()])
 
-    async def cursor(self, tenant: str, consumer: str) -> int:
+    async def acknowledge(
+        self, tenant: str, consumer: str, seq: int, most: int = MANY
+    ) -> int | None:
+        number, now = self._engine.session.tenants.number(tenant), self._clock()
+        return await self._engine.write(
+            lambda s: writes.acknowledge(s, number, consumer, seq, most, now)
+        )
+
+    async def consumers(self, tenant: str | None = None) -> list[Consumer]:
+        rows = await self._engine.read(lambda e: reads.consumers(e, tenant))
+        return [
+            Consumer(owner, name, seq, max(0, self._tail.last(owner) - seq), since, seen)
+            for owner, name, seq, since, seen in rows
+        ]
+
+    async def seen(self, consumers: Iterable[tuple[str, str]]) -> None:
+        known, now = self._engine.session.tenants.known, self._clock()
+        rows = [(n, name) for tenant, name in consumers if (n := known(tenant)) is not None]
+        if rows:
+            await self._engine.write(lambda s: writes.seen(s, rows, now))
+
+    async def forget_consumer(self, tenant: str, consumer: str) -> bool:
         number = self._engine.session.tenants.known(tenant)
         if number is None:
-            return 0
-        return await self._engine.read(lambda e: reads.cursor(e, number, consumer))
-
-    async def acknowledge(self, tenant: str, consumer: str, seq: int) -> int:
-        number = self._engine.session.tenants.number(tenant)
-        return await self._engine.write(lambda s: writes.acknowledge(s, number, consumer, seq))
-
-    async def unacknowledged(self) -> Mapping[str, int]:
-        slowest = await self._engine.read(reads.slowest_cursors)
-        return {tenant: self._tail.last(tenant) - seq for tenant, seq in slowest.items()}
+            return False
+        return await self._engine.write(lambda s: writes.forget_consumer(s, number, consumer))
 
     async def bounds(self, tenant: str) -> tuple[int, int]:
         number = self._engine.session.tenants.known(tenant)
@@ -271,8 +298,10 @@ class SqliteStore:
         return await self._engine.read(lambda e: reads.recall(e, name))
 
     async def prune(self, before: float, limit: int) -> int:
+        await self._lineage.renew(self._engine, self._clock())
         return (
             await self._prune_events(before, limit)
+            or await self._prune_consumers(before)
             or await self._prune_keys(before)
             or await self._prune_parts(before)
         )
@@ -285,6 +314,11 @@ class SqliteStore:
             lambda s: upkeep.forget_events(s, old),
             lambda _: self._tail.forget(old[-1].tenant, old[-1].last),
         )
+
+    async def _prune_consumers(self, before: float) -> int:
+        if not await self._engine.read(lambda e: reads.silent_consumers(e, before)):
+            return 0
+        return await self._engine.write(lambda s: upkeep.forget_consumers(s, before))
 
     async def _prune_keys(self, before: float) -> int:
         while (generation := self._keys.retire(before)) is not None:

@@ -155,6 +155,12 @@ def hasten_block(session: Session, start: int, now: float, moment: float) -> int
     return found[-1]
 
 
+def forget_consumers(session: Session, before: float) -> int:
+    """Forget consumers that were not seen since a moment; returns how many."""
+    session.execute("DELETE FROM cursor WHERE seen < ?", (before,))
+    return session.connection.changes()
+
+
 PartKey = tuple[int, str]
 """The number of a carrier and a reference."""
 

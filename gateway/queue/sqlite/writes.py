@@ -37,6 +37,12 @@ _DEFER: Final = Rows(
     """) UPDATE OR ROLLBACK message SET state = 0, lane = new.lane, due = new.due, at = new.at,
     body = new.body FROM new WHERE message.id = new.id AND state = 1""",
 )
+_SEEN: Final = Rows(
+    "WITH new (tenant, consumer, at) AS (",
+    3,
+    """) UPDATE OR ROLLBACK cursor SET seen = new.at FROM new
+    WHERE cursor.tenant = new.tenant AND cursor.consumer = new.consumer""",
+)
 _OPTOUT: Final = Rows.inserted("OR ROLLBACK INTO optout", 6)
 
 
@@ -241,17 +247,41 @@ def optout(session: Session, rows: Sequence[OptoutRow]) -> list[bool]:
     return changed
 
 
-def acknowledge(session: Session, tenant: int, consumer: str, seq: int) -> int:
-    """Move a cursor forward, unless there is no such event; returns where it stands."""
+def acknowledge(
+    session: Session, tenant: int, consumer: str, seq: int, most: int, now: float
+) -> int | None:
+    """Move a cursor forward, unless there is no such event; returns where it stands, or None where
+    it is one too many."""
+    execute = session.execute
+    key = (tenant, consumer)
+    known = first(execute, "SELECT 1 FROM cursor WHERE tenant = ? AND consumer = ?", key, 0)
     # The event loop may not have been told of a commit whose events the consumer has read already.
     if seq > session.last_seq(tenant):
-        return reads.cursor(session.execute, tenant, consumer)
-    [[stands]] = session.execute(
-        """INSERT INTO cursor VALUES (?, ?, ?)
-        ON CONFLICT DO UPDATE SET seq = max(seq, excluded.seq) RETURNING seq""",
-        (tenant, consumer, seq),
+        seq = 0
+        if not known:
+            return 0
+    if not known:
+        [[count]] = execute("SELECT count(*) FROM cursor WHERE tenant = ?", (tenant,))
+        if count >= most:
+            return None
+    [[stands]] = execute(
+        """INSERT INTO cursor (tenant, consumer, seq, since, seen) VALUES (?, ?, ?, ?4, ?4)
+        ON CONFLICT DO UPDATE SET seq = max(seq, excluded.seq), seen = excluded.seen
+        RETURNING seq""",
+        (*key, seq, now),
     )
     return int(stands)
+
+
+def seen(session: Session, consumers: Sequence[tuple[int, str]], now: float) -> None:
+    """Note that consumers are there."""
+    _SEEN.run(session.execute, [*chain.from_iterable((*each, now) for each in consumers)])
+
+
+def forget_consumer(session: Session, tenant: int, consumer: str) -> bool:
+    """Forget a consumer."""
+    session.execute("DELETE FROM cursor WHERE tenant = ? AND consumer = ?", (tenant, consumer))
+    return bool(session.connection.changes())
 
 
 def remember(session: Session, name: str, value: bytes) -> None:
