@@ -5,6 +5,7 @@ takes several keys and makes the options that the layers below define. Paths in 
 relative to the working directory.
 """
 
+import time
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,9 @@ from gateway.config.keys import Keys
 from gateway.config.reading import Faults, read_table
 from gateway.config.settings import ApiSettings, Settings
 from gateway.errors import ConfigError
+from gateway.policy.carrier_hours import CarrierHours
+from gateway.policy.holidays import years_ahead
+from gateway.policy.quiet_hours import QuietHours
 
 __all__ = ["ApiSettings", "Settings", "load"]
 
@@ -40,7 +44,18 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     settings = build(keys, environ, faults)
     if faults.lines:
         raise ConfigError(faults.lines)
+    _load_holidays(settings)
     return settings
+
+
+def _load_holidays(settings: Settings) -> None:
+    """Have the holidays at hand that the hours in the settings depend on, which can take half a
+    second: here nobody waits for it but whoever has the file read."""
+    years = years_ahead(time.time())
+    QuietHours(settings.dispatch.policy.quiet_hours).load(years)
+    for carrier in settings.dispatch.carriers:
+        if carrier.options.hours is not None:
+            CarrierHours(carrier.options.hours).load(years)
 
 
 def _parse(path: Path) -> dict[str, object]:

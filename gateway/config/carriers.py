@@ -53,6 +53,8 @@ def build(
         for mode in _MODES[carrier.bind]
         for _ in range(carrier.binds)
     )
+    for mistake in carrier.hours.mistakes() if carrier.hours is not None else ():
+        faults.add("", f"{where}.hours.{mistake}")
     options = CarrierOptions(
         id=carrier.id,
         rate=carrier.rate,
@@ -74,6 +76,7 @@ def build(
         receipt_wait=carrier.receipt_wait_hours * HOUR,
         unanswered=carrier.unanswered,
         statuses=_statuses(carrier, f"{where}.statuses", faults),
+        hours=carrier.hours,
     )
     # Contexts of the same files are not equal, so identity speaks of the files instead.
     return CarrierSettings(

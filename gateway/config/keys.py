@@ -20,6 +20,7 @@ from gateway.dispatch.tenants import MAX_CONSUMERS, VALIDITY
 from gateway.message import CATEGORIES, Category
 from gateway.ops.admin import AdminOptions
 from gateway.ops.logs import Level
+from gateway.policy.carrier_hours import CarrierHoursOptions
 from gateway.policy.chain import MAX_QUEUED, PolicyOptions
 from gateway.policy.senders import ANY, normalise
 from gateway.queue.scheduler import FLOORS, SchedulerOptions, Share
@@ -234,6 +235,7 @@ class Carrier(Struct, frozen=True, kw_only=True):
     country_code: Annotated[
         str, Meta(pattern=r"\A[0-9]{0,4}\Z", description="the digits of a country code")
     ] = _CARRIER.country_code
+    hours: CarrierHoursOptions | None = None
 
 
 class Match(Struct, frozen=True):

@@ -7,6 +7,7 @@ there, and only called here.
 
 from collections.abc import Callable, Iterable
 from datetime import date
+from itertools import chain
 from typing import Final
 
 from gateway.config.settings import Settings
@@ -16,13 +17,26 @@ Check = Callable[[Settings, date], Iterable[str]]
 """Given the settings and the day on which somebody asks, the lines to print."""
 
 
-def quiet_hours(settings: Settings, _today: date) -> Iterable[str]:
-    """Hours that were shipped and hold no more."""
+def quiet_hours(settings: Settings, today: date) -> Iterable[str]:
+    """Hours that were shipped and hold no more, that are never open, and days not known yet."""
     options = settings.dispatch.policy.quiet_hours
-    return (f"policy.quiet_hours.{line}" for line in advice.dropped(options))
+    found = chain(
+        advice.dropped(options),
+        advice.never_open(options, today),
+        advice.unknown_holidays(options, today),
+    )
+    return (f"policy.quiet_hours.{line}" for line in found)
 
 
-CHECKS: Final[tuple[Check, ...]] = (quiet_hours,)
+def carrier_hours(settings: Settings, today: date) -> Iterable[str]:
+    """Carriers that take nothing at any hour."""
+    for index, carrier in enumerate(settings.dispatch.carriers):
+        if carrier.options.hours is not None:
+            for line in advice.carrier_never_open(carrier.options.hours, today):
+                yield f"carriers[{index}].hours: {line}"
+
+
+CHECKS: Final[tuple[Check, ...]] = (quiet_hours, carrier_hours)
 """Every check, in the order in which their lines are printed."""
 
 

@@ -23,6 +23,8 @@ from gateway.dispatch.submission import Dialect
 from gateway.message import URGENT, Category, Message, masked
 from gateway.ops.logs import Sparing
 from gateway.ops.metrics import Metrics
+from gateway.policy.carrier_hours import CarrierHours
+from gateway.policy.holidays import years_ahead
 from gateway.queue.bucket import AdaptiveRate, TokenBucket
 from gateway.smpp.bind import Bind
 from gateway.smpp.events import Delivery, Response, StrangeKind
@@ -71,6 +73,7 @@ class Carrier:
         words: what its words for states mean.
         dialect: makes the PDUs that it is sent.
         reading: reads the texts that it delivers.
+        hours: when it takes which messages; None where that is always.
         retired: see `retire`.
 
     Args:
@@ -92,6 +95,7 @@ class Carrier:
         self.words = StateWords(options.receipt_states)
         self.dialect = Dialect(options)
         self.reading = options.reading
+        self.hours: CarrierHours | None = None
         self.retired = False
         self._sink = sink
         self._metrics = metrics
@@ -107,6 +111,7 @@ class Carrier:
         self._overhang: dict[Bind, list[Request]] = {}
         self._delivery_seconds: list[float] = []
         self._warn = Sparing(log.warning)
+        self._keep_hours()
 
     def use(self, binds: Sequence[Bind]) -> None:
         """Send on these binds from now on."""
@@ -125,6 +130,15 @@ class Carrier:
         self.dialect = Dialect(options)
         self.reading = options.reading
         self.options = options
+        self._keep_hours()
+
+    def _keep_hours(self) -> None:
+        options = self.options.hours
+        if options is None:
+            self.hours = None
+        elif self.hours is None or self.hours.options != options:
+            self.hours = CarrierHours(options)
+            self.hours.load(years_ahead(self._clock()))
 
     # --- what it can take ---
 

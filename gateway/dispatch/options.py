@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.dispatch.actions import Action
 from gateway.dispatch.owed import LongReceipts
+from gateway.policy.carrier_hours import CarrierHoursOptions
 from gateway.smpp.receipt_ids import ReceiptId
 from gateway.text.reading import Dialect
 
@@ -39,6 +40,7 @@ class CarrierOptions(msgspec.Struct, frozen=True):
         unanswered: what becomes of a message whose response never came: sent again (the event
             then says ``maybe_duplicate``), or its outcome is ``unknown``.
         statuses: actions for command_status values that this carrier uses in its own way.
+        hours: when it takes which messages; None where that is always.
     """
 
     id: str
@@ -61,6 +63,7 @@ class CarrierOptions(msgspec.Struct, frozen=True):
     receipt_wait: float = RECEIPT_WAIT
     unanswered: Literal["resend", "unknown"] = "resend"
     statuses: Mapping[int, Action] = {}
+    hours: CarrierHoursOptions | None = None
 
     @property
     def reading(self) -> Dialect:

@@ -15,6 +15,10 @@ REROUTED = 1_000
 """Parts at once that leave a route which is there no more."""
 
 
+DOWN = 30.0
+"""Seconds after which a message is tried again whose only carrier at this hour is down."""
+
+
 class _Route:
     """A route with its carriers looked up, and how many parts each has had."""
 
@@ -35,9 +39,22 @@ class _Route:
             found = [(carrier, 1) for carrier in self.backup if carrier.up][:1]
         return found
 
+    def carriers(self) -> Iterable[Carrier]:
+        yield from (carrier for carrier, _ in self.shares)
+        yield from self.backup
+
     def names(self) -> Iterable[str]:
-        yield from (carrier.options.id for carrier, _ in self.shares)
-        yield from (carrier.options.id for carrier in self.backup)
+        return (carrier.options.id for carrier in self.carriers())
+
+    def shut(self, message: Message, at: float) -> dict[str, float]:
+        """The carriers that do not take a message at this hour, and when each will again."""
+        found = {}
+        for carrier in self.carriers():
+            if carrier.hours is not None:
+                opens = carrier.hours.opens(message, at)
+                if opens > at:
+                    found[carrier.options.id] = opens
+        return found
 
 
 class CarrierPool:
@@ -75,9 +92,16 @@ class CarrierPool:
         return min((at for at in moments if at is not None), default=None)
 
     def place(
-        self, route: str, messages: Sequence[Message], now: float
+        self, route: str, messages: Sequence[Message], now: float, at: float | None = None
     ) -> tuple[list[tuple[Carrier, list[Message]]], list[Message]]:
-        """Share messages out by weight among the carriers of a route that have room.
+        """Share messages out by weight among the carriers of a route that have room and take them
+        at this hour.
+
+        Args:
+            route: its name.
+            messages: what to share out.
+            now: the moment by which tokens are counted.
+            at: when the messages will be written; left out, ``now``.
 
         Returns:
             which carrier gets which messages, in order, and the messages that none can take now.
@@ -86,27 +110,29 @@ class CarrierPool:
         usable = found.usable() if found else []
         if found is None or not usable:
             return [], list(messages)
-        if len(usable) == 1 and not self._avoid:
+        if len(usable) == 1 and not self._avoid and usable[0][0].hours is None:
             return [(usable[0][0], list(messages))], []
         room = {carrier.options.id: carrier.room(now) for carrier, _ in usable}
         placed: dict[str, list[Message]] = {}
         left: list[Message] = []
         for message in messages:
-            avoided = self._avoid.get(message.id, ())
+            passed_over = found.shut(message, now if at is None else at).keys() | self._avoid.get(
+                message.id, set()
+            )
             name = min(
                 (
                     (found.had.get(carrier.options.id, 0.0) / weight, carrier.options.id)
                     for carrier, weight in usable
-                    if room[carrier.options.id] > 0 and carrier.options.id not in avoided
+                    if room[carrier.options.id] > 0 and carrier.options.id not in passed_over
                 ),
                 default=(0.0, None),
             )[1]
-            if name is None and avoided:
+            if name is None and passed_over:
                 name = next(
                     (
                         backup.options.id
                         for backup in found.backup
-                        if backup.options.id not in avoided
+                        if backup.options.id not in passed_over
                         and room.setdefault(backup.options.id, backup.room(now)) > 0
                     ),
                     None,
@@ -119,6 +145,24 @@ class CarrierPool:
             placed.setdefault(name, []).append(message)
         _forget_history(found.had, [(c.options.id, weight) for c, weight in usable])
         return [(self.carriers[name], batch) for name, batch in placed.items()], left
+
+    def takes_from(self, message: Message, at: float) -> float | None:
+        """From when on a carrier of its route would take a message that none took at ``at``, where
+        that is because of the hours that carriers keep; None where it is not. It is ``at`` itself
+        where one is open and up and only has no room."""
+        route = self._routes.get(message.route)
+        shut = {} if route is None else route.shut(message, at)
+        if route is None or not shut:
+            return None
+        avoided = self._avoid.get(message.id, ())
+        left = [carrier for carrier in route.carriers() if carrier.options.id not in avoided]
+        opened = [carrier for carrier in left if carrier.options.id not in shut]
+        if any(carrier.up for carrier in opened):
+            return at
+        openings = [shut[carrier.options.id] for carrier in left if carrier.options.id in shut]
+        if opened:  # and down: nobody knows for how long
+            openings.append(at + DOWN)
+        return min(openings, default=None)
 
     def avoid(self, message: Message, carrier: str) -> bool:
         """Do not try this carrier again for a message; says whether another one is left."""

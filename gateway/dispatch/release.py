@@ -28,6 +28,7 @@ from gateway.dispatch.tenants import Tenants
 from gateway.errors import LocalProtocolError, StoreError
 from gateway.message import Category, Event, LaneKey, Message, Outcome
 from gateway.ops.metrics import Metrics
+from gateway.policy.carrier_hours import CarrierHours
 from gateway.policy.quiet_hours import QuietHours
 from gateway.policy.rules import Defer, Facts
 from gateway.queue.lanes import RETRY, Lanes
@@ -99,6 +100,8 @@ class Releaser:
         self._news = trio.Event()
         self._ended: list[tuple[Message, Event]] = []
         self._deferred: list[Message] = []
+        # Routes and categories that get no more in this pass: what is open has no room.
+        self._full: set[tuple[str, Category]] = set()
 
     def wake(self) -> None:
         """There may be something to send, or room for it."""
@@ -118,7 +121,11 @@ class Releaser:
                 await news.wait()
 
     async def _pass(self, now: float) -> None:
+        self._full.clear()
+
         def room(route: str, category: Category) -> int:
+            if (route, category) in self._full:
+                return 0
             return self._pool.room(route, now, category)
 
         for carrier in self._pool.carriers.values():
@@ -149,10 +156,34 @@ class Releaser:
         released = await self._allowed(key.tenant, messages)
         if not released.messages:
             return
-        placed, left = self._pool.place(key.route, released.messages, now)
+        placed, left = self._pool.place(key.route, released.messages, now, released.at)
         for carrier, share in placed:
             self._send(released.quiet_hours, carrier, share, now, released.at)
-        self._deferred += [msgspec.structs.replace(m, due=now + NOT_NOW) for m in left]
+        if left:
+            self._put_off(key, left, now, released.at)
+
+    def _put_off(self, key: LaneKey, messages: Sequence[Message], now: float, at: float) -> None:
+        """Messages that no carrier takes now wait: in their lane where the one that takes them at
+        this hour only has no room, else in the store."""
+        full: list[Message] = []
+        shut = 0
+        for message in messages:
+            until = self._pool.takes_from(message, at)
+            if until == at:
+                full.append(message)
+                continue
+            if until is None:
+                until = now + NOT_NOW
+            else:
+                # One that never opens may yet be replaced: it is time that ends the message.
+                until = min(until, message.expires_at)
+                shut += 1
+            self._deferred.append(msgspec.structs.replace(message, due=until))
+        if full:
+            self._scheduler.give_back(full, now)
+            self._full.add((key.route, key.category))
+        if shut:
+            self._metrics.messages_deferred.add(shut, key.tenant, CarrierHours.name)
 
     def _reroute(self, messages: Sequence[Message], now: float) -> None:
         """Give messages a route again whose own a reload has removed."""
@@ -210,7 +241,8 @@ class Releaser:
         flights: list[Flight] = []
         name = carrier.options.id
         waited: list[float] = []
-        for message, end in zip(messages, _ends(hours, messages, at), strict=True):
+        ends = _ends(hours, carrier, messages, at)
+        for message, end in zip(messages, ends, strict=True):
             try:
                 pdus = carrier.dialect.parts(message, self._references, end - at)
             except (TextError, *UNENCODABLE) as error:
@@ -230,12 +262,24 @@ class Releaser:
             put_off = len(self._deferred)
             released = await self._allowed(message.tenant, [message])
             if released.messages:
-                [flight.until] = _ends(released.quiet_hours, [message], released.at)
-                carrier.resubmit(flight, indexes, now)
+                self._resubmit(carrier, flight, indexes, now, released)
             elif len(self._deferred) > put_off:
                 # All of it will go again, and the carrier has some of it already.
                 again = self._deferred.pop()
                 self._deferred.append(msgspec.structs.replace(again, maybe_duplicate=True))
+
+    def _resubmit(
+        self, carrier: Carrier, flight: Flight, indexes: list[int], now: float, released: "_Allowed"
+    ) -> None:
+        """Send parts again, or when the carrier takes them again at that hour."""
+        message = flight.message
+        opens = carrier.hours.opens(message, released.at) if carrier.hours else released.at
+        if opens > released.at:
+            carrier.send_again(flight, indexes, min(opens, message.expires_at))
+            self._metrics.messages_deferred.add(1, message.tenant, CarrierHours.name)
+        else:
+            [flight.until] = _ends(released.quiet_hours, carrier, [message], released.at)
+            carrier.resubmit(flight, indexes, now)
 
     async def _put_on_record(self) -> None:
         """Make durable what was decided not to be sent now, or ever."""
@@ -251,9 +295,15 @@ class Releaser:
                 self._lanes.deferred(message.lane, message.due, now)
 
 
-def _ends(hours: QuietHours | None, messages: Sequence[Message], at: float) -> list[float]:
-    """Until when carriers may try to deliver messages that are sent at a moment."""
-    return [one.expires_at for one in messages] if hours is None else hours.ends(messages, at)
+def _ends(
+    hours: QuietHours | None, carrier: Carrier, messages: Sequence[Message], at: float
+) -> list[float]:
+    """Until when a carrier may try to deliver messages that are sent at a moment."""
+    ends = [one.expires_at for one in messages] if hours is None else hours.ends(messages, at)
+    if carrier.hours is None:
+        return ends
+    closes = carrier.hours.closes
+    return [min(end, closes(one, at)) for one, end in zip(messages, ends, strict=True)]
 
 
 class Refiller:

@@ -1,17 +1,37 @@
 """What an operator should know of the hours that a configuration comes to; all of it is allowed."""
 
 from collections.abc import Iterator
+from datetime import date
+from math import inf
+from typing import Final
 
-from gateway.policy.hours import KNOWN_HOURS, WEEKDAYS, RegionHours
-from gateway.policy.quiet_hours import QuietHoursOptions
+from gateway.policy import holidays
+from gateway.policy.carrier_hours import CarrierHours, CarrierHoursOptions
+from gateway.policy.clocks import DAY
+from gateway.policy.hours import KNOWN_HOURS, TERRITORIES, WEEKDAYS, RegionHours, names_of
+from gateway.policy.openings import Openings
+from gateway.policy.quiet_hours import QuietHours, QuietHoursOptions, hours_at
+from gateway.policy.regions import PLACES, Place
+from gateway.policy.windows import ALWAYS, EPOCH, HORIZON, parse_hours
 
-RULES = (*WEEKDAYS, "holidays")
+RULES: Final = (*WEEKDAYS, "holidays")
 """The keys of a region that set days apart."""
+
+QUARTER: Final = 91
+"""Days. Whether clocks are ever open at once is seen by looking at each season."""
 
 
 def dropped(options: QuietHoursOptions) -> Iterator[str]:
-    """Days that the shipped hours set apart, and that the hours written instead do not speak of:
-    an entry replaces what is shipped for its region as a whole."""
+    """Hours and days that are shipped, and that what is written instead does not speak of."""
+    if options.open is not None and parse_hours(options.open) != ALWAYS:
+        apart = [name for name in sorted(KNOWN_HOURS) if _apart(KNOWN_HOURS[name])]
+        apart = [name for name in apart if name not in options.regions]
+        if apart:
+            yield (
+                "open: holds wherever a region has no entry, and so drops the shipped hours, with "
+                f"the closed Sundays or holidays of {', '.join(apart)}; leave it out, or give them "
+                "an entry"
+            )
     for name, written in options.regions.items():
         lost = _lost(name, written)
         if lost:
@@ -19,12 +39,98 @@ def dropped(options: QuietHoursOptions) -> Iterator[str]:
                 f"regions.{name}: replaces the shipped hours as a whole, and so drops {lost}; "
                 "write them into the entry to keep them"
             )
+        below = [
+            one
+            for one in sorted(KNOWN_HOURS)
+            if one.startswith(f"{name}-") and one not in options.regions
+        ]
+        if below and options.open is None:
+            yield (
+                f"regions.{name}: holds in {', '.join(below)} too, and so drops the hours that are "
+                "shipped for these; give them an entry to keep theirs"
+            )
+
+
+def _apart(hours: RegionHours) -> bool:
+    return any(getattr(hours, key) is not None for key in RULES)
 
 
 def _lost(name: str, written: RegionHours) -> str:
-    shipped = KNOWN_HOURS.get(name, RegionHours())
+    """The days that are shipped for a region, or for the country that it belongs to, and that an
+    entry for it does not speak of."""
+    country = TERRITORIES.get(name) or name.partition("-")[0]
+    shipped = KNOWN_HOURS.get(name) or KNOWN_HOURS.get(country) or RegionHours()
     return ", ".join(
         f'{key} = "{getattr(shipped, key)}"'
         for key in RULES
         if getattr(shipped, key) is not None and getattr(written, key) is None
     )
+
+
+def never_open(options: QuietHoursOptions, today: date) -> Iterator[str]:
+    """Numbers that may be in so many time zones that no hour is open in all of them."""
+    shut: dict[str, set[str]] = {}
+    for place in _shut(QuietHours(options).openings, today):
+        entry = next((one for one in names_of(place) if one in options.regions), None)
+        shut.setdefault(f"regions.{entry}" if entry else "open", set()).add(place.name)
+    for entry, names in sorted(shut.items()):
+        yield (
+            f"{entry}: leaves some numbers of {_some(names)} without an hour at which all their "
+            f"time zones are open, within {HORIZON} days of some season; what keeps to hours is "
+            "refused there as expired"
+        )
+
+
+def carrier_never_open(options: CarrierHoursOptions, today: date) -> Iterator[str]:
+    """The same of a carrier's own hours."""
+    names = {place.name for place in _shut(CarrierHours(options).openings, today)}
+    if names:
+        yield (
+            f"there is no hour at which it takes texts to some numbers of {_some(names)}; state "
+            "its `zone`, or they wait until they expire"
+        )
+
+
+def _some(names: set[str], most: int = 10) -> str:
+    shown = sorted(names)
+    return ", ".join(shown[:most] + ["…"] * (len(shown) > most))
+
+
+def _shut(openings: Openings, today: date) -> Iterator[Place]:
+    """The places whose zones are known, and that have no opening in some season."""
+    first = today.toordinal() - EPOCH
+    moments = [float(first + season * QUARTER) * DAY for season in range(4)]
+    for place in PLACES:
+        states = [openings.at(place).state(at) for at in moments] if place.zones else []
+        if any(not state.open and state.until == inf for state in states):
+            yield place
+
+
+def unknown_holidays(options: QuietHoursOptions, today: date) -> Iterator[str]:
+    """Public holidays that hours depend on, of this year or the next, and that are not known."""
+    seen: set[tuple[str, int]] = set()
+    for place in sorted(PLACES, key=_name):
+        hours = hours_at(place, options)
+        if hours.holidays is None:
+            continue
+        calendar = _calendar(place)
+        entry = next((one for one in names_of(place) if one in options.regions), None)
+        for year in (today.year, today.year + 1):
+            if (calendar, year) not in seen and not holidays.known_in(calendar, year):
+                seen.add((calendar, year))
+                key = f"regions.{entry}.holidays" if entry else "holidays"
+                yield (
+                    f"{key}: not all public holidays of {calendar} in {year} are known yet; update "
+                    "the `holidays` package once they are announced"
+                )
+
+
+def _name(place: Place) -> str:
+    return place.name
+
+
+def _calendar(place: Place) -> str:
+    """The name of the calendar that tells a place's holidays."""
+    if place.subdivision is not None and holidays.known(place.subdivision):
+        return place.subdivision
+    return place.region or ""

@@ -7,12 +7,12 @@ to stand after those whose verdict depends on the time.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
 from gateway.message import Message
+from gateway.policy.holidays import years_ahead
 from gateway.policy.limits import QueueLimit
 from gateway.policy.optout import Optout, OptoutOptions
 from gateway.policy.quiet_hours import QuietHours, QuietHoursOptions
@@ -21,10 +21,6 @@ from gateway.policy.senders import ANY, Senders, normalise
 
 MAX_QUEUED: Final = 1_000_000
 """Messages without an outcome that a tenant may have unless it is given another limit."""
-
-
-YEARS: Final = 3
-"""Years of holidays that are loaded: this one, and the two that lie within a year from its end."""
 
 
 class Chain:
@@ -128,8 +124,7 @@ def build(
     `problems`."""
     quiet_hours = QuietHours(options.quiet_hours)
     if now is not None:
-        year = datetime.fromtimestamp(now, UTC).year
-        quiet_hours.load(range(year, year + YEARS))
+        quiet_hours.load(years_ahead(now))
     optout = Optout(options.optout)
     policies = {}
     for tenant, own in tenants.items():

@@ -4,8 +4,9 @@ That package takes 130 ms to import and each calendar up to 3 ms for a year, so 
 hours are configured that depend on them (`load`), and not when the first message asks.
 """
 
+import warnings
 from collections.abc import Iterable
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,17 @@ if TYPE_CHECKING:
 
 LATELY: Final = 3
 """Years in which a country that announces exchanged days every year has done so at least twice."""
+
+
+YEARS: Final = 3
+"""Years of holidays that are loaded: this one, and the two that messages accepted until its end can
+be about."""
+
+
+def years_ahead(now: float) -> range:
+    """The years whose holidays are to be at hand from a moment on."""
+    year = datetime.fromtimestamp(now, UTC).year
+    return range(year, year + YEARS)
 
 
 class Calendar:
@@ -38,8 +50,10 @@ class Calendar:
             return
         self.years |= new
         if self._country is not None:
-            for year in new:
-                date(year, 1, 1) in self._country  # noqa: B015 - it is what works out the year
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # far years of moon calendars, of which it tells us
+                for year in new:
+                    date(year, 1, 1) in self._country  # noqa: B015 - what works out the year
             self._holidays = frozenset(self._country)
             # What is worked in exchange for a holiday is none, whatever else falls on that day.
             self._worked = frozenset(self._country.weekend_workdays) - self._holidays

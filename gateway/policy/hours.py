@@ -1,10 +1,10 @@
 """The hours of each region: how they are written, and those that hold where nobody wrote any.
 
-The table is a careful reading of law and practice for promotional texts, not legal advice: where
-sources differ it takes the narrower hours.
+`KNOWN` is a careful reading of law and practice for promotional texts, not legal advice: where
+sources differ it takes the narrower hours. ``docs/quiet-hours.md`` has the same table.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -45,9 +45,8 @@ class RegionHours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         calendar = holidays.calendar(place)
         return Schedule(days, parse_hours(self.holidays), calendar, calendar.is_worked)
 
-    def problems(self, name: str) -> list[str]:
-        """What is wrong with the hours of the region ``name``, each with its key,
-        ``regions.FR.sunday: …``."""
+    def faults(self) -> list[str]:
+        """What is wrong with hours as they are written, each with its key: ``sunday: 'shut' …``."""
         found = []
         for key in ("open", *WEEKDAYS, "holidays"):
             written = getattr(self, key)
@@ -55,7 +54,13 @@ class RegionHours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 try:
                     parse_hours(written)
                 except ValueError as error:
-                    found.append(f"regions.{name}.{key}: {error}")
+                    found.append(f"{key}: {error}")
+        return found
+
+    def problems(self, name: str) -> list[str]:
+        """What is wrong with the hours of the region ``name``, each with its key,
+        ``regions.FR.sunday: …``."""
+        found = [f"regions.{name}.{fault}" for fault in self.faults()]
         if name not in REGIONS:
             found.append(f"regions.{name}: no number belongs there; write a code as FR or US-TX")
         elif self.holidays is not None and not holidays.known(name):
@@ -81,7 +86,6 @@ TERRITORIES: Final = {
         "FI": "AX",
         "FR": "BL GF GP MF MQ NC PF PM RE WF YT",
         "GB": "AC AI BM FK GG GI IM IO JE KY MS SH TA TC VG",
-        "MA": "EH",
         "NL": "AW BQ CW SX",
         "NO": "SJ",
         "NZ": "CK NU TK",
@@ -91,45 +95,111 @@ TERRITORIES: Final = {
 }
 """Territories and the countries whose hours they keep unless they have their own."""
 
-# law: a statute or regulator; tracker: compliance trackers of state law; carrier: operators' rules;
-# calls: law on telephone calls, taken over for texts; practice: what vendors keep to.
-KNOWN_HOURS: Final[dict[str, RegionHours]] = {
-    "US": RegionHours(open="08:00-21:00"),  # law: 47 CFR 64.1200(c)(1)
-    "US-AL": RegionHours(open="08:00-20:00", sunday=_CLOSED, holidays=_CLOSED),  # tracker
-    "US-CT": RegionHours(open="09:00-20:00"),  # tracker
-    "US-FL": RegionHours(open="08:00-20:00"),  # tracker
-    "US-IL": RegionHours(open="09:00-21:00"),  # tracker; others say from 8
-    "US-KY": RegionHours(open="10:00-21:00"),  # tracker
-    "US-LA": RegionHours(open="08:00-20:00", sunday=_CLOSED, holidays=_CLOSED),  # tracker
-    "US-MA": RegionHours(open="08:00-20:00"),  # tracker
-    "US-MD": RegionHours(open="08:00-20:00"),  # tracker
-    "US-MI": RegionHours(open="09:00-21:00"),  # tracker
-    "US-MN": RegionHours(open="09:00-21:00"),  # tracker
-    "US-MS": RegionHours(open="08:00-20:00", sunday=_CLOSED),  # tracker
-    "US-NJ": RegionHours(open="08:00-20:00"),  # tracker
-    "US-NM": RegionHours(open="09:00-21:00"),  # tracker
-    "US-NV": RegionHours(open="09:00-20:00"),  # tracker
-    "US-OK": RegionHours(open="08:00-20:00"),  # tracker
-    "US-PA": RegionHours(open="08:00-21:00", holidays=_CLOSED),  # tracker
-    "US-RI": RegionHours(
-        open="09:00-18:00", saturday="10:00-17:00", sunday="10:00-17:00", holidays=_CLOSED
-    ),  # tracker
-    "US-TX": RegionHours(open="09:00-21:00", sunday="12:00-21:00"),  # law: SB 140, 2025-09-01
-    "US-UT": RegionHours(open="08:00-21:00", holidays=_CLOSED),  # tracker
-    "US-WA": RegionHours(open="08:00-20:00"),  # tracker; hours unconfirmed
-    "AE": RegionHours(open="07:00-21:00"),  # law
-    "AU": RegionHours(open="09:00-20:00", saturday="09:00-17:00", sunday=_CLOSED),  # calls
-    "BE": RegionHours(open="09:00-20:00"),  # practice
-    "BR": RegionHours(open="08:00-21:00"),  # practice
-    "CA": RegionHours(open="09:00-21:00", saturday="10:00-18:00", sunday="10:00-18:00"),  # calls
-    "CN": RegionHours(open="08:00-21:00"),  # practice; carriers block outside 8-22
-    "DE": RegionHours(open="08:00-20:00"),  # practice
-    "ES": RegionHours(
-        open="09:00-21:00", saturday=_CLOSED, sunday=_CLOSED, holidays=_CLOSED
-    ),  # calls
-    "FR": RegionHours(open="08:00-20:00", sunday=_CLOSED, holidays=_CLOSED),  # carrier; some to 22
-    "GB": RegionHours(open="09:00-20:00"),  # practice
-    "IN": RegionHours(open="10:00-21:00"),  # carrier: DLT error 651
-    "KR": RegionHours(open="08:00-21:00"),  # law, without consent to texts at night
+
+class Known(NamedTuple):
+    """The hours of a region, and where they come from.
+
+    ``source`` begins with its kind: ``law`` on texts, or on all telephone solicitation; ``calls``,
+    law or a code on telephone calls, taken over for texts; ``carrier``, what carriers let through;
+    ``tracker``, lists of law kept by others; ``practice``, what vendors keep to.
+    """
+
+    source: str
+    hours: RegionHours
+
+
+def _known(source: str, opened: str, **days: str) -> Known:
+    return Known(source, RegionHours(open=opened, **days))
+
+
+_NO_SUNDAY: Final = {"sunday": _CLOSED}
+_NO_HOLIDAY: Final = {"holidays": _CLOSED}
+_NEITHER: Final = {"sunday": _CLOSED, "holidays": _CLOSED}
+_WORKDAYS: Final = {"saturday": _CLOSED, **_NEITHER}
+
+KNOWN: Final[dict[str, Known]] = {
+    "US": _known("law: 47 CFR 64.1200(c)(1)", "08:00-21:00"),
+    "US-AL": _known("tracker: Ala. Admin. Code 770-X-5-.17", "08:00-20:00", **_NEITHER),
+    "US-CA": _known("calls: Cal. Pub. Util. Code 2872(c), automated", "09:00-21:00"),
+    "US-CT": _known("law: Conn. Gen. Stat. 42-288a (SB 1058)", "09:00-20:00"),
+    "US-FL": _known("law: Fla. Stat. 501.616 (FTSA)", "08:00-20:00"),
+    "US-IL": _known("tracker: 815 ILCS 305; others say from 8", "09:00-21:00"),
+    "US-KY": _known("law: KRS 367.46955", "10:00-21:00"),
+    "US-LA": _known("law: La. PSC General Order R-29617", "08:00-20:00", **_NEITHER),
+    "US-MA": _known("law: 201 CMR 12.00", "08:00-20:00"),
+    "US-MD": _known("law: Md. Com. Law 14-4501 ff. (Stop the Spam Calls)", "08:00-20:00"),
+    "US-MI": _known("tracker: MCL 750.540e", "09:00-21:00"),
+    "US-MN": _known("law: Minn. Stat. 325E.30", "09:00-21:00"),
+    "US-MS": _known("tracker: also no holidays", "08:00-20:00", **_NEITHER),
+    "US-NJ": _known("tracker", "08:00-20:00"),
+    "US-NM": _known("tracker", "09:00-21:00"),
+    "US-NV": _known("tracker", "09:00-20:00"),
+    "US-OK": _known("law: Okla. Stat. 15-775C", "08:00-20:00"),
+    "US-OR": _known("law: HB 3865, names texts, since 2026", "08:00-20:00"),
+    "US-PA": _known("tracker: no holidays", "08:00-21:00", **_NO_HOLIDAY),
+    "US-RI": _known(
+        "law: R.I. Gen. Laws 5-61-2, 5-61-3.6", "09:00-18:00", saturday="10:00-17:00", **_NEITHER
+    ),
+    "US-SD": _known(
+        "calls: SDCL 37-30-28, automated, weekdays only",
+        "09:00-21:00",
+        saturday=_CLOSED,
+        **_NO_SUNDAY,
+    ),
+    "US-TX": _known("law: SB 140, names texts, since 2025-09", "09:00-21:00", sunday="12:00-21:00"),
+    "US-UT": _known("law: Utah Code 13-25a-103(3)", "08:00-21:00", **_NEITHER),
+    "US-WA": _known("law: HB 1497 of 2022", "08:00-20:00"),
+    "AE": _known("law: TDRA, advertisements by text", "07:00-21:00"),
+    "AU": _known(
+        "calls: Telemarketing and Research Calls Industry Standard 2017, national holidays",
+        "09:00-20:00",
+        saturday="09:00-17:00",
+        **_NEITHER,
+    ),
+    "BE": _known("practice", "09:00-20:00"),
+    "BR": _known("practice", "08:00-21:00"),
+    "CA": _known(
+        "calls: CRTC Unsolicited Telecommunications Rules, to 21:30 on weekdays",
+        "09:00-21:00",
+        saturday="10:00-18:00",
+        sunday="10:00-18:00",
+    ),
+    "CN": _known("practice: guides of the trade; carriers have hours of their own", "08:00-21:00"),
+    "CO": _known(
+        "law: Ley 2300 de 2023, names texts", "07:00-19:00", saturday="08:00-15:00", **_NEITHER
+    ),
+    "DE": _known("practice", "08:00-20:00"),
+    "ES": _known("calls: RDL 1/2007 art. 96.2", "09:00-21:00", **_WORKDAYS),
+    "FR": _known("carrier: 8 to 22 on working days, many to 20", "08:00-20:00", **_NEITHER),
+    "GB": _known("practice", "09:00-20:00"),
+    "IN": _known("carrier: DLT error 651; TRAI's own hours begin at 9", "10:00-21:00"),
+    "IT": _known(
+        "calls: codice di condotta of 2024; the day before a holiday to 19:00",
+        "09:00-20:00",
+        saturday="10:00-19:00",
+        **_NEITHER,
+    ),
+    "KE": _known("carrier: Safaricom, promotional senders", "08:00-18:00"),
+    "KR": _known("law: Network Act art. 50(3), without consent for the night", "08:00-21:00"),
+    "KZ": _known("practice: from 9", "09:00-20:00"),
+    "NL": _known(
+        "calls: Code Telemarketing art. 9, on working days to 22:00; by practice to 20:00",
+        "09:00-20:00",
+        saturday="10:00-16:00",
+        **_NEITHER,
+    ),
+    "PH": _known("law: NTC Memorandum Circular 03-03-2005", "07:00-21:00"),
+    "SA": _known(
+        "carrier: CST's rules; sources say from 8 or 9 and to 20, 21 or 22", "09:00-20:00"
+    ),
+    "ZA": _known(
+        "law: Consumer Protection Act, notice R293 of 2011",
+        "08:00-20:00",
+        saturday="09:00-13:00",
+        **_NEITHER,
+    ),
 }
 """Promotional hours by region or subdivision."""
+
+KNOWN_HOURS: Final = {name: known.hours for name, known in KNOWN.items()}
+"""The same without the sources."""

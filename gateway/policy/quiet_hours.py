@@ -72,6 +72,9 @@ class QuietHours:
 
     Holds the windows of the places it has met, so tenants should share one.
 
+    Attributes:
+        openings: the windows.
+
     Raises ValueError where the options have `QuietHoursOptions.problems`.
     """
 
@@ -82,7 +85,7 @@ class QuietHours:
         if problems:
             raise ValueError("\n".join(problems))
         self._options = options
-        self._openings = Openings(self._schedule, options.margin)
+        self.openings = Openings(self._schedule, options.margin)
         self._verdicts: dict[tuple[Place, float], tuple[Defer, Refuse]] = {}
 
     def load(self, years: Iterable[int]) -> None:
@@ -101,12 +104,12 @@ class QuietHours:
         verdicts: Verdicts = {}
         categories = self._options.categories
         depth = DEPTHS.get
-        recent = self._openings.recent
+        recent = self.openings.recent
         for index, message in enumerate(messages):
             if message.category in categories:
                 to = message.to
                 # `Openings.of` without the call, which would take 0.1 of 0.6 µs a message.
-                window = recent.get(to[: depth(to[:HEAD], HEAD)]) or self._openings.of(to)
+                window = recent.get(to[: depth(to[:HEAD], HEAD)]) or self.openings.of(to)
                 state = window.state(max(message.due, now))
                 if not state.open:
                     defer, refuse = self._closed(place_of(to), state.until)
@@ -121,7 +124,7 @@ class QuietHours:
         for message in messages:
             end = message.expires_at
             if message.category in categories and not message.exempt:
-                state = self._openings.of(message.to).state(now)
+                state = self.openings.of(message.to).state(now)
                 closing = state.until + margin if state.open else now
                 end = min(end, closing)
             ends.append(end)
@@ -133,7 +136,7 @@ class QuietHours:
         (`gateway.policy.windows.AHEAD`) later, or ``seconds`` where those are more."""
         if category not in self._options.categories:
             return start + seconds
-        return self._openings.of(to).after(start, seconds)
+        return self.openings.of(to).after(start, seconds)
 
     def _schedule(self, place: Place) -> Schedule:
         return hours_at(place, self._options).schedule(self._options.open or DEFAULT_OPEN, place)

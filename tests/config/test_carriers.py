@@ -10,6 +10,8 @@ import trustme
 
 from gateway.config import Settings
 from gateway.dispatch.actions import Action
+from gateway.policy.carrier_hours import CarrierHoursOptions
+from gateway.policy.hours import RegionHours
 
 Read = Callable[..., Settings]
 Faulty = Callable[..., list[str]]
@@ -88,6 +90,46 @@ def test_what_is_no_word_or_state_is_refused(
 def test_how_many_receipts_long_messages_have(read: Read, mode: str) -> None:
     [carrier] = read(carrier={"long_receipts": mode}).dispatch.carriers
     assert carrier.options.long_receipts == mode
+
+
+# --- hours ---
+
+
+def test_hours_reach_the_carrier(read: Read) -> None:
+    hours = {
+        "open": "08:00-22:00",
+        "zone": "Asia/Shanghai",
+        "categories": ["marketing", "transactional"],
+        "regions": {"FR": {"sunday": "closed"}},
+    }
+    [carrier] = read(carrier={"hours": hours}).dispatch.carriers
+    assert carrier.options.hours == CarrierHoursOptions(
+        open="08:00-22:00",
+        zone="Asia/Shanghai",
+        categories=frozenset({"marketing", "transactional"}),
+        regions={"FR": RegionHours(sunday="closed")},
+    )
+    assert read().dispatch.carriers[0].options.hours is None
+
+
+@pytest.mark.parametrize(
+    ("hours", "line"),
+    [
+        ({"open": "8-20"}, "open: '8-20' is neither 'closed' nor hours such as '08:00-20:00'"),
+        ({"opens": "08:00-20:00"}, "opens: unknown key; did you mean 'open'?"),
+        ({"zone": "Asia/Peking"}, "zone: 'Asia/Peking' is no time zone, such as 'Asia/Shanghai'"),
+        (
+            {"regions": {"XX": {}}},
+            "regions.XX: no number belongs there; write a code as FR or US-TX",
+        ),
+        (
+            {"categories": ["promotions"]},
+            "categories[0]: 'promotions' is not 'otp', 'transactional' or 'marketing'",
+        ),
+    ],
+)
+def test_hours_that_are_wrong(faults: Faulty, hours: dict[str, Any], line: str) -> None:
+    assert faults(carrier={"hours": hours}) == [f"carriers[0].hours.{line}"]
 
 
 # --- statuses ---

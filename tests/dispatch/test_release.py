@@ -1,12 +1,15 @@
 """From the lanes, past the release rules, to a bind; and from the store to the lanes."""
 
+import re
 from typing import Any
 
 import pytest
 import trio
 
 from gateway.dispatch.routing import CarrierShare, Match, RouteOptions
+from gateway.message import CATEGORIES
 from gateway.policy import chain
+from gateway.policy.carrier_hours import CarrierHoursOptions
 from gateway.policy.quiet_hours import QuietHoursOptions
 from gateway.queue import lanes
 from gateway.queue.scheduler import SchedulerOptions, Share
@@ -279,6 +282,176 @@ async def test_what_no_pdu_can_hold_ends_that_message_and_nothing_else(
         await after.deliver()
         assert await after.outcomes() == {"1": "failed", "2": "delivered"}
         await after.check_finished()
+
+
+# --- the hours that carriers keep ---
+
+LATER = CarrierHoursOptions(open="15:30-20:00", categories=frozenset(CATEGORIES))
+"""Opens at `OPENING`."""
+
+BRIEFLY = CarrierHoursOptions(open="08:00-15:20", categories=frozenset(CATEGORIES))
+"""Closes at `CLOSING`."""
+
+
+def put_off(world: Any) -> float:
+    """How many messages of acme were deferred for the hours of a carrier."""
+    found = world.metrics.snapshot().render().decode()
+    values = re.findall(
+        r'messages_deferred_total\{(?=[^}]*rule="carrier_hours")[^}]*\} (\S+)', found
+    )
+    return sum(map(float, values))
+
+
+async def test_a_message_waits_until_its_carrier_opens(
+    world: Any, make_settings: Any, autojump_clock: object
+) -> None:
+    await world.configure(carriers=[make_settings(hours=LATER)])
+    ids = await world.accepted(*(f"{n}" for n in range(15)))
+    assert world.bind.sent == []
+    assert await world.states(ids) == ["deferred"] * 15
+    assert put_off(world) == 15
+    [status, *_] = await world.service.status("acme", ids, [])
+    assert status.not_before == pytest.approx(world.clock() + OPENING, abs=1)
+    await trio.sleep(OPENING - 1)
+    assert world.bind.sent == []
+    await trio.sleep(3)
+    for _ in range(3):
+        await world.deliver()
+    assert world.bind.texts == [f"{n}" for n in range(15)]
+    await world.check_finished()
+
+
+async def test_another_carrier_of_the_route_takes_it(world: Any, make_settings: Any) -> None:
+    carriers = [make_settings("alpha", hours=LATER), make_settings("beta")]
+    await world.configure(carriers=carriers)
+    await world.accepted(*(f"{n}" for n in range(8)))
+    assert world.bind.sent == []
+    assert world.made["beta-1"].texts == [f"{n}" for n in range(8)]
+    assert put_off(world) == 0
+    await world.deliver()
+    await world.check_finished()
+
+
+async def test_each_recipient_s_clock_decides(world: Any, make_settings: Any) -> None:
+    await world.configure(carriers=[make_settings("alpha", hours=BRIEFLY), make_settings("beta")])
+    await world.accepted(*({"to": "33612345678", "text": f"{n}"} for n in range(5)))
+    assert world.bind.sent == []  # it is past four in Paris
+    assert len(world.made["beta-1"].sent) == 5
+    await world.configure(carriers=[make_settings("alpha", hours=BRIEFLY)])
+    await world.accepted("here")
+    assert world.bind.texts == ["here"]
+
+
+async def test_a_backup_takes_what_comes_while_the_first_is_shut(
+    world: Any, make_settings: Any
+) -> None:
+    routes = [RouteOptions("only", [CarrierShare("alpha")], backup=["beta", "gamma"])]
+    carriers = [
+        make_settings("alpha", hours=LATER),
+        make_settings("beta", hours=LATER),
+        make_settings("gamma"),
+    ]
+    await world.configure(carriers=carriers, routes=routes)
+    await world.accepted("a")
+    assert world.made["gamma-1"].texts == ["a"]
+
+
+async def test_what_only_a_full_carrier_takes_waits_for_it_in_order(
+    world: Any, make_settings: Any, autojump_clock: object
+) -> None:
+    carriers = [make_settings("alpha", hours=LATER), make_settings("beta", window=3)]
+    await world.configure(carriers=carriers)
+    ids = await world.accepted(*(f"{n:02}" for n in range(20)))
+    beta = world.made["beta-1"]
+    assert beta.texts == ["00", "01", "02"]
+    assert (await world.states(ids))[3:] == ["queued"] * 17
+    for _ in range(7):
+        await world.deliver()
+    assert beta.texts == [f"{n:02}" for n in range(20)]
+    assert world.bind.sent == []
+    assert put_off(world) == 0
+    await world.check_finished()
+
+
+async def test_what_only_a_carrier_that_is_down_takes_goes_out_when_it_is_up(
+    world: Any, make_settings: Any, autojump_clock: object
+) -> None:
+    await world.configure(carriers=[make_settings("alpha", hours=LATER), make_settings("beta")])
+    beta = world.made["beta-1"]
+    beta.lose()
+    await world.accepted("a")
+    await trio.sleep(120)
+    assert world.bind.sent == []
+    beta.come_up()
+    await trio.sleep(31)
+    assert beta.texts == ["a"]
+    await world.deliver()
+    await world.check_finished()
+
+
+async def test_what_is_urgent_passes_what_waits_for_a_full_carrier(
+    world: Any, make_settings: Any
+) -> None:
+    hours = CarrierHoursOptions(open="15:30-20:00", categories=frozenset({"transactional"}))
+    carriers = [make_settings("alpha", hours=hours), make_settings("beta", window=1)]
+    await world.configure(carriers=carriers)
+    await world.accepted("a", "b")
+    await world.accepted({"text": "code", "category": "otp"})
+    assert world.made["beta-1"].texts == ["a"]
+    assert world.bind.texts == ["code"]
+
+
+async def test_the_carrier_is_given_no_longer_than_its_hours_last(
+    world: Any, make_settings: Any
+) -> None:
+    await world.configure(carriers=[make_settings(hours=BRIEFLY)])
+    await world.accepted("a")
+    assert validities(world) == [pytest.approx(CLOSING, abs=2)]
+
+
+async def test_parts_that_are_to_be_sent_again_wait_for_its_hours_too(
+    world: Any, make_settings: Any, make_receipt: Any, autojump_clock: object
+) -> None:
+    pause = CarrierHoursOptions(open="08:00-15:14,15:30-20:00", categories=frozenset(CATEGORIES))
+    # It closes 40 seconds from now.
+    await world.configure(carriers=[make_settings(hours=pause)])
+    await world.accepted({"text": "x" * 300, "expires_at": world.clock() + 7200})
+    assert world.bind.sent == []  # too late already: there is a margin of a minute
+    await trio.sleep(OPENING + 1)
+    first, second = world.bind.sent
+    [(_, ref)] = world.bind.reply(first)
+    world.bind.reply(second, status=Status.ESME_RMSGQFUL)
+    shut = CarrierHoursOptions(open="16:00-20:00", categories=frozenset(CATEGORIES))
+    await world.configure(carriers=[make_settings(hours=shut)])
+    await trio.sleep(1700)
+    assert len(world.bind.sent) == 2
+    await trio.sleep(150)
+    assert world.bind.sent[2].short_message == second.short_message
+    await world.bind.receipts(make_receipt(ref))
+    await world.deliver()
+    await world.check_finished()
+
+
+async def test_a_message_whose_carrier_never_opens_expires(
+    world: Any, make_settings: Any, autojump_clock: object
+) -> None:
+    never = CarrierHoursOptions(open="closed", categories=frozenset(CATEGORIES))
+    await world.configure(carriers=[make_settings(hours=never)])
+    [number] = await world.accepted({"expires_at": world.clock() + 500})
+    await trio.sleep(480)
+    assert await world.outcomes() == {}
+    await trio.sleep(40)
+    assert await world.outcomes() == {number: "expired"}
+    assert world.bind.sent == []
+    await world.check_finished()
+
+
+async def test_a_reload_that_lifts_hours_holds_from_then_on(world: Any, make_settings: Any) -> None:
+    await world.configure(carriers=[make_settings(hours=LATER)])
+    await world.accepted("early")
+    await world.configure(carriers=[make_settings()])
+    await world.accepted("late")
+    assert world.bind.texts == ["late"]
 
 
 # --- routes and tenants that a reload takes away ---

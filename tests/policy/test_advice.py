@@ -1,8 +1,12 @@
 """What ``gateway check`` says of hours that are allowed."""
 
+from datetime import date
+
 import pytest
 
-from gateway.policy.advice import dropped
+from gateway.policy import holidays
+from gateway.policy.advice import carrier_never_open, dropped, never_open, unknown_holidays
+from gateway.policy.carrier_hours import CarrierHoursOptions
 from gateway.policy.hours import RegionHours
 from gateway.policy.quiet_hours import QuietHoursOptions
 
@@ -18,13 +22,95 @@ CLOSED = "closed"
         ("US-TX", RegionHours(open="09:00-21:00"), 'sunday = "12:00-21:00"'),
         ("CN", RegionHours(open="00:00-24:00"), None),
         ("JP", RegionHours(open="09:00-18:00"), None),
+        # What a territory or a state has from its country.
+        ("RE", RegionHours(open="08:00-20:00"), 'sunday = "closed", holidays = "closed"'),
+        ("PR", RegionHours(open="08:00-20:00"), None),
+        ("US-NY", RegionHours(open="08:00-20:00"), None),
     ],
 )
 def test_an_entry_that_drops_days_which_the_shipped_hours_set_apart(
     name: str, written: RegionHours, lost: str | None
 ) -> None:
-    found = list(dropped(QuietHoursOptions(regions={name: written})))
+    lines = dropped(QuietHoursOptions(regions={name: written}))
+    found = [line for line in lines if "as a whole" in line]
     assert [line.partition(" drops ")[2].partition(";")[0] for line in found] == (
         [] if lost is None else [lost]
     )
     assert all(line.startswith(f"regions.{name}: ") for line in found)
+
+
+TODAY = date(2026, 11, 26)
+
+
+def test_shipped_hours_give_no_cause() -> None:
+    options = QuietHoursOptions()
+    assert [
+        *dropped(options), *never_open(options, TODAY), *unknown_holidays(options, TODAY)
+    ] == []  # fmt: skip
+
+
+def test_an_entry_for_a_country_holds_in_its_states() -> None:
+    options = QuietHoursOptions(
+        regions={"US": RegionHours(open="08:00-21:00"), "US-TX": RegionHours(sunday="12:00-21:00")}
+    )
+    [line] = dropped(options)
+    assert line.startswith("regions.US: holds in US-AL, US-CA, ")
+    assert "US-TX" not in line
+
+
+def test_hours_for_everywhere_drop_what_is_shipped() -> None:
+    [line] = dropped(
+        QuietHoursOptions(
+            open="08:00-20:00", regions={"FR": RegionHours(sunday="closed", holidays="closed")}
+        )
+    )
+    assert line.startswith("open: holds wherever a region has no entry")
+    assert "AU, CA, CO, ES, IT" in line
+    assert list(dropped(QuietHoursOptions(open="00:00-24:00"))) == []  # it is meant
+
+
+@pytest.mark.parametrize(
+    ("options", "entries"),
+    [
+        # From Guam to Newfoundland, from Kaliningrad to Kamchatka: too far for a morning.
+        (QuietHoursOptions(regions={"US": RegionHours(open="09:00-12:00")}), ["regions.US"]),
+        (QuietHoursOptions(regions={"RU": RegionHours(open="09:00-18:00")}), ["regions.RU"]),
+        (QuietHoursOptions(regions={"FR": RegionHours(open="closed")}), ["regions.FR"]),
+        (QuietHoursOptions(regions={"DE": RegionHours(open="10:00-11:00")}), []),
+        (QuietHoursOptions(open="12:00-13:00"), ["open"]),
+        (QuietHoursOptions(open="00:00-24:00"), []),
+    ],
+)
+def test_hours_that_some_numbers_never_have(options: QuietHoursOptions, entries: list[str]) -> None:
+    found = list(never_open(options, TODAY))
+    assert sorted({line.partition(": ")[0] for line in found}) == entries
+    if entries == ["open"]:
+        assert "numbers of AU, BR, CA" in found[0]
+
+
+def test_a_carrier_that_never_takes_some_numbers() -> None:
+    assert list(carrier_never_open(CarrierHoursOptions(open="08:00-22:00"), TODAY)) == []
+    chinese = CarrierHoursOptions(open="08:00-20:00", zone="Asia/Shanghai")
+    assert list(carrier_never_open(chinese, TODAY)) == []
+    [line] = carrier_never_open(CarrierHoursOptions(open="09:00-12:00"), TODAY)
+    assert "RU" in line
+    [line] = carrier_never_open(CarrierHoursOptions(open="closed"), TODAY)
+    assert "AC, AD, AE" in line
+
+
+@pytest.mark.parametrize(
+    ("region", "today", "found"),
+    [
+        ("CN", date(2026, 1, 10), ["CN in 2027"]),
+        ("CN", date(2027, 1, 10), ["CN in 2027", "CN in 2028"]),
+        ("FR", date(2026, 1, 10), []),
+    ],
+)
+def test_holidays_that_are_not_known_yet(
+    monkeypatch: pytest.MonkeyPatch, region: str, today: date, found: list[str]
+) -> None:
+    monkeypatch.setattr(holidays, "known_in", lambda name, year: name != "CN" or year <= 2026)
+    options = QuietHoursOptions(regions={region: RegionHours(holidays="closed")})
+    lines = list(unknown_holidays(options, today))
+    assert [line.split(" of ")[1].split(" are ")[0] for line in lines] == found
+    assert all(line.startswith(f"regions.{region}.holidays: ") for line in lines)

@@ -54,6 +54,30 @@ def opens(options: QuietHoursOptions, message: Message, now: float) -> float:
         (FR, "2026-12-24 21:00+01:00", "2026-12-26 08:00+01:00"),
         (FR, "2027-04-30 20:00+02:00", "2027-05-03 08:00+02:00"),
         (FR, "2026-12-31 22:00+01:00", "2027-01-02 08:00+01:00"),
+        # Its territories, which have their own clocks and holidays.
+        ("262692123456", "2026-11-21 21:00+04:00", "2026-11-23 08:00+04:00"),
+        ("262692123456", "2026-12-20 12:00+04:00", "2026-12-21 08:00+04:00"),
+        ("590690123456", "2026-11-22 12:00-04:00", "2026-11-23 08:00-04:00"),
+        ("447624123456", "2026-11-24 08:30+00:00", "2026-11-24 09:00+00:00"),
+        ("17875550100", "2026-11-24 20:30-04:00", "2026-11-24 20:30-04:00"),
+        # South Africa, Colombia, Australia: Saturdays are short, Sundays and holidays closed.
+        ("27821234567", "2026-11-21 08:00+02:00", "2026-11-21 09:00+02:00"),
+        ("27821234567", "2026-11-21 13:00+02:00", "2026-11-23 08:00+02:00"),
+        ("27821234567", "2026-12-15 20:30+02:00", "2026-12-17 08:00+02:00"),  # the 16th is one
+        ("573001234567", "2026-11-24 19:00-05:00", "2026-11-25 07:00-05:00"),
+        ("573001234567", "2026-11-21 15:30-05:00", "2026-11-23 07:00-05:00"),
+        ("573001234567", "2026-12-08 12:00-05:00", "2026-12-09 07:00-05:00"),
+        ("61282311234", "2027-01-26 12:00+11:00", "2027-01-27 09:00+11:00"),  # Sydney, 26 January
+        # Calls may be made there on weekdays; Italy and the Netherlands; Utah and Rhode Island.
+        ("393331234567", "2026-11-21 09:00+01:00", "2026-11-21 10:00+01:00"),
+        ("393331234567", "2026-11-21 19:00+01:00", "2026-11-23 09:00+01:00"),
+        ("31612345678", "2026-11-21 16:00+01:00", "2026-11-23 09:00+01:00"),
+        ("18015550100", "2026-11-22 12:00-07:00", "2026-11-23 08:00-07:00"),
+        ("14015550100", "2026-11-21 17:00-05:00", "2026-11-23 09:00-05:00"),
+        ("16055550100", "2026-11-21 12:00-06:00", "2026-11-23 09:00-07:00"),
+        ("15035550100", "2026-11-24 20:00-08:00", "2026-11-25 08:00-08:00"),
+        ("254712345678", "2026-11-24 18:00+03:00", "2026-11-25 08:00+03:00"),
+        ("966501234567", "2026-11-24 20:00+03:00", "2026-11-25 09:00+03:00"),
         # The clock goes forward in the night to a Sunday, back in another.
         (FR, "2026-03-28 20:00+01:00", "2026-03-30 08:00+02:00"),
         (FR, "2026-10-24 20:00+02:00", "2026-10-26 08:00+01:00"),
@@ -205,6 +229,38 @@ def test_options_that_are_wrong_are_named_all_at_once() -> None:
     ]
     with pytest.raises(ValueError, match="margin: -1 is not between 0 and 3600"):
         QuietHours(options)
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        # 2026: 14 and 28 February are Saturdays that are worked, 16 to 23 February is a holiday.
+        ("2026-02-14 08:00+08:00", "2026-02-14 09:00+08:00"),
+        ("2026-02-15 12:00+08:00", "2026-02-24 09:00+08:00"),
+        ("2026-02-21 12:00+08:00", "2026-02-24 09:00+08:00"),
+        ("2026-02-28 12:00+08:00", "2026-02-28 12:00+08:00"),
+        ("2026-10-10 12:00+08:00", "2026-10-10 12:00+08:00"),
+        ("2026-10-11 12:00+08:00", "2026-10-12 09:00+08:00"),
+    ],
+)
+def test_days_that_china_exchanges(
+    make_message: MakeMessage, moment: Moment, now: str, expected: str
+) -> None:
+    hours = RegionHours(open="09:00-20:00", saturday="closed", sunday="closed", holidays="closed")
+    options = QuietHoursOptions(regions={"CN": hours})
+    assert opens(options, make_message(CN), moment(now)) == moment(expected)
+
+
+def test_an_entry_for_a_country_holds_in_its_territories(
+    make_message: MakeMessage, moment: Moment
+) -> None:
+    now = moment("2026-11-24 08:30+04:00")
+    written = QuietHoursOptions(regions={"FR": RegionHours(open="10:00-18:00")})
+    assert opens(written, make_message("262692123456"), now) == moment("2026-11-24 10:00+04:00")
+    own = QuietHoursOptions(
+        regions={"FR": RegionHours(open="10:00-18:00"), "RE": RegionHours(open="08:00-18:00")}
+    )
+    assert opens(own, make_message("262692123456"), now) == now
 
 
 # --- the closing ---
