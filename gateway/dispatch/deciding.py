@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from gateway.dispatch.phones import Agreement
-from gateway.smpp.receipt_ids import Form, ReceiptIds, telling
+from gateway.smpp.receipt_ids import Form, ReceiptIds, shows, telling
 
 AGREES, SILENT, DISAGREES = Agreement
 
@@ -84,8 +84,8 @@ def _by_form(ids: ReceiptIds, ref_raw: str, fits: Sequence[Fit], form: Form) -> 
     others = [fit for fit in fits if fit.form != form]
     other = _only([fit for fit in others if fit.phone is AGREES and fit.waits])
     if believed is not None and (ids.is_stated or believed.phone is not DISAGREES or other is None):
-        learn = form if ids.learnt is None and _teaches(believed) else None
-        return Decision(believed, learn)
+        teaches = ids.learnt is None and believed.waits and believed.phone is AGREES
+        return Decision(believed, form if teaches and shows(ref_raw, form) else None)
     if other is None and believed is None and telling(ref_raw):
         other = _only([fit for fit in others if fit.phone is SILENT and fit.waits])
     if other is None:
@@ -101,12 +101,8 @@ def _by_phone(ref_raw: str, fits: Sequence[Fit], awaited: Callable[[], bool]) ->
     found = _only(possible)
     if found is None or (not telling(ref_raw) and awaited()):
         return Decision(open=bool(possible))
-    teaches = found.waits and (_teaches(found) or telling(ref_raw))
-    return Decision(found, found.form if teaches else None)
-
-
-def _teaches(fit: Fit) -> bool:
-    return fit.waits and fit.phone is AGREES
+    teaches = found.waits and (found.phone is AGREES or telling(ref_raw))
+    return Decision(found, found.form if teaches and shows(ref_raw, found.form) else None)
 
 
 def _only(fits: Sequence[Fit]) -> Fit | None:

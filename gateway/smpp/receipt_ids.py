@@ -87,6 +87,13 @@ def _variants(ref: str) -> list[str]:
     return variants
 
 
+def shows(ref: str, form: Form) -> bool:
+    """Whether an id that is meant in this form shows that the carrier writes ids in it: no other
+    form reads it alike, as all of them read ``7``."""
+    text = written(ref, form)
+    return all(written(ref, other) != text for other in FORMS if other != form)
+
+
 def telling(ref: str) -> bool:
     """Whether an id is long enough to be meant when it is found in whatever form."""
     return len(ref.strip("\0 ").lstrip("0")) >= TELLING

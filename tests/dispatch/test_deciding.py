@@ -42,6 +42,7 @@ LONG, SHORT = "1000000026", "26"
         (None, "m-26", [(SAME, YES)], 0, SAME),
         (None, "m-26", [(SAME, NOTHING)], 0, None),
         (None, "m-26", [(SAME, NO)], 0, None),
+        (None, "7", [(SAME, YES)], 0, None),  # it is 7 in any base
         (HEX_DEC, "m-26", [(SAME, NO)], 0, None),
         # the form is known
         (SAME, SHORT, [(SAME, YES)], 0, None),

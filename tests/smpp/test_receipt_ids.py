@@ -11,6 +11,7 @@ from gateway.smpp.receipt_ids import (
     ReceiptId,
     ReceiptIds,
     readings,
+    shows,
     telling,
     written,
 )
@@ -84,6 +85,15 @@ def test_a_uuid_is_one_with_and_without_its_dashes() -> None:
 )
 def test_ids_that_are_too_long_to_fit_by_chance(ref: str, long: bool) -> None:
     assert telling(ref) is long
+
+
+@pytest.mark.parametrize(
+    ("ref", "form", "shown"),
+    [("26", "hex-dec", True), ("26", "same", True), ("7", "same", False), ("07", "dec-hex", False),
+     (UUID, "same", True), ("m-7", "same", True), ("a", "dec-hex", True)],
+)  # fmt: skip
+def test_which_ids_show_in_which_form_they_are(ref: str, form: Form, shown: bool) -> None:
+    assert shows(ref, form) is shown
 
 
 @pytest.mark.parametrize("stated", ["auto", "same"])
