@@ -27,6 +27,9 @@ settler bound it."""
 LOOK: Final = 16
 """Parts that are looked at for one to forget."""
 
+LOOKS: Final = 1_000
+"""Parked receipts that are looked at again at once: some 30 ms."""
+
 ENDED = 32_768
 """Parts of messages with an outcome that are remembered per carrier at least, and twice as many at
 most: a receipt that comes again is known as such. About 14 MB when full."""
@@ -228,15 +231,18 @@ class Correlator:
         """Whether the response that a receipt belongs to was still to come when last looked."""
         return parked.key in self._early
 
-    @property
-    def early(self) -> Sequence[Parked]:
-        """The receipts whose response is still to come."""
-        return list(self._early.values())
+    def looks(self) -> Sequence[Parked]:
+        """Receipts to be looked at again since time has passed: those that fit some part, and
+        those whose response was still to come; `LOOKS` of them, others the next time."""
+        some = list(islice(self._open.values(), LOOKS))
+        for parked in some:
+            self._open.move_to_end(parked.key)
+        return some + list(islice(self._early.values(), LOOKS))
 
     @property
     def undecided(self) -> Sequence[Parked]:
-        """Those that fit some part."""
-        return list(self._open.values())
+        """Those that fit some part, `LOOKS` at most."""
+        return list(islice(self._open.values(), LOOKS))
 
     @property
     def unsettled(self) -> bool:

@@ -45,12 +45,14 @@ class Decision(NamedTuple):
     Attributes:
         fit: the part that it speaks of; None where that is not known.
         learn: what is learnt of ids.
+        hint: what would be learnt if the phone were told.
         doubt: in which form the receipt fits, against what was learnt.
         open: some part fits, but it is not sure which one is meant: to be asked again.
     """
 
     fit: Fit | None = None
     learn: Form | None = None
+    hint: Form | None = None
     doubt: Form | None = None
     open: bool = False
 
@@ -101,8 +103,11 @@ def _by_phone(ref_raw: str, fits: Sequence[Fit], awaited: Callable[[], bool]) ->
     found = _only(possible)
     if found is None or (not telling(ref_raw) and awaited()):
         return Decision(open=bool(possible))
-    teaches = found.waits and (found.phone is AGREES or telling(ref_raw))
-    return Decision(found, found.form if teaches and shows(ref_raw, found.form) else None)
+    if not (found.waits and shows(ref_raw, found.form)):
+        return Decision(found)
+    if found.phone is AGREES or telling(ref_raw):
+        return Decision(found, learn=found.form)
+    return Decision(found, hint=found.form)
 
 
 def _only(fits: Sequence[Fit]) -> Fit | None:

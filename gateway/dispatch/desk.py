@@ -194,6 +194,8 @@ class Desk:
         if decision.learn is not None and ids.learnt is None:
             ids.learn(decision.learn)
             self._taught.add(one.carrier)
+        if decision.hint is not None and ids.hint(decision.hint):
+            self._taught.add(one.carrier)
         if decision.doubt is not None and one.parked is None and ids.doubt(decision.doubt):
             self._taught.add(one.carrier)
         return decision

@@ -9,6 +9,8 @@ import re
 from enum import Enum
 from typing import Final
 
+from gateway.numbers import region_of, same_phone
+
 
 class Agreement(Enum):
     """What an address says of a message's phone."""
@@ -24,7 +26,8 @@ SUBSCRIBER: Final = 6
 """The fewest digits at the end of a number that tell a phone, beside an id that fits as well."""
 
 ALIKE: Final = 8
-"""Numbers with so many last digits in common may be one behind two prefixes."""
+"""Numbers with so many last digits in common may be one behind two prefixes, and all numbers that
+are one phone have them in common."""
 
 _SEPARATORS: Final = re.compile(r"[\s()./-]|\Atel:", re.IGNORECASE)
 _masked = re.compile(r"[0-9*#?xX]*[*#?xX][0-9*#?xX]*", re.ASCII).fullmatch
@@ -49,9 +52,11 @@ def _of_phone(address: str, phone: str, sender: str) -> Agreement:
         return SILENT
     if same_number(bare, phone):
         return AGREES
-    if len(bare) <= SUBSCRIBER or bare[-ALIKE:] == phone[-ALIKE:]:
-        return SILENT  # a short code
-    return DISAGREES
+    if bare[-ALIKE:] == phone[-ALIKE:]:
+        if same_phone(bare, phone):
+            return AGREES
+        return SILENT if region_of(bare) is None else DISAGREES
+    return SILENT if len(bare) <= SUBSCRIBER else DISAGREES  # a short code is nobody's phone
 
 
 def _of_mask(bare: str, phone: str) -> Agreement:

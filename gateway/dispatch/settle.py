@@ -244,8 +244,7 @@ class Settler:
             self._looks = False
             for carrier in self._pool.carriers.values():
                 end_halves(carrier, plan)
-                waiting = (*carrier.correlator.undecided, *carrier.correlator.early)
-                found |= {(carrier, one.key): one for one in waiting}
+                found |= {(carrier, one.key): one for one in carrier.correlator.looks()}
         for carrier in plan.review:
             review = carrier.correlator.review
             found |= {(carrier, key): one for key, one in review.items()}

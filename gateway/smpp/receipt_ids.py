@@ -18,6 +18,9 @@ ReceiptId = Literal["auto", "same", "hex-dec", "dec-hex"]
 Form = Literal["same", "hex-dec", "dec-hex"]
 FORMS: tuple[Form, ...] = ("same", "hex-dec", "dec-hex")
 
+HINTS: Final = 5
+"""Receipts that must fit one part each, all in the same form, to learn it without their phones."""
+
 DOUBTS: Final = 3
 """Receipts in a row that must fit in the same other form for it to take the place of what was
 learnt."""
@@ -113,6 +116,7 @@ class ReceiptIds:
         self.is_stated = stated != "auto"
         self.learnt: Form | None = None if stated == "auto" else stated
         self.doubts: Counter[Form] = Counter()
+        self._hints: Counter[Form] = Counter()
 
     def likeliest(self, ref: str) -> str:
         """The canonical id that ``ref`` stands for by what was learnt; empty where nothing was,
@@ -139,6 +143,15 @@ class ReceiptIds:
         something was learnt already."""
         if self.learnt is None:
             self.learnt = form
+
+    def hint(self, form: Form) -> bool:
+        """A receipt of which no phone is told fits one part, in this form. Says whether that is now
+        what is believed."""
+        self._hints[form] += 1
+        if self.learnt is not None or len(self._hints) > 1 or self._hints[form] < HINTS:
+            return False
+        self.learnt = form
+        return True
 
     def doubt(self, form: Form) -> bool:
         """A receipt fits in no other form than this one, which is not what was learnt. Says

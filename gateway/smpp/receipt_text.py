@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from gateway.text.alphabets import decode
+from gateway.text.septets import unpack
 
 
 class Fields(NamedTuple):
@@ -32,6 +33,10 @@ class Fields(NamedTuple):
 
 
 NOTHING: Final = Fields()
+
+LONGEST: Final = 2_048
+"""Octets of a text that are looked at: ten receipts in UCS-2. What a message_payload has beyond
+takes a millisecond for each kilobyte, and is none."""
 
 LABELS: Final = {
     "id": r"(?:(?:receipted[ _-]?)?(?:message|msg|sms)[ _-]?)?id",
@@ -72,11 +77,12 @@ def read(octets: bytes, data_coding: int) -> Fields:
     """The fields in ``octets``, in whatever alphabet most of them are found.
 
     Args:
+        octets: the first `LONGEST` of them are looked at.
         data_coding: breaks a tie; not to be trusted, since carriers send plain octets under that
             of UCS-2 and the other way round.
     """
     best, most = NOTHING, 0
-    for text in _texts(octets, data_coding):
+    for text in _texts(octets[:LONGEST], data_coding):
         found = fields(text)
         known = sum(value is not None for value in found)
         if known > most:
@@ -168,15 +174,8 @@ def _texts(octets: bytes, data_coding: int) -> Iterator[str]:
         yield octets.decode("utf-16-le", "replace")
     if octets and octets[0] < len(octets) - 1:  # a user data header may stand before it
         yield octets[octets[0] + 1 :].decode("latin-1")
-    yield _unpacked(octets[:_PACKED])
+    yield spelled(unpack(octets[:_PACKED]).decode("latin-1"))
 
 
 _PACKED: Final = 255
 """Octets of packed septets that are read: what a short_message has."""
-
-
-def _unpacked(octets: bytes) -> str:
-    """Septets in a row, the first in the lowest bits (3GPP TS 23.038, 6.1.2.1)."""
-    bits = int.from_bytes(octets, "little")
-    septets = [bits >> at & 0x7F for at in range(0, len(octets) * 8 - 6, 7)]
-    return spelled(bytes(septets).decode("latin-1"))

@@ -87,13 +87,18 @@ def test_what_is_not_sure(
     learnt: Form | None, given: list[Given], doubt: Form | None, is_open: bool
 ) -> None:
     decision = decided("auto", learnt, SHORT, given, awaited=False)
-    assert decision == Decision(None, None, doubt, is_open)
+    assert decision == Decision(doubt=doubt, open=is_open)
+
+
+def test_where_no_phone_is_told_it_is_a_hint() -> None:
+    decision = decided("auto", None, SHORT, [(HEX_DEC, NOTHING)], awaited=False)
+    assert decision == Decision(Fit(HEX_DEC, NOTHING, True, 0), hint=HEX_DEC)
 
 
 @pytest.mark.parametrize("phone", [YES, NOTHING])
 def test_a_long_id_fits_in_no_form_by_chance(phone: Agreement) -> None:
     decision = decided("auto", SAME, LONG, [(HEX_DEC, phone)], awaited=True)
-    assert decision == Decision(Fit(HEX_DEC, phone, True, 0), None, HEX_DEC)
+    assert decision == Decision(Fit(HEX_DEC, phone, True, 0), doubt=HEX_DEC)
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_spellings_of_a_number(one: str, other: str, same: bool) -> None:
         ("************", "", NOTHING),
         ("44******56", "", NOTHING),
         ("44 and more", "", NOTHING),
-        ("8700123456", "", NOTHING),  # another prefix before the same digits
+        ("9900123456", "", NOTHING),  # another prefix before the same digits
         ("\u0664\u0664\u0667", "", NOTHING),
         ("8613800000000", "10690001", NO),
         ("447400123457", "", NO),
@@ -63,6 +63,26 @@ def test_spellings_of_a_number(one: str, other: str, same: bool) -> None:
 )
 def test_what_addresses_say(source: str, destination: str, said: Agreement) -> None:
     assert agreement(source, destination, PHONE, SENDER) is said
+
+
+@pytest.mark.parametrize(
+    ("phone", "source", "said"),
+    [
+        ("79161234567", "89161234567", YES),  # Russia dials 8 for the country
+        ("525512345678", "5215512345678", YES),  # Mexico's old 1
+        ("5215512345678", "525512345678", YES),
+        ("5511987654321", "551187654321", YES),  # Brazil's ninth digit
+        ("5491123456789", "541123456789", YES),
+        ("8613912345678", "13912345678", YES),
+        ("36201234567", "06201234567", YES),
+        ("8613912345678", "8613812345678", NO),
+        ("447400123456", "447500123456", NO),
+        ("447400123456", "9900123456", NOTHING),
+        ("8613912345678", "8613912345679", NO),
+    ],
+)
+def test_a_phone_has_several_spellings(phone: str, source: str, said: Agreement) -> None:
+    assert agreement(source, SENDER, phone, SENDER) is said
 
 
 def test_without_a_sender_nothing_is_taken_for_it() -> None:

@@ -1,6 +1,7 @@
 """However a carrier writes its ids, and whatever comes in which order, no receipt ever ends another
 message than its own."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from trio.testing import MockClock
 PHONES = ["447400000001", "447500000002"]
 SENDER = "10690001"
 
-WRITE = {
+Write = Callable[[int], str]
+
+WRITE: dict[str, tuple[Write, Write]] = {
     "same": (str, str),
     "padded": ("{:06}".format, str),
     "hex-dec": ("{:x}".format, str),
@@ -23,7 +26,7 @@ WRITE = {
 NUMBERS = [2, 3, 10, 16, 22, 34, 17, 23, 35, 256, 598, 1366]
 """Numbers that are one another's when they are read in another base."""
 
-SOURCES = {
+SOURCES: dict[str, Callable[[str], tuple[str, str]]] = {
     "its own": lambda phone: (phone, SENDER),
     "national": lambda phone: ("0" + phone[2:], SENDER),
     "not swapped": lambda phone: (SENDER, phone),
@@ -101,7 +104,7 @@ class Odds:
 
 
 @pytest.mark.parametrize("form", WRITE)
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(
     source=st.sampled_from(list(SOURCES)), stated=st.booleans(), plan=st.lists(steps, max_size=40)
 )

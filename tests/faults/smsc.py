@@ -137,6 +137,7 @@ class Smsc:
         lines: every connection that there ever was.
         write_id, write_receipt_id: how the number of a message is written in responses, and in
             receipts.
+        source: what the source of a receipt is, given the phone.
     """
 
     def __init__(self, behaviour: Behaviour | None = None, first_id: int = 1) -> None:
@@ -148,6 +149,7 @@ class Smsc:
         self.lines: list[Line] = []
         self.write_id: Callable[[int], str] = "{:09}".format
         self.write_receipt_id: Callable[[int], str] = "{:09}".format
+        self.source: Callable[[str], str] = str
         self._next_id = first_id
         self._count = 0
         self._nursery: trio.Nursery | None = None
@@ -203,7 +205,10 @@ class Smsc:
             f"done date:2609211201 stat:{stat} err:000 text:"
         )
         receipt = DeliverSm(
-            source_addr=pdu.destination_addr, esm_class=RECEIPT, short_message=text.encode()
+            source_addr=self.source(pdu.destination_addr),
+            destination_addr=pdu.source_addr,
+            esm_class=RECEIPT,
+            short_message=text.encode(),
         )
         self.deliver(receipt, line)
 

@@ -29,6 +29,15 @@ FORMS: dict[str, tuple[Write, Write]] = {
 """How ids are written in responses and in receipts."""
 
 
+SOURCES: dict[str, Callable[[str], str]] = {
+    "none": lambda _phone: "",
+    "ours": lambda _phone: "10690001",
+    "national": lambda phone: phone[2:],
+    "masked": lambda phone: f"{phone[:5]}****{phone[-4:]}",
+}
+"""What the source of a receipt is."""
+
+
 def after(smsc: Smsc) -> Behaviour:
     """Receipts come after the responses."""
     return lambda line, sequence, pdu, _: smsc.take(line, sequence, pdu)
@@ -64,6 +73,27 @@ async def test_no_receipt_is_lost(
         for _ in range(4):
             await site.submit(50)
         found = await site.finished(60.0)
+    assert {event["type"] for event in found.values()} == {"delivered"}
+
+
+@pytest.mark.parametrize("first_id", [1, 1_000_000_000])
+@pytest.mark.parametrize("order", [after, before, both])
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(
+    "form", ["the same", "hexadecimal, then decimal", "decimal, then hexadecimal"]
+)
+async def test_no_receipt_is_lost_whose_source_is_another(
+    form: str, source: str, order: Callable[[Smsc], Behaviour], first_id: int,
+    autojump_clock: MockClock,
+) -> None:  # fmt: skip
+    smsc = Smsc(first_id=first_id)
+    smsc.write_id, smsc.write_receipt_id = FORMS[form]
+    smsc.source = SOURCES[source]
+    smsc.behaviour = order(smsc)
+    async with smsc.running(), gateway({"alpha": smsc}) as site:
+        for _ in range(4):
+            await site.submit(50)
+        found = await site.finished(600.0)
     assert {event["type"] for event in found.values()} == {"delivered"}
 
 

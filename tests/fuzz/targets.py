@@ -22,7 +22,7 @@ from gateway.config import Settings, load
 from gateway.errors import ConfigError, LocalProtocolError, RemoteProtocolError, RequestError
 from gateway.policy.keywords import Vocabulary
 from gateway.policy.optout import OptoutOptions
-from gateway.smpp import framing, pdu, receipt_states, receipts, times, tlv
+from gateway.smpp import framing, pdu, receipt_ids, receipt_states, receipts, times, tlv
 from gateway.smpp.odd import breaks
 from gateway.text.alphabets import DefaultAlphabet, decode
 from gateway.text.errors import TextError
@@ -189,6 +189,7 @@ def _receipts(data: bytes) -> None:
     receipts.date(receipt.done_date)
     for base in ("text", "dec", "hex"):
         receipts.canonical(receipt.ref_raw, base)
+    assert len(receipt_ids.readings(receipt.ref_raw)) <= 8
     msgspec.msgpack.encode(receipt)
 
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from gateway.smpp.receipt_ids import (
     DOUBTS,
+    HINTS,
     Form,
     Reading,
     ReceiptId,
@@ -130,6 +131,19 @@ def test_what_is_learnt_gives_way_to_what_fits_instead() -> None:
     assert ids.doubt("same")
     assert ids.learnt == "same"
     assert not ids.doubt("hex-dec")
+
+
+def test_hints_that_all_say_the_same_teach() -> None:
+    ids = ReceiptIds("auto")
+    assert [ids.hint("hex-dec") for _ in range(HINTS)] == [False] * (HINTS - 1) + [True]
+    assert ids.learnt == "hex-dec"
+
+
+def test_hints_that_do_not_teach_nothing() -> None:
+    ids = ReceiptIds("auto")
+    assert not ids.hint("same")
+    assert not any(ids.hint("hex-dec") for _ in range(20))
+    assert ids.learnt is None
 
 
 @pytest.mark.parametrize(
