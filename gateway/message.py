@@ -64,6 +64,8 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
         maybe_duplicate: an earlier attempt may have reached the recipient.
         exempt: a reply that the law asks for (the confirmation of an opt-out): neither opt-outs
             nor quiet hours hold it back.
+        reply: to what it answers, where it is an answer of the gateway's own
+            (`gateway.policy.replies.Kind`).
     """
 
     id: int
@@ -84,6 +86,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
     attempts: int = 0
     maybe_duplicate: bool = False
     exempt: bool = False
+    reply: str | None = None
 
     @property
     def lane(self) -> LaneKey:

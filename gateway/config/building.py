@@ -7,7 +7,7 @@ from msgspec import convert
 from gateway.api.listen import server_context
 from gateway.api.options import ServerOptions, TlsOptions
 from gateway.config import carriers, files, keys
-from gateway.config.reading import Faults, meant
+from gateway.config.reading import Faults, below, meant
 from gateway.config.settings import ApiSettings, Settings
 from gateway.dispatch.core import DispatchOptions
 from gateway.dispatch.fleet import CarrierSettings
@@ -17,6 +17,7 @@ from gateway.errors import ConfigError
 from gateway.message import Category
 from gateway.ops.admin import AdminOptions
 from gateway.policy import chain
+from gateway.policy.replies import problems
 from gateway.policy.senders import ANY, default_sender, normalise
 from gateway.queue.scheduler import SchedulerOptions, Share
 
@@ -84,6 +85,8 @@ def _tenants(file: keys.Keys, faults: Faults) -> list[TenantOptions]:
         "transactional": file.queue.validity.transactional,
         "marketing": file.queue.validity.marketing,
     }
+    for where, tenant in tenants:
+        _check_answers(where, tenant, faults)
     return [
         TenantOptions(
             id=tenant.id,
@@ -95,7 +98,9 @@ def _tenants(file: keys.Keys, faults: Faults) -> list[TenantOptions]:
             numbers=numbers,
             names=_names(tenant),
             validity=validity,
-            confirmation=_confirmation(tenant),
+            confirmation=tenant.confirmation,
+            welcome=tenant.welcome,
+            still_out=tenant.still_out,
             help=tenant.help,
         )
         for (_, tenant), numbers in zip(tenants, _numbers(tenants, faults), strict=True)
@@ -126,10 +131,10 @@ def _names(tenant: keys.Tenant) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, (tenant.name, tenant.id, *words))))
 
 
-def _confirmation(tenant: keys.Tenant) -> str:
-    if tenant.confirmation is not None:
-        return tenant.confirmation
-    return f"{tenant.name or tenant.id}: you have opted out and will get no more messages."
+def _check_answers(where: str, tenant: keys.Tenant, faults: Faults) -> None:
+    for key in ("confirmation", "welcome", "still_out", "help"):
+        for name, problem in problems(getattr(tenant, key)):
+            faults.add(below(f"{where}.{key}", name) if name else f"{where}.{key}", problem)
 
 
 def _numbers(tenants: Sequence[tuple[str, keys.Tenant]], faults: Faults) -> list[frozenset[str]]:

@@ -22,6 +22,7 @@ from gateway.ops.admin import AdminOptions
 from gateway.ops.logs import Level
 from gateway.policy.carrier_hours import CarrierHoursOptions
 from gateway.policy.chain import MAX_QUEUED, PolicyOptions
+from gateway.policy.replies import LONGEST
 from gateway.policy.senders import ANY, normalise
 from gateway.queue.scheduler import FLOORS, SchedulerOptions, Share
 from gateway.smpp.options import BindOptions
@@ -101,7 +102,10 @@ Prefix = Annotated[
     str, Meta(pattern=r"\A[0-9]{1,15}\Z", description="the leading digits of a number, without +")
 ]
 Title = Annotated[str, Meta(max_length=64, description="a text of up to 64 characters")]
-Reply = Annotated[str, Meta(max_length=480, description="a text of up to 480 characters")]
+Reply = Annotated[
+    str | dict[str, str],
+    Meta(description=f"a text of up to {LONGEST} characters, or a table of them"),
+]
 TypeOfNumber = Annotated[int, Meta(ge=0, le=6)]
 NumberingPlan = Annotated[int, Meta(ge=0, le=18)]
 Coding = Annotated[int, Meta(ge=0, le=255)]
@@ -167,6 +171,8 @@ class Tenant(Struct, frozen=True, kw_only=True):
     categories: Annotated[tuple[Category, ...], Meta(min_length=1, max_length=3)] = CATEGORIES
     quiet_hours: bool = True
     confirmation: Reply | None = None
+    welcome: Reply | None = None
+    still_out: Reply | None = None
     help: Reply = ""
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from gateway.config.settings import Settings
 from gateway.policy import advice
+from gateway.policy.senders import ANY
 
 Check = Callable[[Settings, date], Iterable[str]]
 """Given the settings and the day on which somebody asks, the lines to print."""
@@ -36,7 +37,19 @@ def carrier_hours(settings: Settings, today: date) -> Iterable[str]:
                 yield f"carriers[{index}].hours: {line}"
 
 
-CHECKS: Final[tuple[Check, ...]] = (quiet_hours, carrier_hours)
+def senders_without_numbers(settings: Settings, _today: date) -> Iterable[str]:
+    """Tenants that send from any number and own none: whose would the texts be?"""
+    dispatch = settings.dispatch
+    for number, tenant in enumerate(dispatch.tenants):
+        if ANY in dispatch.policies[tenant.id].senders and not tenant.numbers:
+            yield (
+                f"tenants[{number}].numbers: is missing where senders allow any, so texts from"
+                " phones, opt-outs too, go by who texted the phone last; list the numbers that"
+                " phones can text"
+            )
+
+
+CHECKS: Final[tuple[Check, ...]] = (quiet_hours, carrier_hours, senders_without_numbers)
 """Every check, in the order in which their lines are printed."""
 
 

@@ -14,12 +14,14 @@ from gateway.dispatch.inbound import Inbox
 from gateway.dispatch.intake import Intake
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.lessons import Lessons
+from gateway.dispatch.ownership import users
 from gateway.dispatch.pool import CarrierPool, routes_or_default
 from gateway.dispatch.release import Refiller, Releaser
 from gateway.dispatch.routing import RouteOptions, Router
 from gateway.dispatch.service import Service
 from gateway.dispatch.settle import Settler
 from gateway.dispatch.tenants import Tenant, TenantOptions, Tenants
+from gateway.dispatch.texted import MEMO, Texted
 from gateway.dispatch.upkeep import Upkeep
 from gateway.ops.metrics import Metrics
 from gateway.policy import chain
@@ -92,7 +94,8 @@ class Dispatch:
         self._intake = Intake(
             store, self.lanes, self.ledger, metrics, self._numbers, clock, self._wake
         )
-        self._inbox = Inbox(store, self.tenants, self._intake, self._settler, metrics)
+        self._texted = Texted()
+        self._inbox = Inbox(store, self.tenants, self._intake, self._settler, self._texted, metrics)
         self._settler.inbox = self._inbox
         self._refiller = Refiller(store, self.lanes, self.ledger, clock, self._wake)
         self._releaser = Releaser(
@@ -103,6 +106,7 @@ class Dispatch:
             self.tenants,
             self._settler,
             self.ledger,
+            self._texted,
             metrics,
             clock,
             self._refiller.wake,
@@ -115,6 +119,7 @@ class Dispatch:
             self._settler,
             self._inbox,
             self._lessons,
+            self._texted,
             self.ledger,
             self.hub,
             metrics,
@@ -149,11 +154,14 @@ class Dispatch:
         """Go on with these options; called within `run`'s time, and again on each reload."""
         policies = chain.build(options.policy, options.policies, self._clock())
         self.tenants.configure([Tenant(one, policies[one.id]) for one in options.tenants])
-        self._inbox.configure(options.policy.optout)
         self._scheduler.configure(options.scheduler, self._clock())
         self.fleet.configure(options.carriers)
         self._lessons.teach(self.fleet.carriers)
-        routes = routes_or_default(options.routes, [one.options.id for one in options.carriers])
+        carriers = [one.options.id for one in options.carriers]
+        routes = routes_or_default(options.routes, carriers)
+        use = users(routes, carriers, [one.id for one in options.tenants])
+        self._inbox.configure(options.policy.optout, use)
+        self._texted.configure(name for name, tenants in use.items() if len(tenants) > 1)
         self.pool.configure(self.fleet.carriers, routes)
         self._intake.router = self._releaser.router = Router(routes)
         self.upkeep.retention = options.retention
@@ -163,6 +171,9 @@ class Dispatch:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Move messages until cancelled. Reports as started once it can be configured."""
         await self._settler.persistently(self._lessons.load)
+        memo = await self._settler.persistently(lambda: self._store.recall(MEMO))
+        if memo is not None:
+            self._texted.recall(memo)
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self.fleet.run)
@@ -174,6 +185,7 @@ class Dispatch:
         finally:
             with trio.move_on_after(LAST_WORDS, shield=True):
                 await self._record_doubts()
+                await self.upkeep.keep_texted()
 
     @property
     def failing(self) -> bool:

@@ -1,46 +1,84 @@
 """What phones send us: put together when long, told to the tenant, heeded when it is an opt-out.
 
-Each inbound message belongs to the tenant that owns the number which was texted. The parts of a
-long one are kept, durably, until all are there or `INCOMPLETE_AFTER` has passed; then what there
-is goes to the tenant. A keyword that opts out is in force in the same transaction that tells the
-tenant, and is answered once.
+Each text belongs to the tenant whose number was texted. To a number that is nobody's, it is of the
+tenant that last texted the phone through that carrier; where that is not known, an opt-out holds
+for every tenant that may use the carrier, since a STOP is never dropped. A keyword is in force in
+the same transaction that tells the tenant, and is answered from the number that was texted.
+
+A source that can be no phone, or that cannot be told whose it is, is told as it came; it opts
+nobody out and is never answered.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
-import msgspec
 import structlog
 
 from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.intake import Intake
+from gateway.dispatch.ownership import spellings
 from gateway.dispatch.pieces import Piece, piece_of
 from gateway.dispatch.plan import Plan
 from gateway.dispatch.reassembly import Reassembly
+from gateway.dispatch.replies import Caller, Replies
 from gateway.dispatch.settle import Settler
 from gateway.dispatch.tenants import Tenant, Tenants
-from gateway.errors import StoreError
-from gateway.message import Event, Message
+from gateway.dispatch.texted import Texted
+from gateway.message import Event, EventType, masked, message_id
+from gateway.numbers import region_of
+from gateway.ops.logs import Sparing
 from gateway.ops.metrics import Metrics
-from gateway.policy import recipients, senders
-from gateway.policy.keywords import Correspondent, Vocabulary
+from gateway.policy.keywords import Asked, Correspondent, Vocabulary
 from gateway.policy.optout import OptoutOptions
-from gateway.policy.regions import place_of
-from gateway.queue.store import GLOBAL, Held, Notice, OptoutChange, Store
+from gateway.policy.replies import Kind, answer
+from gateway.queue.store import GLOBAL, LIFTS, Held, Notice, OptoutChange, OptoutEntry, Store
 from gateway.smpp.pdu import DataSm, DeliverSm
-from gateway.text.measuring import measure
-from gateway.text.reading import Dialect, join, plain_ascii
+from gateway.text.reading import Dialect, Reading, join, plain_ascii
 
 log = structlog.get_logger(__name__)
-
-REPLY_VALIDITY = 300.0
-"""Seconds in which a confirmation is worth sending (field facts D: within five minutes)."""
 
 _BY_THE_BOOK: Final = Dialect()
 
 
+class Owner(NamedTuple):
+    """Whose a text is.
+
+    Attributes:
+        tenants: one; several, or none, where it cannot be told whose it is.
+        number: the number that was texted, as its owner writes it.
+        owned: whether the number is somebody's.
+    """
+
+    tenants: Sequence[Tenant]
+    number: str
+    owned: bool
+
+
+class Text(NamedTuple):
+    """A text that came, and what it asks for.
+
+    Attributes:
+        piece: its first part.
+        detail: what its events tell of it.
+        name: names it in events and opt-outs, where it asks for something.
+        region: of the phone, as far as it is known.
+    """
+
+    piece: Piece
+    owner: Owner
+    text: str
+    asked: Asked | None
+    detail: Mapping[str, Any]
+    name: str | None
+    region: str | None
+
+
 class Inbox:
-    """Receives inbound messages; part of each round of the settler."""
+    """Receives inbound messages; part of each round of the settler.
+
+    Args:
+        texted: knows who texted a phone last.
+    """
 
     def __init__(
         self,
@@ -48,145 +86,248 @@ class Inbox:
         tenants: Tenants,
         intake: Intake,
         settler: Settler,
+        texted: Texted,
         metrics: Metrics,
     ) -> None:
         self._store = store
         self._tenants = tenants
         self._intake = intake
         self._settler = settler
+        self._texted = texted
         self._metrics = metrics
+        self._replies = Replies(intake, metrics)
         self._pieces = Reassembly(lambda carrier: metrics.inbound_repeated.add(1, carrier))
         self._dialects: dict[str, Dialect] = {}
-        self._replies: list[Message] = []
-        self.configure(OptoutOptions())
+        self._warn = Sparing(log.warning)
+        self.configure(OptoutOptions(), {})
 
-    def configure(self, options: OptoutOptions) -> None:
-        """Heed these keywords from now on."""
+    def configure(self, options: OptoutOptions, users: Mapping[str, Sequence[str]]) -> None:
+        """Heed these keywords from now on. ``users`` are the tenants that may use each carrier."""
+        self._options = options
         self._vocabulary = Vocabulary(options)
-        self._everybody = options.scope == "global"
+        self._users = users
 
-    def recover(self, held: Iterable[Held]) -> None:
-        """Take over the pieces that an opened store holds."""
+    def recover(self, held: Sequence[Held]) -> None:
+        """Take over what an opened store holds: parts, what was told, and what was answered."""
         self._pieces.recover(held)
+        self._replies.recover(held)
 
     async def receive(self, carrier: Carrier, pdu: DeliverSm | DataSm, plan: Plan) -> None:
         """Add to the plan what an inbound message means."""
-        self._dialects[carrier.options.id] = carrier.reading
-        piece = piece_of(carrier.options, pdu, plan.now)
+        options = carrier.options
+        self._dialects[options.id] = carrier.reading
+        piece = piece_of(options, pdu, plan.now)
         for pieces in self._pieces.add(piece, plan.settlement):
-            await self._tell(pieces, plan)
+            await self._take(pieces, options.country_code, plan)
 
     async def overdue(self, plan: Plan) -> None:
         """Tell of the messages that have been incomplete for too long."""
         for pieces in self._pieces.overdue(plan.now, plan.settlement):
-            await self._tell(pieces, plan)
+            await self._take(pieces, "", plan)
+        self._replies.forget(plan.now, plan.settlement)
 
     async def settled(self) -> None:
-        """What was received is durable: send the replies that it asks for."""
-        if self._replies:
-            replies, self._replies = self._replies, []
-            try:
-                await self._intake.reply(replies)
-            except StoreError as error:
-                log.error("reply_failed", reason=str(error), replies=len(replies))
+        """What was received is durable: send the answers that it asks for."""
+        await self._replies.send()
 
-    async def _tell(self, pieces: Sequence[Piece], plan: Plan) -> None:
-        """An inbound message, as whole as it gets, is its owner's."""
-        first = pieces[0]
-        self._metrics.inbound.add(1, first.carrier)
-        tenant = self._tenants.owner(first.number)
-        if tenant is None:
-            self._metrics.inbound_unowned.add(1, first.carrier)
+    # --- one message ---
+
+    async def _take(self, pieces: Sequence[Piece], country_code: str, plan: Plan) -> None:
+        """An inbound message, as whole as it gets."""
+        text = self._read(pieces, self._owner(pieces[0], country_code))
+        self._report(text, plan.now)
+        if len(text.owner.tenants) == 1:
+            self._tell("inbound", text, plan)
+        if text.asked is None:
             return
+        request = text.asked.request
+        if request == "suspected" or (request == "stop" and text.piece.phone is None):
+            self._suspect(text, plan)
+        elif text.piece.phone is None:
+            return
+        elif request == "stop":
+            for tenant in text.owner.tenants:
+                await self._opt_out(tenant, text, text.piece.phone, plan)
+        elif len(text.owner.tenants) == 1:
+            [tenant] = text.owner.tenants
+            if request == "start":
+                await self._opt_in(tenant, text, text.piece.phone, plan)
+            else:
+                self._answer("help", tenant, text, text.piece.phone, plan)
+
+    def _owner(self, piece: Piece, country_code: str) -> Owner:
+        forms = spellings(piece.number, country_code, piece.phone)
+        found = self._tenants.owner(forms)
+        if found is not None:
+            return Owner([found[0]], found[1], owned=True)
+        number = forms[0] if forms else ""
+        names = self._users.get(piece.carrier, ())
+        last = self._texted.last(piece.carrier, piece.phone) if piece.phone else None
+        if last in names and last is not None:
+            names = [last]
+        known = (self._tenants.get(name) for name in names)
+        return Owner([tenant for tenant in known if tenant is not None], number, owned=False)
+
+    def _read(self, pieces: Sequence[Piece], owner: Owner) -> Text:
+        """What it says and asks for."""
+        first = pieces[0]
         parts = [piece.part for piece in pieces]
         octets = b"".join(part.octets for part in parts)
         reading = join(parts, self._dialects.get(first.carrier, _BY_THE_BOOK))
-        keywords = self._vocabulary.of(place_of(first.source).region)
-        to = Correspondent(first.number, tenant.options.names)
-        text = reading.text
-        asked = keywords.read(text, to)
-        if asked is None and (plain := plain_ascii(octets)) not in (None, text):
-            asked = keywords.read(plain, to)
-            text = text if asked is None else plain
+        region = region_of(first.phone) if first.phone else None
+        names = owner.tenants[0].options.names if len(owner.tenants) == 1 else ()
+        reading, asked = self._asked(reading, octets, region, Correspondent(owner.number, names))
         detail: dict[str, Any] = {"carrier": first.carrier}
-        if not reading.certain or text != reading.text:
-            self._metrics.inbound_unreadable.add(1, first.carrier)
+        if not reading.certain:
             detail |= {"data": octets.hex(), "data_coding": first.data_coding}
         if len(pieces) < first.total:
-            self._metrics.inbound_incomplete.add(1, first.carrier)
             detail["parts_missing"] = first.total - len(pieces)
-        name = tenant.options.id
+        if first.phone is None:
+            detail["unknown_source"] = True
+        if not owner.owned:
+            detail["unowned"] = True
+        name = None
+        if asked is not None:
+            name = detail["inbound_id"] = message_id(self._intake.number())
+        return Text(first, owner, reading.text, asked, detail, name, region)
+
+    def _asked(
+        self, reading: Reading, octets: bytes, region: str | None, to: Correspondent
+    ) -> tuple[Reading, Asked | None]:
+        """What a text asks for, whatever its coding says where its octets are ASCII."""
+        keywords = self._vocabulary.of(region)
+        asked = keywords.read(reading.text, to)
+        if asked is None or asked.request == "suspected":
+            plain = plain_ascii(octets)
+            if plain is not None and plain != reading.text:
+                other = keywords.read(plain, to)
+                if other is not None and (asked is None or other.request != "suspected"):
+                    return Reading(plain, "ascii", certain=False), other
+        return reading, asked
+
+    def _report(self, text: Text, now: float) -> None:
+        """Count it, and say what is odd about it."""
+        carrier = text.piece.carrier
+        self._metrics.inbound.add(1, carrier)
+        if "data" in text.detail:
+            self._metrics.inbound_unreadable.add(1, carrier)
+        if "parts_missing" in text.detail:
+            self._metrics.inbound_incomplete.add(1, carrier)
+        phone = masked(text.piece.phone or text.piece.written)
+        if text.piece.phone is None:
+            self._metrics.inbound_unknown_source.add(1, carrier)
+            self._warn(
+                "inbound_unknown_source", carrier, now, carrier=carrier, source=phone,
+                type_of_number=text.piece.source_type,
+            )  # fmt: skip
+        if not text.owner.owned:
+            self._metrics.inbound_unowned.add(1, carrier)
+            told = [tenant.options.id for tenant in text.owner.tenants]
+            self._warn(
+                "inbound_unowned", carrier, now, carrier=carrier, source=phone,
+                texted=text.owner.number, tenants=told[:10],
+                request=text.asked.request if text.asked else None,
+            )  # fmt: skip
+
+    def _tell(
+        self,
+        kind: EventType,
+        text: Text,
+        plan: Plan,
+        tenants: Iterable[Tenant] = (),
+        **more: Any,
+    ) -> None:
+        """An event for each tenant, those whose text it is unless others are named."""
         event = Event(
-            "inbound", plan.now, to=first.number, sender=first.source, text=text, detail=detail
+            kind,
+            plan.now,
+            to=text.owner.number or None,
+            sender=text.piece.source,
+            text=text.text,
+            detail={**text.detail, **more},
         )
-        plan.settlement.notices.append(Notice(name, event))
-        if asked is None:
+        for tenant in tenants or text.owner.tenants:
+            plan.settlement.notices.append(Notice(tenant.options.id, event))
+
+    def _suspect(self, text: Text, plan: Plan) -> None:
+        """What may be an opt-out and cannot be taken for one: somebody is to look at it."""
+        if len(text.owner.tenants) != 1:
             return
-        if asked.request == "stop":
-            await self._opt_out(tenant, first, plan)
-        elif asked.request == "start":
-            await self._opt_in(tenant, first, plan)
-        elif asked.request == "suspected":
-            self._metrics.optouts_suspected.add(1, name)
-            plan.settlement.notices.append(
-                Notice(name, msgspec.structs.replace(event, type="optout_suspected"))
-            )
-        elif tenant.options.help:
-            self._reply(tenant, first, tenant.options.help, plan.now)
+        for tenant in text.owner.tenants:
+            self._metrics.optouts_suspected.add(1, tenant.options.id)
+        self._tell("optout_suspected", text, plan)
 
-    async def _opt_out(self, tenant: Tenant, piece: Piece, plan: Plan) -> None:
-        if await self._change(tenant, piece, True, plan) and tenant.options.confirmation:
-            self._reply(tenant, piece, tenant.options.confirmation, plan.now)
+    # --- opt-outs ---
 
-    async def _opt_in(self, tenant: Tenant, piece: Piece, plan: Plan) -> None:
-        await self._change(tenant, piece, False, plan)
-
-    async def _change(self, tenant: Tenant, piece: Piece, out: bool, plan: Plan) -> bool:
-        """Change the phone's opt-out and tell the tenant; False where it was so before."""
+    async def _opt_out(self, tenant: Tenant, text: Text, phone: str, plan: Plan) -> None:
         name = tenant.options.id
-        scope = GLOBAL if self._everybody else name
-        planned = [
-            c for c in plan.settlement.optouts if (c.scope, c.number) == (scope, piece.source)
-        ]
-        if planned:
-            before = planned[-1].out
-        else:
-            phone = [piece.source]
-            before = bool(
-                await self._settler.persistently(lambda: self._store.opted_out(name, phone))
-            )
-        if before == out:
-            return False
-        change = OptoutChange(scope, piece.source, out, "keyword", plan.now)
-        plan.settlement.optouts.append(change)
-        detail = {"action": "add" if out else "remove", "source": "keyword"}
-        event = Event("optout", plan.now, to=piece.number, sender=piece.source, detail=detail)
-        plan.settlement.notices.append(Notice(name, event))
-        return True
-
-    def _reply(self, tenant: Tenant, piece: Piece, text: str, now: float) -> None:
-        """Answer a phone from the number it texted, whatever its opt-outs and the hour. What can be
-        no phone, or no sender of ours, is never answered."""
-        if recipients.normalise(piece.source) is None or senders.normalise(piece.number) is None:
+        scope = GLOBAL if self._options.scope == "global" else name
+        entries = await self._entries(name, phone, plan)
+        if any(entry.scope == scope and entry.source == "keyword" for entry in entries):
             return
-        route = self._intake.router.route(tenant.options.id, "transactional", piece.source)
-        if route is None:
-            return
-        encoding, parts = measure(text)
-        self._replies.append(
-            Message(
-                self._intake.number(),
-                tenant.options.id,
-                piece.source,
-                piece.number,
-                text,
-                "transactional",
-                route,
-                encoding,
-                parts,
-                now,
-                now,
-                now + REPLY_VALIDITY,
-                exempt=True,
-            )
+        plan.settlement.optouts.append(
+            OptoutChange(scope, phone, True, "keyword", plan.now, text.name, text.text)
         )
+        self._tell("optout", text, plan, [tenant], action="add", source="keyword")
+        if len(text.owner.tenants) == 1:
+            self._answer("optout", tenant, text, phone, plan)
+
+    async def _opt_in(self, tenant: Tenant, text: Text, phone: str, plan: Plan) -> None:
+        """Take back what the phone said itself, and say what still holds."""
+        name = tenant.options.id
+        scopes = {name, GLOBAL} if self._options.scope == "global" else {name}
+        entries = await self._entries(name, phone, plan)
+        lifted = [one for one in entries if one.scope in scopes and one.source == "keyword"]
+        left = [one for one in entries if one not in lifted]
+        # Whatever was found: a stop may be on its way to the store in an earlier round.
+        plan.settlement.optouts += [
+            OptoutChange(scope, phone, False, "keyword", plan.now) for scope in sorted(scopes)
+        ]
+        if lifted:
+            more = {"opted_out": True, "held_by": [one.source for one in left]} if left else {}
+            self._tell("optout", text, plan, [tenant], action="remove", source="keyword", **more)
+        if left:
+            self._answer("still_out", tenant, text, phone, plan)
+        elif lifted:
+            self._answer("start", tenant, text, phone, plan)
+
+    async def _entries(self, tenant: str, phone: str, plan: Plan) -> list[OptoutEntry]:
+        """The opt-outs that hold for a phone, with what the plan changes about them."""
+        found = await self._settler.persistently(
+            lambda: self._store.optout_entries(tenant, [phone])
+        )
+        entries = list(found.get(phone, ()))
+        for change in plan.settlement.optouts:
+            if change.number != phone or change.scope not in (tenant, GLOBAL):
+                continue
+            where, source = change.scope, change.source
+            if not change.out:
+                lifted = LIFTS[source]
+                entries = [e for e in entries if e.scope != where or e.source not in lifted]
+            elif not any(e.scope == where and e.source == source for e in entries):
+                entries.append(
+                    OptoutEntry(where, phone, source, change.at, change.message, change.text)
+                )
+        return entries
+
+    # --- answers ---
+
+    def _answer(self, kind: Kind, tenant: Tenant, text: Text, phone: str, plan: Plan) -> None:
+        options = tenant.options
+        stated = {
+            "optout": options.confirmation,
+            "start": options.welcome,
+            "still_out": options.still_out,
+            "help": options.help,
+        }
+        of_region = self._options.regions.get(text.region or "")
+        said = answer(
+            kind,
+            stated[kind],
+            None if of_region is None else of_region.answers.get(kind),
+            options.name,
+            text.region,
+            text.asked.language if text.asked else None,
+        )
+        caller = Caller(phone, text.piece.carrier, text.owner.number)
+        self._replies.want(kind, said, tenant, caller, plan.now, plan.settlement)

@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.dispatch.options import CarrierOptions
 from gateway.errors import RemoteProtocolError
-from gateway.policy import recipients
+from gateway.numbers import from_carrier
 from gateway.queue.store import Held
 from gateway.smpp import tlv
 from gateway.smpp.pdu import DataSm, DeliverSm
@@ -49,7 +49,7 @@ class Piece(msgspec.Struct, frozen=True, array_like=True, tag="piece"):
         locking, single: the languages of its shift tables.
         header: octets of its header.
         written: who sent it, as the carrier wrote it.
-        number_type: type of number of the number that was texted.
+        source_type: the type of number that it said this was.
         kept_as: its name in the store, where that is none of this version's.
     """
 
@@ -67,7 +67,7 @@ class Piece(msgspec.Struct, frozen=True, array_like=True, tag="piece"):
     single: int = 0
     header: int = 0
     written: str = ""
-    number_type: int = 0
+    source_type: int = 0
     kept_as: str = ""
 
     @property
@@ -139,7 +139,7 @@ def decode(held: Held) -> Piece | Done:
             reference,
             total,
             sequence,
-            recipients.normalise(phone),
+            from_carrier(phone, 0, ""),
             expires_at - _FIRST_KEPT,
             octets,
             _FIRST_CODINGS[alphabet],
@@ -155,7 +155,7 @@ def piece_of(options: CarrierOptions, pdu: DeliverSm | DataSm, now: float) -> Pi
     header = _header(pdu, payload)
     concat = header.concat or (_by_tlvs(pdu.tlvs) if pdu.tlvs else None) or Concat(0, 1, 1)
     written = pdu.source_addr
-    phone = phone_of(written, options.country_code)
+    phone = from_carrier(written, pdu.source_addr_ton, options.country_code)
     return Piece(
         options.id,
         written if phone is None else phone,
@@ -169,7 +169,7 @@ def piece_of(options: CarrierOptions, pdu: DeliverSm | DataSm, now: float) -> Pi
         header.shifts.single,
         header.size,
         written,
-        pdu.dest_addr_ton,
+        pdu.source_addr_ton,
     )
 
 
@@ -191,15 +191,6 @@ def _by_tlvs(tlvs: tlv.Tlvs) -> Concat | None:
     if reference is None or total is None or sequence is None or not 1 <= sequence <= total:
         return None
     return Concat(reference, total, sequence)
-
-
-def phone_of(written: str, country_code: str) -> str | None:
-    """The E.164 digits of a source as a carrier writes it; None where they cannot be known."""
-    if written.startswith("00"):
-        written = written[2:]
-    elif country_code and written.startswith("0"):
-        written = country_code + written[1:]
-    return recipients.normalise(written)
 
 
 def pieces_in_order(pieces: Mapping[int, Piece]) -> Sequence[Piece]:

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 
 from gateway.dispatch.carriers import Carrier
-from gateway.dispatch.routing import DEFAULT_ROUTE, CarrierShare, RouteOptions
+from gateway.dispatch.routing import DEFAULT_ROUTE, CarrierShare, RouteOptions, direct
 from gateway.message import URGENT, Category, Message
 
 AVOIDING = 50_000
@@ -66,9 +66,11 @@ class CarrierPool:
         self._avoid: OrderedDict[int, set[str]] = OrderedDict()
 
     def configure(self, carriers: Iterable[Carrier], routes: Iterable[RouteOptions]) -> None:
-        """Use these carriers and routes from now on; with no route, every carrier shares one."""
+        """Use these carriers and routes from now on; with no route, every carrier shares one. Each
+        carrier is a route of its own too, see `direct`."""
         self.carriers = {carrier.options.id: carrier for carrier in carriers}
-        self._routes = {route.name: _Route(route, self.carriers) for route in routes}
+        own = [RouteOptions(direct(name), [CarrierShare(name)]) for name in self.carriers]
+        self._routes = {route.name: _Route(route, self.carriers) for route in [*routes, *own]}
 
     def has_route(self, name: str) -> bool:
         return name in self._routes

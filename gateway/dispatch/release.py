@@ -21,10 +21,11 @@ from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.flights import Flight
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.pool import CarrierPool
-from gateway.dispatch.routing import Router
+from gateway.dispatch.routing import Router, is_direct
 from gateway.dispatch.settle import Settler
 from gateway.dispatch.submission import References
 from gateway.dispatch.tenants import Tenants
+from gateway.dispatch.texted import Texted
 from gateway.errors import LocalProtocolError, StoreError
 from gateway.message import Category, Event, LaneKey, Message, Outcome
 from gateway.ops.metrics import Metrics
@@ -81,6 +82,7 @@ class Releaser:
         tenants: Tenants,
         settler: Settler,
         ledger: Ledger,
+        texted: Texted,
         metrics: Metrics,
         clock: Callable[[], float],
         on_taken: Callable[[], None],
@@ -93,6 +95,7 @@ class Releaser:
         self._tenants = tenants
         self._settler = settler
         self._ledger = ledger
+        self._texted = texted
         self._metrics = metrics
         self._clock = clock
         self._on_taken = on_taken
@@ -188,7 +191,9 @@ class Releaser:
     def _reroute(self, messages: Sequence[Message], now: float) -> None:
         """Give messages a route again whose own a reload has removed."""
         for message in messages:
-            route = self.router.route(message.tenant, message.category, message.to)
+            route = None
+            if not is_direct(message.route):
+                route = self.router.route(message.tenant, message.category, message.to)
             if route is None:
                 event = outcomes.event(message, "failed", now, "no_route")
                 self._ended.append((message, event))
@@ -251,6 +256,7 @@ class Releaser:
             flights.append(Flight(message, name, pdus, at, end))
             waited.append(at - max(message.accepted_at, message.due))
         carrier.submit(flights, now)
+        self._texted.note(name, messages[0].tenant, (flight.message.to for flight in flights))
         if waited:
             category = messages[0].category
             self._metrics.accept_to_submit_seconds.observe_many(waited, category)

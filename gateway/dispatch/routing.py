@@ -14,6 +14,21 @@ from gateway.message import Category
 DEFAULT_ROUTE = "default"
 """The route there is when none is configured: every carrier shares the load."""
 
+_DIRECT = "carrier:"
+"""Begins the name of a route that is one carrier and no other; no configured name has a colon."""
+
+
+def direct(carrier: str) -> str:
+    """The name of the route that is this carrier alone, for answers to what came by it: only there
+    is the number ours that was texted."""
+    return _DIRECT + carrier
+
+
+def is_direct(route: str) -> bool:
+    """Whether a route is one carrier and no other."""
+    return route.startswith(_DIRECT)
+
+
 CACHE_SIZE = 100_000
 """Decisions remembered, by tenant, category and leading digits; forgotten all at once when full."""
 

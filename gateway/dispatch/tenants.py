@@ -1,12 +1,13 @@
 """What dispatch must know of each tenant, and who owns which number."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from gateway.message import CATEGORIES, Category
 from gateway.policy.chain import Policy
+from gateway.policy.replies import Texts
 
 VALIDITY: Mapping[Category, float] = {
     "otp": 600.0,
@@ -33,8 +34,10 @@ class TenantOptions(msgspec.Struct, frozen=True):
         numbers: our numbers whose inbound messages go to this tenant.
         names: what recipients may call it.
         validity: seconds until expiry by category, see `VALIDITY`.
-        confirmation: the reply to an opt-out; empty for none.
-        help: the reply to a call for help; empty for none.
+        confirmation: the answer to an opt-out; empty for none.
+        welcome: the answer to who takes it back.
+        still_out: the same where somebody else's opt-out holds.
+        help: the answer to a call for help.
     """
 
     id: str
@@ -46,8 +49,15 @@ class TenantOptions(msgspec.Struct, frozen=True):
     numbers: frozenset[str] = frozenset()
     names: tuple[str, ...] = ()
     validity: Mapping[Category, float] = msgspec.field(default_factory=lambda: VALIDITY)
-    confirmation: str = ""
-    help: str = ""
+    confirmation: Texts = ""
+    welcome: Texts = ""
+    still_out: Texts = ""
+    help: Texts = ""
+
+    @property
+    def name(self) -> str:
+        """What recipients know it as."""
+        return self.names[0] if self.names else self.id
 
 
 class Tenant:
@@ -64,6 +74,7 @@ class Tenants:
     def __init__(self) -> None:
         self._tenants: dict[str, Tenant] = {}
         self._owners: dict[str, str] = {}
+        self._shortest = 0
         self.tokens: dict[bytes, str] = {}
 
     def configure(self, tenants: Iterable[Tenant]) -> None:
@@ -74,6 +85,7 @@ class Tenants:
             for tenant in self._tenants.values()
             for number in tenant.options.numbers
         }
+        self._shortest = min(map(len, self._owners), default=0)
         self.tokens = {
             token: tenant.options.id
             for tenant in self._tenants.values()
@@ -84,6 +96,18 @@ class Tenants:
         """The tenant, or None where a reload has removed it."""
         return self._tenants.get(tenant)
 
-    def owner(self, number: str) -> Tenant | None:
-        """Whose number this is."""
-        return self._tenants.get(self._owners.get(number, ""))
+    def owner(self, spellings: Sequence[str]) -> tuple[Tenant, str] | None:
+        """Whose number a phone has texted, in any of its spellings, and the one that it was.
+
+        A number with digits behind it is its owner's too: Chinese carriers append them to tell
+        what a text answers. The longest number that fits decides, among as long ones the first
+        spelling.
+        """
+        best: tuple[int, str, str] | None = None
+        for spelling in spellings:
+            for size in range(len(spelling), max(self._shortest, best[0] if best else 1) - 1, -1):
+                name = self._owners.get(spelling[:size])
+                if name is not None and (best is None or size > best[0]):
+                    best = size, name, spelling
+                    break
+        return None if best is None else (self._tenants[best[1]], best[2])

@@ -14,6 +14,7 @@ from gateway.dispatch.lessons import Lessons
 from gateway.dispatch.plan import Plan
 from gateway.dispatch.pool import CarrierPool
 from gateway.dispatch.settle import Settler
+from gateway.dispatch.texted import MEMO, Texted
 from gateway.errors import StoreError
 from gateway.message import Message
 from gateway.ops.metrics import Metrics
@@ -31,8 +32,9 @@ SET_BACK = 1.0
 MOMENT = 60.0
 """Seconds: what was to wait no longer was to go out at once, or is tried again."""
 
-MEMORY_EVERY, STORE_EVERY, PRUNE_EVERY = 1.0, 5.0, 30.0
-"""Seconds between rounds: over what is in memory, over the store's due dates, over its history."""
+MEMORY_EVERY, STORE_EVERY, PRUNE_EVERY, MEMO_EVERY = 1.0, 5.0, 30.0, 60.0
+"""Seconds between rounds: over what is in memory, over the store's due dates, over its history, and
+to put on record what would be missed after a crash and can be done without."""
 
 
 class Upkeep:
@@ -53,6 +55,7 @@ class Upkeep:
         settler: Settler,
         inbox: Inbox,
         lessons: Lessons,
+        texted: Texted,
         ledger: Ledger,
         hub: EventHub,
         metrics: Metrics,
@@ -66,6 +69,7 @@ class Upkeep:
         self._settler = settler
         self._inbox = inbox
         self._lessons = lessons
+        self._texted = texted
         self._ledger = ledger
         self._hub = hub
         self._metrics = metrics
@@ -87,6 +91,7 @@ class Upkeep:
             nursery.start_soon(_every, STORE_EVERY, self.give_up_halves)
             nursery.start_soon(_every, STORE_EVERY, self.look_at_receipts)
             nursery.start_soon(_every, PRUNE_EVERY, self.prune)
+            nursery.start_soon(_every, MEMO_EVERY, self.keep_texted)
             nursery.start_soon(_every, STORE_EVERY, self.look_at_consumers)
 
     async def follow_clock(self) -> None:
@@ -150,6 +155,7 @@ class Upkeep:
         await self._inbox.overdue(plan)
         if plan.settlement.drop:
             await self._settler.commit(plan)
+            await self._inbox.settled()
 
     async def look_at_receipts(self) -> None:
         """Have receipts looked at again that were not sure, and messages with one of several;
@@ -166,6 +172,12 @@ class Upkeep:
             if (one.tenant, one.name) in connected or in_use(one, now):
                 slowest[one.tenant] = max(one.lag, slowest.get(one.tenant, 0))
         self.unacknowledged = slowest
+
+    async def keep_texted(self) -> None:
+        """Put on record who texted whom last."""
+        memo = self._texted.memo()
+        if memo is not None:
+            await self._store.remember(MEMO, memo)
 
     async def prune(self) -> None:
         """Forget history that is older than the retention, and consumers that were silent for as

@@ -267,6 +267,18 @@ class Metrics:
         self.inbound_repeated = Counter(
             "inbound_repeated_total", "Parts of inbound messages that came once more.", "carrier"
         )
+        self.inbound_unknown_source = Counter(
+            "inbound_unknown_source_total",
+            "Inbound messages from a source that can be no phone, or not be told whose it is.",
+            "carrier",
+        )
+        self.replies = Counter(
+            "replies_total",
+            "The gateway's own answers to phones: sent, or spared a phone that had it today.",
+            "tenant",
+            "kind",
+            "result",
+        )
         self.optouts_suspected = Counter(
             "optouts_suspected_total", "Texts that may be opt-outs, for people to judge.", "tenant"
         )

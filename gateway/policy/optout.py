@@ -5,12 +5,13 @@ is told in `gateway.policy.keywords`, what happens on one (the list, the reply, 
 `gateway.dispatch.inbound`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
 
 from gateway.message import CATEGORIES, Category, Message
+from gateway.policy import replies
 from gateway.policy.regions import REGIONS
 from gateway.policy.rules import Facts, Refuse, Verdicts
 
@@ -21,11 +22,21 @@ class OptoutRegion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     Attributes:
         keywords, start, help: take the place of the words that count in this region alone; None for
             those that the gateway knows.
+        confirmation, welcome: the answers to a stop and to a start, for tenants that state none;
+            None for those that the gateway knows.
     """
 
     keywords: tuple[str, ...] | None = None
     start: tuple[str, ...] | None = None
     help: tuple[str, ...] | None = None
+    confirmation: str | None = None
+    welcome: str | None = None
+
+    @property
+    def answers(self) -> Mapping[str, str]:
+        """The answers that are stated, by their kind (`gateway.policy.replies.Kind`)."""
+        stated = {"optout": self.confirmation, "start": self.welcome}
+        return {kind: text for kind, text in stated.items() if text is not None}
 
 
 class OptoutOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,11 +62,15 @@ class OptoutOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     def problems(self) -> list[str]:
         """What is wrong, each with its key."""
-        return [
-            f"regions.{region}: {region[:16]!r} is no ISO 3166 code of two letters, such as 'CN'"
-            for region in self.regions
-            if region not in REGIONS or len(region) != 2
+        unknown = [name for name in self.regions if name not in REGIONS or len(name) != 2]
+        found = [
+            f"regions.{name}: {name[:16]!r} is no ISO 3166 code of two letters, such as 'CN'"
+            for name in unknown
         ]
+        for name, region in self.regions.items():
+            for key, text in (("confirmation", region.confirmation), ("welcome", region.welcome)):
+                found += [f"regions.{name}.{key}: {what}" for _, what in replies.problems(text)]
+        return found
 
 
 class Optout:

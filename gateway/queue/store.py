@@ -118,12 +118,13 @@ class Notice(NamedTuple):
     event: Event
 
 
-HeldKind = Literal["receipt", "inbound"]
+HeldKind = Literal["receipt", "inbound", "reply"]
 
 
 class Held(NamedTuple):
-    """Something kept until its other half arrives: a receipt that came before its response, or a
-    part of an inbound message. ``(kind, key)`` is unique; a second one replaces the first."""
+    """Something kept until its other half arrives, or its time is over: a receipt that came before
+    its response, a part of an inbound message or that it was told, an answer that a phone had.
+    ``(kind, key)`` is unique; a second one replaces the first."""
 
     kind: HeldKind
     key: str

@@ -34,7 +34,9 @@ def test_the_smallest_file_has_the_defaults_of_every_part(read: Read) -> None:
         sender="10690001",
         numbers=frozenset({"10690001"}),
         names=("acme",),
-        confirmation="acme: you have opted out and will get no more messages.",
+        confirmation=None,
+        welcome=None,
+        still_out=None,
     )
     [alpha] = settings.dispatch.carriers
     assert (alpha.options.id, alpha.options.rate) == ("alpha", 0)
@@ -74,11 +76,35 @@ def test_stated_keys_reach_their_parts(read: Read) -> None:
     assert settings.log == "debug"
 
 
-def test_the_confirmation_names_the_tenant_as_recipients_know_it(read: Read) -> None:
-    [one] = read(tenant={"name": "Acme Shoes"}).dispatch.tenants
-    assert one.confirmation.startswith("Acme Shoes: ")
-    [one] = read(tenant={"confirmation": ""}).dispatch.tenants
-    assert one.confirmation == ""
+def test_answers_to_phones_are_texts_or_tables_of_them(read: Read) -> None:
+    answers = {"confirmation": "", "welcome": {"CN": "欢迎", "fr": "Bonjour", "default": "Hi"}}
+    [one] = read(tenant={"name": "Acme Shoes", **answers}).dispatch.tenants
+    assert (one.confirmation, one.welcome, one.still_out) == ("", answers["welcome"], None)
+    assert one.names == ("Acme Shoes", "acme")
+
+
+@pytest.mark.parametrize(
+    ("answers", "line"),
+    [
+        (
+            {"help": "x" * 481},
+            f"tenants[0].help: '{'x' * 39}… is not a text of up to 480 characters",
+        ),
+        ({"confirmation": 7}, "tenants[0].confirmation: 7 is not a text of up to 480 characters,"),
+        (
+            {"welcome": {"Frankreich": "a"}},
+            "tenants[0].welcome.Frankreich: 'Frankreich' is neither",
+        ),
+        (
+            {"welcome": {"CN": "x" * 481}},
+            f"tenants[0].welcome.CN: '{'x' * 39}… is not a text of up to 480",
+        ),
+        ({"welcome": {"CN": 7}}, "tenants[0].welcome.CN: 7 is not a text"),
+    ],
+)
+def test_answers_that_are_none(faults: Faulty, answers: dict[str, Any], line: str) -> None:
+    [found] = faults(tenant=answers)
+    assert found.startswith(line)
 
 
 def test_the_admin_server_is_open_to_others_only_with_a_token(read: Read, faults: Faulty) -> None:

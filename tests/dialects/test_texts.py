@@ -153,3 +153,81 @@ async def test_a_header_that_does_not_fit_costs_no_text() -> None:
     async with speaking() as (gateway, carrier):
         await carrier.deliver(deliver_sm(b"\x63STOP", source=PHONE, esm_class=UDHI))
         assert (await gateway.event("inbound", sender=PHONE))["text"] == "cSTOP"
+
+
+# --- who texted, and whom ---
+
+
+@pytest.mark.parametrize(
+    ("dialect", "source", "ton", "phone"),
+    [
+        ("", "+447700900123", 1, "447700900123"),
+        ("", "447700900123", 0, "447700900123"),
+        ('country_code = "44"', "07700900123", 2, "447700900123"),
+        ('country_code = "86"', "13012345678", 2, "8613012345678"),
+        ('country_code = "86"', "13012345678", 0, "8613012345678"),
+        ('country_code = "1"', "2125550123", 2, "12125550123"),
+    ],
+)
+async def test_a_stop_is_the_phone_s_however_its_number_is_written(
+    dialect: str, source: str, ton: int, phone: str
+) -> None:
+    async with speaking(dialect) as (gateway, carrier):
+        await carrier.deliver(deliver_sm(b"STOP", source=source, source_ton=ton))
+        event = await gateway.event("optout", sender=phone)
+        assert event["detail"]["source"] == "keyword"
+        assert await gateway.opted_out(phone)
+        [reply] = await carrier.submits(1)
+        assert reply.dest == phone
+
+
+@pytest.mark.parametrize(
+    ("source", "ton"),
+    [
+        ("13012345678", 2),  # a phone in China; in Maryland, were it read as E.164
+        ("07700900123", 2),
+        ("7700900123", 2),
+        ("123456789012", 1),  # said to be international, and no number
+        ("ACME-BANK", 5),
+        ("10086", 3),
+        ("", 0),
+        ("4" * 20, 1),
+    ],
+)
+async def test_a_source_whose_owner_cannot_be_known_is_told_and_nothing_else(
+    source: str, ton: int
+) -> None:
+    async with speaking() as (gateway, carrier):
+        await carrier.deliver(deliver_sm(b"STOP", source=source, source_ton=ton))
+        event = await gateway.event("optout_suspected")
+        assert event["from"] == source
+        assert event["detail"]["unknown_source"] is True
+        assert gateway.counted("gateway_inbound_unknown_source_total") == {'{carrier="alpha"}': 1.0}
+        assert [one["type"] for one in gateway.events] == ["inbound", "optout_suspected"]
+        assert (await gateway.ask("optout", action="check", numbers=["+13012345678"]))["results"][
+            0
+        ]["opted_out"] is False
+        await carrier.deliver(deliver_sm(b"STOP", source="447700900123"))
+        [reply] = await carrier.submits(1)  # the only one
+        assert reply.dest == "447700900123"
+
+
+@pytest.mark.parametrize(
+    ("dest", "dialect", "sender"),
+    [
+        ("1069000188", "", "1069000188"),
+        ("8610690001", 'country_code = "86"', "10690001"),
+        ("+861069000177", 'country_code = "86"', "1069000177"),
+        ("008610690001", 'country_code = "86"', "10690001"),
+        ("999", "", "999"),  # nobody's; only one tenant may be meant
+        ("", "", "10690001"),
+    ],
+)
+async def test_an_answer_comes_from_the_number_that_was_texted(
+    dest: str, dialect: str, sender: str
+) -> None:
+    async with speaking(dialect) as (gateway, carrier):
+        await carrier.deliver(deliver_sm(b"STOP", source="447700900123", dest=dest))
+        await gateway.event("optout", sender="447700900123")
+        [reply] = await carrier.submits(1)
+        assert (reply.dest, reply.source) == ("447700900123", sender)

@@ -8,10 +8,12 @@ import pytest
 import trio
 
 from gateway.api.schema import Rejected
-from gateway.dispatch import reassembly
+from gateway.dispatch import reassembly, replies
+from gateway.dispatch.routing import CarrierShare, Match, RouteOptions
 from gateway.policy import chain
 from gateway.policy.optout import OptoutOptions, OptoutRegion
 from gateway.policy.quiet_hours import QuietHoursOptions
+from gateway.queue.store import GLOBAL, OptoutChange, OptoutSource
 from gateway.smpp import tlv
 from gateway.smpp.pdu import DataSm, DeliverSm
 from gateway.smpp.times import parse as parse_time
@@ -69,13 +71,13 @@ async def test_it_is_told_to_the_owner_of_the_number(world: Any, make_inbound: A
     assert await world.events("umbrella") == []
 
 
+@pytest.mark.parametrize("number", ["999", "", "ACME"])
 async def test_one_to_a_number_of_nobody_s_is_answered_and_counted(
-    world: Any, make_inbound: Any
+    world: Any, make_inbound: Any, number: str
 ) -> None:
-    assert await receive(world, make_inbound("hi", number="999")) == []
+    assert await receive(world, make_inbound("hi", number=number)) == []
     assert world.bind.answered == [1]
-    rendered = world.metrics.snapshot().render().decode()
-    assert 'gateway_inbound_unowned_total{carrier="alpha"} 1.0' in rendered
+    assert 'gateway_inbound_unowned_total{carrier="alpha"} 1.0' in rendered(world)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +215,9 @@ async def test_a_keyword_opts_out_at_once(world: Any, make_inbound: Any, text: s
     told, out = await receive(world, pdu)
     assert (told["type"], told["text"]) == ("inbound", text)
     assert (out["type"], out["from"]) == ("optout", "447400123456")
-    assert out["detail"] == {"action": "add", "source": "keyword"}
+    assert (out["detail"]["action"], out["detail"]["source"]) == ("add", "keyword")
+    assert out["text"] == text
+    assert out["detail"]["inbound_id"] == told["detail"]["inbound_id"]
     [refused] = await world.submit("more")
     assert refused.error.code == "opted_out"
     assert await world.accepted("other tenant's", tenant="umbrella")
@@ -297,15 +301,19 @@ async def test_no_confirmation_where_none_is_wanted(world: Any, make_inbound: An
     assert world.bind.sent == []
 
 
-async def test_start_takes_it_back(world: Any, make_inbound: Any) -> None:
+async def test_start_takes_it_back_and_is_answered(world: Any, make_inbound: Any) -> None:
+    await confirm(world, welcome="Welcome back.")
     events = await receive(world, make_inbound("STOP"), make_inbound("START"))
     assert [event["detail"].get("action") for event in events] == [None, "add", None, "remove"]
+    assert world.bind.texts == ["You are out.", "Welcome back."]
     assert await world.accepted("a")
 
 
 async def test_start_without_a_stop_changes_nothing(world: Any, make_inbound: Any) -> None:
+    await confirm(world, welcome="Welcome back.", still_out="Still out.")
     [event] = await receive(world, make_inbound("START"))
     assert event["type"] == "inbound"
+    assert world.bind.texts == []
 
 
 async def test_help_is_answered_even_to_who_opted_out(world: Any, make_inbound: Any) -> None:
@@ -314,19 +322,323 @@ async def test_help_is_answered_even_to_who_opted_out(world: Any, make_inbound: 
     assert world.bind.texts == ["You are out.", "Acme, call 1234."]
 
 
+# --- whose opt-out it is, and who may lift it ---
+
+
+async def scoped(world: Any, scope: str) -> None:
+    options = OptoutOptions(scope="global" if scope == "global" else "tenant")
+    await world.configure(policy=chain.PolicyOptions(optout=options))
+
+
+async def refused(world: Any, tenant: str = "acme", phone: str = "447400123456") -> bool:
+    [result] = await world.submit({"to": phone, "text": "a"}, tenant=tenant)
+    return isinstance(result, Rejected)
+
+
+async def add(world: Any, source: OptoutSource, scope: str = "acme") -> None:
+    await world.store.optout([OptoutChange(scope, "447400123456", True, source, 1.0)])
+
+
 async def test_an_opt_out_may_hold_for_everybody(world: Any, make_inbound: Any) -> None:
-    await world.configure(policy=chain.PolicyOptions(optout=OptoutOptions(scope="global")))
+    await scoped(world, "global")
     await receive(world, make_inbound("STOP"))
-    for tenant in ("acme", "umbrella"):
-        [refused] = await world.submit("a", tenant=tenant)
-        assert refused.error.code == "opted_out"
+    assert await refused(world, "acme")
+    assert await refused(world, "umbrella")
+
+
+@pytest.mark.parametrize("source", ["keyword", "api", "complaint"])
+async def test_the_entry_for_everybody_is_written_whatever_the_tenant_has(
+    world: Any, make_inbound: Any, source: OptoutSource
+) -> None:
+    await add(world, source)
+    await scoped(world, "global")
+    events = await receive(world, make_inbound("STOP"))
+    assert [event["type"] for event in events] == ["inbound", "optout"]
+    assert await refused(world, "umbrella")
+
+
+async def test_start_lifts_the_entry_for_everybody_as_stop_wrote_it(
+    world: Any, make_inbound: Any
+) -> None:
+    await scoped(world, "global")
+    await receive(world, make_inbound("STOP"), make_inbound("START"))
+    assert not await refused(world, "acme")
+    assert not await refused(world, "umbrella")
+
+
+@pytest.mark.parametrize("source", ["api", "import", "complaint"])
+async def test_start_lifts_what_a_keyword_did_and_says_what_holds(
+    world: Any, make_inbound: Any, source: OptoutSource
+) -> None:
+    await confirm(world, welcome="Welcome back.", still_out="Still out.")
+    await add(world, source)
+    events = await receive(world, make_inbound("STOP"), make_inbound("START"))
+    assert [event["type"] for event in events] == ["inbound", "optout", "inbound", "optout"]
+    assert events[3]["detail"]["action"] == "remove"
+    assert events[3]["detail"]["opted_out"] is True
+    assert events[3]["detail"]["held_by"] == [source]
+    assert world.bind.texts == ["You are out.", "Still out."]
+    assert await refused(world)
+
+
+async def test_start_to_one_lifts_nothing_for_everybody_unless_stops_do(
+    world: Any, make_inbound: Any
+) -> None:
+    await confirm(world, welcome="Welcome back.", still_out="Still out.")
+    await add(world, "keyword", GLOBAL)
+    await receive(world, make_inbound("START"))
+    assert world.bind.texts == ["Still out."]
+    assert await refused(world)
+
+
+async def test_an_opt_out_knows_its_text_time_and_message(world: Any, make_inbound: Any) -> None:
+    told, _ = await receive(world, make_inbound("Stop, please!"))
+    [entry] = (await world.store.optout_entries("acme", ["447400123456"]))["447400123456"]
+    assert (entry.source, entry.text) == ("keyword", "Stop, please!")
+    assert entry.message == told["detail"]["inbound_id"]
+    assert entry.at == pytest.approx(told["at"])
+
+
+# --- whose number it is ---
+
+
+@pytest.mark.parametrize(
+    ("country_code", "phone", "written", "number"),
+    [
+        ("", "447400123456", "10690001", "10690001"),
+        ("", "447400123456", "+10690001", "10690001"),
+        ("", "447400123456", "1069000188", "1069000188"),  # digits of the carrier's behind it
+        ("", "447400123456", "10690001000000001234", "10690001000000001234"),
+        ("86", "8613912345678", "8610690001", "10690001"),
+        ("86", "8613912345678", "+861069000188", "1069000188"),
+        ("86", "8613912345678", "00861069000188", "1069000188"),
+        ("", "8613912345678", "861069000188", "1069000188"),  # the phone's own country
+        ("", "8613912345678", "0010690001", "10690001"),
+        ("86", "8613912345678", "010690001", "10690001"),
+    ],
+)
+async def test_a_number_is_its_owner_s_however_a_carrier_writes_it(
+    world: Any, make_inbound: Any, make_settings: Any,
+    country_code: str, phone: str, written: str, number: str,
+) -> None:  # fmt: skip
+    await confirm(world)
+    await world.configure(carriers=[make_settings(country_code=country_code)])
+    told, out = await receive(world, make_inbound("STOP", phone=phone, number=written))
+    assert (told["to"], out["to"], out["from"]) == (number, number, phone)
+    assert "unowned" not in told["detail"]
+    assert await world.events("umbrella") == []
+    [pdu] = world.bind.sent
+    assert pdu.source_addr == number
+
+
+async def test_the_longest_number_that_fits_has_the_text(world: Any, make_inbound: Any) -> None:
+    numbers = {"acme": {"106900", "44"}, "umbrella": {"10690001", "1069"}}
+    tenants = [
+        msgspec.structs.replace(one, numbers=frozenset(numbers[one.id]))
+        for one in world.options.tenants
+    ]
+    await world.configure(tenants=tenants)
+    for number in ("1069000123", "10690099", "10691"):
+        await world.bind.receipts(make_inbound("hi", number=number))
+    await world.calm()
+    assert [event["to"] for event in await world.events("umbrella")] == ["1069000123", "10691"]
+    assert [event["to"] for event in await world.events("acme")] == ["10690099"]
+
+
+@pytest.mark.parametrize("number", ["999", "", "NOBODY"])
+async def test_a_stop_to_nobody_s_number_is_who_texted_last_s(
+    world: Any, make_inbound: Any, number: str
+) -> None:
+    await confirm(world)
+    await world.accepted({"text": "one"}, tenant="umbrella")
+    await world.accepted({"text": "two"}, tenant="acme")
+    told, out = await receive(world, make_inbound("STOP", number=number))
+    assert (told["type"], out["type"]) == ("inbound", "optout")
+    assert told["detail"]["unowned"] is True
+    assert await world.events("umbrella") == []
+    assert await refused(world, "acme")
+    assert not await refused(world, "umbrella")
+    assert 'gateway_inbound_unowned_total{carrier="alpha"} 1.0' in rendered(world)
+
+
+async def test_an_answer_to_an_empty_number_comes_from_the_tenant_s_sender(
+    world: Any, make_inbound: Any
+) -> None:
+    await confirm(world)
+    await world.accepted({"text": "one"})
+    await receive(world, make_inbound("STOP", number=""))
+    assert world.bind.sent[-1].source_addr == "10690001"
+
+
+@pytest.mark.parametrize("number", ["999", "", "NOBODY"])
+async def test_a_stop_that_may_be_to_anybody_holds_for_all_who_use_the_carrier(
+    world: Any, make_inbound: Any, number: str
+) -> None:
+    await confirm(world)
+    [event] = await receive(world, make_inbound("STOP", number=number))
+    assert (event["type"], event["detail"]["unowned"]) == ("optout", True)
+    assert [one["type"] for one in await world.events("umbrella")] == ["optout"]
+    assert await refused(world, "acme")
+    assert await refused(world, "umbrella")
+    assert world.bind.sent == []  # whose answer would it be?
+
+
+async def test_only_tenants_that_a_route_lets_use_the_carrier_are_meant(
+    world: Any, make_inbound: Any, make_settings: Any
+) -> None:
+    await world.configure(
+        carriers=[make_settings("alpha"), make_settings("beta")],
+        routes=[
+            RouteOptions("a", [CarrierShare("beta")], Match(tenant=["umbrella"]), ["alpha"]),
+            RouteOptions("b", [CarrierShare("beta")]),
+        ],
+    )
+    await receive(world, make_inbound("STOP", number="999"))
+    assert await refused(world, "umbrella")
+    assert not await refused(world, "acme")
+    # The only one who may have texted there is told the text too.
+    assert [event["type"] for event in await world.events("umbrella")] == ["inbound", "optout"]
+    await world.made["beta-1"].receipts(make_inbound("STOP", number="999"))
+    await world.calm()
+    assert await refused(world, "acme")
+
+
+async def test_who_texted_last_is_known_after_a_restart(open_world: Any, make_inbound: Any) -> None:
+    async with open_world() as before:
+        await before.accepted({"text": "one"}, tenant="umbrella")
+        before.bind.reply()
+    async with open_world(before.store) as after:
+        await after.bind.receipts(make_inbound("STOP", number="999"))
+        await after.calm()
+        assert await refused(after, "umbrella")
+        assert not await refused(after, "acme")
+
+
+async def test_who_texted_last_is_on_record_each_minute(
+    open_world: Any, make_inbound: Any, autojump_clock: object
+) -> None:
+    async with open_world() as before:
+        await before.accepted({"text": "one"}, tenant="umbrella")
+        await trio.sleep(61)
+        kept = await before.store.recall("texted")
+    assert kept is not None
+    assert b"447400123456" in kept
+
+
+# --- sources that are no phone ---
+
+
+@pytest.mark.parametrize("source", ["ACME-BANK", "10086", "", "4" * 30, "+"])
+async def test_a_source_that_can_be_no_phone_is_told_as_it_came(
+    world: Any, make_inbound: Any, source: str
+) -> None:
+    told, suspected = await receive(world, make_inbound("STOP", phone=source))
+    assert (told["type"], suspected["type"]) == ("inbound", "optout_suspected")
+    assert told["from"] == source
+    assert told["detail"]["unknown_source"] is True
+    assert world.bind.sent == []
+    assert 'gateway_inbound_unknown_source_total{carrier="alpha"} 1.0' in rendered(world)
+    assert await world.store.optout_list("acme", "", 10) == []
+
+
+def rendered(world: Any) -> str:
+    text: str = world.metrics.snapshot().render().decode()
+    return text
+
+
+# --- answers ---
+
+
+async def test_answers_go_by_the_carrier_that_the_text_came_by(
+    world: Any, make_inbound: Any, make_settings: Any
+) -> None:
+    await confirm(world)
+    await world.configure(
+        carriers=[make_settings("alpha"), make_settings("beta")],
+        routes=[RouteOptions("all", [CarrierShare("alpha")])],
+    )
+    await world.made["beta-1"].receipts(make_inbound("STOP", number="1069000177"))
+    await world.calm()
+    assert world.made["alpha-1"].sent == []
+    [pdu] = world.made["beta-1"].sent
+    assert pdu.source_addr == "1069000177"
+    await world.deliver()
+    await world.check_finished()
+
+
+async def test_an_answer_of_a_carrier_that_is_gone_goes_by_no_other(
+    world: Any, make_inbound: Any, make_settings: Any
+) -> None:
+    await confirm(world)
+    await world.configure(carriers=[make_settings("alpha"), make_settings("beta")])
+    world.made["beta-1"].lose()
+    await world.made["beta-1"].receipts(make_inbound("STOP"))
+    await world.calm()
+    await world.configure(carriers=[make_settings("alpha")])
+    assert world.made["alpha-1"].sent == []
+    assert [event["type"] for event in await world.events()] == ["inbound", "optout", "failed"]
+    await world.check_finished()
+
+
+async def test_a_phone_is_answered_once_a_day_by_kind(
+    open_world: Any, make_inbound: Any, autojump_clock: object
+) -> None:
+    async with open_world() as world:
+        await confirm(world, help="Acme, call 1234.", welcome="Welcome back.")
+        for text in ["HELP"] * 20 + ["STOP", "START", "STOP", "START"]:
+            await world.bind.receipts(make_inbound(text))
+            await world.calm()
+        assert world.bind.texts == ["Acme, call 1234.", "You are out.", "Welcome back."]
+        await receive(world, make_inbound("HELP", phone="447400999999"))
+        assert len(world.bind.texts) == 4
+        await world.deliver()
+    async with open_world(world.store) as after:
+        await confirm(after, help="Acme, call 1234.")
+        await receive(after, make_inbound("HELP"))
+        assert after.bind.texts == []
+        await trio.sleep(86_400)
+        await receive(after, make_inbound("HELP"), make_inbound("HELP"))
+        assert after.bind.texts == ["Acme, call 1234."]
+        spared = 'gateway_replies_total{kind="help",result="spared",tenant="acme"}'
+        assert f"{spared} 2.0" in rendered(after)
+
+
+async def test_answers_that_are_remembered_are_bounded(
+    world: Any, make_inbound: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replies, "REMEMBERED", 2)
+    await confirm(world)
+    for number in range(4):
+        await receive(world, make_inbound("STOP", phone=f"44740012345{number}"))
+    held = (await world.store.open()).held
+    assert len([one for one in held if one.kind == "reply"]) == 2
+
+
+async def test_answers_are_in_the_language_of_the_phone(world: Any, make_inbound: Any) -> None:
+    tenants = [
+        msgspec.structs.replace(one, names=("Acme",), confirmation=None, welcome=None)
+        for one in world.options.tenants
+    ]
+    await world.configure(tenants=tenants)
+    phones = {"447400123456": "STOP", "8613912345678": "T", "33612345678": "STOP",
+              "32470123456": "AFMELDEN"}  # fmt: skip
+    for phone, text in phones.items():
+        await receive(world, make_inbound(text, phone=phone))
+    texts = [
+        pdu.short_message.decode("utf-16-be" if pdu.data_coding == 8 else "ascii", "replace")
+        for pdu in world.bind.sent
+    ]
+    assert texts[0] == "Acme: you have opted out and will get no more messages."
+    assert texts[1].startswith("【Acme】您已退订")
+    assert texts[2].startswith("Acme : vous ")
+    assert texts[3].startswith("Acme: u bent afgemeld")
 
 
 async def test_a_store_that_fails_loses_no_opt_out(
     world: Any, make_inbound: Any, autojump_clock: object
 ) -> None:
     await confirm(world)
-    world.store.failing = {"opted_out", "settle"}
+    world.store.failing = {"optout_entries", "settle"}
     await world.bind.receipts(make_inbound("STOP"))
     await trio.sleep(5)
     assert world.bind.answered == []

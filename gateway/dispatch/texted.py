@@ -1,0 +1,69 @@
+"""Which tenant texted a phone last through which carrier: whose its text to nobody's number is.
+
+It is noted only for carriers that several tenants use, as messages go out; the latest of them are
+known. Every minute, and when the gateway stops, it is put on record: after a crash, the last minute
+is not known.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+PHONES: Final = 100_000
+"""Phones that are known at least half of, the latest: some 15 MB."""
+
+MEMO: Final = "texted"
+"""The name under which the store keeps it."""
+
+_Generation = dict[str, dict[str, str]]
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[_Generation]).decode
+
+
+class Texted:
+    """The tenant that texted a phone last, by carrier."""
+
+    def __init__(self) -> None:
+        # By carrier, then phone; when the younger half is full the older one is forgotten whole,
+        # which costs nothing for each message.
+        self._young: _Generation = {}
+        self._old: _Generation = {}
+        self._count = 0
+        self._shared: frozenset[str] = frozenset()
+        self._changed = False
+
+    def configure(self, shared: Iterable[str]) -> None:
+        """These carriers are used by several tenants."""
+        self._shared = frozenset(shared)
+
+    def note(self, carrier: str, tenant: str, phones: Iterable[str]) -> None:
+        """A tenant texts phones through a carrier."""
+        if carrier not in self._shared:
+            return
+        known = self._young.setdefault(carrier, {})
+        before = len(known)
+        known.update(dict.fromkeys(phones, tenant))
+        self._changed = True
+        self._count += len(known) - before
+        if self._count > PHONES // 2:
+            self._old, self._young, self._count = self._young, {}, 0
+
+    def last(self, carrier: str, phone: str) -> str | None:
+        """Who texted a phone last; None where that is not known."""
+        for generation in (self._young, self._old):
+            if tenant := generation.get(carrier, {}).get(phone):
+                return tenant
+        return None
+
+    def memo(self) -> bytes | None:
+        """All of it, to be kept; None where nothing has changed since the last time."""
+        if not self._changed:
+            return None
+        self._changed = False
+        return _encode([self._old, self._young])
+
+    def recall(self, memo: bytes) -> None:
+        """Take over what was kept."""
+        self._old, self._young = _decode(memo)
+        self._count = sum(map(len, self._young.values()))

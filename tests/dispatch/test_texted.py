@@ -1,0 +1,51 @@
+"""Who texted a phone last."""
+
+import pytest
+
+from gateway.dispatch import texted
+from gateway.dispatch.texted import Texted
+
+
+def made(shared: str = "alpha") -> Texted:
+    known = Texted()
+    known.configure([shared])
+    return known
+
+
+def test_the_last_one_who_texted_a_phone_through_a_carrier_is_known() -> None:
+    known = made()
+    known.note("alpha", "a", ["1", "2"])
+    known.note("alpha", "b", ["2"])
+    assert [known.last("alpha", phone) for phone in "123"] == ["a", "b", None]
+    assert known.last("beta", "1") is None
+
+
+def test_carriers_of_one_tenant_cost_nothing() -> None:
+    known = made("beta")
+    known.note("alpha", "a", ["1"])
+    assert known.last("alpha", "1") is None
+    assert known.memo() is None
+
+
+def test_the_latest_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texted, "PHONES", 8)
+    known = made()
+    for number in range(100):
+        known.note("alpha", "a", [str(number)])
+        known.note("alpha", "b", ["0"])
+    assert all(known.last("alpha", str(number)) == "a" for number in range(96, 100))
+    assert known.last("alpha", "0") == "b"
+    assert known.last("alpha", "50") is None
+
+
+def test_it_is_put_on_record_where_something_has_changed() -> None:
+    known = made()
+    known.note("alpha", "a", ["1"])
+    memo = known.memo()
+    assert memo is not None
+    assert known.memo() is None
+    later = made()
+    later.recall(memo)
+    assert later.last("alpha", "1") == "a"
+    later.note("alpha", "b", ["2"])
+    assert later.memo() is not None
