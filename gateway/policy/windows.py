@@ -133,16 +133,19 @@ Openings = tuple[Opening, ...]
 
 
 class Memory:
-    """Openings that windows have worked out, by window and day; several windows share one."""
+    """What windows have worked out, by window and day; several windows share one."""
 
     def __init__(self) -> None:
         self.days: dict[tuple[Window, int], Openings] = {}
         self.views: dict[tuple[Window, int], Openings] = {}
+        self.seconds: dict[tuple[Window, int], int] = {}
 
     def make_room(self) -> None:
-        if len(self.days) + len(self.views) >= REMEMBERED:
+        """Forget everything where there is as much as may be."""
+        if len(self.days) + len(self.views) + len(self.seconds) >= REMEMBERED:
             self.days.clear()
             self.views.clear()
+            self.seconds.clear()
 
 
 class Window:
@@ -195,24 +198,52 @@ class Window:
         last = self._last_after
         if last.seconds == seconds and last.since <= start < last.until:
             return start + last.shift if last.end is None else last.end
+        first = self.state(start)
+        if first.open and seconds <= first.until - start:
+            return start + seconds
         latest = start + max(seconds, AHEAD * DAY)
-        state = first = self.state(start)
-        left, at = seconds, start
-        while not state.open or left > state.until - at:
-            left -= state.until - at if state.open else 0.0
-            at = state.until
-            if at >= latest:
+        day = int(start // DAY)
+        # From the begin of the day on, so that days count whole.
+        left = seconds + sum(max(0.0, min(start, end) - begin) for begin, end in self._open(day))
+        while left > (whole := self._open_seconds(day)):
+            left -= whole
+            day += 1
+            if day * DAY >= latest:
                 return latest
-            state = self.state(at)
-        end = at + left
+        for begin, end in self._open(day):
+            if left <= end - begin:
+                at = begin + left
+                break
+            left -= end - begin
+        else:  # none were asked for, of a day without any
+            return start
+        if at >= latest:
+            return latest
         if first.open:
-            shift = end - start
-            since = max(first.since, state.since - shift)
-            until = min(first.until, state.until - shift)
+            shift = at - start
+            since, until = max(first.since, begin - shift), min(first.until, end - shift)
             self._last_after = After(seconds, since, until, shift, None)
         else:
-            self._last_after = After(seconds, start, first.until, 0.0, end)
-        return end
+            self._last_after = After(seconds, start, first.until, 0.0, at)
+        return at
+
+    def _open_seconds(self, day: int) -> int:
+        """How long the window is open in a day."""
+        found = self._memory.seconds.get((self, day))
+        if found is None:
+            self._memory.make_room()
+            found = sum(end - begin for begin, end in self._open(day))
+            self._memory.seconds[self, day] = found
+        return found
+
+    def _open(self, day: int) -> Openings:
+        """The openings, less the margin, within a day."""
+        begin, end = day * DAY, (day + 1) * DAY
+        return tuple(
+            Opening(max(one.start, begin), min(one.end, end))
+            for one in self._view(day)
+            if one.start < end
+        )
 
     def _view(self, day: int) -> Openings:
         """The openings, less the margin, that answer for any instant of a day: those that end after

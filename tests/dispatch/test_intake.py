@@ -1,5 +1,6 @@
 """Submitted batches become messages, are judged and are made durable."""
 
+import random
 from datetime import datetime
 from typing import Any, cast
 
@@ -8,11 +9,14 @@ import pytest
 import trio
 
 from gateway.api.schema import SubmitMessage
+from gateway.dispatch import intake
 from gateway.dispatch.routing import CarrierShare, Match, RouteOptions
 from gateway.errors import RequestError, StoreError
 from gateway.message import Category, LaneKey, Message
-from gateway.policy import chain
+from gateway.policy import chain, windows
+from gateway.policy.clocks import Clock
 from gateway.policy.quiet_hours import QuietHoursOptions
+from gateway.policy.regions import place_of
 
 NAN, INF = float("nan"), float("inf")
 CLOSED = chain.PolicyOptions(
@@ -410,3 +414,61 @@ async def test_a_batch_is_one_commit(world: Any) -> None:
     await world.submit(*(f"{n}" for n in range(200)))
     assert world.store.calls["accept"] == 1
     assert world.store.calls["opted_out"] < 20
+
+
+# --- the longest turn ---
+
+
+class Turns(trio.abc.Instrument):
+    """Counts the work of a kind in each turn that a task has of the loop."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.turns: list[int] = []
+        self._before = 0
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        self._before = self.done
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        self.turns.append(self.done - self._before)
+
+
+@pytest.mark.parametrize("to", ["+79161234567", "+18005550100", "+34612345678"])
+async def test_a_year_of_times_in_any_order_holds_nobody_up(
+    world: Any, monkeypatch: pytest.MonkeyPatch, to: str
+) -> None:
+    options = chain.TenantOptions(senders=("10690001",))
+    await world.configure(policies={**world.options.policies, "acme": options})
+    turns = Turns()
+    through = Clock.through
+
+    def count(clock: Clock, day: int) -> Any:
+        turns.done += 1
+        return through(clock, day)
+
+    monkeypatch.setattr(Clock, "through", count)
+    chance = random.Random(20261126)
+    batch = [
+        SubmitMessage(
+            to=to,
+            text=f"{number}",
+            category="marketing",
+            send_at=world.clock() + chance.uniform(0, 360 * 86_400),
+        )
+        for number in range(5_000)
+    ]
+    trio.lowlevel.add_instrument(turns)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(world.service.quote, "acme", batch)
+    first, turns.turns = turns.turns, []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(world.service.quote, "acme", batch)
+    trio.lowlevel.remove_instrument(turns)
+    # Each day of each zone is looked up once, whatever the order: some 30 ms for the 42 zones of
+    # a toll-free number, if all of it falls into one turn.
+    zones = len(place_of(to.removeprefix("+")).zones)
+    assert sum(first) <= zones * (360 + 2 * windows.AHEAD + windows.HORIZON)
+    assert sum(turns.turns) == 0
+    # And others have had turns between.
+    assert min(len(first), len(turns.turns)) >= 5_000 // intake.TURN
