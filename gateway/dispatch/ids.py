@@ -1,19 +1,26 @@
 """Numbers for messages: ascending, unique across restarts, and telling nobody another's volume."""
 
-COUNTER_BITS = 20
-"""Low bits that count within one call; a million messages and more borrow from the next."""
+from typing import Final
+
+TICKS: Final = 1_024_000
+"""Ticks of the numbers' clock in a second: a call begins one of its own, and there are never a
+million calls a second, so that numbers do not run ahead of the clock."""
+
+COUNTER_BITS: Final = 10
+"""Low bits that count within one call; one with more messages takes ticks to come as well:
+one for each thousand, in far less than the time that they take to come."""
 
 
 def began(number: int) -> float:
     """When a message number was given, in Unix seconds."""
-    return (number >> COUNTER_BITS) / 1000
+    return (number >> COUNTER_BITS) / TICKS
 
 
 class MessageNumbers:
-    """Hands out `Message.id`s: milliseconds since 1970 in the high bits, a counter in the low.
+    """Hands out `Message.id`s: ticks since 1970 in the high bits, a counter in the low.
 
-    Every call begins a millisecond of its own, so that nobody can count another's messages by the
-    gap between two numbers of their own.
+    Every call begins a tick of its own, so that nobody can count another's messages by the gap
+    between two numbers of their own.
 
     A clock that is set back does not make a number come twice: numbers never fall.
     """
@@ -27,6 +34,6 @@ class MessageNumbers:
 
     def take(self, count: int, now: float) -> range:
         """``count`` consecutive numbers, all higher than any before."""
-        first = max((self._last >> COUNTER_BITS) + 1, int(now * 1000)) << COUNTER_BITS
+        first = max((self._last >> COUNTER_BITS) + 1, int(now * TICKS)) << COUNTER_BITS
         self._last = first + count - 1
         return range(first, first + count)

@@ -58,6 +58,12 @@ class BitFilter:
             layer.newest = age
             start += len(some)
 
+    def include(self, things: Sequence[Hashable]) -> None:
+        """Put in what does not seem to be in: what comes again and again takes no more room. Only
+        for a filter that forgets nothing."""
+        there = self.maybe(things)
+        self.add([thing for thing in dict.fromkeys(things) if thing not in there])
+
     def maybe(self, things: Sequence[Thing]) -> set[Thing]:
         """Those that may have been put in; every one that was is among them."""
         found: set[Thing] = set()
@@ -72,11 +78,16 @@ class BitFilter:
             )
         return found
 
+    @property
+    def size(self) -> int:
+        """Bytes of memory."""
+        return sum(layer.mask + 1 for layer in self._layers)
+
     def forget(self, age: int) -> None:
         """Let go of full layers with nothing newer than ``age``."""
         full, last = self._layers[:-1], self._layers[-1]
         self._layers = [*(layer for layer in full if layer.newest > age), last]
 
     def _grow(self) -> _Layer:
-        self._layers.append(_Layer(sum(layer.mask + 1 for layer in self._layers)))
+        self._layers.append(_Layer(self.size))
         return self._layers[-1]

@@ -1,6 +1,8 @@
 """Numbers for messages."""
 
-from gateway.dispatch.ids import COUNTER_BITS, MessageNumbers
+import pytest
+
+from gateway.dispatch.ids import COUNTER_BITS, MessageNumbers, began
 
 NOW = 1_790_000_000.0
 
@@ -13,7 +15,19 @@ def test_numbers_ascend_within_and_between_batches() -> None:
 
 def test_a_number_tells_when_it_was_given() -> None:
     [number] = MessageNumbers().take(1, NOW)
-    assert number >> COUNTER_BITS == int(NOW * 1000)
+    assert began(number) == pytest.approx(NOW, abs=1e-5)
+
+
+def test_numbers_do_not_run_ahead_of_the_clock() -> None:
+    numbers = MessageNumbers()
+    for call in range(20_000):  # in a second, some of them with many messages
+        last = numbers.take(1 + call % 7 * 50, NOW + call / 20_000)[-1]
+    assert began(last) == pytest.approx(NOW + 1, abs=1e-3)
+
+
+def test_numbers_of_an_earlier_version_are_lower_than_those_of_the_same_millisecond() -> None:
+    earlier = int(NOW * 1000) << 20  # milliseconds, and 20 bits that count
+    assert earlier <= MessageNumbers().take(1, NOW)[0] < earlier + (1 << 20)
 
 
 def test_a_clock_that_is_set_back_repeats_no_number() -> None:
@@ -29,7 +43,7 @@ def test_numbers_go_on_above_those_of_an_earlier_run() -> None:
     assert numbers.take(1, NOW)[0] > earlier
 
 
-def test_a_burst_beyond_the_counter_borrows_from_the_next_millisecond() -> None:
+def test_a_burst_beyond_the_counter_borrows_from_the_ticks_to_come() -> None:
     numbers = MessageNumbers()
     first = numbers.take(2 << COUNTER_BITS, NOW)
     assert numbers.take(1, NOW + 0.001)[0] > first[-1]

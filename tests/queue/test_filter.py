@@ -42,3 +42,18 @@ def test_a_layer_is_forgotten_once_all_in_it_is_old() -> None:
     keys.forget(2)
     assert 5 not in keys.maybe([5])
     assert keys.maybe([ROOM + 5]) == {ROOM + 5}
+
+
+def test_what_comes_again_takes_no_more_room() -> None:
+    numbers = BitFilter(20_000)
+    nightly = [f"44{n:09d}" for n in range(20_000)]
+    numbers.include(nightly)
+    size = numbers.size
+    for _ in range(30):
+        numbers.include(nightly)
+    assert numbers.size == size
+    assert numbers.maybe(nightly) == set(nightly)
+    numbers.include([f"49{n:09d}" for n in range(20_000)])
+    assert numbers.maybe([f"49{n:09d}" for n in range(20_000)]) == {
+        f"49{n:09d}" for n in range(20_000)
+    }

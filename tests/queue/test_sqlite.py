@@ -84,6 +84,11 @@ async def waiting(store: SqliteStore) -> list[int]:
     return [m.id for m in (await store.lease(LANE, 9e9, 10_000)).messages]
 
 
+async def waiting_at(store: SqliteStore, now: float) -> list[int]:
+    """The ids of the messages that are due, found by leasing them."""
+    return sorted(m.id for m in (await store.lease(LANE, now, 10_000)).messages)
+
+
 # --- the file ---
 
 
@@ -602,6 +607,41 @@ async def test_events_that_were_read_can_be_acknowledged_though_their_commit_is_
 
 
 # --- long histories ---
+
+
+async def test_old_events_of_many_tenants_go_together(store: SqliteStore) -> None:
+    for _ in range(3):
+        for tenant in range(40):
+            await store.settle(Settlement(notices=[Notice(f"t{tenant}", Event("inbound", 1.0))]))
+    gone = []
+    while some := await store.prune(2.0, 50):
+        gone.append(some)
+    assert sum(gone) == 120
+    assert len(gone) == 3  # by the event, not by the tenant
+    assert [await store.bounds(f"t{tenant}") for tenant in (0, 39)] == [(4, 3)] * 2
+    assert await store.events("t39", 0, 10) == []
+
+
+async def test_a_clock_set_back_is_made_good_by_the_block(
+    store: SqliteStore, entry: MakeEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "BLOCK", 7)
+    await store.accept([entry(n, due=1_000.0 + n % 5 * 100) for n in range(1, 101)])
+    await store.hasten(1_000.0, 200.0)
+    assert await waiting_at(store, 1_000.0) == [n for n in range(1, 101) if n % 5 <= 2]
+
+
+async def test_a_reader_that_cannot_begin_fails_its_calls_alone(
+    store: SqliteStore, connections: list[apsw.Connection]
+) -> None:
+    await store.aclose()
+    await store.open()
+    reader = connections[-2]
+    reader.execute("BEGIN")  # so that another cannot begin
+    with pytest.raises(StoreError, match="within a transaction"):
+        await store.recall("forms")
+    reader.execute("ROLLBACK")
+    assert await store.recall("forms") is None
 
 
 async def test_keys_of_many_generations(

@@ -207,7 +207,12 @@ class Engine:
     def _serve_reads(self, calls: Sequence[Call[Any]]) -> None:
         with self._reading:
             # One snapshot for all: each was made after what it may expect to see was committed.
-            self._reader.execute("BEGIN")
+            try:
+                self._reader.execute("BEGIN")
+            except apsw.Error as error:
+                for call in calls:
+                    call.fail(store_error(self._path, error))
+                return
             for call in calls:
                 try:
                     call.succeed(call.work())

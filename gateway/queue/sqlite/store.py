@@ -88,6 +88,7 @@ class SqliteStore:
             self._keys = await engine.read(keys.load)
             self._optouts = await engine.read(upkeep.load_optouts)
             self._tail = EventTail(await engine.read(reads.last_seqs))
+            self._pruned_tenant = 0
             self._parts_next: upkeep.PartKey | None = None
             self._parts_done = -math.inf
             now = self._clock()
@@ -183,7 +184,7 @@ class SqliteStore:
 
     async def settle(self, settlement: Settlement) -> frozenset[int]:
         rows = outcomes.settlement_rows(self._engine.session, settlement, self._clock())
-        self._optouts.add([change.number for change in settlement.optouts if change.out])
+        self._optouts.include([change.number for change in settlement.optouts if change.out])
         settled = await self._engine.write(lambda s: outcomes.settle(s, rows), self._settled)
         return settled.passed_over
 
@@ -242,7 +243,7 @@ class SqliteStore:
     async def optout(self, changes: Sequence[OptoutChange]) -> list[bool]:
         rows = writes.optout_rows(self._engine.session, changes)
         # Before the commit, so that a check made right after it never misses one.
-        self._optouts.add([change.number for change in changes if change.out])
+        self._optouts.include([change.number for change in changes if change.out])
         return await self._engine.write(lambda s: writes.optout(s, rows))
 
     # --- events ---
@@ -307,13 +308,17 @@ class SqliteStore:
         )
 
     async def _prune_events(self, before: float, limit: int) -> int:
-        old = await self._engine.read(lambda e: upkeep.old_events(e, before, limit))
+        old, self._pruned_tenant = await self._engine.read(
+            partial(upkeep.old_events, start=self._pruned_tenant, before=before, limit=limit)
+        )
         if not old:
             return 0
-        return await self._engine.write(
-            lambda s: upkeep.forget_events(s, old),
-            lambda _: self._tail.forget(old[-1].tenant, old[-1].last),
-        )
+
+        def applied(_: int) -> None:
+            for chunk in old:
+                self._tail.forget(chunk.tenant, chunk.last)
+
+        return await self._engine.write(lambda s: upkeep.forget_events(s, old), applied)
 
     async def _prune_consumers(self, before: float) -> int:
         if not await self._engine.read(lambda e: reads.silent_consumers(e, before)):

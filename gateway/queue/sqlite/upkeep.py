@@ -30,6 +30,8 @@ PARTS_PASS: Final = 86_400.0
 """Seconds between passes over all parts: how much longer than asked for one may be kept. Parts
 mostly go with their message; only those of messages that never got a receipt are left."""
 
+LAST_MESSAGE: Final = (1 << 63) - 1
+
 _MARK: Final = Rows(
     "WITH new (id, body) AS (",
     2,
@@ -105,30 +107,37 @@ def load_optouts(execute: Execute) -> BitFilter:
             block = decode_texts(found)
             if not block:
                 break
-            numbers_out.add(block)
+            numbers_out.include(block)
             last = block[-1]
     return numbers_out
 
 
-def old_events(execute: Execute, before: float, limit: int) -> list[EventChunk]:
-    """The first chunks of one tenant whose events are all from before a moment."""
-    for number, tenant in list(execute("SELECT id, name FROM tenant")):
-        start = (number << TENANT_BITS) + reads.bounds(execute, number)[0]
-        found = reads.chunks(execute, tenant, number, start, start + limit, before)
-        if found:
-            return found
-    return []
+def old_events(
+    execute: Execute, start: int, before: float, limit: int
+) -> tuple[list[EventChunk], int]:
+    """The first chunks whose events are all from before a moment, of some of the tenants numbered
+    ``start`` and above: about ``limit`` events.
+
+    Returns:
+        the chunks, and the tenant to go on with; 0 where none of them has any more.
+    """
+    found: list[EventChunk] = []
+    tenants = "SELECT id, name FROM tenant WHERE id >= ? ORDER BY id"
+    for number, tenant in list(execute(tenants, (start,))):
+        base, first_kept = number << TENANT_BITS, reads.bounds(execute, number)[0]
+        stop = first_kept + limit - sum(chunk.size for chunk in found)
+        found += reads.chunks(execute, tenant, number, base + first_kept, base + stop, before)
+        if sum(chunk.size for chunk in found) >= limit:
+            return found, number
+    return found, 0
 
 
 def forget_events(session: Session, old: Sequence[EventChunk]) -> int:
-    """Forget chunks of one tenant and whose outcomes they tell; returns how many rows went."""
-    execute = session.execute
-    base = session.tenants.number(old[0].tenant) << TENANT_BITS
+    """Forget chunks and whose outcomes they tell; returns how many rows went."""
+    execute, tenants = session.execute, session.tenants
     before = session.connection.total_changes()
-    execute(
-        "DELETE FROM event WHERE id IN (SELECT value FROM carray(?))",
-        (numbers(base + chunk.first for chunk in old),),
-    )
+    rows = [(tenants.number(chunk.tenant) << TENANT_BITS) + chunk.first for chunk in old]
+    execute("DELETE FROM event WHERE id IN (SELECT value FROM carray(?))", (numbers(rows),))
     told = [number for chunk in old for number in events.message_numbers(chunk)]
     if told:
         execute("DELETE FROM finished WHERE id IN (SELECT value FROM carray(?))", (numbers(told),))
@@ -136,23 +145,21 @@ def forget_events(session: Session, old: Sequence[EventChunk]) -> int:
 
 
 def hasten_block(session: Session, start: int, now: float, moment: float) -> int | None:
-    """Make some waiting messages above ``start`` due that were to wait for a moment only; returns
+    """Make due those of some messages above ``start`` that were to wait for a moment only; returns
     where to go on, None at the end. What their bodies say stays."""
-    found: list[int] = [
-        number
-        for [number] in session.execute(
-            """SELECT id FROM message WHERE id > ? AND state = 0 AND due > ? AND due <= at + ?
-            ORDER BY id LIMIT ?""",
-            (start, now, moment, BLOCK),
-        )
-    ]
-    if not found:
-        return None
-    session.execute(
-        "UPDATE message SET due = ? WHERE id IN (SELECT value FROM carray(?))",
-        (now, numbers(found)),
+    execute = session.execute
+    stop = first(
+        execute,
+        "SELECT id FROM message WHERE id > ? ORDER BY id LIMIT 1 OFFSET ?",
+        (start, BLOCK - 1),
+        LAST_MESSAGE,
     )
-    return found[-1]
+    execute(
+        """UPDATE message SET due = ?3 WHERE id > ?1 AND id <= ?2
+        AND state = 0 AND due > ?3 AND due <= at + ?4""",
+        (start, stop, now, moment),
+    )
+    return None if stop == LAST_MESSAGE else stop
 
 
 def forget_consumers(session: Session, before: float) -> int:
@@ -165,7 +172,7 @@ PartKey = tuple[int, str]
 """The number of a carrier and a reference."""
 
 FIRST_PART: Final[PartKey] = (0, "")
-LAST_PART: Final[PartKey] = ((1 << 63) - 1, "")
+LAST_PART: Final[PartKey] = (LAST_MESSAGE, "")
 
 
 def forget_parts_block(
