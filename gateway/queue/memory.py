@@ -14,6 +14,7 @@ import trio
 
 from gateway.errors import StoreError
 from gateway.message import Event, LaneKey, Message, WaitingState
+from gateway.numbers import canonical
 from gateway.queue import events
 from gateway.queue.store import (
     GLOBAL,
@@ -152,7 +153,12 @@ class MemoryStore:
     async def opted_out(self, tenant: str, numbers: Sequence[str]) -> set[str]:
         if not self._is_open:
             raise StoreError("memory: the store is not open")
-        return {n for n in numbers if (tenant, n) in self._optouts or (GLOBAL, n) in self._optouts}
+        return {
+            number
+            for number in numbers
+            if (tenant, phone := canonical(number)) in self._optouts
+            or (GLOBAL, phone) in self._optouts
+        }
 
     # --- lanes ---
 
@@ -290,7 +296,8 @@ class MemoryStore:
 
     def _change_optouts(self, changes: Sequence[OptoutChange]) -> list[bool]:
         changed = []
-        for scope, number, out, source, at, message, text in changes:
+        for scope, written, out, source, at, message, text in changes:
+            number = canonical(written)
             entries = self._optouts.setdefault((scope, number), {})
             before = len(entries)
             if out:
@@ -311,7 +318,7 @@ class MemoryStore:
             number: [
                 entry
                 for scope in (tenant, GLOBAL)
-                for entry in self._optouts.get((scope, number), {}).values()
+                for entry in self._optouts.get((scope, canonical(number)), {}).values()
             ]
             for number in numbers
         }

@@ -169,7 +169,8 @@ class OptoutChange(NamedTuple):
 
     Attributes:
         scope: a tenant, or `GLOBAL`.
-        number: in canonical form.
+        number: in any spelling of its phone: opt-outs are kept under one of them
+            (`gateway.numbers.canonical`).
         out: add, or take back.
         source: who says so.
         at: Unix seconds.
@@ -187,7 +188,8 @@ class OptoutChange(NamedTuple):
 
 
 class OptoutEntry(NamedTuple):
-    """An opt-out that holds, as it was added; see `OptoutChange`."""
+    """An opt-out that holds, as it was added, under the number that stands for its phone; see
+    `OptoutChange`."""
 
     scope: str
     number: str
@@ -304,8 +306,8 @@ class Store(Protocol):
         """The messages that idempotency keys stand for; unknown keys are left out."""
 
     async def opted_out(self, tenant: str, numbers: Sequence[str]) -> set[str]:
-        """Those of ``numbers`` that are opted out of this tenant's texts, or of everybody's.
-        Does not block in the common case that none is."""
+        """Those of ``numbers`` whose phone is opted out of this tenant's texts, or of everybody's,
+        in whichever spelling. Does not block in the common case that none is."""
 
     # --- lanes ---
 

@@ -19,6 +19,7 @@ import trio
 from gateway.errors import StoreError
 from gateway.message import Event, LaneKey, Message
 from gateway.queue.sqlite import SqliteStore, engine, keys, schema, tail, upkeep
+from gateway.queue.sqlite.bulk import encode_message
 from gateway.queue.store import (
     GLOBAL,
     Entry,
@@ -254,6 +255,55 @@ async def test_opt_outs_of_the_first_schema_are_kept(tmp_path: Path) -> None:
         "222": [OptoutEntry("acme", "222", "api", 2.5)],
     }
     assert await store.opted_out("acme", ["111", "222", "333"]) == {"111", "222"}
+    await store.aclose()
+
+
+async def test_opt_outs_stored_under_any_spelling_are_of_their_phone(
+    path: str, entry: MakeEntry
+) -> None:
+    mexican, brazilian, british = "525512345678", "5511987654321", "447700900123"
+    queued = entry(1, to="4407700900123").message
+    sent = entry(2, to="4407700900123").message
+    Path(path).parent.mkdir()
+    connection = apsw.Connection(path)
+    schema.migrate(connection, schema.STEPS[:4])
+    connection.execute(
+        """INSERT INTO tenant (id, name) VALUES (1, 'acme'), (2, 'b');
+        INSERT INTO lane VALUES (1, 'acme', 'transactional', 'uk');
+        INSERT INTO optout VALUES
+            (1, '525512345678', 'keyword', 5.0, 'b', 'baja'),  -- one source, two spellings
+            (1, '5215512345678', 'keyword', 3.0, 'a', 'STOP'),
+            (1, '5215512345678', 'complaint', 4.0, NULL, NULL),
+            (0, '551187654321', 'api', 1.0, NULL, NULL),
+            (2, '5511987654321', 'import', 2.0, NULL, NULL),
+            (1, '4407700900123', 'keyword', 6.0, 'c', 'stop'),  -- a zero that is dialled at home
+            (1, '8613912345678', 'api', 7.0, NULL, NULL),
+            (1, '13912345678', 'api', 8.0, NULL, NULL)  -- no number of any country"""
+    )
+    for message, state in ((queued, schema.WAITING), (sent, schema.SENT)):
+        connection.execute(
+            "INSERT INTO message VALUES (?, 1, ?, 0, 9e9, 0, NULL, ?, NULL)",
+            (message.id, state, encode_message(message)),
+        )
+    connection.close()
+    store = SqliteStore(path)
+    await store.open()
+    asked = [mexican, "5215512345678", brazilian, "551187654321", british, "8613912345678"]
+    assert await store.opted_out("acme", [*asked, "447700900124"]) == set(asked)
+    assert await store.opted_out("b", asked) == {brazilian, "551187654321"}
+    assert await store.opted_out("c", asked) == {brazilian, "551187654321"}  # everybody's
+    found = await store.optout_entries("acme", [mexican, british])
+    assert set(found[mexican]) == {
+        OptoutEntry("acme", mexican, "keyword", 3.0, "a", "STOP"),  # the first
+        OptoutEntry("acme", mexican, "complaint", 4.0),  # the stronger holds beside it
+    }
+    assert found[british] == [OptoutEntry("acme", british, "keyword", 6.0, "c", "stop")]
+    listed = [one.number for one in await store.optout_list("acme", "", 10)]
+    assert listed == ["13912345678", british, mexican, mexican, "8613912345678"]
+    # What was accepted before goes out to the number under which its opt-out is found.
+    [[first, second], _] = await store.find("acme", [1, 2], ())
+    assert (first and first.message and first.message.to) == british
+    assert (second and second.message and second.message.to) == sent.to
     await store.aclose()
 
 

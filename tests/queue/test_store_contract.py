@@ -463,6 +463,44 @@ async def test_optouts_are_listed_by_the_page(store: Store) -> None:
     assert {entry.scope for entry in listed} == {"acme"}
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("525512345678", "5215512345678"),  # Mexico's mobiles, with the 1 of before 2019
+        ("541123456789", "5491123456789"),  # Argentina's, as at home and from abroad
+        ("551187654321", "5511987654321"),  # Brazil's ninth digit
+        ("22997123456", "2290197123456"),  # Benin's, before November 2024
+        ("972591234567", "970591234567"),  # Palestine's, under Israel's code
+        ("33690123456", "590690123456"),  # Guadeloupe's, under France's
+    ],
+)
+@pytest.mark.parametrize("scope", ["acme", GLOBAL])
+async def test_an_optout_is_of_the_phone_in_whichever_spelling(
+    rig: Rig, one: str, other: str, scope: str
+) -> None:
+    stranger = f"{other[:-1]}0"
+    for added, asked in ((one, other), (other, one)):
+        assert await rig.store.optout([change(added, scope=scope)]) == [True]
+        assert await rig.store.optout([change(asked, scope=scope)]) == [False]
+        for _ in range(2):
+            numbers = [one, other, stranger]
+            assert await rig.store.opted_out("acme", numbers) == {one, other}
+            entries = await rig.store.optout_entries("acme", numbers)
+            assert set(entries) == {one, other}
+            assert entries[one] == entries[other]
+            await rig.reopen()
+        if scope == "acme":
+            listed = await rig.store.optout_list("acme", "", 10)
+            assert [entry.number for entry in listed] == [entries[one][0].number]
+        assert await rig.store.optout([change(asked, out=False, scope=scope)]) == [True]
+        assert await rig.store.opted_out("acme", [one, other]) == set()
+
+
+async def test_a_stop_from_another_spelling_holds_at_once(store: Store) -> None:
+    await store.settle(Settlement(optouts=[change("5215512345678", source="keyword")]))
+    assert await store.opted_out("acme", ["525512345678"]) == {"525512345678"}
+
+
 async def test_a_settlement_changes_optouts(store: Store) -> None:
     await store.settle(Settlement(optouts=[change("1"), change("1", scope=GLOBAL)]))
     assert await store.opted_out("acme", ["1"]) == {"1"}

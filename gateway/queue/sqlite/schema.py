@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from typing import Final
 
 import apsw
+import msgspec
 
 from gateway.errors import StoreError
+from gateway.numbers import NumberError, canonical, read
+from gateway.queue.sqlite.bulk import decode_message, encode_message
 
 APPLICATION_ID: Final = 0x534D5347
 """``SMSG``: the file is a gateway's store and nobody else's database."""
@@ -82,8 +85,42 @@ STEPS: Final[Sequence[str]] = (
     ALTER TABLE cursor ADD COLUMN seen REAL NOT NULL DEFAULT 0;
     UPDATE cursor SET seen = unixepoch();
     """,
+    # Each source of each phone keeps its opt-out, of two from one source the first.
+    """
+    CREATE TEMP TABLE other AS SELECT scope, number, source, at, message, text FROM optout
+        WHERE phone(number) <> number;
+    DELETE FROM optout WHERE phone(number) <> number;
+    INSERT INTO optout SELECT scope, phone(number), source, at, message, text FROM other WHERE true
+        ON CONFLICT DO UPDATE SET at = excluded.at, message = excluded.message, text = excluded.text
+        WHERE excluded.at < optout.at;
+    DROP TABLE other;
+    UPDATE message SET body = as_dialled(body) WHERE state <> 2 AND as_dialled(body) <> body;
+    """,
 )
-"""Step *n* leads from version *n* to *n* + 1. Steps are added, never changed."""
+"""Step *n* leads from version *n* to *n* + 1. Steps are added, never changed. They may call the
+functions `phone` and `as_dialled`, which follow the rules of `gateway.numbers` as they are now."""
+
+
+def _dialled(number: str) -> str:
+    """A number that was stored as it was written, without what is dialled at home alone."""
+    try:
+        return read(number)
+    except NumberError:
+        return number
+
+
+def _phone(number: str) -> str:
+    """The number that stands for the phone of one that was stored as it was written."""
+    return canonical(_dialled(number))
+
+
+def _as_dialled(body: bytes) -> bytes:
+    """A message to the number as it is dialled: its opt-outs are found under that one."""
+    message = decode_message(body)
+    number = _dialled(message.to)
+    if number == message.to:
+        return body
+    return encode_message(msgspec.structs.replace(message, to=number))
 
 
 def check(connection: apsw.Connection, path: str, steps: Sequence[str] = STEPS) -> None:
@@ -105,6 +142,9 @@ def check(connection: apsw.Connection, path: str, steps: Sequence[str] = STEPS) 
 def migrate(connection: apsw.Connection, steps: Sequence[str] = STEPS) -> None:
     """Bring the file to the newest schema, each step in one transaction."""
     version = connection.pragma("user_version")
+    if version < len(steps):
+        for name, function in {"phone": _phone, "as_dialled": _as_dialled}.items():
+            connection.create_scalar_function(name, function, 1, deterministic=True)  # type: ignore[arg-type]  # SQLite gives it what the column has
     for number, step in enumerate(steps[version:], version + 1):
         with connection:
             connection.execute(step)

@@ -14,6 +14,7 @@ import trio
 
 from gateway.errors import StoreError
 from gateway.message import LaneKey, Message
+from gateway.numbers import canonical
 from gateway.queue import events
 from gateway.queue.sqlite import keys, outcomes, reads, upkeep, writes
 from gateway.queue.sqlite.bulk import Execute
@@ -145,12 +146,14 @@ class SqliteStore:
 
     async def opted_out(self, tenant: str, numbers: Sequence[str]) -> set[str]:
         engine = self._engine
-        perhaps = self._optouts.maybe(numbers)
+        phones = list(map(canonical, numbers))
+        perhaps = self._optouts.maybe(phones)
         if not perhaps:
             return set()
         own = engine.session.tenants.known(tenant)
         scopes = [GLOBAL_SCOPE] if own is None else [GLOBAL_SCOPE, own]
-        return await engine.read(lambda e: reads.opted_out(e, scopes, perhaps))
+        out = await engine.read(lambda e: reads.opted_out(e, scopes, perhaps))
+        return {number for number, phone in zip(numbers, phones, strict=True) if phone in out}
 
     # --- lanes ---
 
@@ -184,7 +187,7 @@ class SqliteStore:
 
     async def settle(self, settlement: Settlement) -> frozenset[int]:
         rows = outcomes.settlement_rows(self._engine.session, settlement, self._clock())
-        self._optouts.include([change.number for change in settlement.optouts if change.out])
+        self._optouts.include([row.number for row in rows.optouts if row.entry is not None])
         settled = await self._engine.write(lambda s: outcomes.settle(s, rows), self._settled)
         return settled.passed_over
 
@@ -225,14 +228,17 @@ class SqliteStore:
         self, tenant: str, numbers: Sequence[str]
     ) -> Mapping[str, Sequence[OptoutEntry]]:
         engine = self._engine
-        perhaps = self._optouts.maybe(numbers)
+        phones = list(map(canonical, numbers))
+        perhaps = self._optouts.maybe(phones)
         if not perhaps:
             return {}
         scopes = {GLOBAL_SCOPE: GLOBAL}
         own = engine.session.tenants.known(tenant)
         if own is not None:
             scopes[own] = tenant
-        return await engine.read(lambda e: reads.optout_entries(e, scopes, perhaps))
+        found = await engine.read(lambda e: reads.optout_entries(e, scopes, perhaps))
+        pairs = zip(numbers, phones, strict=True)
+        return {number: found[phone] for number, phone in pairs if phone in found}
 
     async def optout_list(self, tenant: str, after: str, limit: int) -> Sequence[OptoutEntry]:
         own = self._engine.session.tenants.known(tenant)
@@ -243,7 +249,7 @@ class SqliteStore:
     async def optout(self, changes: Sequence[OptoutChange]) -> list[bool]:
         rows = writes.optout_rows(self._engine.session, changes)
         # Before the commit, so that a check made right after it never misses one.
-        self._optouts.include([change.number for change in changes if change.out])
+        self._optouts.include([row.number for row in rows if row.entry is not None])
         return await self._engine.write(lambda s: writes.optout(s, rows))
 
     # --- events ---

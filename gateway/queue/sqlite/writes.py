@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from gateway.message import Message
+from gateway.numbers import canonical
 from gateway.queue.sqlite import keys, reads
 from gateway.queue.sqlite.bulk import (
     Rows,
@@ -205,10 +206,11 @@ class OptoutRow(NamedTuple):
 
 
 def optout_rows(session: Session, changes: Sequence[OptoutChange]) -> list[OptoutRow]:
-    """Changes with the number of their scope."""
+    """Changes with the number of their scope, under the number that stands for their phone."""
     tenant = session.tenants.number
     rows = []
-    for scope, number, out, source, *rest in changes:
+    for scope, written, out, source, *rest in changes:
+        number = canonical(written)
         owner = GLOBAL_SCOPE if scope == GLOBAL else tenant(scope)
         rows.append(
             OptoutRow(owner, number, source, (owner, number, source, *rest) if out else None)
