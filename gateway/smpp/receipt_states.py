@@ -120,10 +120,10 @@ class StateWords(dict[str, int | None]):
             found = STATES.get(word)
         if found is None and word.isdecimal() and word.isascii() and int(word) in STATS:
             return int(word)
-        if found is None and ":" in word:  # a word with its reason: ``UNDELIV:21``
-            found = STATES.get(word.partition(":")[0])
         if found is None and _CODE.fullmatch(word):
             found = UNDELIVERABLE
+        if found is None:
+            found = _dressed(word)
         return self._otherwise if found is None and word else found
 
     def _stated(self, word: str) -> int | None:
@@ -131,6 +131,26 @@ class StateWords(dict[str, int | None]):
         if found is None:
             found = next((s for prefix, s in self._families if word.startswith(prefix)), None)
         return found
+
+
+_dress = re.compile(r"[\[({<\"'*]*([A-Z]+)([^A-Z].*)?", re.DOTALL).fullmatch
+_letters = re.compile("[A-Z]+").findall
+
+
+def _dressed(word: str) -> int | None:
+    """The state of a word in brackets, or with a reason or number behind it: ``[DELIVRD]``,
+    ``UNDELIV:21``, ``EXPIRED(3)``. Words behind it that have another state leave it open."""
+    match = _dress(word)
+    found = STATES.get(match[1]) if match is not None else None
+    if match is None or found is None:
+        return None
+    others = {STATES.get(other) for other in _letters(match[2] or "")}
+    if found == _DELIVERED and others and ":" not in word:
+        return None  # delivered, but something else is said of it
+    return found if others <= {None, found} else None
+
+
+_DELIVERED: Final = 2
 
 
 def plain(word: str) -> str:

@@ -44,7 +44,7 @@ LABELS: Final = {
     "done_date": r"(?:done|final|delivery|dlvrd)(?:[_-]|\s)?(?:date|time)",
     "sub": r"sub(?:mitted)?",
     "dlvrd": r"dlvrd|delivrd|delivered",
-    "stat": r"(?:(?:message|msg)[ _-]?)?stat(?:us|e)?",
+    "stat": r"(?:(?:message|msg|sms|delivery|dlr)[ _-]?)?stat(?:us|e)?",
     "err": r"(?:network[ _-]?)?err(?:or)?(?:[ _-]?code)?",
     "text": r"te?xt",
 }
@@ -97,7 +97,7 @@ def fields(text: str) -> Fields:
 
     The first of a label counts, and every value but ``text`` ends at the first white space, ``,``
     or ``;``. Once the id and the state are known, ``text`` runs to the end: a label inside it is
-    the sender's.
+    the sender's. Before that, the last of a label behind ``text`` counts, for the same reason.
     """
     spans = _spans(_labels(text))
     if "stat" not in spans and "id" in spans:
@@ -118,11 +118,16 @@ def fields(text: str) -> Fields:
 def _spans(matches: Iterator[re.Match[str]]) -> dict[str, tuple[int, int]]:
     """Where each field's label begins and its value may."""
     spans: dict[str, tuple[int, int]] = {}
+    before: set[str] | None = None
     for match in matches:
         field = match.lastgroup or ""
+        if before is not None and field not in before:
+            spans.pop(field, None)
         spans.setdefault(field, match.span())
-        if field == "text" and "id" in spans and "stat" in spans:
-            break
+        if field == "text" and before is None:
+            before = {*spans}
+            if "id" in spans and "stat" in spans:
+                break
     return spans
 
 

@@ -209,6 +209,34 @@ async def test_what_was_learnt_survives_a_restart(open_world: Any, make_receipt:
         assert other not in await world.outcomes()
 
 
+@pytest.mark.parametrize("place", ["in memory", "in the store", "before the response"])
+async def test_each_carrier_has_ids_of_its_own(
+    world: Any, make_receipt: Any, make_settings: Any, place: str
+) -> None:
+    await world.configure(carriers=[make_settings("alpha"), make_settings("beta")])
+    accepted = await world.accepted({"to": PHONE}, {"to": PHONE})
+    alpha, beta = world.made["alpha-1"], world.made["beta-1"]
+    [at_beta] = [f"{flight.message.id:x}" for flight in beta.carried]
+    early = place == "before the response"
+    for bind, ref in (() if early else ((alpha, "7"), (beta, "7"))):
+        bind.reply(ids=[ref])
+    await world.calm()
+    if place == "in the store":
+        world.forget_parts()
+    await beta.receipts(make_receipt("7", "UNDELIV", PHONE))
+    await world.calm()
+    if early:
+        alpha.reply(ids=["7"])
+        await world.calm()
+        assert await world.outcomes() == {}
+        beta.reply(ids=["7"])
+        await world.calm()
+    assert await world.outcomes() == {at_beta: "failed"}
+    await alpha.receipts(make_receipt("7", "DELIVRD", PHONE))
+    await world.calm()
+    assert (await world.outcomes()).keys() == set(accepted)
+
+
 async def test_a_form_that_stops_fitting_is_unlearnt(world: Any, make_receipt: Any) -> None:
     await sent(world, ["1A"], PHONE)
     await deliver(world, make_receipt("26", "DELIVRD", PHONE))

@@ -34,6 +34,11 @@ DELIVERED, EXPIRED, DELETED, UNDELIVERABLE, REJECTED = 2, 3, 4, 5, 8
         ("SGIP:67", 5), ("SMGP:602", 5), ("LIMIT:1-1:343", 5), ("R:00613", 5), ("MN00013", 5),
         # the word with its reason
         ("UNDELIV:21", 5), ("REJECTD:0045", 8), ("DELIVRD:000", 2), ("Expired:1", 3),
+        ("UNDELIV/21", 5), ("EXPIRED(3)", 3), ("DELIVRD(0)", 2), ("DELIVRD_001", 2),
+        ("DELIVRD-000", 2), ("UNDELIVRD1", 5), ("[DELIVRD]", 2), ("(UNDELIV)", 5), ("UNDELIV.", 5),
+        ("FAILED/BLOCKED", 5), ("UNDELIV/MK:0001", 5), ("REJECTD|DND", None),
+        ("DELIVRD/UNDELIV", None), ("DELIVRD/NOT", None), ("UNDELIV(RETRY)", None),
+        ("NOT/DELIVRD", None),
         # numbers
         ("0", 0), ("2", 2), ("002", 2), ("5", 5), ("08", 8), ("9", 9),
         # nothing that is known
