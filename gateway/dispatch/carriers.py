@@ -19,6 +19,7 @@ from gateway.dispatch.flights import Flight, Part
 from gateway.dispatch.options import CarrierOptions
 from gateway.dispatch.outcomes import ACCEPTED, FINAL_STATES, UNDELIVERABLE
 from gateway.dispatch.owed import LongForm
+from gateway.dispatch.standing import Standing
 from gateway.dispatch.submission import Dialect
 from gateway.message import URGENT, Category, Message, masked
 from gateway.ops.logs import Sparing
@@ -111,12 +112,14 @@ class Carrier:
         self._overhang: dict[Bind, list[Request]] = {}
         self._delivery_seconds: list[float] = []
         self._warn = Sparing(log.warning)
+        self._standing = Standing(options.id)
         self._keep_hours()
 
     def use(self, binds: Sequence[Bind]) -> None:
         """Send on these binds from now on."""
         self.all_binds = tuple(binds)
         self.binds = tuple(bind for bind in binds if bind.options.mode != "receiver")
+        self._standing.use(binds)
 
     def reconfigure(self, options: CarrierOptions) -> None:
         """Go on with other options; what is in flight stays so."""
@@ -181,6 +184,11 @@ class Carrier:
         """The carrier said that we are too fast."""
         self._pace.throttled(now)
         self._paused_until = max(self._paused_until, now + pause)
+        self._standing.throttled(now, self._pace.limit(now))
+
+    def look(self, now: float) -> None:
+        """Tell what time alone has ended. To be called every few seconds."""
+        self._standing.look(now, self._pace.limit(now))
 
     def set_back(self, seconds: float) -> None:
         """The clock was set back: what waits does not wait for so much longer."""
@@ -301,15 +309,17 @@ class Carrier:
     # --- what binds tell (`gateway.smpp.bind.BindListener`) ---
 
     def bound(self, bind: Bind) -> None:
+        self._standing.bound(bind, self._clock())
         self._on_room()
 
     def lost(self, bind: Bind, unanswered: Sequence[object], reason: str) -> None:
+        self._standing.lost(bind, reason, self._clock())
         contexts = [*unanswered, *(context for _, context in self._overhang.pop(bind, ()))]
         if contexts:
             self._sink.unanswered(self, contexts)
 
-    def refused(self, bind: Bind, status: int) -> None:
-        pass
+    def failed(self, bind: Bind, reason: str, status: int) -> None:
+        self._standing.failed(bind, reason, status, self._clock())
 
     def timed_out(self, bind: Bind, contexts: Sequence[object]) -> None:
         self._hand_over(bind, ())

@@ -87,6 +87,7 @@ class Upkeep:
             nursery.start_soon(_every, MEMORY_EVERY, self.follow_clock)
             nursery.start_soon(_every, MEMORY_EVERY, self.expire_in_memory)
             nursery.start_soon(_every, STORE_EVERY, self.expire_in_store)
+            nursery.start_soon(_every, MEMORY_EVERY, self.look_at_carriers)
             nursery.start_soon(_every, STORE_EVERY, self.give_up_receipts)
             nursery.start_soon(_every, STORE_EVERY, self.give_up_halves)
             nursery.start_soon(_every, STORE_EVERY, self.look_at_receipts)
@@ -163,6 +164,12 @@ class Upkeep:
         if any(carrier.correlator.unsettled for carrier in self._pool.carriers.values()):
             self._settler.look_again()
         await self._lessons.save(self._pool.carriers.values())
+
+    async def look_at_carriers(self) -> None:
+        """Have told what time alone has ended."""
+        now = self._clock()
+        for carrier in self._pool.carriers.values():
+            carrier.look(now)
 
     async def look_at_consumers(self) -> None:
         """See how far behind consumers are."""

@@ -37,7 +37,7 @@ missing answer against the carrier: it may be there, unread."""
 _REPEAT: Final = 60.0
 """Seconds in which a log line that says the same again is only counted."""
 
-_HOPELESS: Final = frozenset(
+HOPELESS: Final = frozenset(
     {
         Status.ESME_RINVPASWD,
         Status.ESME_RINVSYSID,
@@ -59,8 +59,9 @@ class BindListener(Protocol):
     def bound(self, bind: "Bind") -> None:
         """The session is up. `lost` follows once."""
 
-    def refused(self, bind: "Bind", status: int) -> None:
-        """The carrier refused the bind with this status. It will be tried again."""
+    def failed(self, bind: "Bind", reason: str, status: int) -> None:
+        """An attempt came to nothing: the carrier cannot be reached, or refused the bind with
+        ``status``, which is 0 otherwise. It will be tried again."""
 
     def lost(self, bind: "Bind", unanswered: list[object], reason: str) -> None:
         """The session is over, in whatever way. ``unanswered`` are the contexts of the requests
@@ -83,9 +84,13 @@ class BindListener(Protocol):
 
 
 class _Line(NamedTuple):
+    event: str
     detail: str
     at: float
     repeats: int
+
+
+_NOTHING: Final = _Line("", "", -math.inf, 0)
 
 
 class Bind:
@@ -94,6 +99,7 @@ class Bind:
     Attributes:
         name: tells it from the carrier's others, in logs and metrics.
         options: what it was built with.
+        draining: whether it ends for good, see `drain`.
     """
 
     def __init__(
@@ -118,11 +124,12 @@ class Bind:
         self._link: Link | None = None
         self._sessions = 0
         self._failures = 0
-        self._draining = False
+        self.draining = False
         self._pause = trio.CancelScope()  # around what may be dropped at once
         self._over = trio.Event()
         self._over.set()
-        self._lines: dict[str, _Line] = {}
+        self._standing = _NOTHING  # the last line that told how it stands
+        self._oddities: dict[str, _Line] = {}
 
     @property
     def up(self) -> bool:
@@ -134,7 +141,7 @@ class Bind:
     def room(self) -> int:
         """How many requests `submit` takes now; 0 unless bound and able to send."""
         link = self._link
-        if link is None or link.reason or self._draining or link.choked:
+        if link is None or link.reason or self.draining or link.choked:
             return 0
         return link.session.room
 
@@ -185,7 +192,7 @@ class Bind:
     async def drain(self) -> None:
         """End in order: submit nothing more, wait for what is unanswered, unbind, and let `run`
         return. How long that may take is the caller's to limit; `run` is then to be cancelled."""
-        self._draining = True
+        self.draining = True
         self._pause.cancel()
         self._unbind_once_done()
         if self._link is not None and not self._link.was_bound:
@@ -197,7 +204,7 @@ class Bind:
         self._over = trio.Event()
         task_status.started()
         try:
-            while not self._draining:
+            while not self.draining:
                 delay = await self._attempt()
                 with self._pausing():
                     await trio.sleep(delay)
@@ -206,7 +213,7 @@ class Bind:
 
     def _pausing(self) -> trio.CancelScope:
         self._pause = trio.CancelScope()
-        if self._draining:
+        if self.draining:
             self._pause.cancel()
         return self._pause
 
@@ -221,11 +228,12 @@ class Bind:
             try:
                 stream = await self._connect(self.options)
             except (OSError, UnicodeError, trio.BrokenResourceError, trio.TooSlowError) as error:
-                self._say("connect_failed", cause(error))
+                self._stand("connect_failed", cause(error))
+                self._listener.failed(self, cause(error), 0)
         hopeless = False
         if stream is not None:
             link = await self._serve(stream)
-            hopeless = link.refused in _HOPELESS
+            hopeless = link.refused in HOPELESS
             if self._clock() - link.bound_at >= self.options.backoff.longest:
                 self._failures = 0
         self._failures += 1
@@ -241,7 +249,7 @@ class Bind:
         link = self._link = Link(stream, session)
         try:
             link.send(session.bind(now))
-            if self._draining:
+            if self.draining:
                 link.end("drained")
             with link.scope:
                 async with trio.open_nursery() as nursery:
@@ -252,9 +260,11 @@ class Bind:
             self._link = None
             unanswered = session.close()
             reason = link.reason or "cancelled"
-            self._say("bind_lost" if link.was_bound else "bind_failed", reason)
+            self._stand("bind_lost" if link.was_bound else "bind_failed", reason)
             if link.was_bound:
                 self._listener.lost(self, unanswered, reason)
+            elif link.reason:
+                self._listener.failed(self, reason, link.refused)
             await trio.aclose_forcefully(stream)
         return link
 
@@ -311,22 +321,21 @@ class Bind:
                     listener.timed_out(self, contexts)
                 case events.Bound(system_id):
                     link.bound_at = self._clock()
-                    self._say("bound", system_id)
+                    self._stand("bound", system_id)
                     listener.bound(self)
                 case events.BindRefused(status):
                     link.refused = status
                     link.end(f"refused with {status_name(status)}")
-                    listener.refused(self, status)
                 case events.Unbound():
                     link.end("unbound")
                 case events.Dead(reason):
                     link.end(reason)
                 case events.Strange(kind, count, where):
-                    self._say(f"strange_{kind}", where)
+                    self._note(f"strange_{kind}", where)
                     listener.strange(self, kind, count)
         if link.session.parting:
             link.rearm.unpark_all()
-        if self._draining:
+        if self.draining:
             self._unbind_once_done()
 
     def _unbind_once_done(self) -> None:
@@ -343,14 +352,19 @@ class Bind:
         now = self._clock()
         link.patient_until = now + _PATIENCE if now - since > _PATIENCE else before
 
-    def _say(self, event: str, detail: str) -> None:
-        """Log a line, unless it said the same a moment ago."""
+    def _stand(self, event: str, detail: str) -> None:
+        """Log how it stands. Only what the last such line said is not said again for a while: so
+        every change is told, and the log ends on what is true."""
+        self._standing = self._say(event, detail, self._standing)
+
+    def _note(self, event: str, detail: str) -> None:
+        """Log an oddity. They take turns, in many places, of which the code knows all."""
+        key = event + detail
+        self._oddities[key] = self._say(event, detail, self._oddities.get(key, _NOTHING))
+
+    def _say(self, event: str, detail: str, last: _Line) -> _Line:
         now = self._clock()
-        # What is strange takes turns, in many places, of which the code knows all.
-        kind = event + detail if event.startswith("strange_") else event
-        last = self._lines.get(kind, _Line("", -math.inf, 0))
-        if detail == last.detail and now - last.at < _REPEAT:
-            self._lines[kind] = last._replace(repeats=last.repeats + 1)
-            return
-        self._lines[kind] = _Line(detail, now, 0)
+        if (event, detail) == (last.event, last.detail) and now - last.at < _REPEAT:
+            return last._replace(repeats=last.repeats + 1)
         _log.info(event, bind=self.name, detail=detail, repeats=last.repeats)
+        return _Line(event, detail, now, 0)

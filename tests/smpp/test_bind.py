@@ -116,8 +116,8 @@ class Recorder:
     def bound(self, bind: Bind) -> None:
         self._hear("bound", None)
 
-    def refused(self, bind: Bind, status: int) -> None:
-        self._hear("refused", status)
+    def failed(self, bind: Bind, reason: str, status: int) -> None:
+        self._hear("refused" if status else "failed", status or reason)
 
     def lost(self, bind: Bind, unanswered: list[object], reason: str) -> None:
         self.losses.append((unanswered, reason))
@@ -316,10 +316,10 @@ async def test_a_wrong_certificate_is_no_connection(
         with structlog.testing.capture_logs() as lines:
             async with running(Bind(options, "alpha-1", recorder, rng=attempts)):
                 await attempts.made.wait()
-    assert recorder.heard == []
     (line,) = lines
     assert line["event"] == "connect_failed"
     assert "smsc.example" in line["detail"]
+    assert recorder.heard == [("failed", line["detail"])]
 
 
 async def test_answers_deliveries_once_told(make: Make, recorder: Recorder) -> None:
@@ -540,7 +540,7 @@ async def test_no_answer_to_the_bind(make: Make, recorder: Recorder) -> None:
 
     async with carrier(mute, serve) as port, running(make(port, session_init_timeout=0.2)):
         await recorder.wait_for("bound")
-    assert [what for what, _ in recorder.heard] == ["bound", "lost"]
+    assert [what for what, _ in recorder.heard] == ["failed", "bound", "lost"]
 
 
 async def test_an_unanswered_request_is_given_up(make: Make, recorder: Recorder) -> None:
@@ -777,7 +777,7 @@ async def test_drain_while_the_connection_is_being_made(
             bind = make(port)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(bind.run)
-    assert recorder.heard == []
+    assert recorder.heard == [("failed", "drained")]
 
 
 async def test_submitting_while_it_closes_never_blocks(make: Make, recorder: Recorder) -> None:
