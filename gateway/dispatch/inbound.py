@@ -25,7 +25,7 @@ from gateway.dispatch.settle import Settler
 from gateway.dispatch.tenants import Tenant, Tenants
 from gateway.dispatch.texted import Texted
 from gateway.message import Event, EventType, masked, message_id
-from gateway.numbers import region_of
+from gateway.numbers import canonical, region_of
 from gateway.ops.logs import Sparing
 from gateway.ops.metrics import Metrics
 from gateway.policy.keywords import Asked, Correspondent, Vocabulary
@@ -163,8 +163,8 @@ class Inbox:
         number = forms[0] if forms else ""
         names = self._users.get(piece.carrier, ())
         last = self._texted.last(piece.carrier, piece.phone) if piece.phone else None
-        if last in names and last is not None:
-            names = [last]
+        if last is not None and self._tenants.get(last) is not None:
+            names = [last]  # also where a reload has given the carrier to others since
         known = (self._tenants.get(name) for name in names)
         return Owner([tenant for tenant in known if tenant is not None], number, owned=False)
 
@@ -250,9 +250,8 @@ class Inbox:
             plan.settlement.notices.append(Notice(tenant.options.id, event))
 
     def _suspect(self, text: Text, plan: Plan) -> None:
-        """What may be an opt-out and cannot be taken for one: somebody is to look at it."""
-        if len(text.owner.tenants) != 1:
-            return
+        """What may be an opt-out and cannot be taken for one: somebody is to look at it, of each
+        tenant that it may be meant for."""
         for tenant in text.owner.tenants:
             self._metrics.optouts_suspected.add(1, tenant.options.id)
         self._tell("optout_suspected", text, plan)
@@ -260,13 +259,13 @@ class Inbox:
     # --- opt-outs ---
 
     async def _opt_out(self, tenant: Tenant, text: Text, phone: str, plan: Plan) -> None:
-        name = tenant.options.id
+        name, number = tenant.options.id, canonical(phone)
         scope = GLOBAL if self._options.scope == "global" else name
-        entries = await self._entries(name, phone, plan)
+        entries = await self._entries(name, number, plan)
         if any(entry.scope == scope and entry.source == "keyword" for entry in entries):
             return
         plan.settlement.optouts.append(
-            OptoutChange(scope, phone, True, "keyword", plan.now, text.name, text.text)
+            OptoutChange(scope, number, True, "keyword", plan.now, text.name, text.text)
         )
         self._tell("optout", text, plan, [tenant], action="add", source="keyword")
         if len(text.owner.tenants) == 1:
@@ -274,14 +273,14 @@ class Inbox:
 
     async def _opt_in(self, tenant: Tenant, text: Text, phone: str, plan: Plan) -> None:
         """Take back what the phone said itself, and say what still holds."""
-        name = tenant.options.id
+        name, number = tenant.options.id, canonical(phone)
         scopes = {name, GLOBAL} if self._options.scope == "global" else {name}
-        entries = await self._entries(name, phone, plan)
+        entries = await self._entries(name, number, plan)
         lifted = [one for one in entries if one.scope in scopes and one.source == "keyword"]
         left = [one for one in entries if one not in lifted]
         # Whatever was found: a stop may be on its way to the store in an earlier round.
         plan.settlement.optouts += [
-            OptoutChange(scope, phone, False, "keyword", plan.now) for scope in sorted(scopes)
+            OptoutChange(scope, number, False, "keyword", plan.now) for scope in sorted(scopes)
         ]
         if lifted:
             more = {"opted_out": True, "held_by": [one.source for one in left]} if left else {}
@@ -291,14 +290,14 @@ class Inbox:
         elif lifted:
             self._answer("start", tenant, text, phone, plan)
 
-    async def _entries(self, tenant: str, phone: str, plan: Plan) -> list[OptoutEntry]:
-        """The opt-outs that hold for a phone, with what the plan changes about them."""
+    async def _entries(self, tenant: str, number: str, plan: Plan) -> list[OptoutEntry]:
+        """The opt-outs that hold for a number, with what the plan changes about them."""
         found = await self._settler.persistently(
-            lambda: self._store.optout_entries(tenant, [phone])
+            lambda: self._store.optout_entries(tenant, [number])
         )
-        entries = list(found.get(phone, ()))
+        entries = list(found.get(number, ()))
         for change in plan.settlement.optouts:
-            if change.number != phone or change.scope not in (tenant, GLOBAL):
+            if change.number != number or change.scope not in (tenant, GLOBAL):
                 continue
             where, source = change.scope, change.source
             if not change.out:
@@ -306,7 +305,7 @@ class Inbox:
                 entries = [e for e in entries if e.scope != where or e.source not in lifted]
             elif not any(e.scope == where and e.source == source for e in entries):
                 entries.append(
-                    OptoutEntry(where, phone, source, change.at, change.message, change.text)
+                    OptoutEntry(where, number, source, change.at, change.message, change.text)
                 )
         return entries
 

@@ -16,6 +16,7 @@ from gateway.dispatch.routing import direct
 from gateway.dispatch.tenants import Tenant
 from gateway.errors import StoreError
 from gateway.message import Message
+from gateway.numbers import canonical
 from gateway.ops.metrics import Metrics
 from gateway.policy import senders
 from gateway.policy.replies import Kind
@@ -69,7 +70,7 @@ class Replies:
         sender = senders.normalise(to.number) if to.number else tenant.options.sender
         if not text or sender is None:
             return
-        name: _Name = (tenant.options.id, to.phone, kind)
+        name: _Name = (tenant.options.id, canonical(to.phone), kind)
         last = self._sent.get(name)
         if last is not None and last <= now < last + AGAIN_AFTER:
             self._metrics.replies.add(1, tenant.options.id, kind, "spared")

@@ -10,6 +10,8 @@ from typing import Final
 
 import msgspec
 
+from gateway.numbers import canonical
+
 PHONES: Final = 100_000
 """Phones that are known at least half of, the latest: some 15 MB."""
 
@@ -43,7 +45,7 @@ class Texted:
             return
         known = self._young.setdefault(carrier, {})
         before = len(known)
-        known.update(dict.fromkeys(phones, tenant))
+        known.update(dict.fromkeys(map(canonical, phones), tenant))
         self._changed = True
         self._count += len(known) - before
         if self._count > PHONES // 2:
@@ -51,6 +53,7 @@ class Texted:
 
     def last(self, carrier: str, phone: str) -> str | None:
         """Who texted a phone last; None where that is not known."""
+        phone = canonical(phone)
         for generation in (self._young, self._old):
             if tenant := generation.get(carrier, {}).get(phone):
                 return tenant

@@ -39,6 +39,9 @@ TON_INTERNATIONAL, TON_NATIONAL, TON_SUBSCRIBER = 1, 2, 4
 """Types of number that say which reading is meant (SMPP 3.4, 5.2.5). A subscriber's number is what
 is dialled within a place, so at most national."""
 
+NATIONAL: Final = 11
+"""Digits that a phone's number has at home, at most, but for a few in Austria and Germany."""
+
 TON_NO_PHONE: Final = frozenset({3, 5, 6})
 """Network-specific, alphanumeric and abbreviated addresses: services and names, not phones."""
 
@@ -112,7 +115,7 @@ def from_carrier(written: str, ton: int, country_code: str) -> str | None:
 
     Returns:
         None where nobody can know whose number it is: a national one of no stated country, digits
-        that are no number, a short code, a name.
+        that are no number, or may be a fixed line's, a short code, a name.
     """
     if ton in TON_NO_PHONE:
         return None
@@ -124,10 +127,17 @@ def from_carrier(written: str, ton: int, country_code: str) -> str | None:
     if not (stated or country_code) and ton in {TON_NATIONAL, TON_SUBSCRIBER}:
         return None
     digits = digits.removeprefix("00")
+    stated = stated or ton == TON_INTERNATIONAL
     home = at_home(digits, country_code) if country_code else None
     abroad = international(digits)
-    found = _likelier(home, abroad, international=stated or ton == TON_INTERNATIONAL)
+    if not (stated or country_code) and len(digits) <= NATIONAL and not _texts(abroad):
+        return None  # North America's ten digits look like a fixed line abroad one time in ten
+    found = _likelier(home, abroad, international=stated)
     return found.number if found is not None else None
+
+
+def _texts(found: Candidate | None) -> bool:
+    return found is not None and found.kind in TEXTING
 
 
 def same_phone(one: str, other: str) -> bool:

@@ -166,7 +166,18 @@ async def test_a_header_that_does_not_fit_costs_no_text() -> None:
         ('country_code = "44"', "07700900123", 2, "447700900123"),
         ('country_code = "86"', "13012345678", 2, "8613012345678"),
         ('country_code = "86"', "13012345678", 0, "8613012345678"),
+        ('country_code = "86"', "13012345678", 1, "13012345678"),  # Maryland, says the carrier
+        ('country_code = "86"', "13912345678", 1, "8613912345678"),
+        ('country_code = "86"', "447700900123", 1, "447700900123"),
         ('country_code = "1"', "2125550123", 2, "12125550123"),
+        ('country_code = "1"', "2125550123", 0, "12125550123"),
+        ('country_code = "1"', "3237654321", 0, "13237654321"),  # not Belgium
+        ('country_code = "65"', "91234567", 2, "6591234567"),
+        ('country_code = "47"', "41234567", 0, "4741234567"),
+        ('country_code = "34"', "612345678", 0, "34612345678"),
+        ('country_code = "33"', "0612345678", 2, "33612345678"),
+        ('country_code = "48"', "512345678", 4, "48512345678"),
+        ('country_code = "55"', "11987654321", 2, "5511987654321"),
     ],
 )
 async def test_a_stop_is_the_phone_s_however_its_number_is_written(
@@ -187,6 +198,11 @@ async def test_a_stop_is_the_phone_s_however_its_number_is_written(
         ("13012345678", 2),  # a phone in China; in Maryland, were it read as E.164
         ("07700900123", 2),
         ("7700900123", 2),
+        ("2125550123", 0),  # ten digits of New York
+        ("3237654321", 0),  # of Los Angeles; of a fixed line in Belgium, were it read as E.164
+        ("91234567", 0),  # eight of Singapore
+        ("612345678", 0),  # nine of Spain
+        ("13912345678", 1),  # Chinese, and said to be international
         ("123456789012", 1),  # said to be international, and no number
         ("ACME-BANK", 5),
         ("10086", 3),

@@ -503,6 +503,60 @@ async def test_only_tenants_that_a_route_lets_use_the_carrier_are_meant(
     assert await refused(world, "acme")
 
 
+async def test_who_texted_last_is_told_though_the_carrier_is_others_by_now(
+    world: Any, make_inbound: Any, make_settings: Any
+) -> None:
+    await world.accepted({"text": "one"}, tenant="umbrella")
+    await world.configure(
+        carriers=[make_settings("alpha"), make_settings("beta")],
+        routes=[
+            RouteOptions("a", [CarrierShare("alpha")], Match(tenant=["acme"])),
+            RouteOptions("b", [CarrierShare("beta")]),
+        ],
+    )
+    await receive(world, make_inbound("STOP", number="999"))
+    assert await refused(world, "umbrella")
+    assert not await refused(world, "acme")
+
+
+@pytest.mark.parametrize(
+    ("phone", "text"),
+    [("447400123456", "stop by at six"), ("ACME", "STOP"), ("10086", "unsubscribe me")],
+)
+async def test_what_may_be_a_stop_to_anybody_is_told_to_all_who_use_the_carrier(
+    world: Any, make_inbound: Any, phone: str, text: str
+) -> None:
+    [event] = await receive(world, make_inbound(text, phone=phone, number="999"))
+    assert (event["type"], event["from"], event["text"]) == ("optout_suspected", phone, text)
+    assert event["detail"]["unowned"] is True
+    assert [one["type"] for one in await world.events("umbrella")] == ["optout_suspected"]
+    assert not await refused(world, "acme")
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        ("5215512345678", "525512345678"),
+        ("525512345678", "525512345678"),
+        ("5491123456789", "541123456789"),
+        ("551187654321", "5511987654321"),
+    ],
+)
+async def test_an_opt_out_is_of_the_phone_whichever_of_its_numbers_it_has(
+    world: Any, make_inbound: Any, written: str, number: str
+) -> None:
+    await confirm(world)
+    told, out = await receive(world, make_inbound("STOP", phone=written))
+    assert (told["from"], out["from"]) == (written, written)
+    [entry] = (await world.store.optout_entries("acme", [number]))[number]
+    assert (entry.source, entry.number) == ("keyword", number)
+    assert world.bind.sent[0].destination_addr == written  # as it can be reached
+    await receive(world, make_inbound("STOP", phone=number))
+    assert len(world.bind.sent) == 1
+    await receive(world, make_inbound("START", phone=number))
+    assert await world.store.optout_entries("acme", [number]) == {}
+
+
 async def test_who_texted_last_is_known_after_a_restart(open_world: Any, make_inbound: Any) -> None:
     async with open_world() as before:
         await before.accepted({"text": "one"}, tenant="umbrella")

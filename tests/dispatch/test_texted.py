@@ -49,3 +49,10 @@ def test_it_is_put_on_record_where_something_has_changed() -> None:
     assert later.last("alpha", "1") == "a"
     later.note("alpha", "b", ["2"])
     assert later.memo() is not None
+
+
+def test_a_phone_of_several_numbers_is_one() -> None:
+    known = made()
+    known.note("alpha", "a", ["5215512345678", "551187654321"])
+    assert known.last("alpha", "525512345678") == "a"
+    assert known.last("alpha", "5511987654321") == "a"

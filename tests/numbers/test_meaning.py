@@ -463,6 +463,16 @@ ANY, INTERNATIONAL, NATIONAL, NETWORK, SUBSCRIBER, ALPHANUMERIC, ABBREVIATED = r
         ("07700900123", ANY, "", None),
         ("07700900123", INTERNATIONAL, "", None),
         ("612345678", INTERNATIONAL, "", None),
+        # Nor of bare digits that are a fixed line's abroad: they may be a phone's at home, in Los
+        # Angeles or Chicago.
+        ("3237654321", ANY, "", None),
+        ("3237654321", ANY, "1", "13237654321"),
+        ("3237654321", INTERNATIONAL, "", "3237654321"),
+        ("7735550123", ANY, "", None),
+        ("4407700900123", ANY, "", "447700900123"),
+        ("442079460000", ANY, "", "442079460000"),
+        ("541123456789", ANY, "", "541123456789"),
+        ("13012345678", ANY, "", "13012345678"),
         # Digits that are no number of any country's.
         ("999123456789", INTERNATIONAL, "86", None),
         ("861391234567", INTERNATIONAL, "86", None),
