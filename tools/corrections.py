@@ -145,11 +145,13 @@ MOBILE_ANYWHERE: Final = {"62": "Indonesian mobile numbers are not tied to a pla
 EXACT: Final = {
     "262639": ("YT", "Indian/Mayotte"),
     "262692 262693": ("RE", "Indian/Reunion"),
+    "905338 905428 905488": ("TR", "Asia/Famagusta Europe/Istanbul"),
     "97256 97259": ("IL", "Asia/Gaza Asia/Hebron Asia/Jerusalem"),
 }
 """Prefixes whose numbers, of every kind, are in a region and its zones. Mobile numbers of Mayotte
-and Réunion share a code and nothing more; Palestinian ones are reached under Israel's code as well
-as under their own (plan)."""
+and Réunion share a code and nothing more; those of Northern Cyprus are Turkish ones, and its clocks go
+back in winter; Palestinian ones are reached under Israel's code as well as under their own (plan).
+"""
 
 # --- North America ---
 

@@ -8,7 +8,7 @@ from typing import Final
 from gateway.policy import holidays
 from gateway.policy.carrier_hours import CarrierHours, CarrierHoursOptions
 from gateway.policy.clocks import DAY
-from gateway.policy.hours import KNOWN_HOURS, TERRITORIES, WEEKDAYS, RegionHours, names_of
+from gateway.policy.hours import DEFAULT_OPEN, KNOWN_HOURS, TERRITORIES, WEEKDAYS, RegionHours, names_of
 from gateway.policy.openings import Openings
 from gateway.policy.quiet_hours import QuietHours, QuietHoursOptions, hours_at
 from gateway.policy.regions import PLACES, Place
@@ -23,21 +23,25 @@ QUARTER: Final = 91
 
 def dropped(options: QuietHoursOptions) -> Iterator[str]:
     """Hours and days that are shipped, and that what is written instead does not speak of."""
+    general = options.open or DEFAULT_OPEN
     if options.open is not None and parse_hours(options.open) != ALWAYS:
-        apart = [name for name in sorted(KNOWN_HOURS) if _apart(KNOWN_HOURS[name])]
-        apart = [name for name in apart if name not in options.regions]
-        if apart:
-            yield (
-                "open: holds wherever a region has no entry, and so drops the shipped hours, with "
-                f"the closed Sundays or holidays of {', '.join(apart)}; leave it out, or give them "
-                "an entry"
-            )
-    for name, written in options.regions.items():
-        lost = _lost(name, written)
+        bare = [name for name in sorted(KNOWN_HOURS) if name not in options.regions]
+        apart = [name for name in bare if _apart(KNOWN_HOURS[name])]
+        narrow = [name for name in bare if _beyond(general, KNOWN_HOURS[name].open)]
+        lost = [f"the closed Sundays or holidays of {', '.join(apart)}"] if apart else []
+        if narrow:
+            lost.append(f"the narrower hours of {', '.join(narrow)}")
         if lost:
             yield (
-                f"regions.{name}: replaces the shipped hours as a whole, and so drops {lost}; "
-                "write them into the entry to keep them"
+                "open: holds wherever a region has no entry, and so drops the shipped hours, with "
+                f"{' and '.join(lost)}; leave it out, or give them an entry"
+            )
+    for name, written in options.regions.items():
+        lost = _lost(name, written, general)
+        if lost:
+            yield (
+                f"regions.{name}: replaces the shipped hours as a whole, and so drops "
+                f"{', '.join(lost)}; write them into the entry to keep them"
             )
         below = [
             one
@@ -55,16 +59,27 @@ def _apart(hours: RegionHours) -> bool:
     return any(getattr(hours, key) is not None for key in RULES)
 
 
-def _lost(name: str, written: RegionHours) -> str:
-    """The days that are shipped for a region, or for the country that it belongs to, and that an
-    entry for it does not speak of."""
+def _beyond(general: str, shipped: str | None) -> bool:
+    """Whether hours are open at some time at which the shipped ones, where there are any, are
+    not."""
+    spans = ALWAYS if shipped is None else parse_hours(shipped)
+    return not all(
+        any(one.start <= span.start and span.end <= one.end for one in spans)
+        for span in parse_hours(general)
+    )
+
+
+def _lost(name: str, written: RegionHours, general: str) -> list[str]:
+    """What is shipped for a region, or for the country that it belongs to, and that an entry for it
+    does not speak of: days, and hours narrower than the general ones that hold instead."""
     country = TERRITORIES.get(name) or name.partition("-")[0]
     shipped = KNOWN_HOURS.get(name) or KNOWN_HOURS.get(country) or RegionHours()
-    return ", ".join(
+    keys = RULES if not _beyond(general, shipped.open) else ("open", *RULES)
+    return [
         f'{key} = "{getattr(shipped, key)}"'
-        for key in RULES
+        for key in keys
         if getattr(shipped, key) is not None and getattr(written, key) is None
-    )
+    ]
 
 
 def never_open(options: QuietHoursOptions, today: date) -> Iterator[str]:

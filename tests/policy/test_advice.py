@@ -22,12 +22,20 @@ CLOSED = "closed"
         ("US-TX", RegionHours(open="09:00-21:00"), 'sunday = "12:00-21:00"'),
         ("CN", RegionHours(open="00:00-24:00"), None),
         ("JP", RegionHours(open="09:00-18:00"), None),
+        # Without `open` the general hours hold, here 08:00-20:00, which are wider than shipped ones.
+        ("KE", RegionHours(sunday=CLOSED), 'open = "08:00-18:00"'),
+        ("IN", RegionHours(saturday="10:00-14:00"), 'open = "10:00-21:00"'),
+        ("US-RI", RegionHours(sunday=CLOSED),
+         'open = "09:00-18:00", saturday = "10:00-17:00", holidays = "closed"'),
+        ("KR", RegionHours(sunday=CLOSED), None),
+        ("KE", RegionHours(open="07:00-22:00"), None),
         # What a territory or a state has from its country.
+        ("JE", RegionHours(sunday=CLOSED), 'open = "09:00-20:00"'),
         ("RE", RegionHours(open="08:00-20:00"), 'sunday = "closed", holidays = "closed"'),
         ("PR", RegionHours(open="08:00-20:00"), None),
         ("US-NY", RegionHours(open="08:00-20:00"), None),
     ],
-)
+)  # fmt: skip
 def test_an_entry_that_drops_days_which_the_shipped_hours_set_apart(
     name: str, written: RegionHours, lost: str | None
 ) -> None:
@@ -51,7 +59,10 @@ def test_shipped_hours_give_no_cause() -> None:
 
 def test_an_entry_for_a_country_holds_in_its_states() -> None:
     options = QuietHoursOptions(
-        regions={"US": RegionHours(open="08:00-21:00"), "US-TX": RegionHours(sunday="12:00-21:00")}
+        regions={
+            "US": RegionHours(open="08:00-21:00"),
+            "US-TX": RegionHours(open="09:00-21:00", sunday="12:00-21:00"),
+        }
     )
     [line] = dropped(options)
     assert line.startswith("regions.US: holds in US-AL, US-CA, ")
@@ -65,7 +76,10 @@ def test_hours_for_everywhere_drop_what_is_shipped() -> None:
         )
     )
     assert line.startswith("open: holds wherever a region has no entry")
-    assert "AU, CA, CO, ES, IT" in line
+    assert "the closed Sundays or holidays of AU, CA, CO, ES, IT" in line
+    assert "and the narrower hours of AU, BE, CA, CO, ES, GB, IN, IT, KE, KZ, NL, SA, US-CA" in line
+    [line] = dropped(QuietHoursOptions(open="10:00-18:00"))
+    assert "narrower" not in line
     assert list(dropped(QuietHoursOptions(open="00:00-24:00"))) == []  # it is meant
 
 
