@@ -7,11 +7,15 @@ there, and only called here.
 
 from collections.abc import Callable, Iterable
 from datetime import date
+from ipaddress import IPv6Address, ip_address
 from itertools import chain
 from typing import Final
 
+from gateway.api.address import TcpAddress, parse_address
+from gateway.config.keys import admin_host
 from gateway.config.settings import Settings
-from gateway.policy import advice
+from gateway.dispatch import route_advice
+from gateway.policy import advice, optout_advice
 from gateway.policy.senders import ANY
 
 Check = Callable[[Settings, date], Iterable[str]]
@@ -37,6 +41,42 @@ def carrier_hours(settings: Settings, today: date) -> Iterable[str]:
                 yield f"carriers[{index}].hours: {line}"
 
 
+def optouts(settings: Settings, _today: date) -> Iterable[str]:
+    """Texts from phones that nobody heeds."""
+    options = settings.dispatch.policy.optout
+    found = chain(optout_advice.silent(options), optout_advice.without_effect(options))
+    return (f"policy.optout.{line}" for line in found)
+
+
+def optouts_of_tenants(settings: Settings, _today: date) -> Iterable[str]:
+    """Tenants that send nothing of what an opt-out stops."""
+    stopped = settings.dispatch.policy.optout.categories
+    for number, tenant in enumerate(settings.dispatch.tenants):
+        if stopped and stopped.isdisjoint(tenant.categories):
+            yield (
+                f"tenants[{number}].categories: has none of policy.optout.categories, so who opts"
+                " out is texted on; name there what the tenant sends"
+            )
+
+
+def in_the_clear(settings: Settings, _today: date) -> Iterable[str]:
+    """Addresses that other machines reach, and where everything travels as it is."""
+    for number, listen in enumerate(settings.api.listen):
+        address = parse_address(listen)
+        beyond = isinstance(address, TcpAddress) and not _is_loopback(address.host)
+        if beyond and settings.api.tls is None:
+            yield (
+                f"api.listen[{number}]: {listen} is reached from other machines, and tokens and"
+                " texts travel there in the clear; state api.tls, or listen on 127.0.0.1 or a Unix"
+                " socket"
+            )
+    if not admin_host(settings.admin.listen).is_loopback:
+        yield (
+            f"admin.listen: {settings.admin.listen} is reached from other machines, and its token"
+            " travels there in the clear; listen on 127.0.0.1 behind a proxy that speaks TLS"
+        )
+
+
 def senders_without_numbers(settings: Settings, _today: date) -> Iterable[str]:
     """Tenants that send from any number and own none: whose would the texts be?"""
     dispatch = settings.dispatch
@@ -49,7 +89,30 @@ def senders_without_numbers(settings: Settings, _today: date) -> Iterable[str]:
             )
 
 
-CHECKS: Final[tuple[Check, ...]] = (quiet_hours, carrier_hours, senders_without_numbers)
+def _is_loopback(host: str) -> bool:
+    try:
+        address = ip_address("127.0.0.1" if host == "localhost" else host)
+    except ValueError:
+        return False  # a name: who knows of what
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def routes(settings: Settings, _today: date) -> Iterable[str]:
+    """Routes that never match."""
+    tenants = [tenant.id for tenant in settings.dispatch.tenants]
+    return route_advice.unreached(settings.dispatch.routes, tenants)
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    quiet_hours,
+    carrier_hours,
+    optouts,
+    optouts_of_tenants,
+    senders_without_numbers,
+    in_the_clear,
+    routes,
+)
 """Every check, in the order in which their lines are printed."""
 
 

@@ -8,7 +8,14 @@ from typing import Final
 from gateway.policy import holidays
 from gateway.policy.carrier_hours import CarrierHours, CarrierHoursOptions
 from gateway.policy.clocks import DAY
-from gateway.policy.hours import DEFAULT_OPEN, KNOWN_HOURS, TERRITORIES, WEEKDAYS, RegionHours, names_of
+from gateway.policy.hours import (
+    DEFAULT_OPEN,
+    KNOWN_HOURS,
+    TERRITORIES,
+    WEEKDAYS,
+    RegionHours,
+    names_of,
+)
 from gateway.policy.openings import Openings
 from gateway.policy.quiet_hours import QuietHours, QuietHoursOptions, hours_at
 from gateway.policy.regions import PLACES, Place

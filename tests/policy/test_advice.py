@@ -22,7 +22,7 @@ CLOSED = "closed"
         ("US-TX", RegionHours(open="09:00-21:00"), 'sunday = "12:00-21:00"'),
         ("CN", RegionHours(open="00:00-24:00"), None),
         ("JP", RegionHours(open="09:00-18:00"), None),
-        # Without `open` the general hours hold, here 08:00-20:00, which are wider than shipped ones.
+        # Without `open` the general hours hold, 08:00-20:00, which may be wider than shipped ones.
         ("KE", RegionHours(sunday=CLOSED), 'open = "08:00-18:00"'),
         ("IN", RegionHours(saturday="10:00-14:00"), 'open = "10:00-21:00"'),
         ("US-RI", RegionHours(sunday=CLOSED),
