@@ -58,9 +58,9 @@ AROUND_THE_WORLD: Final = (
     Night("Pakistan", "PK", "Asia/Karachi", "92300#######"),
     Night("South Africa", "ZA", "Africa/Johannesburg", "2782#######"),
     Night("Ghana", "GH", "Africa/Accra", "23324#######"),
-    Night("Uruguay", "UY", "America/Montevideo", "5989#######"),
+    Night("Uruguay", "UY", "America/Montevideo", "59899######"),
     Night("Peru", "PE", "America/Lima", "519########"),
-    Night("Costa Rica", "CR", "America/Costa_Rica", "5068#######"),
+    Night("Costa Rica", "CR", "America/Costa_Rica", "50687######"),
 )
 """Three or four hours apart: somewhere it is always between midnight and four or so."""
 

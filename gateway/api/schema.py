@@ -136,13 +136,16 @@ class Accepted(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Quoted(Struct, frozen=True, gc=False, omit_defaults=True):
-    """What a message would become, or is, if it is a ``duplicate``."""
+    """What a message would become, or is, if it is a ``duplicate``. ``to`` is the number that its
+    recipient was read as, ``region`` the ISO 3166 code of where that is."""
 
     parts: int
     encoding: Encoding
     not_before: float | None = None
     duplicate: bool = False
     note: str | None = None
+    to: str | None = None
+    region: str | None = None
 
 
 class Rejected(Struct, frozen=True):

@@ -61,13 +61,16 @@ class Accepted(NamedTuple):
 
 
 class Quoted(NamedTuple):
-    """What a message would become if it were submitted now; or, of a ``duplicate``, became."""
+    """What a message would become if it were submitted now; or, of a ``duplicate``, became. ``to``
+    is the number that its recipient was read as, ``region`` the ISO 3166 code of where that is."""
 
     parts: int
     encoding: str
     not_before: float | None = None
     duplicate: bool = False
     note: str | None = None
+    to: str | None = None
+    region: str | None = None
 
 
 class Rejected(NamedTuple):

@@ -94,6 +94,7 @@ def _tenants(file: keys.Keys, faults: Faults) -> list[TenantOptions]:
             category=tenant.category,
             categories=frozenset(tenant.categories),
             sender=default_sender(tenant.senders),
+            default_region=tenant.default_region,
             max_consumers=tenant.max_consumers,
             numbers=numbers,
             names=_names(tenant),

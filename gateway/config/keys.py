@@ -18,6 +18,7 @@ from gateway.dispatch.options import RECEIPT_WAIT, CarrierOptions
 from gateway.dispatch.owed import LongReceipts
 from gateway.dispatch.tenants import MAX_CONSUMERS, VALIDITY
 from gateway.message import CATEGORIES, Category
+from gateway.numbers import REGIONS
 from gateway.ops.admin import AdminOptions
 from gateway.ops.logs import Level
 from gateway.policy.carrier_hours import CarrierHoursOptions
@@ -45,6 +46,14 @@ def _check_sender(text: str) -> None:
     if text != ANY and normalise(text) is None:
         raise ValueError(
             f"{text[:40]!r} is neither a number, a name of up to 11 letters and digits nor '*'"
+        )
+
+
+def _check_region(name: str) -> None:
+    if name not in REGIONS:
+        raise ValueError(
+            f"{name[:40]!r} is no region that has phone numbers{meant(name.upper(), REGIONS)}; "
+            "give the two capital letters of its ISO 3166 code, such as 'CN' or 'GB'"
         )
 
 
@@ -95,6 +104,7 @@ TokenHash = Annotated[
     ),
 ]
 Sender = Annotated[str, rule(_check_sender)]
+Region = Annotated[str, rule(_check_region)]
 Number = Annotated[
     str, Meta(pattern=r"\A\+?[0-9]{1,20}\Z", description="a number of up to 20 digits")
 ]
@@ -167,6 +177,7 @@ class Tenant(Struct, frozen=True, kw_only=True):
     max_consumers: Annotated[int, Meta(ge=1, le=10_000)] = MAX_CONSUMERS
     senders: Annotated[tuple[Sender, ...], Meta(min_length=1, max_length=1000)]
     numbers: Annotated[tuple[Number, ...], Meta(max_length=1000)] | None = None
+    default_region: Region | None = None
     category: Category = "marketing"
     categories: Annotated[tuple[Category, ...], Meta(min_length=1, max_length=3)] = CATEGORIES
     quiet_hours: bool = True

@@ -3,7 +3,7 @@
 What counts is what docs/api.md names: ``to``, ``text``, ``from``, ``category`` and ``campaign``, as
 they were said. What was left to the tenant's defaults stays left to them, so that a message sent
 again is the same whatever the defaults are by then; and said outright it is the same too, for as
-long as the defaults are what they were.
+long as the defaults are what they were. A recipient is the same in any of its spellings.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,9 @@ import msgspec
 
 from gateway.api.schema import SubmitMessage
 from gateway.dispatch.tenants import TenantOptions
+from gateway.numbers import NumberError, canonical, read, same_phone
 from gateway.policy.senders import normalise
-from gateway.queue.store import Known
+from gateway.queue.store import Known, Record
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -26,8 +27,12 @@ def digest(submitted: SubmitMessage, to: str) -> int:
     return _digest(to, _sender(submitted), submitted.category, submitted)
 
 
-def is_same(submitted: SubmitMessage, to: str, known: Known, tenant: TenantOptions) -> bool:
-    """Whether a message is the one that its key stands for."""
+def is_same(
+    submitted: SubmitMessage, known: Known, record: Record | None, tenant: TenantOptions
+) -> bool:
+    """Whether a message is the one that its key stands for; ``record`` is of that one, None where
+    it is not known any more."""
+    to = _recipient(submitted.to, tenant.default_region, _first_recipient(record))
     sender, category = _sender(submitted), submitted.category
     if not known.parts:
         return known.digest == _digest_of_old(
@@ -39,6 +44,22 @@ def is_same(submitted: SubmitMessage, to: str, known: Known, tenant: TenantOptio
             _sayings(sender, tenant.sender), _sayings(category, tenant.category)
         )
     )
+
+
+def _first_recipient(record: Record | None) -> str | None:
+    told = record and (record.message or record.event)
+    return told.to if told else None
+
+
+def _recipient(written: str, region: str | None, first: str | None) -> str:
+    """Whom a message is to, as the first one under its key had it where that is the same phone:
+    it may be written otherwise now, or be read otherwise, in another default region."""
+    plain = written.removeprefix("+")
+    try:
+        to = read(written, region)
+    except NumberError:
+        return first if first and same_phone(written, first) else plain
+    return first if first and (plain == first or canonical(to) == canonical(first)) else to
 
 
 def _sayings(said: str | None, default: str | None) -> Sequence[str | None]:

@@ -10,6 +10,7 @@ now (its time, its route, its sender, an opt-out since) is no matter then.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from itertools import compress
 from typing import Final, Literal
@@ -26,8 +27,8 @@ from gateway.dispatch.tenants import Tenant
 from gateway.dispatch.turnstile import Turnstile
 from gateway.errors import MessageCode, StoreError
 from gateway.message import CATEGORIES, Category, Message, Report, message_id
+from gateway.numbers import NumberError, read, region_of
 from gateway.ops.metrics import Metrics
-from gateway.policy.recipients import normalise
 from gateway.policy.rules import Defer, Facts, Refuse, Verdicts
 from gateway.policy.senders import normalise as normalise_sender
 from gateway.queue.lanes import Lanes
@@ -193,10 +194,8 @@ class Intake:
         drafts, _ = await self._drafts(tenant, submitted, found, now)
         verdicts = await self._judge(tenant, [draft for _, draft in drafts], now)
         results: list[Quoted | Rejected | None] = [
-            Quoted(one.parts, one.encoding, one.not_before, duplicate=True, note=one.note)
-            if isinstance(one, Accepted)
-            else one
-            for one in found
+            _quoted(one, message, tenant) if isinstance(one, Accepted) else one
+            for one, message in zip(found, submitted, strict=True)
         ]
         for position, (index, draft) in enumerate(drafts):
             verdict = verdicts.get(position)
@@ -206,7 +205,14 @@ class Intake:
                 due = max(draft.due, verdict.until) if verdict is not None else draft.due
                 later = due if due > now else None
                 note = _note(submitted[index].send_at, now)
-                results[index] = Quoted(draft.parts, draft.encoding, later, note=note)
+                results[index] = Quoted(
+                    draft.parts,
+                    draft.encoding,
+                    later,
+                    note=note,
+                    to=draft.to,
+                    region=region_of(draft.to),
+                )
         return [result for result in results if result is not None]
 
     async def reply(self, messages: Sequence[Message]) -> None:
@@ -254,8 +260,7 @@ class Intake:
             records = [None] * len(numbers)
         for (index, known), record in zip(again, records, strict=True):
             message = submitted[index]
-            to = normalise(message.to) or message.to.removeprefix("+")
-            if contents.is_same(message, to, known, tenant.options):
+            if contents.is_same(message, known, record, tenant.options):
                 results[index] = _duplicate(message, known, record)
             else:
                 why = f"key: {message.key!r} stands for a message with other content"
@@ -292,13 +297,10 @@ class Intake:
 
     def _draft(self, tenant: Tenant, submitted: SubmitMessage, number: int, now: float) -> Message:
         options = tenant.options
-        to = normalise(submitted.to)
-        if to is None:
-            raise Refusal(
-                "invalid_recipient",
-                f"to: {submitted.to[:32]!r} is no E.164 number: 7 to 15 digits with the country "
-                "code, with or without +",
-            )
+        try:
+            to = read(submitted.to, options.default_region)
+        except NumberError as error:
+            raise Refusal("invalid_recipient", f"to: {error}") from None
         category = options.category
         if submitted.category is not None:
             named = KNOWN_CATEGORIES.get(submitted.category)
@@ -455,6 +457,17 @@ def _duplicate(submitted: SubmitMessage, known: Known, record: Record | None) ->
     if not parts:  # stored by an earlier version, which kept neither
         encoding, parts = measure(submitted.text, ENCODINGS[submitted.encoding])
     return Accepted(number, parts, encoding, not_before, duplicate=True, state=state, note=note)
+
+
+def _quoted(first: Accepted, submitted: SubmitMessage, tenant: Tenant) -> Quoted:
+    """What a duplicate would get."""
+    to = region = None
+    with suppress(NumberError):
+        to = read(submitted.to, tenant.options.default_region)
+        region = region_of(to)
+    return Quoted(
+        first.parts, first.encoding, first.not_before, True, first.note, to=to, region=region
+    )
 
 
 def _note(send_at: float | None, now: float) -> str | None:

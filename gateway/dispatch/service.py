@@ -27,7 +27,7 @@ from gateway.dispatch.settle import Settler
 from gateway.dispatch.tenants import Tenant, Tenants
 from gateway.errors import RequestError
 from gateway.message import Message, message_id, message_number
-from gateway.policy.recipients import normalise
+from gateway.numbers import NumberError, read
 from gateway.queue.lanes import Lanes
 from gateway.queue.store import OptoutChange, Record, Store
 
@@ -126,8 +126,9 @@ class Service:
         self, tenant: str, action: OptoutAction, numbers: Sequence[str]
     ) -> Sequence[OptoutResult | Rejected]:
         """Change or look up opt-outs, in order of ``numbers``."""
-        digits = [normalise(number) for number in numbers]
-        valid = [number for number in digits if number is not None]
+        region = self._tenant(tenant).options.default_region
+        readings = [_read(number, region) for number in numbers]
+        valid = [number for number in readings if isinstance(number, str)]
         changed: dict[str, bool] = {}
         if action != "check":
             now = self._clock()
@@ -138,10 +139,10 @@ class Service:
                 changed[number] = changed.get(number, False) or did
         out = await self._store.opted_out(tenant, valid)
         return [
-            Rejected(Error("invalid_recipient", f"{number[:32]!r} is no E.164 number"))
-            if digit is None
-            else OptoutResult(digit, digit in out, changed.get(digit, False))
-            for number, digit in zip(numbers, digits, strict=True)
+            OptoutResult(number, number in out, changed.get(number, False))
+            if isinstance(number, str)
+            else Rejected(Error("invalid_recipient", str(number)))
+            for number in readings
         ]
 
     async def subscribe(self, tenant: str, consumer: str, start: Start) -> Subscription:
@@ -213,6 +214,14 @@ class Service:
             ends = [(message, outcomes.event(message, "cancelled", now)) for message in found]
             await self._settler.finish(ends, was_sent=False)
             done.update(message.id for message in found)
+
+
+def _read(written: str, region: str | None) -> str | NumberError:
+    """The number that is meant, or why it cannot be told."""
+    try:
+        return read(written, region)
+    except NumberError as error:
+        return error
 
 
 def _status(record: Record) -> MessageStatus:

@@ -30,6 +30,8 @@ class TenantOptions(msgspec.Struct, frozen=True):
         category: for messages that name none.
         categories: those that it may use.
         sender: for messages that name none; None where each must.
+        default_region: ISO 3166 alpha-2, whose numbers those without a country code are; None where
+            each is to have one.
         max_consumers: with a cursor in its events.
         numbers: our numbers whose inbound messages go to this tenant.
         names: what recipients may call it.
@@ -45,6 +47,7 @@ class TenantOptions(msgspec.Struct, frozen=True):
     category: Category = "marketing"
     categories: frozenset[Category] = frozenset(CATEGORIES)
     sender: str | None = None
+    default_region: str | None = None
     max_consumers: int = MAX_CONSUMERS
     numbers: frozenset[str] = frozenset()
     names: tuple[str, ...] = ()

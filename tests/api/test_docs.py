@@ -46,6 +46,10 @@ EVENTS = [
     Event("delivered", 1792224005.25, "19abc5e9c0000001", "s-1", "447700900123", None, "spring", 1),
     Event("inbound", 1792224061.5, to="10690001", sender="447700900123", text="STOP"),
 ]
+NO_NUMBER = (
+    "to: '12' is a short code or an emergency number, and texts go to phones; write + and the "
+    "country code, then the number as it is dialled from abroad"
+)
 WRONG_FIELD = schema.refusal(2, "bad_request", "messages[0].txt: unknown field")
 REPLIES: list[schema.Reply | list[Event]] = [
     schema.refusal(None, "bad_request", "id: missing", 2),
@@ -65,11 +69,13 @@ REPLIES: list[schema.Reply | list[Event]] = [
         True,
         [
             schema.Accepted("19abc5e9c0000001", 1, "gsm7"),
-            schema.Rejected(schema.Error("invalid_recipient", "to: '12' is no E.164 number")),
+            schema.Rejected(schema.Error("invalid_recipient", NO_NUMBER)),
         ],
     ),
     WRONG_FIELD,
-    schema.QuoteReply(3, True, [schema.Quoted(1, "ucs2", 1792256400.0)]),
+    schema.QuoteReply(
+        3, True, [schema.Quoted(1, "ucs2", 1792256400.0, to="447700900123", region="GB")]
+    ),
     schema.StatusReply(
         4,
         True,

@@ -239,7 +239,7 @@ def test_a_quote_tells_the_parts_and_sends_nothing(shop: Run, tmp_path: Path) ->
     assert (ended.status, ended.out) == (1, "")
     assert ended.err == "gateway: quoted: not known\n"
     (quote,) = shop("quote", "--to", "+447700900106", "--text", "好").records
-    assert quote == {"parts": 1, "encoding": "ucs2"}
+    assert quote == {"parts": 1, "encoding": "ucs2", "to": "447700900106", "region": "GB"}
 
 
 def test_a_campaign_can_be_cancelled_before_its_time(shop: Run) -> None:

@@ -127,6 +127,33 @@ def test_stated_numbers_come_before_senders(read: Read, tenants: TwoTenants) -> 
     assert bravo.numbers == {"10690001"}
 
 
+def test_a_tenant_has_the_numbers_of_a_region_or_of_none(read: Read) -> None:
+    [acme] = read(tenant={"default_region": "CN"}).dispatch.tenants
+    assert acme.default_region == "CN"
+    [acme] = read().dispatch.tenants
+    assert acme.default_region is None
+
+
+@pytest.mark.parametrize(
+    ("region", "hint"),
+    [
+        ("cn", "; did you mean 'CN'?"),
+        ("China", ""),
+        ("86", ""),
+        ("UK", ""),
+        ("US-TX", ""),
+        ("", ""),
+    ],
+)
+def test_a_default_region_is_an_iso_code(faults: Faulty, region: str, hint: str) -> None:
+    [line] = faults(tenant={"default_region": region})
+    why = f"{region!r} is no region that has phone numbers{hint}"
+    assert line == (
+        f"tenants[0].default_region: {why}; give the two capital letters of its ISO 3166 code, "
+        "such as 'CN' or 'GB'"
+    )
+
+
 def test_a_number_cannot_have_two_owners(faults: Faulty, tenants: TwoTenants) -> None:
     two = tenants({"senders": ["X", "10690001"]}, {"senders": ["10690001"]})
     [line] = faults(tenants=two)
