@@ -22,7 +22,8 @@ from benchmarks.runs import scratch
 from gateway.api import codec, schema
 from gateway.api.frames import HEADER_SIZE, MAX_FRAME, FrameReader
 from gateway.dispatch.options import CarrierOptions
-from gateway.dispatch.submission import Dialect, References
+from gateway.dispatch.references import References
+from gateway.dispatch.submission import Dialect
 from gateway.message import Event, Message, message_id
 from gateway.policy import chain
 from gateway.policy.quiet_hours import QuietHoursOptions
@@ -127,9 +128,9 @@ def _text_steps(kind: TextKind, made: list[Message]) -> Iterator[Step]:
 def _smpp_steps(plain: list[Message], now: float) -> Iterator[Step]:
     dialect, references = Dialect(CarrierOptions(id="alpha")), References(0)
     yield Step(
-        "SMPP: build submit_sm", lambda: [dialect.parts(m, references, 3600.0) for m in plain]
+        "SMPP: build submit_sm", lambda: [dialect.parts(m, references, 3600.0, now) for m in plain]
     )
-    requests = [request for m in plain for request in dialect.parts(m, references, 3600.0)]
+    requests = [request for m in plain for request in dialect.parts(m, references, 3600.0, now)]
     yield Step("SMPP: number submit_sm", lambda: [request.numbered(1) for request in requests])
     responses = [pdu.encode(pdu.SubmitSmResp(str(10**9 + n)), n) for n in range(1, len(plain) + 1)]
     stream = b"".join(responses)

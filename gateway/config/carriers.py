@@ -5,12 +5,13 @@ import ssl
 from collections.abc import Mapping
 from typing import Final
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from gateway.config import files
 from gateway.config.keys import HOUR, PASSWORD, Carrier, CarrierTls, StatusAction
 from gateway.config.reading import Faults, below, meant
 from gateway.dispatch.actions import Action, Kind
+from gateway.dispatch.addresses import NPI, TON, ByKind
 from gateway.dispatch.fleet import CarrierSettings
 from gateway.dispatch.options import CarrierOptions
 from gateway.smpp.options import BindOptions, Mode
@@ -42,6 +43,7 @@ def build(
         window=carrier.window,
         enquire_link=carrier.enquire_link,
         response_timeout=carrier.response_timeout,
+        interface_version=carrier.interface_version,
         system_type=carrier.system_type,
         address_range=carrier.address_range,
         addr_ton=carrier.address_ton,
@@ -55,6 +57,11 @@ def build(
     )
     for mistake in carrier.hours.mistakes() if carrier.hours is not None else ():
         faults.add("", f"{where}.hours.{mistake}")
+    if carrier.dest_form == "national" and not carrier.country_code:
+        faults.add(
+            f"{where}.country_code",
+            "is missing; it is needed because dest_form is 'national', and says whose numbers are",
+        )
     options = CarrierOptions(
         id=carrier.id,
         rate=carrier.rate,
@@ -64,11 +71,15 @@ def build(
         ucs2_coding=carrier.ucs2_coding,
         inbound_codings=_codings(carrier, f"{where}.inbound_codings", faults),
         service_type=carrier.service_type,
-        source_ton=carrier.source_ton,
-        source_npi=carrier.source_npi,
-        dest_ton=carrier.dest_ton,
-        dest_npi=carrier.dest_npi,
+        source_ton=_by_kind(carrier.source_ton, TON),
+        source_npi=_by_kind(carrier.source_npi, NPI),
+        dest_ton=_by_kind(carrier.dest_ton, TON),
+        dest_npi=_by_kind(carrier.dest_npi, NPI),
         country_code=carrier.country_code,
+        dest_form=carrier.dest_form,
+        trunk_prefix=carrier.trunk_prefix,
+        validity_period=carrier.validity_period,
+        min_validity=carrier.min_validity,
         receipt_id=carrier.receipt_id,
         long_receipts=carrier.long_receipts,
         receipt_states=_receipt_states(carrier, f"{where}.receipt_states", faults),
@@ -84,6 +95,15 @@ def build(
         binds=tuple(structs.replace(one, tls=context) for one in binds),
         identity=(binds, tls, digest),
     )
+
+
+def _by_kind(value: int | Struct | None, usual: ByKind) -> ByKind:
+    """One for each kind of address: the same for all, or those of a table, or those of the book."""
+    if value is None:
+        return usual
+    if isinstance(value, int):
+        return ByKind._make([value] * len(usual))
+    return usual._replace(**structs.asdict(value))
 
 
 def _password(carrier: Carrier, where: str, environ: Mapping[str, str], faults: Faults) -> str:

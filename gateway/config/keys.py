@@ -13,8 +13,9 @@ from gateway.api.address import parse_address
 from gateway.api.options import ServerOptions
 from gateway.config.reading import meant, rule, secret
 from gateway.dispatch.actions import Kind
+from gateway.dispatch.addresses import NPI, TON
 from gateway.dispatch.core import RETENTION
-from gateway.dispatch.options import RECEIPT_WAIT, CarrierOptions
+from gateway.dispatch.options import RECEIPT_WAIT, CarrierOptions, DestForm, ValidityPeriod
 from gateway.dispatch.owed import LongReceipts
 from gateway.dispatch.tenants import MAX_CONSUMERS, VALIDITY
 from gateway.message import CATEGORIES, Category
@@ -26,7 +27,7 @@ from gateway.policy.chain import MAX_QUEUED, PolicyOptions
 from gateway.policy.replies import LONGEST
 from gateway.policy.senders import ANY, normalise
 from gateway.queue.scheduler import FLOORS, SchedulerOptions, Share
-from gateway.smpp.options import BindOptions
+from gateway.smpp.options import LONGEST_ACCOUNT, BindOptions
 from gateway.smpp.receipt_ids import ReceiptId
 from gateway.smpp.receipt_states import StateName
 from gateway.text.reading import ALPHABETS
@@ -84,7 +85,10 @@ def octets(most: int, least: int = 0) -> Meta:
     )
 
 
-PASSWORD: Final = secret("a text of up to 8 Latin-1 characters", r"\A[\x01-\xff]{0,8}\Z")
+PASSWORD: Final = secret(
+    f"a text of up to {LONGEST_ACCOUNT} Latin-1 characters",
+    rf"\A[\x01-\xff]{{0,{LONGEST_ACCOUNT}}}\Z",
+)
 
 Name = Annotated[
     str,
@@ -211,11 +215,39 @@ class StatusAction(Struct, frozen=True):
     slows: bool = False
 
 
+class SourceTon(Struct, frozen=True):
+    international: TypeOfNumber = TON.international
+    national: TypeOfNumber = TON.national
+    alphanumeric: TypeOfNumber = TON.alphanumeric
+    short_code: TypeOfNumber = TON.short_code
+
+
+class SourceNpi(Struct, frozen=True):
+    international: NumberingPlan = NPI.international
+    national: NumberingPlan = NPI.national
+    alphanumeric: NumberingPlan = NPI.alphanumeric
+    short_code: NumberingPlan = NPI.short_code
+
+
+class DestTon(Struct, frozen=True):
+    international: TypeOfNumber = TON.international
+    national: TypeOfNumber = TON.national
+
+
+class DestNpi(Struct, frozen=True):
+    international: NumberingPlan = NPI.international
+    national: NumberingPlan = NPI.national
+
+
+_TYPES: Final = "a number between 0 and 6, or a table of them by kind of address"
+_PLANS: Final = "a number between 0 and 18, or a table of them by kind of address"
+
+
 class Carrier(Struct, frozen=True, kw_only=True):
     id: Name
     host: Host
     port: Annotated[int, Meta(ge=1, le=65_535)] = 2775
-    system_id: Annotated[str, octets(15, least=1)]
+    system_id: Annotated[str, octets(LONGEST_ACCOUNT, least=1)]
     password: Annotated[str, PASSWORD] | None = None
     password_env: Annotated[str, secret("the name of an environment variable")] | None = None
     password_file: Annotated[str, secret("the path of a file")] | None = None
@@ -240,18 +272,27 @@ class Carrier(Struct, frozen=True, kw_only=True):
     latin1_coding: Coding = _CARRIER.latin1_coding
     ucs2_coding: Coding = _CARRIER.ucs2_coding
     inbound_codings: dict[str, Annotated[str, rule(_check_alphabet)]] = {}
+    interface_version: Annotated[
+        Literal[0x33, 0x34, 0x50], Meta(description="0x33, 0x34 or 0x50 (SMPP 3.3, 3.4 or 5.0)")
+    ] = 0x34
     system_type: Annotated[str, octets(12)] = _BIND.system_type
     service_type: Annotated[str, octets(5)] = _CARRIER.service_type
     address_range: Annotated[str, octets(40)] = _BIND.address_range
     address_ton: TypeOfNumber = _BIND.addr_ton
     address_npi: NumberingPlan = _BIND.addr_npi
-    source_ton: TypeOfNumber | None = _CARRIER.source_ton
-    source_npi: NumberingPlan | None = _CARRIER.source_npi
-    dest_ton: TypeOfNumber = _CARRIER.dest_ton
-    dest_npi: NumberingPlan = _CARRIER.dest_npi
+    source_ton: Annotated[TypeOfNumber | SourceTon, Meta(description=_TYPES)] | None = None
+    source_npi: Annotated[NumberingPlan | SourceNpi, Meta(description=_PLANS)] | None = None
+    dest_ton: Annotated[TypeOfNumber | DestTon, Meta(description=_TYPES)] | None = None
+    dest_npi: Annotated[NumberingPlan | DestNpi, Meta(description=_PLANS)] | None = None
     country_code: Annotated[
         str, Meta(pattern=r"\A[0-9]{0,4}\Z", description="the digits of a country code")
     ] = _CARRIER.country_code
+    dest_form: DestForm = _CARRIER.dest_form
+    trunk_prefix: Annotated[
+        str, Meta(pattern=r"\A[0-9]{0,4}\Z", description="up to 4 digits, such as '0'")
+    ] = _CARRIER.trunk_prefix
+    validity_period: ValidityPeriod = _CARRIER.validity_period
+    min_validity: Annotated[float, Meta(ge=0, le=86_400)] = _CARRIER.min_validity
     hours: CarrierHoursOptions | None = None
 
 

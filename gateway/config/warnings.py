@@ -17,6 +17,7 @@ from gateway.config.settings import Settings
 from gateway.dispatch import route_advice
 from gateway.policy import advice, optout_advice
 from gateway.policy.senders import ANY
+from gateway.smpp.options import PASSWORD, SYSTEM_ID
 
 Check = Callable[[Settings, date], Iterable[str]]
 """Given the settings and the day on which somebody asks, the lines to print."""
@@ -39,6 +40,31 @@ def carrier_hours(settings: Settings, today: date) -> Iterable[str]:
         if carrier.options.hours is not None:
             for line in advice.carrier_never_open(carrier.options.hours, today):
                 yield f"carriers[{index}].hours: {line}"
+
+
+def accounts(settings: Settings, _today: date) -> Iterable[str]:
+    """Accounts that are longer than the book has room for."""
+    for index, carrier in enumerate(settings.dispatch.carriers):
+        bind = carrier.binds[0]
+        for key, size, most in (
+            ("system_id", len(bind.system_id), SYSTEM_ID),
+            ("password", len(bind.password), PASSWORD),
+        ):
+            if size > most:
+                yield (
+                    f"carriers[{index}].{key}: is longer than the {most} characters that SMPP has"
+                    " room for; it is sent whole, which only some carriers take"
+                )
+
+
+def endless(settings: Settings, _today: date) -> Iterable[str]:
+    """Carriers that are not told until when they may deliver."""
+    for index, carrier in enumerate(settings.dispatch.carriers):
+        if carrier.options.validity_period == "none":
+            yield (
+                f"carriers[{index}].validity_period: without one the carrier may deliver what has"
+                " expired, and in quiet hours; use 'relative' or 'absolute' where it takes them"
+            )
 
 
 def optouts(settings: Settings, _today: date) -> Iterable[str]:
@@ -107,6 +133,8 @@ def routes(settings: Settings, _today: date) -> Iterable[str]:
 CHECKS: Final[tuple[Check, ...]] = (
     quiet_hours,
     carrier_hours,
+    accounts,
+    endless,
     optouts,
     optouts_of_tenants,
     senders_without_numbers,

@@ -6,10 +6,14 @@ from typing import Literal
 import msgspec
 
 from gateway.dispatch.actions import Action
+from gateway.dispatch.addresses import NPI, TON, ByKind
 from gateway.dispatch.owed import LongReceipts
 from gateway.policy.carrier_hours import CarrierHoursOptions
 from gateway.smpp.receipt_ids import ReceiptId
 from gateway.text.reading import Dialect
+
+DestForm = Literal["international", "national"]
+ValidityPeriod = Literal["relative", "absolute", "none"]
 
 RECEIPT_WAIT = 72 * 3600.0
 """How long after a message's validity its receipt may still come, in seconds (field facts B)."""
@@ -26,10 +30,14 @@ class CarrierOptions(msgspec.Struct, frozen=True):
             phones too.
         inbound_codings: the alphabet of other data_codings, in texts from phones.
         service_type: goes into every submit_sm.
-        source_ton, source_npi: type of number of the sender; None to tell by its form.
-        dest_ton, dest_npi: type of number of recipients.
+        source_ton, source_npi: type of number and numbering plan of senders, by their kind.
+        dest_ton, dest_npi: the same of recipients, which are international or national.
         country_code: of phones that it names without one, ``0171...`` instead of ``49171...``;
             empty where it names every phone in full.
+        dest_form: how recipients of that country are written to it, with the country code or with
+            ``trunk_prefix`` in its place.
+        validity_period: how it is told until when it may try to deliver.
+        min_validity: the shortest validity_period that it takes, in seconds.
         receipt_id: how ids in receipts relate to ids in responses: learnt, the same, or response
             hexadecimal and receipt decimal, or the other way round.
         long_receipts: whether each part of a long message has a receipt, or one is for all of it.
@@ -51,11 +59,15 @@ class CarrierOptions(msgspec.Struct, frozen=True):
     ucs2_coding: int = 8
     inbound_codings: Mapping[int, str] = {}
     service_type: str = ""
-    source_ton: int | None = None
-    source_npi: int | None = None
-    dest_ton: int = 1
-    dest_npi: int = 1
+    source_ton: ByKind = TON
+    source_npi: ByKind = NPI
+    dest_ton: ByKind = TON
+    dest_npi: ByKind = NPI
     country_code: str = ""
+    dest_form: DestForm = "international"
+    trunk_prefix: str = ""
+    validity_period: ValidityPeriod = "relative"
+    min_validity: float = 0
     receipt_id: ReceiptId = "auto"
     long_receipts: LongReceipts = "auto"
     receipt_states: Mapping[str, int] = {}

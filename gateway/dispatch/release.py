@@ -21,9 +21,9 @@ from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.flights import Flight
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.pool import CarrierPool
+from gateway.dispatch.references import References
 from gateway.dispatch.routing import Router, is_direct
 from gateway.dispatch.settle import Settler
-from gateway.dispatch.submission import References
 from gateway.dispatch.tenants import Tenants
 from gateway.dispatch.texted import Texted
 from gateway.errors import LocalProtocolError, StoreError
@@ -247,9 +247,16 @@ class Releaser:
         name = carrier.options.id
         waited: list[float] = []
         ends = _ends(hours, carrier, messages, at)
+        least = carrier.options.min_validity
         for message, end in zip(messages, ends, strict=True):
+            if end - at < least and end < message.expires_at:
+                # With the least that it takes, the carrier could deliver after the hours have
+                # ended. By then the message is judged again, and waits for the next ones.
+                self._deferred.append(msgspec.structs.replace(message, due=end))
+                self._metrics.messages_deferred.add(1, message.tenant, "min_validity")
+                continue
             try:
-                pdus = carrier.dialect.parts(message, self._references, end - at)
+                pdus = carrier.dialect.parts(message, self._references, end - at, at)
             except (TextError, *UNENCODABLE) as error:
                 self._ended.append((message, outcomes.unencodable(message, name, error, at)))
                 continue

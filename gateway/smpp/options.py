@@ -5,7 +5,7 @@ reads no configuration: `gateway.config` builds these.
 """
 
 import ssl
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -13,17 +13,26 @@ Mode = Literal["transceiver", "transmitter", "receiver"]
 """What a bind may do: send and receive, only send, only receive."""
 
 
+SYSTEM_ID: Final = 15
+PASSWORD: Final = 8
+"""The most octets of an account that the book has room for (SMPP 3.4, 5.2.1 and 5.2.2)."""
+
+LONGEST_ACCOUNT: Final = 63
+"""The most octets of a system_id and of a password that are written and read: carriers that give
+out longer ones than the book has room for exist, and none of them needs more."""
+
+
 class SessionOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What either end of a session needs to know. Times are in seconds.
 
     Attributes:
         system_id: the name to give to the peer: the account's at an ESME, the carrier's own at an
-            SMSC. At most 15 octets.
+            SMSC.
         window: how many requests may be unanswered at once, each way of sending on its own.
         enquire_link: how often to ask whether the peer is there, whatever it sends meanwhile.
         response_timeout: how long to wait for the answer to a request or an enquire_link.
         session_init_timeout: how long a bind and its answer may take.
-        interface_version: 0x34 for SMPP 3.4.
+        interface_version: 0x34 for SMPP 3.4, 0x33 for 3.3, 0x50 for 5.0.
     """
 
     system_id: str = ""
@@ -54,7 +63,7 @@ class BindOptions(SessionOptions, frozen=True, kw_only=True):
 
     Attributes:
         host, port: where the carrier listens.
-        password: at most 8 octets. Neither ``repr`` nor a log shows it.
+        password: neither ``repr`` nor a log shows it.
         mode: what to bind as.
         system_type, address_range, addr_ton, addr_npi: as the carrier's contract says; mostly
             left empty.

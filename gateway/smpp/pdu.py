@@ -27,6 +27,7 @@ from gateway.smpp.layout import (
     Word,
 )
 from gateway.smpp.odd import Odd, breaks
+from gateway.smpp.options import LONGEST_ACCOUNT
 
 HEADER: Final = struct.Struct(">IIII")
 """command_length (with these 16 octets), command_id, command_status, sequence_number."""
@@ -43,12 +44,12 @@ Plan = Annotated[int, Octet("[^0-9A-Za-z]")]
 address: a NUL is missing before it (`gateway.smpp.lenient`)."""
 U32 = Annotated[int, Word()]
 C6 = Annotated[str, CString(6)]
-C9 = Annotated[str, CString(9)]
 C13 = Annotated[str, CString(13)]
-C16 = Annotated[str, CString(16)]
 C21 = Annotated[str, CString(21)]
 C41 = Annotated[str, CString(41)]
 C65 = Annotated[str, CString(65)]
+Account = Annotated[str, CString(LONGEST_ACCOUNT + 1)]
+"""Where the book has 16 octets for a system_id and 9 for a password, and carriers have more."""
 Address = Annotated[str, CString(65, emit=21)]
 """Where some implementations allow 65 octets and others 21."""
 Time = Annotated[str, CString(17, exact=True)]
@@ -63,8 +64,8 @@ class Pdu(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class _Bind(Pdu, frozen=True):
-    system_id: C16 = ""
-    password: C9 = ""
+    system_id: Account = ""
+    password: Account = ""
     system_type: C13 = ""
     interface_version: U8 = 0x34
     addr_ton: U8 = 0
@@ -85,7 +86,7 @@ class BindTransceiver(_Bind, frozen=True):
 
 
 class _BindResp(Pdu, frozen=True):
-    system_id: C16 = ""
+    system_id: Account = ""
 
 
 class BindReceiverResp(_BindResp, frozen=True):
@@ -102,8 +103,8 @@ class BindTransceiverResp(_BindResp, frozen=True):
 
 class Outbind(Pdu, frozen=True):
     command_id = 0x0000000B
-    system_id: C16 = ""
-    password: C9 = ""
+    system_id: Account = ""
+    password: Account = ""
 
 
 class _ShortMessage(Pdu, frozen=True):

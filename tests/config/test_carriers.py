@@ -2,13 +2,14 @@
 
 import ssl
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 
-from gateway.config import Settings
+from gateway.config import Settings, warnings
 from gateway.dispatch.actions import Action
 from gateway.policy.carrier_hours import CarrierHoursOptions
 from gateway.policy.hours import RegionHours
@@ -29,6 +30,109 @@ def test_two_carriers_do_not_share_an_id(read: Read, faults: Faulty) -> None:
     assert faults(carriers=[carrier, carrier]) == [
         "carriers[1].id: the same as carriers[0].id; every carrier has an id of its own"
     ]
+
+
+# --- accounts ---
+
+
+@pytest.mark.parametrize("size", [15, 16, 63])
+def test_accounts_may_be_longer_than_the_book_has_room_for(read: Read, size: int) -> None:
+    account = {"system_id": "u" * size, "password": "p" * size}
+    [bind] = read(carrier=account).dispatch.carriers[0].binds
+    assert (bind.system_id, bind.password) == (account["system_id"], account["password"])
+
+
+@pytest.mark.parametrize(
+    ("account", "lines"),
+    [
+        ({"system_id": "u" * 15, "password": "p" * 8}, []),
+        (
+            {"system_id": "u" * 16, "password": "hunter2!?"},
+            ["system_id: is longer than the 15 ", "password: is longer than the 8 "],
+        ),
+    ],
+)
+def test_of_long_accounts_is_warned(read: Read, account: dict[str, Any], lines: list[str]) -> None:
+    found = warnings.found(read(carrier=account), date(2026, 11, 26))
+    assert len(found) == len(lines)
+    for line, expected in zip(found, lines, strict=True):
+        assert line.startswith(f"carriers[0].{expected}")
+        assert "hunter2" not in line
+
+
+def test_an_account_that_no_bind_holds_is_refused(faults: Faulty) -> None:
+    [line] = faults(carrier={"system_id": "u" * 64})
+    assert line.startswith("carriers[0].system_id: ")
+    assert line.endswith("is not a text of 1 to 63 Latin-1 characters")
+
+
+@pytest.mark.parametrize("version", [0x33, 0x34, 0x50])
+def test_a_carrier_may_speak_another_version(read: Read, version: int) -> None:
+    [bind] = read(carrier={"interface_version": version}).dispatch.carriers[0].binds
+    assert bind.interface_version == version
+
+
+@pytest.mark.parametrize("version", [0x35, 3, "3.4"])
+def test_versions_that_there_are_not(faults: Faulty, version: Any) -> None:
+    [line] = faults(carrier={"interface_version": version})
+    assert line == (
+        f"carriers[0].interface_version: {version!r} is not 0x33, 0x34 or 0x50 "
+        "(SMPP 3.3, 3.4 or 5.0)"
+    )
+
+
+# --- addresses and validity ---
+
+
+@pytest.mark.parametrize(
+    ("keys", "source", "dest"),
+    [
+        ({}, (1, 2, 5, 3), (1, 2)),
+        ({"source_ton": 0, "dest_ton": 4}, (0, 0, 0, 0), (4, 4)),
+        ({"source_ton": {"alphanumeric": 0}}, (1, 2, 0, 3), (1, 2)),
+        ({"source_ton": {"national": 6, "short_code": 0}}, (1, 6, 5, 0), (1, 2)),
+        ({"dest_ton": {"national": 0}}, (1, 2, 5, 3), (1, 0)),
+    ],
+)
+def test_types_of_number_are_stated_for_all_or_by_kind(
+    read: Read, keys: dict[str, Any], source: tuple[int, ...], dest: tuple[int, ...]
+) -> None:
+    [carrier] = read(carrier=keys).dispatch.carriers
+    assert carrier.options.source_ton == source
+    assert carrier.options.dest_ton[:2] == dest
+
+
+def test_numbering_plans_are_stated_likewise(read: Read) -> None:
+    plans = {"source_npi": {"national": 9, "alphanumeric": 6}, "dest_npi": 18}
+    [carrier] = read(carrier=plans).dispatch.carriers
+    assert carrier.options.source_npi == (1, 9, 6, 0)
+    assert carrier.options.dest_npi[:2] == (18, 18)
+
+
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        ({"source_ton": 7}, "source_ton: 7 is not a number between 0 and 6, or a table of them"),
+        ({"source_ton": "1"}, "source_ton: '1' is not a number between 0 and 6"),
+        ({"dest_npi": 19}, "dest_npi: 19 is not a number between 0 and 18, or a table"),
+        ({"source_ton": {"shortcode": 0}}, "source_ton.shortcode: unknown key; did you mean "),
+        ({"dest_ton": {"alphanumeric": 0}}, "dest_ton.alphanumeric: unknown key"),
+        ({"dest_ton": {"national": 7}}, "dest_ton.national: 7 is not between 0 and 6"),
+        ({"dest_form": "local"}, "dest_form: 'local' is not 'international' or 'national'"),
+        ({"dest_form": "national"}, "country_code: is missing; it is needed because dest_form"),
+        ({"trunk_prefix": "x"}, "trunk_prefix: 'x' is not up to 4 digits"),
+        ({"validity_period": ""}, "validity_period: '' is not 'relative', 'absolute' or 'none'"),
+        ({"min_validity": -1}, "min_validity: -1 is not between 0 and 86400"),
+    ],
+)
+def test_what_is_no_dialect_is_refused(faults: Faulty, keys: dict[str, Any], line: str) -> None:
+    [found] = faults(carrier=keys)
+    assert found.startswith(f"carriers[0].{line}"), found
+
+
+def test_of_a_carrier_that_is_told_no_end_is_warned(read: Read) -> None:
+    [line] = warnings.found(read(carrier={"validity_period": "none"}), date(2026, 11, 26))
+    assert line.startswith("carriers[0].validity_period: without one the carrier may deliver ")
 
 
 # --- alphabets ---
@@ -198,11 +302,11 @@ def test_a_password_is_in_one_place(faults: Faulty) -> None:
 @pytest.mark.parametrize(
     ("carrier", "environ"),
     [
-        ({"password": "s3cr3t-too-long"}, {}),
+        ({"password": "s3cr3t" * 11}, {}),
         ({"password": ["s3cr3t"]}, {}),
         ({"password": {"s3": "s3cr3t"}}, {}),
         ({"password_env": "s3cr3t"}, {}),
-        ({"password_env": "ALPHA"}, {"ALPHA": "s3cr3t-too-long"}),
+        ({"password_env": "ALPHA"}, {"ALPHA": "s3cr3t" * 11}),
         ({"password_file": "s3cr3t"}, {}),
         ({"password_file": "s3cr3t\0"}, {}),
     ],

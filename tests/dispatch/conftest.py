@@ -17,7 +17,7 @@ from gateway.dispatch.core import Dispatch, DispatchOptions
 from gateway.dispatch.fleet import CarrierSettings
 from gateway.dispatch.flights import Flight, Part
 from gateway.dispatch.options import CarrierOptions
-from gateway.dispatch.submission import References
+from gateway.dispatch.references import References
 from gateway.dispatch.tenants import TenantOptions
 from gateway.errors import LocalProtocolError, StoreError
 from gateway.message import Message
@@ -532,7 +532,7 @@ class Bench:
 
     def flight(self, carrier: Carrier, message: Message) -> Flight:
         """A message on its way to a carrier."""
-        pdus = carrier.dialect.parts(message, self._references, 600.0)
+        pdus = carrier.dialect.parts(message, self._references, 600.0, self.clock())
         return Flight(message, carrier.options.id, pdus, self.clock())
 
 

@@ -16,6 +16,7 @@ from gateway.queue.scheduler import SchedulerOptions, Share
 from gateway.queue.store import Entry
 from gateway.smpp.status import Status
 from gateway.smpp.times import parse as parse_time
+from tests.dispatch.conftest import carrier_settings
 
 BREAK = chain.PolicyOptions(
     quiet_hours=QuietHoursOptions(
@@ -689,3 +690,23 @@ async def test_a_dead_route_holds_up_nobody_else(world: Any, make_settings: Any)
     world.made["beta-1"].lose()
     await world.accepted(*({"to": "8613800000000"} for _ in range(20)), "through")
     assert world.bind.texts == ["through"]
+
+
+@pytest.mark.parametrize("before", [30, 200])
+async def test_what_the_least_validity_would_carry_past_the_hours_waits(
+    world: Any, autojump_clock: object, before: float
+) -> None:
+    await keep_quiet_hours(world)
+    await world.configure(carriers=[carrier_settings(min_validity=100)])
+    await trio.sleep(CLOSING - before)
+    [number] = await world.accepted("a")
+    await world.calm()
+    if before == 200:
+        [pdu] = world.bind.sent
+        assert parse_time(pdu.validity_period, 0.0) == pytest.approx(200, abs=2)
+    else:
+        assert world.bind.sent == []
+        await trio.sleep(before + 1)
+        assert world.counts() == {("acme", "deferred"): 1}
+        [status] = await world.service.status("acme", [number], [])
+        assert status.not_before - world.clock() == pytest.approx(OPENING - CLOSING, abs=90)

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dispatch import submission
+from gateway.dispatch.addresses import ByKind, sender_kind
 from gateway.dispatch.options import CarrierOptions
-from gateway.dispatch.submission import Dialect, References, source_type
+from gateway.dispatch.references import References
+from gateway.dispatch.submission import Dialect
 from gateway.message import Message
 from gateway.smpp.pdu import SubmitSm, decode
 from gateway.smpp.times import MAX_RELATIVE
@@ -20,9 +21,12 @@ from gateway.text.udh import parse_user_data
 Make = Callable[..., Message]
 
 
+NOW = 1_790_000_000.0
+
+
 def submit(message: Message, validity: float = 60.0, **options: Any) -> list[SubmitSm]:
     dialect = Dialect(CarrierOptions(id="alpha", **options))
-    made = dialect.parts(message, References(0), validity)
+    made = dialect.parts(message, References(0), validity, NOW)
     return [cast("SubmitSm", decode(pdu.numbered(1)).pdu) for pdu in made]
 
 
@@ -87,25 +91,61 @@ def test_a_text_that_is_too_long_in_this_carrier_s_alphabet_is_refused(make_mess
     ("sender", "expected"),
     [
         ("447400123456", (1, 1)),
+        ("10690001", (2, 1)),
         ("1069", (3, 0)),
-        ("106900", (3, 0)),
-        ("1069000", (1, 1)),
         ("Acme", (5, 0)),
-        ("Acme 24", (5, 0)),
     ],
 )
-def test_the_type_of_a_sender_is_told_by_its_form(
+def test_senders_have_the_types_of_their_kind(
     make_message: Make, sender: str, expected: tuple[int, int]
 ) -> None:
-    assert source_type(sender) == expected
     [pdu] = submit(make_message(sender=sender))
     assert (pdu.source_addr_ton, pdu.source_addr_npi) == expected
+    [pdu] = submit(make_message(sender=sender), source_ton=OTHERS, source_npi=OTHERS)
+    other = getattr(OTHERS, sender_kind(sender))
+    assert (pdu.source_addr_ton, pdu.source_addr_npi) == (other, other)
 
 
-def test_a_carrier_may_want_other_types(make_message: Make) -> None:
-    [pdu] = submit(make_message(), source_ton=0, source_npi=9, dest_ton=2, dest_npi=8)
-    assert (pdu.source_addr_ton, pdu.source_addr_npi) == (0, 9)
-    assert (pdu.dest_addr_ton, pdu.dest_addr_npi) == (2, 8)
+OTHERS = ByKind(international=4, national=3, alphanumeric=2, short_code=6)
+
+
+@pytest.mark.parametrize(
+    ("to", "options", "expected"),
+    [
+        ("8613912345678", {}, (1, 1, "8613912345678")),
+        ("8613912345678", {"country_code": "86"}, (1, 1, "8613912345678")),
+        ("8613912345678", {"country_code": "86", "dest_form": "national"}, (2, 1, "13912345678")),
+        ("447400123456", {"country_code": "86", "dest_form": "national"}, (1, 1, "447400123456")),
+        (
+            "4915112345678",
+            {"country_code": "49", "dest_form": "national", "trunk_prefix": "0"},
+            (2, 1, "015112345678"),
+        ),
+        ("8613912345678", {"dest_ton": OTHERS, "dest_npi": OTHERS}, (4, 4, "8613912345678")),
+        (
+            "8613912345678",
+            {"country_code": "86", "dest_form": "national", "dest_ton": OTHERS, "dest_npi": OTHERS},
+            (3, 3, "13912345678"),
+        ),
+    ],
+)
+def test_recipients_are_written_as_the_carrier_wants_them(
+    make_message: Make, to: str, options: dict[str, Any], expected: tuple[int, int, str]
+) -> None:
+    for text in ("hello", "x" * 400):
+        for pdu in submit(make_message(to=to, text=text), **options):
+            found = (pdu.dest_addr_ton, pdu.dest_addr_npi, pdu.destination_addr)
+            assert found == expected
+
+
+def test_numbers_at_home_and_abroad_do_not_share_what_is_prepared(make_message: Make) -> None:
+    dialect = Dialect(CarrierOptions(id="a", country_code="86", dest_form="national"))
+    found = []
+    for to in ("8613912345678", "447400123456", "8613912345679"):
+        [made] = dialect.parts(make_message(to=to), References(0), 60.0, NOW)
+        pdu = cast("SubmitSm", decode(made.numbered(1)).pdu)
+        found.append((pdu.dest_addr_ton, pdu.destination_addr))
+    assert found == [(2, "13912345678"), (1, "447400123456"), (2, "13912345679")]
 
 
 def test_its_service_type_is_in_every_part(make_message: Make) -> None:
@@ -129,31 +169,45 @@ def test_the_carrier_is_told_how_long_to_try(
     assert pdu.validity_period == period
 
 
-def test_a_phone_sees_each_reference_once_in_65536_long_messages() -> None:
-    references = References(65_530)
-    taken = [references.take("447400123456") for _ in range(65_536)]
-    assert len(set(taken)) == 65_536
-    assert all(0 <= reference <= 0xFFFF for reference in taken)
-    assert references.take("447400123456") == taken[0]
-
-
-def test_other_phones_do_not_use_up_a_phone_s_references() -> None:
-    references = References(0)
-    first = references.take("1")
-    for number in range(2, 100):
-        references.take(str(number))
-    assert references.take("1") == first + 1
-
-
-def test_the_recipients_remembered_are_bounded(
-    monkeypatch: pytest.MonkeyPatch, weigh: Callable[[object], int]
+@pytest.mark.parametrize(
+    ("form", "least", "validity", "period"),
+    [
+        ("relative", 300, 60.0, "000000000500000R"),
+        ("relative", 300, 301.0, "000000000501000R"),
+        ("absolute", 0, 60.9, "260921141420000+"),
+        ("absolute", 300, 60.0, "260921141820000+"),
+        ("absolute", 0, 90 * 86_400.0, "261220141320000+"),
+        ("none", 0, 60.0, ""),
+        ("none", 300, 60.0, ""),
+    ],
+)
+def test_the_time_to_try_is_said_as_the_carrier_takes_it(
+    make_message: Make, form: Any, least: float, validity: float, period: str
 ) -> None:
-    monkeypatch.setattr(submission, "RECIPIENTS", 10)
-    references = References(0)
-    empty = weigh(references)
-    for number in range(1_000):
-        references.take(str(number))
-    assert weigh(references) - empty <= 10 * 300
+    options = {"validity_period": form, "min_validity": least}
+    [pdu] = submit(make_message(), validity, **options)
+    assert pdu.validity_period == period
+    [pdu, _] = submit(make_message(text="x" * 200, parts=2), validity, **options)
+    assert pdu.validity_period == period
+
+
+@pytest.mark.parametrize(
+    ("form", "least", "periods"),
+    [
+        ("relative", 0, ("000000000200000R", "000000000100000R")),
+        ("relative", 90, ("000000000200000R", "000000000130000R")),
+        ("absolute", 0, ("260921141520000+", "260921141520000+")),
+        ("none", 0, ("", "")),
+    ],
+)
+def test_what_is_sent_once_more_has_the_time_that_is_left(
+    make_message: Make, form: Any, least: float, periods: tuple[str, str]
+) -> None:
+    dialect = Dialect(CarrierOptions(id="a", validity_period=form, min_validity=least))
+    [made] = dialect.parts(make_message(), References(0), 120.0, NOW)
+    again = dialect.renewed(made, 60.0)
+    found = [cast("SubmitSm", decode(one.numbered(1)).pdu) for one in (made, again)]
+    assert tuple(pdu.validity_period for pdu in found) == periods
 
 
 @given(st.text(min_size=1, max_size=700), st.sampled_from(["gsm7", "latin1"]))

@@ -245,7 +245,7 @@ def test_the_id_in_a_submit_sm_resp(body: bytes, message_id: str, odd: list[str]
     ("command_id", "body", "name", "value"),
     [
         (BIND_RESP, b"carrier", "system_id", "carrier"),
-        (BIND_RESP, b"a carrier with a long name\0", "system_id", "a carrier with a long name"),
+        (BIND_RESP, b"a carrier" * 8 + b"\0", "system_id", "a carrier" * 8),
         (BIND_RESP, b"carrier\0\x02\x10\x00\x01", "system_id", "carrier"),
         (QUERY_SM_RESP, b"9\0", "message_id", "9"),
         (QUERY_SM_RESP, b"9\x000\0\2", "message_state", 2),

@@ -66,8 +66,8 @@ def exactly(length: int) -> st.SearchStrategy[str]:
 
 STRINGS = {
     "service_type": text(5),
-    "system_id": text(15),
-    "password": text(8),
+    "system_id": text(63),
+    "password": text(63),
     "system_type": text(12),
     "address_range": text(40),
     "message_id": text(64),

@@ -67,6 +67,13 @@ class TestBinding:
         line.send(BindTransceiver(system_id=system_id, password=password), SubmitSm())
         assert [packet.status for packet in line.heard()] == [status, Status.ESME_RINVBNDSTS]
 
+    @pytest.mark.parametrize("size", [16, 63])
+    def test_accounts_may_be_longer_than_the_book_has_room_for(self, make: Any, size: int) -> None:
+        user, password = "u" * size, "p" * size
+        line = make.line(make.carrier(accounts={user: password}))
+        line.send(BindTransceiver(system_id=user, password=password, interface_version=0x33))
+        assert [packet.status for packet in line.heard()] == [0]
+
     def test_an_account_has_so_many_binds(self, make: Any) -> None:
         carrier = make.carrier(max_binds=1)
         first = make.bound(carrier)

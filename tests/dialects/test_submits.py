@@ -1,0 +1,96 @@
+"""What carriers are sent in their own dialects, over a real socket."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.dialects.octets import Submit, deliver_sm
+from tests.dialects.speaking import speaking
+
+CHINA = "8613912345678"
+BRITAIN = "447700900123"
+
+LONG_ACCOUNT = """
+system_id = "shop-transactional-01"
+password = "correct horse battery"
+"""
+
+
+async def sent(keys: str, to: str = BRITAIN, text: str = "hello", **fields: Any) -> list[Submit]:
+    """What a carrier with these keys gets of a message, up to its last part."""
+    async with speaking(keys) as (gateway, carrier):
+        quoted = await gateway.quote(to, text, **fields)
+        await gateway.submit(to, text, **fields)
+        return list(await carrier.submits(quoted["parts"]))
+
+
+@pytest.mark.parametrize(("written", "version"), [("0x33", 0x33), ("0x34", 0x34), ("0x50", 0x50)])
+async def test_accounts_longer_than_the_book_and_other_versions(written: str, version: int) -> None:
+    async with speaking(f"interface_version = {written}", account=LONG_ACCOUNT) as (_, carrier):
+        bind = (await carrier.bound()).bind
+        assert bind is not None
+        assert (bind.system_id, bind.password, bind.interface_version) == (
+            "shop-transactional-01",
+            "correct horse battery",
+            version,
+        )
+
+
+@pytest.mark.parametrize(
+    ("keys", "form"),
+    [
+        ("", r"0000[0-9]{8}000R"),
+        ('validity_period = "absolute"', r"[0-9]{12}000\+"),
+        ('validity_period = "none"', r""),
+        ("min_validity = 3600", r"000000010000000R"),
+    ],
+)
+async def test_until_when_a_carrier_may_try(keys: str, form: str) -> None:
+    [submit] = await sent(keys, category="otp")  # which is valid for ten minutes
+    assert re.fullmatch(form, submit.validity)
+
+
+@pytest.mark.parametrize(
+    ("keys", "to", "dest"),
+    [
+        ("", CHINA, (1, 1, CHINA)),
+        ('country_code = "86"\ndest_form = "national"', CHINA, (2, 1, "13912345678")),
+        ('country_code = "86"\ndest_form = "national"', BRITAIN, (1, 1, BRITAIN)),
+        (
+            'country_code = "44"\ndest_form = "national"\ntrunk_prefix = "0"\ndest_npi = 0',
+            BRITAIN,
+            (2, 0, "07700900123"),
+        ),
+    ],
+)
+async def test_how_recipients_are_written(keys: str, to: str, dest: tuple[int, int, str]) -> None:
+    [submit] = await sent(keys, to)
+    assert (submit.dest_ton, submit.dest_npi, submit.dest) == dest
+
+
+@pytest.mark.parametrize(
+    ("keys", "sender", "source"),
+    [
+        ("", "10690001", (2, 1, "10690001")),
+        ("", "Shop", (5, 0, "Shop")),
+        ("source_ton = 0\nsource_npi = 0", "10690001", (0, 0, "10690001")),
+        ("source_ton = { national = 6 }", "10690001", (6, 1, "10690001")),
+        ("source_ton = { alphanumeric = 0 }", "Shop", (0, 0, "Shop")),
+    ],
+)
+async def test_the_types_of_senders(keys: str, sender: str, source: tuple[int, int, str]) -> None:
+    [submit] = await sent(keys, **{"from": sender})
+    assert (submit.source_ton, submit.source_npi, submit.source) == source
+
+
+async def test_receipts_and_texts_of_a_carrier_that_writes_nationally_find_their_phone() -> None:
+    async with speaking('country_code = "86"\ndest_form = "national"') as (gateway, carrier):
+        message = await gateway.submit(CHINA, "hello")
+        await carrier.submits(1)
+        await carrier.report(source_ton=2)
+        assert (await gateway.outcome(message))["type"] == "delivered"
+        await carrier.deliver(deliver_sm(b"TD", source="13912345678", source_ton=2))
+        await gateway.event("optout", sender=CHINA)
+        [_, reply] = await carrier.submits(2)
+        assert (reply.dest_ton, reply.dest) == (2, "13912345678")
