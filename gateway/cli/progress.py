@@ -49,13 +49,18 @@ class Meter:
         """Whether it is time for `show`."""
         return time.monotonic() >= self._next
 
-    def show(self, done: int, accepted: int, duplicates: int, refused: int) -> None:
-        """``done`` bytes have been read, and so many messages answered."""
+    def show(
+        self, done: int, accepted: int, duplicates: int, refused: int, without_room: int
+    ) -> None:
+        """``done`` bytes have been read, and so many messages answered, or wait for room in the
+        queue."""
         self._next = time.monotonic() + self._every
         rate = (accepted + duplicates + refused) / max(self.seconds, 0.001)
         # A file that is sent again consists of nothing else; one that is new has none.
         again = f"{duplicates:,} duplicates, " if duplicates else ""
         told = f"{accepted:,} accepted, {again}{refused:,} refused, {rate:,.0f}/s"
+        if without_room:
+            told += f", {without_room:,} wait for room in the queue"
         if STDERR.is_terminal:
             self._bar.update(self._task, completed=done, description=told)
         else:

@@ -1,61 +1,61 @@
-"""Reads messages from CSV, a row at a time: what cannot be read is told by its line, and loses
-nothing else. Whether a message is acceptable is for the gateway to say."""
+"""Reads messages from the records of a CSV file: what cannot be read is told by its place, and
+loses nothing else. Whether a message is acceptable is for the gateway to say."""
 
-import csv
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from io import TextIOWrapper
 from typing import IO, Any, Final, NamedTuple, cast, get_type_hints
 
 from gateway.api.wire import Message
+from gateway.cli.cells import moment, plain
 from gateway.cli.output import UsageError
+from gateway.cli.sheets import Form, Record, Sheet, separator_of
 
 ASIDE: Final = "#"
 """Begins the name of a column that is none of a message's."""
+
+NUMBER_LEAST: Final = 7
+"""Digits that a cell has which may be a recipient."""
 
 
 class Row(NamedTuple):
     """A row of the file.
 
     Attributes:
-        line: where it begins; the first line is 1.
-        cells: as they stand there.
-        message: what they come to; None where they come to none.
+        record: as it stands there.
+        message: what it comes to; None where it comes to none.
         fault: why not.
     """
 
-    line: int
-    cells: list[str]
+    record: Record
     message: Message | None
     fault: str = ""
 
-
-def _time(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
-        raise ValueError(
-            f"{text[:40]!r} is neither Unix seconds nor a time with its offset from UTC, such as "
-            "2026-11-11T09:00+08:00"
-        )
-    return time.timestamp()
+    @property
+    def place(self) -> str:
+        """Where it is, for an editor of texts and for a spreadsheet."""
+        line, row = self.record.line, self.record.row
+        return f"line {line}" if line == row else f"line {line} (row {row})"
 
 
 FIELDS: Final[Mapping[str, Callable[[str], Any]]] = {
-    name: _time if kind is float else str for name, kind in get_type_hints(Message).items()
+    name: moment if kind is float else str for name, kind in get_type_hints(Message).items()
 }
 """Every field of a message, and how it is read from a cell."""
 
 
+def _name(cell: str) -> str:
+    """The name of a column as fields have it: ``Send At`` is ``send_at``."""
+    cell = cell.strip("\ufeff\u200b \t\r\n\xa0")
+    return cell if cell.startswith(ASIDE) else "_".join(cell.replace("-", " ").split()).lower()
+
+
 class Rows:
-    """The rows of a CSV file in UTF-8 that begins with the names of its columns.
+    """The rows of a CSV file that begins with the names of its columns.
+
+    Attributes:
+        header: its cells as they stand there.
+        form, separator: how the file is written.
+        stated: it says itself what its separator is.
 
     Args:
         file: of bytes.
@@ -66,70 +66,93 @@ class Rows:
     """
 
     def __init__(self, file: IO[bytes], shared: Message) -> None:
-        # Bytes that are not UTF-8 become lone surrogates, so that only their row is at fault.
-        text = TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
-        self._reader = csv.reader(text)
-        try:
-            self.columns = [name.strip() for name in next(self._reader, [])]
-        except csv.Error as error:
-            raise UsageError(f"{file.name}: line 1 is no header: {error}") from None
-        self._check(shared)
-        self._file = file
+        self._sheet = sheet = Sheet(file)
+        self.form: Form = sheet.form
+        self.separator = separator_of(sheet, lambda cell: _name(cell) in FIELDS)
+        self.stated = sheet.separator is not None
+        self._records = sheet.records(self.separator, self._is_whole)
+        self._names: list[str] = []
+        header = next(self._records, Record(1, 1, "", []))
+        if header.fault:
+            raise UsageError(f"line {header.line} is no header: {header.fault}")
+        self.header = header.cells
+        self._names = [_name(cell) for cell in header.cells]
+        self._check(header.line, shared)
         self._fields = [
             (index, name, FIELDS[name], name in ("to", "text") and name not in shared)
-            for index, name in enumerate(self.columns)
-            if not name.startswith(ASIDE)
+            for index, name in enumerate(self._names)
+            if name in FIELDS
         ]
+        self._unnamed = [index for index, name in enumerate(self._names) if not name]
 
     @property
     def position(self) -> int:
-        """How many bytes of the file have been read; 0 where it is a pipe."""
-        return self._file.tell() if self._file.seekable() else 0
+        """How many bytes of the file have been read."""
+        return self._sheet.position
 
-    def _check(self, shared: Message) -> None:
-        names = [name for name in self.columns if not name.startswith(ASIDE)]
+    def _check(self, line: int, shared: Message) -> None:
+        names = [name for name in self._names if name and not name.startswith(ASIDE)]
         for name in names:
             if name not in FIELDS:
-                close = get_close_matches(name, FIELDS, 1)
-                hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(FIELDS)}"
-                raise UsageError(f"line 1: {name[:40]!r} is no field of a message; {hint}")
+                raise UsageError(f"line {line}: {_unknown(name)}")
             if names.count(name) > 1:
-                raise UsageError(f"line 1: there are two columns {name!r}")
+                raise UsageError(f"line {line}: there are two columns {name!r}")
         for name in ("to", "text"):
             if name not in names and name not in shared:
-                raise UsageError(f"line 1: there is no column {name!r}")
+                raise UsageError(f"line {line}: there is no column {name!r}")
+
+    def _is_whole(self, cells: Sequence[str]) -> bool:
+        """Whether a line may be a row of its own."""
+        if len(cells) < 2 or len(cells) != len(self._names) or "to" not in self._names:
+            return False
+        return _may_be_number(cells[self._names.index("to")])
 
     def __iter__(self) -> Iterator[Row]:
-        while True:
-            line = self._reader.line_num + 1
-            try:
-                cells = next(self._reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield Row(line, [], None, str(error))
-                continue
-            if cells:
-                yield self._row(line, cells)
+        return map(self._row, self._records)
 
-    def _row(self, line: int, cells: list[str]) -> Row:
+    def _row(self, record: Record) -> Row:
+        if record.fault:
+            return Row(record, None, record.fault)
         try:
-            return Row(line, cells, self._message(cells))
-        except UnicodeEncodeError:
-            return Row(line, cells, None, "not UTF-8")
+            return Row(record, self._message(record.cells))
         except ValueError as error:
-            return Row(line, cells, None, str(error))
+            return Row(record, None, str(error))
 
     def _message(self, cells: list[str]) -> Message:
-        if len(cells) != len(self.columns):
-            raise ValueError(f"{len(cells)} fields, but there are {len(self.columns)} columns")
+        count = len(self._names)
+        # Spreadsheets end rows with empty cells.
+        if len(cells) < count or any(map(str.strip, cells[count:])):
+            raise ValueError(f"{len(cells)} fields, but there are {count} columns")
+        for index in self._unnamed:
+            if cells[index].strip():
+                raise ValueError(
+                    f"column {index + 1} says {cells[index][:40]!r} and has no name: give it one, "
+                    f"which begins with {ASIDE} if it is not to be sent"
+                )
         message: dict[str, Any] = {}
         for index, name, read, needed in self._fields:
             cell = cells[index]
             if cell or needed:
-                cell.encode()
                 try:
-                    message[name] = read(cell)
+                    value = plain(name, cell)
+                    if value or needed:
+                        message[name] = read(value)
                 except ValueError as error:
                     raise ValueError(f"{name}: {error}") from None
         return cast("Message", message)  # its names are those of `FIELDS`
+
+
+def _unknown(name: str) -> str:
+    if _may_be_number(name):
+        return (
+            f"{name[:40]!r} is no name of a column: the file has no header, a line with the names "
+            "of its columns, such as to and text"
+        )
+    close = get_close_matches(name, FIELDS, 1)
+    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(FIELDS)}"
+    return f"{name[:40]!r} is no field of a message; {hint}"
+
+
+def _may_be_number(cell: str) -> bool:
+    digits = sum(map(str.isdecimal, cell))
+    return digits >= NUMBER_LEAST and not any(map(str.isalpha, cell))

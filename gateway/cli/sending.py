@@ -3,31 +3,33 @@
 The file is read as fast as the gateway accepts and never held, so its size does not matter.
 """
 
-import csv
 import sys
-from collections import Counter, deque
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Final, Literal, cast
 
 from cyclopts import Parameter
 
 from gateway.api.blocking import Client
 from gateway.api.wire import Accepted, Message, Quoted, Rejected
 from gateway.cli.access import Access
+from gateway.cli.mailing import Mailing, Refusals
 from gateway.cli.output import UsageError, record, show
 from gateway.cli.progress import STDERR, Meter
-from gateway.cli.rows import ASIDE, FIELDS, Row, Rows
+from gateway.cli.rows import FIELDS, Rows
 from gateway.message import Category
 
 QUOTED: Final = 1000
 """Messages in one request for quotes."""
 
-SHOWN: Final = 20
-"""Refusals that a person reads; who wants them all has them written to a file."""
+WAITS: Final = "the queue is full: waiting for room, until Ctrl-C"
+
+PAUSE: Final = 1.0
+"""Seconds until a single message looks for room again."""
 
 Ask = Callable[[Client, Iterable[Message], Message], Iterable[Accepted | Quoted | Rejected]]
 """Asks about messages, given what they have in common; the results come in their order."""
@@ -90,23 +92,26 @@ def send(
 
     The file begins with the names of its columns: to, text and whatever else a message can say
     (from, key, category, campaign, send_at, expires_at, encoding, report). With a column key, a
-    file that was sent in part can be sent again: nothing goes out twice.
+    file that was sent in part can be sent again: nothing goes out twice. Where the queue is full,
+    it waits for room.
 
     Parameters
     ----------
     file
-        The CSV file, in UTF-8; /dev/stdin reads from a pipe.
+        The CSV file, as spreadsheets write one, best as UTF-8; /dev/stdin reads from a pipe.
     to
         The recipient, of a single message.
     key
         The key, of a single message: with it, it can be sent again and goes out once.
     refused
-        A CSV file for the rows that were refused, each with its line, code and reason. Once mended
-        it can be sent as it is. Otherwise the first few are told on stderr.
+        A file for the rows that were refused, each with its line, code and reason, otherwise in the
+        form of the first file. Once mended it can be sent as it is. Otherwise the first few are
+        told on stderr.
     """
     if file is None:
-        return _one(Client.submit_many, to, key, fields, access)
-    return _many(Client.submit_many, _file(file, to, key), refused, fields, access)
+        return _one(Client.submit_many, to, key, fields, access, patient=True)
+    path = _file(file, to, key)
+    return _many(Client.submit_many, path, refused, fields, access, patient=True)
 
 
 def quote(
@@ -131,8 +136,8 @@ def quote(
         A CSV file for the rows that would be refused.
     """
     if file is None:
-        return _one(_quoted, to, None, fields, access)
-    return _many(_quoted, _file(file, to, None), refused, fields, access)
+        return _one(_quoted, to, None, fields, access, patient=False)
+    return _many(_quoted, _file(file, to, None), refused, fields, access, patient=False)
 
 
 def _file(file: Path, to: str | None, key: str | None) -> Path:
@@ -149,7 +154,9 @@ def _quoted(
         yield from client.quote(batch, defaults)
 
 
-def _one(ask: Ask, to: str | None, key: str | None, fields: Fields, access: Access) -> int:
+def _one(
+    ask: Ask, to: str | None, key: str | None, fields: Fields, access: Access, *, patient: bool
+) -> int:
     message = fields.message()
     if to is None or "text" not in message:
         raise UsageError("name a CSV file, or a message with --to and --text")
@@ -158,6 +165,11 @@ def _one(ask: Ask, to: str | None, key: str | None, fields: Fields, access: Acce
         message["key"] = key
     with access.client() as client:
         (result,) = ask(client, [message], {})
+        if patient and _is_full(result):
+            STDERR.print(WAITS)
+            while _is_full(result):
+                time.sleep(PAUSE)
+                (result,) = ask(client, [message], {})
     if isinstance(result, Rejected):
         print(f"gateway: refused: {result.code}: {result.message}", file=sys.stderr)
         return 1
@@ -165,113 +177,48 @@ def _one(ask: Ask, to: str | None, key: str | None, fields: Fields, access: Acce
     return 0
 
 
-def _many(ask: Ask, path: Path, refused: Path | None, fields: Fields, access: Access) -> int:
+def _many(
+    ask: Ask, path: Path, refused: Path | None, fields: Fields, access: Access, *, patient: bool
+) -> int:
     shared = fields.message()
+    if refused is not None and refused.exists() and refused.samefile(path):
+        raise UsageError(f"--refused: {refused} is the file to be read: name another")
     with ExitStack() as stack:
         rows = Rows(stack.enter_context(path.open("rb")), shared)
         client = stack.enter_context(access.client())
-        report = None
-        if refused is not None:
-            # As in `Rows`: what is not UTF-8 comes out as it came in.
-            report = refused.open("w", encoding="utf-8", errors="surrogateescape", newline="")
-            stack.enter_context(report)
-        mailing = Mailing(rows, Refusals(rows.columns, report))
+        report = None if refused is None else stack.enter_context(refused.open("wb"))
+        mailing = Mailing(rows, Refusals(rows, report), patient=patient)
         meter = Meter(path.stat().st_size if path.is_file() else None)
+        told = False
         try:
             with meter:
-                for result in ask(client, mailing.messages(), shared):
-                    mailing.settle(result)
-                    if meter.due:
-                        done = int(rows.position * mailing.answered)
-                        meter.show(done, mailing.accepted, mailing.duplicates, mailing.refused)
+                while not mailing.done:
+                    for result in ask(client, mailing.messages(), shared):
+                        mailing.settle(result)
+                        if meter.due:
+                            _report(meter, rows, mailing)
+                    mailing.rest()
+                    if mailing.pause:
+                        if not told:
+                            STDERR.print(WAITS)
+                            told = True
+                        time.sleep(mailing.pause)
         finally:
             if mailing.unanswered is not None:
-                print(f"gateway: no answer from line {mailing.unanswered} on", file=sys.stderr)
+                print(f"gateway: no answer from {mailing.unanswered} on", file=sys.stderr)
             show([{**mailing.told(), "seconds": round(meter.seconds, 1)}])
     return int(mailing.refused > 0)
 
 
-class Refusals:
-    """Tells which rows were refused: all of them in a file, or a few on stderr.
-
-    Attributes:
-        codes: how many were, by code; ``bad_row`` for those that never get to the gateway.
-    """
-
-    def __init__(self, columns: list[str], file: IO[str] | None) -> None:
-        self.codes: Counter[str] = Counter()
-        self._writer = None if file is None else csv.writer(file)
-        if self._writer is not None:
-            self._writer.writerow([f"{ASIDE}line", f"{ASIDE}code", f"{ASIDE}why", *columns])
-
-    def add(self, row: Row, code: str, why: str) -> None:
-        self.codes[code] += 1
-        if self._writer is not None:
-            self._writer.writerow([row.line, code, why, *row.cells])
-        elif self.codes.total() <= SHOWN:
-            STDERR.print(f"line {row.line}: {code}: {why}")
-        elif self.codes.total() == SHOWN + 1:
-            STDERR.print("more are refused; --refused FILE takes them all")
+def _report(meter: Meter, rows: Rows, mailing: Mailing) -> None:
+    meter.show(
+        int(rows.position * mailing.answered),
+        mailing.accepted,
+        mailing.duplicates,
+        mailing.refused,
+        mailing.without_room,
+    )
 
 
-class Mailing:
-    """The rows of a file on their way: which of them wait for an answer, and what was answered.
-
-    Attributes:
-        accepted: messages, without ``duplicates`` of earlier ones.
-        parts: how many parts those have.
-        deferred: how many of them are not to be sent yet.
-    """
-
-    def __init__(self, rows: Iterable[Row], refusals: Refusals) -> None:
-        self.accepted = self.parts = self.deferred = self.duplicates = 0
-        self._rows = rows
-        self._refusals = refusals
-        # As many as the client has in flight.
-        self._waiting: deque[Row] = deque()
-
-    @property
-    def refused(self) -> int:
-        return self._refusals.codes.total()
-
-    @property
-    def answered(self) -> float:
-        """The share of what was read that is answered: reading runs ahead."""
-        count = self.accepted + self.duplicates + self.refused
-        return count / (count + len(self._waiting))
-
-    @property
-    def unanswered(self) -> int | None:
-        """The line of the first row that waits for an answer."""
-        return self._waiting[0].line if self._waiting else None
-
-    def messages(self) -> Iterator[Message]:
-        """The messages to ask about, in order; `settle` is called for each in that order."""
-        for row in self._rows:
-            if row.message is None:
-                self._refusals.add(row, "bad_row", row.fault)
-            else:
-                self._waiting.append(row)
-                yield row.message
-
-    def settle(self, result: Accepted | Quoted | Rejected) -> None:
-        row = self._waiting.popleft()
-        if isinstance(result, Rejected):
-            self._refusals.add(row, result.code, result.message)
-        elif isinstance(result, Accepted) and result.duplicate:
-            self.duplicates += 1
-        else:
-            self.accepted += 1
-            self.parts += result.parts
-            self.deferred += result.not_before is not None
-
-    def told(self) -> dict[str, Any]:
-        """All in all."""
-        return {
-            "accepted": self.accepted,
-            "parts": self.parts,
-            "deferred": self.deferred,
-            "duplicates": self.duplicates,
-            "refused": self.refused,
-            "codes": dict(self._refusals.codes.most_common()),
-        }
+def _is_full(result: Accepted | Quoted | Rejected) -> bool:
+    return isinstance(result, Rejected) and result.code == "queue_full"

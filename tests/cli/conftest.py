@@ -15,6 +15,7 @@ import pytest
 from gateway.cli import main
 
 TOKEN = "open sesame"
+KIOSK = "-a token that looks like an option"
 
 CONFIGURATION = """\
 [api]
@@ -28,6 +29,12 @@ id = "shop"
 token_sha256 = ["{token_sha256}"]
 senders = ["10690001"]
 category = "transactional"
+[[tenants]]
+id = "kiosk"
+token_sha256 = ["{kiosk_sha256}"]
+senders = ["10690002"]
+category = "transactional"
+max_queued = 100
 [[carriers]]
 id = "alpha"
 host = "127.0.0.1"
@@ -84,8 +91,11 @@ def folder() -> Iterator[Path]:
         port = line_with(carrier, "listening on").strip().rpartition(":")[2]
         token_sha256 = hashlib.sha256(TOKEN.encode()).hexdigest()
         configuration = folder / "gateway.toml"
+        kiosk_sha256 = hashlib.sha256(KIOSK.encode()).hexdigest()
         configuration.write_text(
-            CONFIGURATION.format(folder=folder, port=port, token_sha256=token_sha256)
+            CONFIGURATION.format(
+                folder=folder, port=port, token_sha256=token_sha256, kiosk_sha256=kiosk_sha256
+            )
         )
         gateway = stack.enter_context(command("serve", f"--config={configuration}"))
         line_with(gateway, '"serving"')
@@ -103,6 +113,13 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         return Ended(ended.value.code, *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture
+def kiosk(shop: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command as a tenant that may have few messages waiting."""
+    monkeypatch.setenv("GATEWAY_TOKEN", KIOSK)
+    return shop
 
 
 @pytest.fixture

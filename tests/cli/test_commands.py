@@ -231,6 +231,41 @@ def test_columns_that_are_wrong_refuse_the_file_before_anything_is_sent(
     assert ended.err == ("gateway: line 1: 'txt' is no field of a message; did you mean 'text'?\n")
 
 
+def test_a_file_waits_where_the_queue_is_full(kiosk: Run, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text("to\n" + "".join(f"+447400{number:06}\n" for number in range(350)))
+    ended = kiosk("send", str(file), "--text", "Hello all")
+    assert (ended.status, ended.records[0]["accepted"]) == (0, 350)
+    assert ended.err == "the queue is full: waiting for room, until Ctrl-C\n"
+    quoted = kiosk("quote", str(file), "--text", "Hello all").records[0]
+    assert quoted["accepted"] + quoted["codes"].get("queue_full", 0) == 350
+
+
+def test_a_file_that_was_cancelled_and_is_sent_again_says_so(shop: Run, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(f"to,key,send_at\n+447700900117,again,{time.time() + 3600}\n")
+    send = ("send", str(file), "--text", "Later", "--campaign", "autumn")
+    assert shop(*send).records[0]["deferred"] == 1
+    shop("cancel", "--campaign", "autumn")
+    ended = shop(*send)
+    assert ended.status == 0
+    assert ended.records[0]["duplicates"] == 1
+    assert ended.records[0]["ended"] == {"cancelled": 1}
+    assert ended.err.startswith("line 2: the message ")
+    assert ended.err.endswith(
+        "was cancelled and is not sent again: to send it, submit it under another key\n"
+    )
+
+
+def test_the_file_that_is_sent_is_not_written_over(shop: Run, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text("to,text\nnobody,Hi\n")
+    ended = shop("send", str(file), "--refused", str(file))
+    assert ended.status == 2
+    assert ended.err == f"gateway: --refused: {file} is the file to be read: name another\n"
+    assert file.read_text() == "to,text\nnobody,Hi\n"
+
+
 def test_a_quote_tells_the_parts_and_sends_nothing(shop: Run, tmp_path: Path) -> None:
     file = tmp_path / "list.csv"
     file.write_text(f"to,text,key\n+447700900106,{'好' * 71},quoted\n+447700900107,Hi,\n")

@@ -1,0 +1,71 @@
+"""Reads the cells of a spreadsheet: takes off what only marks a value as text, and refuses a value
+that the spreadsheet has spoilt, which nobody meant and nobody can restore."""
+
+import re
+from datetime import datetime
+from typing import Final
+
+_VERBATIM: Final = frozenset({"text", "key", "campaign"})
+"""Fields whose spaces count."""
+
+_FORMULA: Final = re.compile(r'="((?:[^"]|"")*)"', re.DOTALL)
+"""Digits as a formula, which spreadsheets leave alone: ``="0044..."``."""
+
+_GUARDED: Final = re.compile(r"'[=+\-@]")
+"""An apostrophe before what would be a formula, as exports for spreadsheets put it."""
+
+_ROUNDED: Final = re.compile(r"[+-]?\d(?:[.,\u066b]\d+)?E\+?\d{1,3}")
+"""A long number as a spreadsheet shows and saves it: most of its digits are gone."""
+
+_ERROR: Final = re.compile(r"#[¡¿]?[^\W\d_]+(?:/0)?[!?]|#\w/\w|#NV|#YOK|#GETTING_DATA|##+")
+"""What stands in a cell whose formula has failed, ``#NAME?`` or ``#WERT!``, or that is too narrow.
+A text that begins with ``+`` or ``-`` is taken for a formula."""
+
+_EARLIEST: Final = 100_000_000.0
+"""Unix seconds, in 1973: what is below is the days that a spreadsheet counts."""
+
+
+def plain(name: str, cell: str) -> str:
+    """What a cell of a field says. Raises ValueError where a spreadsheet has spoilt it."""
+    if name not in _VERBATIM:
+        cell = cell.strip()
+    if cell.startswith("=") and (formula := _FORMULA.fullmatch(cell)):
+        return formula[1].replace('""', '"')
+    if cell.startswith("'") and (name != "text" or _GUARDED.match(cell)):
+        return cell[1:]
+    if _ROUNDED.fullmatch(cell):
+        raise ValueError(
+            f"{cell!r} is a number that a spreadsheet has rounded: format the column as text and "
+            "enter the number again"
+        )
+    if cell.startswith("#") and _ERROR.fullmatch(cell) and cell == cell.upper():
+        raise ValueError(
+            f"{cell[:40]!r} is the error of a spreadsheet: format the column as text and enter it "
+            "again"
+        )
+    return cell
+
+
+def moment(text: str) -> float:
+    """Unix seconds of a time as people write it. Raises ValueError."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = None
+    if seconds is not None:
+        if 0 < seconds < _EARLIEST:
+            raise ValueError(
+                f"{text[:40]!r} is the date of a spreadsheet as a number, not Unix seconds: write "
+                "it as text, such as 2026-11-11T09:00+08:00"
+            )
+        return seconds
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise ValueError(
+            f"{text[:40]!r} is neither Unix seconds nor a time with its offset from UTC, such as "
+            "2026-11-11T09:00+08:00"
+        )
+    return time.timestamp()
