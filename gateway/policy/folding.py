@@ -8,6 +8,7 @@ atoms mean something is told in `gateway.policy.words`.
 # ruff: noqa: RUF001, RUF002  the letters of many languages look alike
 
 import unicodedata
+from html import unescape
 from typing import Final
 
 import regex
@@ -36,13 +37,34 @@ _ALIKE: Final = str.maketrans(
     {"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "æ": "ae", "œ": "oe", "þ": "th"}
     | {"ة": "ه", "ى": "ي", "ی": "ي", "ک": "ك", "ۀ": "ه", "ہ": "ه"}
 )
+# Small capitals, which no case folding knows, and letters in boxes and discs.
+_DRESSED: Final = str.maketrans(
+    dict(zip("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghijklmnoprstuvwyz", strict=True))
+    | {chr(start + at): chr(ord("a") + at) for start in (0x1F150, 0x1F170) for at in range(26)}
+)
+_DRAWN_OUT: Final = regex.compile(r"(\p{L})\1{2,}")
+"""A letter three times and more, which no keyword has."""
+
+# What looks like a letter of Latin and is another's, or a digit.
+_SIMILAR: Final = str.maketrans(
+    {"0": "o", "1": "l", "3": "e", "5": "s", "$": "s", "@": "a"}
+    | dict(zip("авсԁеһніјкӏморԛѕтԝхуԍ", "abcdehhijklmopqstwxyg", strict=True))
+    | dict(zip("αβεικνορτυχ", "abeikvoptux", strict=True))
+)
 
 
 def fold(text: str) -> str:
-    """A text without what does not matter: ``İPTAL`` and ``ıptal`` are both ``iptal``."""
-    text = unicodedata.normalize("NFKC", text).casefold()
+    """A text without what does not matter: ``İPTAL`` and ``ıptal`` are both ``iptal``, and so is
+    ``iptaaaal``."""
+    text = unicodedata.normalize("NFKC", text).casefold().translate(_DRESSED)
     text = _DROPPED.sub("", unicodedata.normalize("NFD", text))
-    return unicodedata.normalize("NFC", text).translate(_ALIKE)
+    text = unicodedata.normalize("NFC", text).translate(_ALIKE)
+    return _DRAWN_OUT.sub(r"\1", text)
+
+
+def lookalike(text: str) -> str:
+    """A folded text in Latin letters as far as its signs look like them."""
+    return text.translate(_SIMILAR)
 
 
 def atoms(text: str) -> tuple[str, ...]:
@@ -67,8 +89,8 @@ def _digits(atom: str) -> str:
     return "".join(str(unicodedata.digit(digit)) for digit in atom)
 
 
-_TAG: Final = regex.compile(r"<[a-zA-Z/!][^<>]{0,200}>|&nbsp;|&#160;")
-_QUOTED: Final = regex.compile(r"^\s*(?:>|\||&gt;)")
+_TAG: Final = regex.compile(r"<[a-zA-Z/!][^<>]{0,200}>")
+_QUOTED: Final = regex.compile(r"^\s*(?:>|\|)")
 _BELOW: Final = regex.compile(
     r"""^\s*(?:
         --+\s*$ | _{3,} | -{2,}\s*\p{L}[^\n]*-{2,} | \*{3,}
@@ -94,7 +116,7 @@ _SIGNED: Final = regex.compile(
 def written_lines(text: str) -> list[str]:
     """The lines that somebody wrote: without tags, what they quote and what their phone signs."""
     if "<" in text or "&" in text:
-        text = _TAG.sub("\n", text)
+        text = _TAG.sub("\n", unescape(text))
     lines: list[str] = []
     for line in text.splitlines():
         if lines and _BELOW.match(line):

@@ -14,7 +14,15 @@ from typing import Final, Literal, NamedTuple
 
 import regex
 
-from gateway.policy.folding import Phrase, atoms, fold, has_han, stands_apart, written_lines
+from gateway.policy.folding import (
+    Phrase,
+    atoms,
+    fold,
+    has_han,
+    lookalike,
+    stands_apart,
+    written_lines,
+)
 from gateway.policy.optout import OptoutOptions
 from gateway.policy.words import (
     CODE,
@@ -152,7 +160,7 @@ class Keywords:
             or self._asked(atoms(_BRACKETED.sub(" ", written)), to)
             or self._in_lines(lines, to)
             or self._with_code(written)
-            or (Asked("suspected") if self._is_near(whole) else None)
+            or (Asked("suspected") if self._is_near(whole) or self._is_alike(written) else None)
         )
 
     def _asked(self, line: Phrase, to: Correspondent) -> Asked | None:
@@ -244,6 +252,12 @@ class Keywords:
                 return True
         left = [atom for atom in whole if table.around.get((atom,)) != POLITE]
         return len(left) == 1 and self._is_misspelt(left[0])
+
+    def _is_alike(self, written: str) -> bool:
+        """Whether a text looks like a stop word and is spelt with other signs: ST0P."""
+        folded = fold(written)
+        alike = lookalike(folded)
+        return alike != folded and self._joined.get("".join(atoms(alike))) == STOP
 
     def _is_misspelt(self, word: str) -> bool:
         """Whether a stop word is one letter away."""

@@ -218,7 +218,7 @@ async def test_each_carrier_has_ids_of_its_own(
     alpha, beta = world.made["alpha-1"], world.made["beta-1"]
     [at_beta] = [f"{flight.message.id:x}" for flight in beta.carried]
     early = place == "before the response"
-    for bind, ref in (() if early else ((alpha, "7"), (beta, "7"))):
+    for bind, ref in () if early else ((alpha, "7"), (beta, "7")):
         bind.reply(ids=[ref])
     await world.calm()
     if place == "in the store":
