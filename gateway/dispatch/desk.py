@@ -237,7 +237,8 @@ class Desk:
             return  # the first receipt counts
         if owed.complete(states, one=long.one):
             reasons = {state: reason} if reason is not None else None
-            event = outcomes.by_receipts(message, ref.carrier, states, reasons, plan.now)
+            at = match.sent_at
+            event = outcomes.by_receipts(message, ref.carrier, at, states, reasons, plan.now)
             plan.finish(message, event, (ref,), was_sent=True)
             carrier.correlator.ended(ref.ref, message.to)
             return
@@ -245,7 +246,7 @@ class Desk:
         if owed.came(states) > 1:
             long.several(message.id)
         else:
-            long.first(owed.Half(plan.now, message, states, None, ref))
+            long.first(owed.Half(plan.now, message, states, None, ref, match.sent_at))
 
     def _park(self, one: Missed, *, is_open: bool, early: bool) -> None:
         """Keep a receipt that ends a part until it is known which one."""

@@ -41,6 +41,7 @@ class Flight:
         refused: command_status by part index, of the parts that were answered but not taken.
         attempts: how often parts were sent again while the carrier had others already.
         released_at: when the message was handed to a bind.
+        taken_at: when the carrier had taken every part; 0 before.
         until: until when the carrier may try to deliver it.
         recorded: the store knows, or is being told, that the carrier has the message.
     """
@@ -56,6 +57,7 @@ class Flight:
         "refused",
         "released_at",
         "states",
+        "taken_at",
         "unanswered",
         "until",
     )
@@ -79,6 +81,7 @@ class Flight:
         self.refused: dict[int, int] | None = None
         self.attempts = 0
         self.released_at = released_at
+        self.taken_at = 0.0
         self.until = message.expires_at if until is None else until
         self.recorded = False
 

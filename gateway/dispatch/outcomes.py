@@ -39,7 +39,9 @@ def event(
     code: str | None = None,
     detail: dict[str, Any] | None = None,
 ) -> Event:
-    """The event that tells a message's outcome."""
+    """The event that tells a message's outcome; of an answer of the gateway's own, to what."""
+    if message.reply is not None:
+        detail = {**(detail or {}), "reply": message.reply}
     return Event(
         outcome,
         at,
@@ -54,6 +56,11 @@ def event(
         detail,
         message.maybe_duplicate,
     )
+
+
+def sent(message: Message, carrier: str, at: float) -> Event:
+    """The carrier has the message, and no receipt was asked for."""
+    return event(message, "sent", at, detail={"carrier": carrier, "sent_at": at})
 
 
 def refused_by_carrier(message: Message, carrier: str, status: int, taken: int, at: float) -> Event:
@@ -79,23 +86,26 @@ def unencodable(message: Message, carrier: str, error: Exception, at: float) -> 
 def by_receipts(
     message: Message,
     carrier: str | None,
+    sent_at: float | None,
     states: States,
     reasons: Mapping[int, Reason] | None,
     at: float,
 ) -> Event:
     """Receipts decide: delivered if all parts are, else failed, or expired if that is all that
     went wrong. A state of 0 is a part without a receipt, which does not hold up a failure.
-    ``reasons`` are by the state that they are the reason of."""
+    ``reasons`` are by the state that they are the reason of; ``carrier`` has the message since
+    ``sent_at``, both None where that is not known."""
     if len(states) > 1:
         states = real(states)
+    detail: dict[str, Any] = {}
+    if carrier is not None:
+        detail = {"carrier": carrier, "sent_at": sent_at}
     if not states.strip(GOOD):
-        return event(message, "delivered", at)
+        return event(message, "delivered", at, None, detail)
     missing = [state for state in states if state not in GOOD]
     worst = next((state for state in missing if state not in (0, EXPIRED)), EXPIRED)
     reason = reasons.get(worst, _NO_REASON) if reasons else _NO_REASON
-    detail: dict[str, Any] = {"receipt_state": reason.word or STATS[worst]}
-    if carrier is not None:
-        detail["carrier"] = carrier
+    detail["receipt_state"] = reason.word or STATS[worst]
     if reason.error is not None:
         detail["receipt_error"] = reason.error
     if reason.network_error is not None:
@@ -112,6 +122,6 @@ _NO_REASON: Final = Reason()
 def without_receipts(message: Message, states: States, at: float) -> Event:
     """The deadline has passed and not every part has its receipt."""
     if real(states).strip(b"\0" + GOOD):
-        return by_receipts(message, None, states, None, at)
+        return by_receipts(message, None, None, states, None, at)
     detail = {"parts_delivered": came(states)} if len(states) > 1 else None
     return event(message, "unknown", at, "no_receipt", detail)

@@ -116,13 +116,15 @@ oldest give way. About 3 MB."""
 
 class Half(NamedTuple):
     """A message that has had a receipt for one of several parts: since when, and what must be
-    known to end it: its flight where it is in memory, else the part that the receipt named."""
+    known to end it: its flight where it is in memory, else the part that the receipt named, and
+    when the message was sent."""
 
     since: float
     message: Message
     states: bytearray
     flight: Flight | None
     ref: Ref | None
+    sent_at: float
 
 
 class Evidence(NamedTuple):

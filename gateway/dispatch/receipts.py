@@ -64,22 +64,23 @@ def part_final(carrier: Carrier, flight: Flight, plan: Plan) -> None:
             correlator.long.several(message.id)
         correlator.end(flight)
         name = carrier.options.id
-        plan.end(flight, outcomes.by_receipts(message, name, states, flight.reasons, plan.now))
+        at, reasons = flight.taken_at, flight.reasons
+        plan.end(flight, outcomes.by_receipts(message, name, at, states, reasons, plan.now))
         return
     plan.progress(message, states)
     if owed.came(states) > 1:
         correlator.long.several(message.id)
     else:
-        correlator.long.first(owed.Half(plan.now, message, states, flight, None))
+        correlator.long.first(owed.Half(plan.now, message, states, flight, None, flight.taken_at))
 
 
 def end_halves(carrier: Carrier, plan: Plan) -> None:
     """End the messages of several parts that had one receipt, and will have no more."""
     correlator = carrier.correlator
-    for _, message, states, flight, ref in correlator.long.over(plan.now):
+    for _, message, states, flight, ref, at in correlator.long.over(plan.now):
         owed.complete(states, one=True)
         if flight is not None:
             part_final(carrier, flight, plan)
         elif ref is not None:
-            event = outcomes.by_receipts(message, carrier.options.id, states, None, plan.now)
+            event = outcomes.by_receipts(message, ref.carrier, at, states, None, plan.now)
             plan.finish(message, event, (ref,), was_sent=True)

@@ -72,8 +72,9 @@ def _early(carrier: Carrier, part: Part, parked: Parked, plan: Plan) -> None:
 def _taken(carrier: Carrier, flight: Flight, plan: Plan) -> None:
     """The carrier has every part. Receipts may have come before the last of them."""
     message = flight.message
+    flight.taken_at = plan.now
     if message.report == "none":
-        _end(carrier, flight, outcomes.event(message, "sent", plan.now), plan)
+        _end(carrier, flight, outcomes.sent(message, flight.carrier, plan.now), plan)
         return
     plan.send(flight, max(message.expires_at, plan.now) + carrier.options.receipt_wait)
     states = flight.states

@@ -208,7 +208,7 @@ class MemoryStore:
         for ref in refs:
             number, part, _ = self._parts.get(ref, (0, 0, 0.0))
             if row := self._rows.get(number):
-                found[ref] = Match(row.message, part, _states(row))
+                found[ref] = Match(row.message, part, _states(row), row.at)
         return found
 
     async def settle(self, settlement: Settlement) -> frozenset[int]:

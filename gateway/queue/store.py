@@ -88,11 +88,13 @@ class Ref(NamedTuple):
 class Match(NamedTuple):
     """The part that a receipt speaks of. ``states`` has a byte for each part of the message, as
     `Progress` last told it: 0 while no final receipt has come, else the receipt's SMPP
-    message_state, or a mark of dispatch's own (`gateway.dispatch.owed`)."""
+    message_state, or a mark of dispatch's own (`gateway.dispatch.owed`); ``sent_at`` is when the
+    message was recorded as `Sent`."""
 
     message: Message
     part: int
     states: bytes
+    sent_at: float
 
 
 class Progress(NamedTuple):

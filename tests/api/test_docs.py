@@ -43,8 +43,25 @@ REQUESTS = [example for example in EXAMPLES if example.side == "client"]
 
 EPOCH = "5f1d2c83a0b94e67"
 EVENTS = [
-    Event("delivered", 1792224005.25, "19abc5e9c0000001", "s-1", "447700900123", None, "spring", 1),
-    Event("inbound", 1792224061.5, to="10690001", sender="447700900123", text="STOP"),
+    Event(
+        "delivered",
+        1792224005.25,
+        "19abc5e9c0000001",
+        "s-1",
+        "447700900123",
+        None,
+        "spring",
+        1,
+        detail={"carrier": "alpha", "sent_at": 1792224001.5},
+    ),
+    Event(
+        "inbound",
+        1792224061.5,
+        to="10690001",
+        sender="447700900123",
+        text="STOP",
+        detail={"carrier": "alpha", "inbound_id": "19abc5e9c0000007"},
+    ),
 ]
 NO_NUMBER = (
     "to: '12' is a short code or an emergency number, and texts go to phones; write + and the "

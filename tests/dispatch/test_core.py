@@ -30,6 +30,7 @@ async def test_from_submission_to_acknowledgement(world: Any, make_receipt: Any)
     assert count == 1
     event = msgspec.msgpack.decode(body)
     assert event.pop("at") >= world.clock() - 5
+    assert event["detail"].pop("sent_at") >= world.clock() - 5
     assert event == {
         "seq": 1,
         "type": "delivered",
@@ -38,6 +39,7 @@ async def test_from_submission_to_acknowledgement(world: Any, make_receipt: Any)
         "to": "447400123456",
         "campaign": "spring",
         "parts": 1,
+        "detail": {"carrier": "alpha"},
     }
     assert await world.service.acknowledge("acme", "crm", 1) == 1
     assert world.bind.answered == [1]

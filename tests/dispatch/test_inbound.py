@@ -293,6 +293,8 @@ async def test_an_opt_out_is_confirmed_once_whatever_the_hour(
     assert [event["type"] for event in events] == [
         "inbound", "optout", "inbound", "inbound", "delivered",
     ]  # fmt: skip
+    assert events[4]["detail"]["reply"] == "optout"
+    assert "key" not in events[4]
     await world.check_finished()
 
 

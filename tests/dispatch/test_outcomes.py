@@ -12,7 +12,7 @@ from gateway.dispatch.owed import NOT_OWED, SHARED
 from gateway.message import Message, message_id
 from gateway.smpp.tlv import NetworkError
 
-AT = 5.0
+SENT_AT, AT = 3.5, 5.0
 Make = Callable[..., Message]
 
 
@@ -50,9 +50,9 @@ def test_what_receipts_decide(
     detail: dict[str, Any] | None,
 ) -> None:
     message = make_message(parts=len(states), key="k", campaign="c", maybe_duplicate=True)
-    event = outcomes.by_receipts(message, "alpha", bytes(states), None, AT)
+    event = outcomes.by_receipts(message, "alpha", SENT_AT, bytes(states), None, AT)
     assert (event.type, event.code) == (outcome, code)
-    assert event.detail == (detail and {**detail, "carrier": "alpha"})
+    assert event.detail == {"carrier": "alpha", "sent_at": SENT_AT, **(detail or {})}
     assert (event.message_id, event.at, event.to) == (message_id(1), AT, message.to)
     assert (event.key, event.campaign, event.parts) == ("k", "c", len(states))
     assert event.maybe_duplicate
@@ -60,9 +60,10 @@ def test_what_receipts_decide(
 
 def test_the_carriers_own_words_are_told(make_message: Make) -> None:
     reasons = {UNDELIVERABLE: Reason("MK:0001", "21b", NetworkError(3, 27))}
-    event = outcomes.by_receipts(make_message(), "alpha", b"\5", reasons, AT)
+    event = outcomes.by_receipts(make_message(), "alpha", SENT_AT, b"\5", reasons, AT)
     assert event.detail == {
         "carrier": "alpha",
+        "sent_at": SENT_AT,
         "receipt_state": "MK:0001",
         "receipt_error": "21b",
         "network_error": "3:27",
@@ -72,9 +73,10 @@ def test_the_carriers_own_words_are_told(make_message: Make) -> None:
 def test_the_reason_is_that_of_the_part_that_decided(make_message: Make) -> None:
     reasons = {EXPIRED: Reason(None, "001"), REJECTED: Reason("DENIED", "002")}
     states = bytes((EXPIRED, REJECTED, DELIVERED))
-    event = outcomes.by_receipts(make_message(parts=3), "alpha", states, reasons, AT)
+    event = outcomes.by_receipts(make_message(parts=3), "alpha", SENT_AT, states, reasons, AT)
     assert event.detail == {
         "carrier": "alpha",
+        "sent_at": SENT_AT,
         "receipt_state": "DENIED",
         "receipt_error": "002",
         "parts_delivered": 1,
@@ -92,7 +94,7 @@ def test_the_reason_is_that_of_the_part_that_decided(make_message: Make) -> None
 def test_parts_that_are_owed_no_receipt_do_not_count(
     make_message: Make, states: list[int], outcome: str, delivered: int | None
 ) -> None:
-    event = outcomes.by_receipts(make_message(parts=3), "alpha", bytes(states), None, AT)
+    event = outcomes.by_receipts(make_message(parts=3), "alpha", SENT_AT, bytes(states), None, AT)
     assert event.type == outcome
     assert (event.detail or {}).get("parts_delivered") == delivered
 
@@ -114,6 +116,28 @@ def test_what_is_known_at_the_deadline(
     message = make_message(parts=len(states))
     event = outcomes.without_receipts(message, bytes(states), AT)
     assert (event.type, event.detail) == (outcome, detail)
+
+
+def test_the_carrier_and_the_time_of_a_message_without_receipts(make_message: Make) -> None:
+    event = outcomes.sent(make_message(report="none"), "alpha", AT)
+    assert (event.type, event.at) == ("sent", AT)
+    assert event.detail == {"carrier": "alpha", "sent_at": AT}
+
+
+@pytest.mark.parametrize("kind", ["optout", "start", "still_out", "help"])
+def test_an_answer_of_the_gateway_s_own_is_known_by_its_event(
+    make_message: Make, kind: str
+) -> None:
+    message = make_message(reply=kind)
+    for event in (
+        outcomes.by_receipts(message, "alpha", SENT_AT, b"\2", None, AT),
+        outcomes.by_receipts(message, "alpha", SENT_AT, b"\5", None, AT),
+        outcomes.without_receipts(message, b"\0", AT),
+        outcomes.unanswered(message, "alpha", AT),
+        outcomes.event(message, "expired", AT, "expired"),
+    ):
+        assert event.detail is not None
+        assert event.detail["reply"] == kind
 
 
 def test_a_refusal_names_the_carrier_and_the_status(make_message: Make) -> None:

@@ -645,15 +645,17 @@ async def test_receipts_find_their_part(rig: Rig, entry: MakeEntry, delivered: M
         Sent(two.message, "alpha", ("7",), 9_000.0),
         Sent(three.message, "beta", ("7", "8\0", "9"), 9_000.0),
     ]
+    rig.now = sent_at = 1_002.5
     await rig.store.settle(Settlement(sent=sent))
+    rig.now = 1_005.0
     await rig.store.settle(Settlement(progress=[Progress(3, b"\x02\x00\x05"), Progress(8, b"")]))
     await rig.crash()
     asked = [Ref("alpha", "7"), Ref("beta", "7"), Ref("beta", "8\0"), Ref("beta", "1")]
     found = await rig.store.match([*asked, Ref("gamma", "7")])
     assert found == {
-        asked[0]: Match(two.message, 0, b"\0"),
-        asked[1]: Match(three.message, 0, b"\x02\x00\x05"),
-        asked[2]: Match(three.message, 1, b"\x02\x00\x05"),
+        asked[0]: Match(two.message, 0, b"\0", sent_at),
+        asked[1]: Match(three.message, 0, b"\x02\x00\x05", sent_at),
+        asked[2]: Match(three.message, 1, b"\x02\x00\x05", sent_at),
     }
     done = delivered(three.message, refs=(Ref("beta", "7"), Ref("beta", "8\0"), Ref("beta", "9")))
     await rig.store.settle(Settlement(finals=[done]))
@@ -668,7 +670,7 @@ async def test_a_part_without_a_reference_is_not_looked_for(store: Store, entry:
     sent = [Sent(e.message, "alpha", r, 9e3) for e, r in zip(entries, refs, strict=True)]
     await store.settle(Settlement(sent=sent))
     found = await store.match([Ref("alpha", ""), Ref("alpha", "7")])
-    assert found == {Ref("alpha", "7"): Match(entries[0].message, 1, b"\0\0")}
+    assert found == {Ref("alpha", "7"): Match(entries[0].message, 1, b"\0\0", 1_000.0)}
 
 
 async def test_a_part_whose_message_is_gone_is_left_out(

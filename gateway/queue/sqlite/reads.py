@@ -19,7 +19,7 @@ from gateway.queue.sqlite.bulk import (
 from gateway.queue.sqlite.schema import SENT, TENANT_BITS, WAITING
 from gateway.queue.store import EventChunk, Match, OptoutEntry, Record, Ref
 
-_decode_parts = msgspec.json.Decoder(list[tuple[str, int, str]]).decode
+_decode_parts = msgspec.json.Decoder(list[tuple[str, int, str, float]]).decode
 _decode_pairs = msgspec.json.Decoder(list[tuple[str, str]]).decode
 _decode_sizes = msgspec.json.Decoder(list[tuple[int, int, int]]).decode
 
@@ -83,16 +83,16 @@ def match(execute: Execute, asked: Iterable[tuple[int, str, Sequence[str]]]) -> 
     found = {}
     for carrier, name, refs in asked:
         [(count, parts, bodies)] = execute(
-            """SELECT count(*), json_group_array(json_array(ref, part, hex(states))),
+            """SELECT count(*), json_group_array(json_array(ref, part, hex(states), message.at)),
             CAST(group_concat(body, '') AS BLOB)
             FROM part JOIN message ON message.id = part.message
             WHERE carrier = ? AND ref IN (SELECT CAST(value AS TEXT) FROM carray(?))""",
             (carrier, texts(refs)),
         )
-        for (ref, part, states), message in zip(
+        for (ref, part, states, at), message in zip(
             _decode_parts(parts), decode_block(count, bodies), strict=True
         ):
-            found[Ref(name, ref)] = Match(message, part, _progress(message, states))
+            found[Ref(name, ref)] = Match(message, part, _progress(message, states), at)
     return found
 
 
