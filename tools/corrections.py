@@ -149,8 +149,9 @@ EXACT: Final = {
     "97256 97259": ("IL", "Asia/Gaza Asia/Hebron Asia/Jerusalem"),
 }
 """Prefixes whose numbers, of every kind, are in a region and its zones. Mobile numbers of Mayotte
-and Réunion share a code and nothing more; those of Northern Cyprus are Turkish ones, and its clocks go
-back in winter; Palestinian ones are reached under Israel's code as well as under their own (plan).
+and Réunion share a code and nothing more; those of Northern Cyprus are Turkish ones, and its clocks
+go back in winter; Palestinian ones are reached under Israel's code as well as under their own
+(plan).
 """
 
 # --- North America ---

@@ -59,7 +59,7 @@ def fold(text: str) -> str:
     text = unicodedata.normalize("NFKC", text).casefold().translate(_DRESSED)
     text = _DROPPED.sub("", unicodedata.normalize("NFD", text))
     text = unicodedata.normalize("NFC", text).translate(_ALIKE)
-    return _DRAWN_OUT.sub(r"\1", text)
+    return str(_DRAWN_OUT.sub(r"\1", text))
 
 
 def lookalike(text: str) -> str:
