@@ -28,6 +28,7 @@ from gateway.dispatch.tenants import Tenants
 from gateway.dispatch.texted import Texted
 from gateway.errors import LocalProtocolError, StoreError
 from gateway.message import Category, Event, LaneKey, Message, Outcome
+from gateway.ops.logs import Sparing
 from gateway.ops.metrics import Metrics
 from gateway.policy.carrier_hours import CarrierHours
 from gateway.policy.quiet_hours import QuietHours
@@ -335,6 +336,7 @@ class Refiller:
         self._ledger = ledger
         self._clock = clock
         self._on_ready = on_ready
+        self._complain = Sparing(log.error)
         self._news = trio.Event()
         self._asleep_until = math.inf
 
@@ -364,8 +366,9 @@ class Refiller:
         try:
             lease = await self._store.lease(key, self._clock(), count)
         except StoreError as error:
-            log.error("lease_failed", reason=str(error), retry_seconds=RETRY)
             now = self._clock()
+            reason = str(error)
+            self._complain("lease_failed", reason, now, reason=reason, retry_seconds=RETRY)
             self._lanes.refilled(key, [], now, now)
             return
         now = self._clock()

@@ -25,6 +25,7 @@ from gateway.dispatch.pool import CarrierPool
 from gateway.dispatch.receipts import end_halves, match_in_memory
 from gateway.errors import StoreError
 from gateway.message import Event, Message
+from gateway.ops.logs import Sparing
 from gateway.ops.metrics import Metrics
 from gateway.queue.lanes import Lanes
 from gateway.queue.store import Match, Ref, Store
@@ -105,6 +106,8 @@ class Settler:
         self._metrics = metrics
         self._clock = clock
         self._on_room = on_room
+        self._complain = Sparing(log.error)
+        self._failing_since = 0.0
         self._responses: list[tuple[Carrier, Sequence[Response]]] = []
         self._deliveries: list[tuple[Carrier, Bind, Sequence[Delivery]]] = []
         self._unsettled = 0
@@ -278,13 +281,24 @@ class Settler:
             try:
                 result = await call()
             except StoreError as error:
-                failed = self.failing = True
-                log.error("store_failed", reason=str(error), retry_seconds=RETRY)
+                self._store_failed(str(error))
+                failed = True
                 await trio.sleep(RETRY)
             else:
-                if failed:
-                    self.failing = False
+                if failed and self.failing:
+                    self._store_recovered()
                 return result
+
+    def _store_failed(self, reason: str) -> None:
+        now = trio.current_time()
+        if not self.failing:
+            self.failing, self._failing_since = True, now
+        self._complain("store_failed", reason, now, reason=reason, retry_seconds=RETRY)
+
+    def _store_recovered(self) -> None:
+        self.failing = False
+        self._complain.over()
+        log.info("store_recovered", seconds=round(trio.current_time() - self._failing_since))
 
     async def finish(self, ends: Iterable[tuple[Message, Event]], *, was_sent: bool) -> None:
         """Make outcomes durable that no carrier decided; ``was_sent`` says where the messages

@@ -17,6 +17,7 @@ from gateway.dispatch.settle import Settler
 from gateway.dispatch.texted import MEMO, Texted
 from gateway.errors import StoreError
 from gateway.message import Message
+from gateway.ops.logs import Sparing
 from gateway.ops.metrics import Metrics
 from gateway.queue.lanes import Lanes
 from gateway.queue.store import Held, Store
@@ -199,9 +200,13 @@ class Upkeep:
 
 
 async def _every(seconds: float, job: Callable[[], Awaitable[None]]) -> None:
+    complain = Sparing(log.error)
     while True:
         await trio.sleep(seconds)
         try:
             await job()
         except StoreError as error:
-            log.error("upkeep_failed", job=job.__name__, reason=str(error))
+            reason = str(error)
+            complain("upkeep_failed", reason, trio.current_time(), job=job.__name__, reason=reason)
+        else:
+            complain.over()

@@ -134,3 +134,7 @@ class Sparing:
             del self._seen[next(iter(self._seen))]
         self._seen[event, key] = (now, 0)
         self._log(event, **fields, suppressed=suppressed)
+
+    def over(self) -> None:
+        """What went wrong is mended: the next time is news, however soon it comes."""
+        self._seen.clear()

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import structlog
 import trio
 
 from gateway.dispatch import settle
@@ -48,6 +49,34 @@ async def test_a_store_that_fails_for_a_while_costs_nothing(
     assert await world.outcomes() == dict.fromkeys(ids, "delivered")
     assert sorted(world.bind.answered) == list(range(1, len(world.bind.answered) + 1))
     await world.check_finished()
+
+
+async def test_a_store_that_fails_is_told_once_a_minute_and_when_it_is_over(
+    world: Any, autojump_clock: object
+) -> None:
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(2):  # what comes soon after is news too
+            await world.accepted("a")
+            world.store.failing = {"settle"}
+            world.bind.reply()
+            await trio.sleep(150.5)
+            world.store.failing = set()
+            await trio.sleep(5)
+    told = [(line["event"], line["log_level"]) for line in lines]
+    failed, recovered = ("store_failed", "error"), ("store_recovered", "info")
+    assert told == [failed, failed, failed, recovered] * 2
+    assert {line["reason"] for line in lines if "reason" in line} == {"disk: is full"}
+    assert [line["seconds"] for line in lines if "seconds" in line] == [151, 151]
+
+
+async def test_upkeep_that_fails_is_told_once_a_minute_for_each_job(
+    world: Any, autojump_clock: object
+) -> None:
+    with structlog.testing.capture_logs() as lines:
+        world.store.failing = {"expired", "overdue"}
+        await trio.sleep(150)
+    jobs = [line["job"] for line in lines if line["event"] == "upkeep_failed"]
+    assert sorted(jobs) == ["expire_in_store"] * 3 + ["give_up_receipts"] * 3
 
 
 async def test_what_gathered_meanwhile_is_one_commit(world: Any, make_receipt: Any) -> None:

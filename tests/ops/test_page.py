@@ -21,7 +21,9 @@ LEVELS: Final = {
     "error": "error",
     "exception": "error",
     "log": "info",  # `api.shared.Shared.log`
-    "_warn": "warning",  # a `gateway.ops.logs.Sparing`
+    "_warn": "warning",  # a `gateway.ops.logs.Sparing`, as are the next two
+    "_complain": "error",
+    "complain": "error",
     "_stand": "info",  # `smpp.bind.Bind`, how it stands
     "_note": "info",  # `smpp.bind.Bind`, oddities
 }
@@ -57,8 +59,8 @@ def logged() -> set[tuple[str, str]]:
     found = set()
     for path in (ROOT / "gateway").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
-                level = LEVELS.get(node.func.attr)
+            if isinstance(node, ast.Call) and node.args:
+                level = LEVELS.get(getattr(node.func, "attr", getattr(node.func, "id", "")))
                 for event in strings(node.args[0]) if level else ():
                     found.add((event, str(level)))
     return found
