@@ -6,11 +6,12 @@ none waits for what another needs. What the commands do is done by the layers be
 """
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Final, NoReturn
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
 from gateway import __version__
 from gateway.api.wire import ApiError
@@ -41,6 +42,10 @@ COMMANDS: Final = (
 )
 """Where each command is, in the order of the help."""
 
+_NAME: Final = re.compile(r"--[a-z][a-z-]*")
+_OPTION: Final = re.compile(r"--[a-z]")
+"""An option whose value comes next, and how any begins."""
+
 app = App(
     name="gateway",
     help="An SMS gateway: batches of messages in, SMPP out, one outcome for every message.",
@@ -64,7 +69,7 @@ def _run(arguments: Sequence[str]) -> int:
         for name in app:
             app[name]  # imports it: the list of commands takes what their docstrings say
     try:
-        status = app(arguments, exit_on_error=False, print_error=False)
+        status = app(_tied(arguments), exit_on_error=False, print_error=False)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output has had enough; Python would complain of it once more at exit.
@@ -73,10 +78,34 @@ def _run(arguments: Sequence[str]) -> int:
     except (*_EXPECTED, ExceptionGroup) as error:
         faults = list(_faults(error))
         for fault in faults:
-            for line in str(fault).splitlines():
+            for line in _told(fault, arguments).splitlines():
                 print(f"gateway: {line}", file=sys.stderr)
         return MISTAKEN if isinstance(faults[0], _MISTAKES) else FAILED
     return status if isinstance(status, int) else 0
+
+
+def _tied(arguments: Sequence[str]) -> list[str]:
+    """Arguments in which a value that begins with a hyphen is tied to its option, ``--token -abc``
+    becoming ``--token=-abc``: else it would be taken for an option. What looks like an option
+    stays one, so that a value that was forgotten is not the option behind it."""
+    tied: list[str] = []
+    for position, argument in enumerate(arguments):
+        if argument == "--" and not (tied and _NAME.fullmatch(tied[-1])):
+            return [*tied, *arguments[position:]]
+        is_value = argument.startswith("-") and not _OPTION.match(argument)
+        if is_value and tied and _NAME.fullmatch(tied[-1]) and argument not in app.help_flags:
+            tied[-1] += f"={argument}"
+        else:
+            tied.append(argument)
+    return tied
+
+
+def _told(fault: Exception, arguments: Sequence[str]) -> str:
+    if isinstance(fault, MissingArgumentError) and fault.argument is not None:
+        for name in fault.argument.names:
+            if name in arguments:
+                return f"{fault} One that begins with -- is given as {name}=--..."
+    return str(fault)
 
 
 def _faults(error: Exception) -> Iterator[Exception]:

@@ -37,7 +37,7 @@ def status(*ids: str, keys: Keys = (), access: Access) -> int:
 def cancel(*ids: str, keys: Keys = (), campaign: str | None = None, access: Access) -> int:
     """Cancel messages that no carrier has yet.
 
-    The exit status is 1 if one of them is not known.
+    The exit status is 1 if one of them is not known, or nothing of the campaign was left.
 
     Parameters
     ----------
@@ -54,6 +54,13 @@ def cancel(*ids: str, keys: Keys = (), campaign: str | None = None, access: Acce
         done = client.cancel(ids, keys, campaign)
     if campaign is not None:
         show([{"campaign": campaign, "cancelled": done.cancelled}])
+        if not done.cancelled:
+            print(
+                f"gateway: {campaign!r}: nothing of this campaign waits: there is none of that "
+                "name, or carriers have all of it",
+                file=sys.stderr,
+            )
+        return int(not done.cancelled)
     return _show_known([*ids, *keys], done.results)
 
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from .conftest import KIOSK
+
 Run = Callable[..., Any]
 
 BAD = """\
@@ -66,6 +68,52 @@ def test_a_mistake_on_the_command_line_is_told_in_one_line(run: Run, arguments: 
     assert ended.out == ""
     assert ended.err.startswith("gateway: ")
     assert ended.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("token", [("--token", KIOSK), (f"--token={KIOSK}",)])
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (("--text", "-50% today"), "-50% today"),
+        (("--text=-50% today",), "-50% today"),
+        (("--text", "- one\n- two"), "- one\n- two"),
+        (("--text", "-"), "-"),
+        (("--text", "-5"), "-5"),
+        (("--text", "-- now"), "-- now"),
+        (("--text=--to",), "--to"),
+    ],
+)
+def test_a_value_may_begin_with_a_hyphen(
+    shop: Run, token: tuple[str, ...], text: tuple[str, ...], shown: str
+) -> None:
+    to = "+447700900119"
+    key = f"-{len(token)}{len(text)}{shown}"
+    sent = shop("send", "--to", to, *text, "--key", key, *token)
+    assert (sent.status, sent.err) == (0, "")
+    again = shop("send", "--to", to, f"--text={shown}", f"--key={key}", *token)
+    assert again.records == [{**sent.records[0], "duplicate": True}]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--to", "4477", "--text", "--campaign", "spring", "--token", "t"),
+        ("--to", "4477", "--text", "--campaing", "--token", "t"),
+        ("--to", "4477", "--text", "--campaing=spring", "--token", "t"),
+        ("--to", "4477", "--text", "Hi", "--token", "--tls"),
+        ("--to", "4477", "--text", "Hi", "--token"),
+    ],
+)
+def test_a_value_that_was_forgotten_is_not_the_option_behind_it(
+    run: Run, arguments: tuple[str, ...]
+) -> None:
+    ended = run("send", *arguments)
+    assert (ended.status, ended.out) == (2, "")
+    option = "--token" if "Hi" in arguments else "--text"
+    assert ended.err == (
+        f'gateway: Command "send" parameter {option} requires an argument. '
+        f"One that begins with -- is given as {option}=--...\n"
+    )
 
 
 def test_a_token_is_new_each_time_and_comes_with_its_hash(run: Run) -> None:
@@ -289,6 +337,17 @@ def test_a_campaign_can_be_cancelled_before_its_time(shop: Run) -> None:
     (cancelled,) = shop("cancel", "--key", "two").records
     assert cancelled["cancelled"] is False
     assert shop("cancel", "none").err == "gateway: none: not known\n"
+
+
+@pytest.mark.parametrize("name", ["sumer", "Summer", "summer ", "summer"])
+def test_a_campaign_of_which_nothing_waits_is_told(shop: Run, name: str) -> None:
+    shop("cancel", "--campaign", "summer")
+    ended = shop("cancel", "--campaign", name)
+    assert (ended.status, ended.records) == (1, [{"campaign": name, "cancelled": 0}])
+    assert ended.err == (
+        f"gateway: {name!r}: nothing of this campaign waits: there is none of that name, or "
+        "carriers have all of it\n"
+    )
 
 
 def test_an_opted_out_number_gets_nothing_until_it_is_removed(shop: Run) -> None:
