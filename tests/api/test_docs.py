@@ -1,5 +1,6 @@
 """docs/api.md shows what really goes over the wire."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -9,6 +10,7 @@ import msgpack
 import msgspec
 import pytest
 
+import gateway
 from gateway.api import codec, schema
 from gateway.api.frames import frame
 from gateway.api.hello import HELLO_MAX
@@ -167,6 +169,43 @@ def test_every_code_event_and_field_is_explained() -> None:
         names |= {field.encode_name for field in msgspec.structs.fields(struct)}
     missing = {name for name in names if f"`{name}`" not in PAGE and f"## {name}\n" not in PAGE}
     assert not missing
+
+
+def _said(*passed_over: str) -> set[str]:
+    """Every text that is written out in the gateway's modules, but for those passed over."""
+    root = Path(gateway.__file__).parent
+    files = [path for path in root.rglob("*.py") if str(path.relative_to(root)) not in passed_over]
+    nodes = (node for path in files for node in ast.walk(ast.parse(path.read_text("utf-8"))))
+    return {
+        node.value
+        for node in nodes
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+def test_the_codes_that_nothing_produces_are_marked() -> None:
+    """And no others: who makes a rule that refuses with one takes its mark away."""
+    rows = dict(re.findall(r"^\| `([a-z_]+)`( ¹)? \|", PAGE.split("\n## Codes\n")[1], re.MULTILINE))
+    # Where codes are declared, and the clients, which only know them.
+    said = _said("errors.py", "api/client.py", "api/blocking.py", "api/dialogue.py")
+    codes = {*get_args(RequestCode), *get_args(MessageCode)}
+    assert {code for code in codes if not rows[code]} == codes & said
+    assert set(rows) >= codes
+
+
+def test_the_codes_of_outcomes_are_told() -> None:
+    types = PAGE.split("\n| type | the message |\n")[1].split("\n\n")[0]
+    codes = {
+        constant.value
+        for path in (Path(gateway.__file__).parent / "dispatch").rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in ("event", "outcomes.event")
+        for argument in call.args[3:4]
+        for constant in ast.walk(argument)
+        if isinstance(constant, ast.Constant)
+    }
+    assert {"carrier_refused", "undelivered", "no_receipt", "tenant_removed"} <= codes
+    assert {code for code in codes if f"`{code}`" not in types} == set()
 
 
 def test_every_limit_is_the_default_one() -> None:
