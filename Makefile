@@ -14,6 +14,9 @@ help:  ## list the commands
 setup: $(STAMP)  ## make .venv from the lock file
 
 $(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; found = ".".join(map(str, sys.version_info[:3])); \
+		sys.version_info[:2] >= (3, 11) or sys.exit("Python 3.11 or later is needed, and $(PYTHON) is " \
+		+ found + "; name another: make PYTHON=python3.11 $(MAKECMDGOALS)")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .

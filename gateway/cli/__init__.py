@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
-from gateway import __version__
+import gateway
 from gateway.api.wire import ApiError
 from gateway.cli.output import UsageError
 from gateway.errors import ConfigError, GatewayError
@@ -51,7 +51,7 @@ app = App(
     help="An SMS gateway: batches of messages in, SMPP out, one outcome for every message.",
     help_format="markdown",
     help_formatter="default" if sys.stdout.isatty() else "plain",
-    version=__version__,
+    version=lambda: gateway.__version__,
     default_parameter=Parameter(negative=()),
     result_action="return_value",
 )

@@ -1,4 +1,7 @@
-"""``gateway check`` and ``token``: for whoever writes the configuration."""
+"""``gateway check`` and ``token``: for whoever writes the configuration.
+
+What reads it comes with most of the gateway, which takes half a second: only `check` imports it.
+"""
 
 import hashlib
 import os
@@ -6,14 +9,14 @@ import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gateway.cli.output import show
-from gateway.config import load, warnings
-from gateway.config.settings import Settings
 from gateway.errors import ConfigError
 from gateway.message import CATEGORIES
-from gateway.policy.senders import ANY
+
+if TYPE_CHECKING:
+    from gateway.config import Settings
 
 SENDERS: Final = 5
 """Senders of a tenant that `check` names."""
@@ -29,6 +32,8 @@ def check(*, config: Path) -> int:
     config
         The configuration, a TOML file.
     """
+    from gateway.config import load, warnings  # noqa: PLC0415
+
     try:
         settings = load(config, os.environ)
     except ConfigError as error:
@@ -43,8 +48,10 @@ def check(*, config: Path) -> int:
     return 0
 
 
-def _permissions(settings: Settings) -> Iterator[str]:
+def _permissions(settings: "Settings") -> Iterator[str]:
     """Who may send what: for each tenant a line."""
+    from gateway.policy.senders import ANY  # noqa: PLC0415
+
     for tenant in settings.dispatch.tenants:
         categories = [
             f"{category} (its default)" if category == tenant.category else category

@@ -9,9 +9,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from gateway.errors import GatewayError
 
@@ -45,6 +42,11 @@ def show(records: Sequence[Record]) -> None:
         for each in records:
             print_line(each)
         return
+    # They take longer to import than a small command does, and scripts have no use for them.
+    from rich import box  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
     if len(records) == 1:
         table = Table.grid(padding=(0, 2))
         for name, value in records[0].items():

@@ -1,13 +1,7 @@
-"""``gateway serve``: the server."""
+"""``gateway serve``: the server. All of it is imported when it runs, and not for the help."""
 
 import os
 from pathlib import Path
-
-import trio
-
-from gateway.app import App
-from gateway.config import load
-from gateway.ops import logs
 
 
 def serve(*, config: Path) -> None:
@@ -21,6 +15,12 @@ def serve(*, config: Path) -> None:
     config
         The configuration, a TOML file.
     """
+    import trio  # noqa: PLC0415
+
+    from gateway.app import App  # noqa: PLC0415
+    from gateway.config import load  # noqa: PLC0415
+    from gateway.ops import logs  # noqa: PLC0415
+
     settings = load(config, os.environ)
     logs.configure(settings.log)
     trio.run(App(settings, lambda: load(config, os.environ)).run)
