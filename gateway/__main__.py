@@ -1,7 +1,7 @@
 """``python -m gateway``: the same as the ``gateway`` command.
 
-This file and ``gateway/__init__.py`` are for every Python 3 to read, so that one that is too old for
-the rest says so.
+This file and ``gateway/__init__.py`` are for every Python 3 to read, so that one that is too old
+for the rest says so.
 """
 
 import sys
