@@ -9,7 +9,7 @@ from typing import Any
 from gateway.api import codec, schema
 from gateway.api.peek import Echo
 from gateway.api.schema import Reply, Request
-from gateway.api.shared import Shared, Tenant
+from gateway.api.shared import Shared
 from gateway.errors import RequestError, StoreError
 
 Subscriber = Callable[[schema.Subscribe], Awaitable[Reply]]
@@ -19,7 +19,7 @@ Put = Callable[[Reply], None]
 class Answers:
     """Answers one connection's requests."""
 
-    def __init__(self, shared: Shared, tenant: Tenant, subscribe: Subscriber) -> None:
+    def __init__(self, shared: Shared, tenant: str, subscribe: Subscriber) -> None:
         self._shared = shared
         self._backend = shared.backend
         self._tenant = tenant
@@ -37,31 +37,22 @@ class Answers:
     async def give(self, bodies: Sequence[bytes], first: int, put: Put) -> None:
         """Answer requests that arrived together, the first of them the ``first``-th of its
         connection; ``put`` is called once for each."""
-        size = sum(map(len, bodies))
-        self._tenant.bytes += size
-        try:
-            submits: list[schema.Submit] = []
-            for request in self._requests(bodies, first, put):
-                if isinstance(request, schema.Submit):
-                    submits.append(request)
-                    continue
-                await self._submit(submits, put)
-                submits = []
-                await self._attempt([request], self._one(request), put)
+        submits: list[schema.Submit] = []
+        for request in self._requests(bodies, first, put):
+            if isinstance(request, schema.Submit):
+                submits.append(request)
+                continue
             await self._submit(submits, put)
-        finally:
-            self._tenant.bytes -= size
+            submits = []
+            await self._attempt([request], self._one(request), put)
+        await self._submit(submits, put)
 
     def _requests(self, bodies: Sequence[bytes], first: int, put: Put) -> list[Request]:
         """Those that are to be carried out; the others are refused at once."""
-        limit, options, counts = None, self._shared.options, self._shared.stats.requests
-        if self._tenant.bytes > options.max_tenant_bytes:
-            limit = RequestError("busy", f"{options.max_tenant_bytes} bytes of requests in flight")
+        options, counts = self._shared.options, self._shared.stats.requests
         accepted = []
         for number, body in enumerate(bodies, first):
             try:
-                if limit is not None:
-                    raise limit
                 request = codec.decode(body, options.max_batch)
                 # Events that were handled need not come again after a restart.
                 if self._shared.draining and not isinstance(request, schema.Ack):
@@ -100,7 +91,7 @@ class Answers:
 
     async def _submitted(self, requests: Sequence[schema.Submit]) -> Sequence[Reply]:
         batches = [request.messages for request in requests]
-        results = await self._backend.submit(self._tenant.name, batches)
+        results = await self._backend.submit(self._tenant, batches)
         return [
             schema.SubmitReply(request.id, True, result)
             for request, result in zip(requests, results, strict=True)
@@ -113,35 +104,33 @@ class Answers:
         raise RequestError("bad_request", "op: hello was said already")
 
     async def _quote(self, request: schema.Quote) -> Reply:
-        results = await self._backend.quote(self._tenant.name, request.messages)
+        results = await self._backend.quote(self._tenant, request.messages)
         return schema.QuoteReply(request.id, True, results)
 
     async def _status(self, request: schema.Status) -> Reply:
         if not (request.ids or request.keys):
             return schema.StatusReply(request.id, True, ())
-        found = await self._backend.status(self._tenant.name, request.ids, request.keys)
+        found = await self._backend.status(self._tenant, request.ids, request.keys)
         return schema.StatusReply(request.id, True, found)
 
     async def _cancel(self, request: schema.Cancel) -> Reply:
         if not (request.ids or request.keys or request.campaign):
             raise RequestError("bad_request", "ids, keys or campaign: one is needed")
-        done = await self._backend.cancel(
-            self._tenant.name, request.ids, request.keys, request.campaign
-        )
+        done = await self._backend.cancel(self._tenant, request.ids, request.keys, request.campaign)
         return schema.CancelReply(request.id, True, done.cancelled, done.results)
 
     async def _acknowledge(self, request: schema.Ack) -> Reply:
         seq = await self._backend.acknowledge(
-            self._tenant.name, request.consumer, request.seq, request.epoch
+            self._tenant, request.consumer, request.seq, request.epoch
         )
         return schema.AckReply(request.id, True, seq)
 
     async def _consumers(self, request: schema.Consumers) -> Reply:
         if request.action == "delete" and request.consumer is None:
             raise RequestError("bad_request", "consumer: missing; which one is to be deleted?")
-        found = await self._backend.consumers(self._tenant.name, request.action, request.consumer)
+        found = await self._backend.consumers(self._tenant, request.action, request.consumer)
         return schema.ConsumersReply(request.id, True, found)
 
     async def _optout(self, request: schema.Optout) -> Reply:
-        results = await self._backend.optout(self._tenant.name, request.action, request.numbers)
+        results = await self._backend.optout(self._tenant, request.action, request.numbers)
         return schema.OptoutReply(request.id, True, results)

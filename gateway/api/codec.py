@@ -190,13 +190,22 @@ def _op(fields: Mapping[str, Raw]) -> str | None:
     return op if isinstance(op, str) else None
 
 
+MAX_FILLED: Final = 64 * 1024 * 1024
+"""Bytes that the text of ``defaults`` may come to in all messages that have none of their own. A
+short frame of 10,000 numbers and a text of 250 parts would stand for 400 MB."""
+
+
 def _filled(messages: Sequence[_PartialMessage], common: _Defaults) -> list[SubmitMessage]:
     text, sender, key = common.text, common.sender, common.key
     category, campaign = common.category, common.campaign
     send_at, expires_at = common.send_at, common.expires_at
     encoding, report = common.encoding, common.report
-    if text is None and (bare := [i for i, m in enumerate(messages) if m.text is None]):
+    bare = [i for i, m in enumerate(messages) if m.text is None]
+    if text is None and bare:
         raise RequestError("bad_request", f"messages[{bare[0]}].text: missing")
+    if text is not None and (size := len(bare) * len(text.encode())) > MAX_FILLED:
+        said = f"defaults.text: {size} bytes in {len(bare)} messages; at most {MAX_FILLED}"
+        raise RequestError("bad_request", said)
     return [
         SubmitMessage(
             to=m.to,

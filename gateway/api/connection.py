@@ -4,7 +4,7 @@ requests in, replies and events out.
 Frames are answered in the groups they arrive in; replies and events leave through one `Outbox`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -16,6 +16,7 @@ from gateway.api.answers import Answers
 from gateway.api.backend import Subscription
 from gateway.api.frames import FrameReader, FrameTooLargeError
 from gateway.api.hello import GONE, HELLO, Known, Refused, await_hello
+from gateway.api.inlet import Arrival, Inlet, StalledError
 from gateway.api.outbox import Outbox
 from gateway.api.shared import Shared
 from gateway.errors import GatewayError, RequestError
@@ -41,23 +42,22 @@ class Connection:
         self._shared = shared
         self._options = shared.options
         self._peer = _peer(stream)
-        self._frames = FrameReader(shared.options.max_frame)
         self._outbox = Outbox(self._sent, self._offered)
         self._in_flight = 0
         self._unsent = 0
         self._taken = HELLO  # the number of the last request that was read
         self._released = trio.lowlevel.ParkingLot()
-        self._idle = trio.CancelScope()
         self._consumers: set[str] = set()
 
     async def run(self) -> None:
         """Serve the connection until its end."""
         try:
-            known = await await_hello(self._stream, self._frames, self._shared, self._peer)
+            frames = FrameReader(self._options.max_frame)
+            known = await await_hello(self._stream, frames, self._shared, self._peer)
             if known is not None:
                 codec.encode(known.welcome, self._outbox.buffer)
                 try:
-                    await self._serve(known)
+                    await self._serve(known, frames)
                 finally:
                     self._shared.leave(known.tenant)
         except Refused as refused:
@@ -82,10 +82,13 @@ class Connection:
             while await self._stream.receive_some():
                 pass
 
-    async def _serve(self, known: Known) -> None:
+    async def _serve(self, known: Known, frames: FrameReader) -> None:
         self._tenant = known.tenant.name
         self._token = known.token
-        self._answers = Answers(self._shared, known.tenant, self._subscribe)
+        self._answers = Answers(self._shared, self._tenant, self._subscribe)
+        self._inlet = Inlet(
+            self._stream, frames, known.tenant, self._outbox, self._options, self._free
+        )
         too_large = None
         try:
             async with trio.open_nursery() as nursery:
@@ -105,46 +108,43 @@ class Connection:
         """Start on requests as they come, until the client has no more, or goes away, or sends a
         frame after which there is no telling where the next one starts."""
         try:
-            with self._idle:
-                self._touch()
+            with self._inlet.idle:
+                self._inlet.touch()
                 while True:
-                    while self._in_flight >= self._options.max_in_flight:
+                    while not self._free():
                         await self._released.park()
-                    if bodies := self._take():
-                        first = self._taken - len(bodies) + 1
-                        self._shared.requests.start_soon(self._answer, bodies, first)
-                    elif data := await self._stream.receive_some():
-                        self._outbox.heard()
-                        self._frames.receive(data)
-                    else:
+                    arrival = await self._inlet.receive()
+                    if arrival is None:
                         return None
+                    self._begin(arrival)
+                    await trio.lowlevel.checkpoint()  # they begin in the order of their coming
             self._shared.ended("idle", self._peer)
+        except StalledError:
+            self._shared.ended("stalled", self._peer)
         except FrameTooLargeError as error:
             return error
         except GONE:
             pass
+        finally:
+            self._inlet.close()
         return None
 
-    def _take(self) -> list[bytes]:
-        """The complete frames that have come, as many as may be in flight."""
-        bodies: list[bytes] = []
-        free = self._options.max_in_flight - self._in_flight
-        try:
-            while len(bodies) < free and (body := self._frames.next_frame()) is not None:
-                bodies.append(body)
-        except FrameTooLargeError:
-            if not bodies:
-                raise
-        if bodies:
-            self._touch()
-            self._taken += len(bodies)
-            self._in_flight += len(bodies)
-            self._unsent += len(bodies)
-            self._shared.stats.in_flight += len(bodies)
-        return bodies
+    def _free(self) -> int:
+        """How many requests may be taken now."""
+        return self._options.max_in_flight - self._in_flight
 
-    async def _answer(self, bodies: Sequence[bytes], first: int) -> None:
-        unanswered = len(bodies)
+    def _begin(self, arrival: Arrival) -> None:
+        """Begin to answer requests that came together."""
+        count = len(arrival.bodies)
+        first = self._taken + 1
+        self._taken += count
+        self._in_flight += count
+        self._unsent += count
+        self._shared.stats.in_flight += count
+        self._shared.requests.start_soon(self._answer, arrival, first)
+
+    async def _answer(self, arrival: Arrival, first: int) -> None:
+        unanswered = len(arrival.bodies)
 
         def put(reply: schema.Reply) -> None:
             nonlocal unanswered
@@ -155,8 +155,9 @@ class Connection:
         with self._contained():
             try:
                 if self._still_welcome():
-                    await self._answers.give(bodies, first, put)
+                    await self._answers.give(arrival.bodies, first, put)
             finally:
+                arrival.turnstile.leave(arrival.size)
                 self._offered(unanswered)
                 self._done(unanswered)
 
@@ -173,7 +174,7 @@ class Connection:
             self._released.unpark_all()
 
     def _sent(self, answers: int) -> None:
-        self._touch()
+        self._inlet.touch()
         self._done(answers)
 
     def _done(self, requests: int) -> None:
@@ -183,9 +184,6 @@ class Connection:
             self._shared.stats.in_flight -= requests
             self._released.unpark_all()
             self._shared.progress.unpark_all()
-
-    def _touch(self) -> None:
-        self._idle.deadline = trio.current_time() + self._options.idle_timeout
 
     def _still_welcome(self) -> bool:
         """Whether the token is valid still; else this is the end of the connection."""

@@ -46,6 +46,20 @@ class FrameReader:
         """Bytes of frames that were not given out."""
         return len(self._buffer) - self._start
 
+    @property
+    def announced(self) -> int:
+        """The length of the next body, 0 until its header is there.
+
+        Raises:
+            FrameTooLargeError: it is longer than ``max_frame``.
+        """
+        if self.buffered < HEADER_SIZE:
+            return 0
+        (length,) = _LENGTH.unpack_from(self._buffer, self._start)
+        if length > self.max_frame:
+            raise FrameTooLargeError(f"a frame of {length} bytes is longer than {self.max_frame}")
+        return int(length)
+
     def receive(self, data: bytes | bytearray) -> None:
         """Take in bytes from the peer."""
         self._buffer += data
@@ -57,17 +71,23 @@ class FrameReader:
             FrameTooLargeError: at the header of a frame longer than ``max_frame``, and ever after.
         """
         buffer, body = self._buffer, self._start + HEADER_SIZE
-        if len(buffer) >= body:
-            (length,) = _LENGTH.unpack_from(buffer, self._start)
-            if length > self.max_frame:
-                raise FrameTooLargeError(
-                    f"a frame of {length} bytes is longer than {self.max_frame}"
-                )
-            if len(buffer) >= body + length:
-                self._start = body + length
-                with memoryview(buffer) as view:
-                    return bytes(view[body : self._start])
-        # What was given out is let go of here, so that a quiet peer holds no memory.
-        del buffer[: self._start]
-        self._start = 0
+        end = body + self.announced
+        if len(buffer) >= end:
+            with memoryview(buffer) as view:
+                found = bytes(view[body:end])
+            self._start = end
+            if 2 * end >= len(buffer):  # not at each frame: that would move the others every time
+                self._let_go()
+            return found
+        self._let_go()
         return None
+
+    def clear(self) -> None:
+        """Nothing more is to be given out."""
+        self._start = len(self._buffer)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Hold no memory for what was given out."""
+        del self._buffer[: self._start]
+        self._start = 0

@@ -9,7 +9,7 @@ import trio
 
 from gateway import __version__
 from gateway.api import codec, schema
-from gateway.api.frames import FrameReader, FrameTooLargeError
+from gateway.api.frames import HEADER_SIZE, FrameReader, FrameTooLargeError
 from gateway.api.options import ServerOptions
 from gateway.api.peek import Echo
 from gateway.api.shared import Reason, Shared, Tenant
@@ -90,7 +90,8 @@ async def await_hello(
 async def _first_frame(stream: trio.abc.Stream, frames: FrameReader) -> bytes | None:
     try:
         while (body := frames.next_frame()) is None:
-            data = await stream.receive_some()
+            # No more than that is held for anybody unknown: what comes behind hello stays outside.
+            data = await stream.receive_some(HEADER_SIZE + HELLO_MAX - frames.buffered)
             if not data:
                 return None
             frames.receive(data)

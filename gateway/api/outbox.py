@@ -48,6 +48,7 @@ class Outbox:
         self._offered = 0  # answers that are not sent yet
         self._sending = trio.CancelScope()
         self._patience = math.inf
+        self._waived = False
         self._writer = trio.lowlevel.ParkingLot()
         self._producers = trio.lowlevel.ParkingLot()
 
@@ -63,7 +64,13 @@ class Outbox:
     def heard(self) -> None:
         """The peer gives a sign of life: it may be busy sending, and read what it gets later."""
         if self._patience < math.inf:
-            self._sending.deadline = trio.current_time() + self._patience
+            limit = math.inf if self._waived else self._patience
+            self._sending.deadline = trio.current_time() + limit
+
+    def waive(self, waived: bool) -> None:
+        """The peer is kept from sending for no fault of its own: meanwhile it need not read."""
+        self._waived = waived
+        self.heard()
 
     async def room(self) -> None:
         """Wait until little is waiting to be written."""

@@ -24,7 +24,8 @@ class _LostError(Exception):
 
 def echo(encoded: bytes | bytearray | msgspec.Raw) -> Echo | None:
     """The value of an encoded id, or None where it is none that could be echoed."""
-    if not 0x80 <= memoryview(encoded)[0] <= 0x9F:  # spares whole maps and arrays
+    first = memoryview(encoded)[0]
+    if not (0x80 <= first <= 0x9F or first in _NESTED):  # spares whole maps and arrays
         try:
             value = _decode(encoded)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

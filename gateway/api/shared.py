@@ -12,12 +12,13 @@ from msgspec import Struct, field
 
 from gateway.api.backend import Backend
 from gateway.api.options import ServerOptions
+from gateway.api.turnstile import Turnstile
 
 logger = structlog.get_logger(__name__)
 
 Reason = Literal[
     "no_hello", "unauthenticated", "too_many", "tls", "frame_too_large", "idle", "slow_reader",
-    "error",
+    "stalled", "error",
 ]  # fmt: skip
 """Why the server ended a connection."""
 
@@ -48,14 +49,27 @@ class ServerStats(Struct):
     events: int = 0
 
 
-class Tenant:
-    """What one tenant's connections use together: how many there are, and the bytes of requests
-    that are not answered yet."""
+SMALL: Final = 64 * 1024
+"""Bytes of a frame that is *small*: what comes in one read, and is in memory before its length is
+known. A larger one has room before the rest of it is read, so that it can always be completed."""
 
-    def __init__(self, name: str) -> None:
+
+class Tenant:
+    """What one tenant's connections use together.
+
+    Attributes:
+        connections: how many there are.
+        small: what their small frames pass that are not answered yet.
+        large: what the others pass, before they are read. A quarter of what the tenant may hold is
+            kept from them, for the small ones: those that are read slowly hold up no one-time
+            password.
+    """
+
+    def __init__(self, name: str, max_bytes: int) -> None:
         self.name = name
         self.connections = 0
-        self.bytes = 0
+        self.small = Turnstile(max_bytes // 4)
+        self.large = Turnstile(max_bytes - max_bytes // 4)
 
 
 class Shared:
@@ -94,7 +108,7 @@ class Shared:
     def enter(self, name: str) -> Tenant | None:
         """Count a connection in; None where the tenant has as many as it may. To be followed by
         `leave`."""
-        tenant = self._tenants.setdefault(name, Tenant(name))
+        tenant = self._tenants.setdefault(name, Tenant(name, self.options.max_tenant_bytes))
         if tenant.connections >= self.options.max_tenant_connections:
             return None
         tenant.connections += 1

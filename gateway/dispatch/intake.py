@@ -19,12 +19,12 @@ import msgspec
 import trio
 
 from gateway.api.schema import Accepted, Error, Quoted, Rejected, SubmitMessage
+from gateway.api.turnstile import Turnstile
 from gateway.dispatch import contents
 from gateway.dispatch.ids import MessageNumbers
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.routing import Router
 from gateway.dispatch.tenants import Tenant
-from gateway.dispatch.turnstile import Turnstile
 from gateway.errors import MessageCode, StoreError
 from gateway.message import CATEGORIES, Category, Message, Report, message_id
 from gateway.numbers import NumberError, read, region_of

@@ -182,19 +182,22 @@ async def test_a_batch_above_the_limit_is_refused_naming_it(peer: Any, backend: 
     assert backend.accepted == []
 
 
-async def test_more_bytes_in_flight_than_a_tenant_may_have_are_busy(
-    serve: Any, backend: Any
-) -> None:
-    async with serve(max_tenant_bytes=300) as running:
+async def test_more_bytes_than_a_tenant_may_have_in_flight_wait(serve: Any, backend: Any) -> None:
+    async with serve(max_tenant_bytes=1000) as running:
         backend.gate = trio.Event()
         one, two = await running.known(), await running.known()
         stuck = {"op": "submit", "id": 1, "messages": [{"to": "1", "text": "x" * 150}]}
         await one.send(stuck)
         await running.until(lambda: backend.groups == [1])
-        assert (await two.ask(**stuck))["error"]["code"] == "busy"
+        await two.send(stuck)
+        other = await running.peer()
+        await other.hello("other")
+        await other.send(stuck)
+        await running.until(lambda: backend.groups == [1, 1])
+        assert [tenant for tenant, _ in backend.accepted] == ["acme", "umbrella"]
         backend.gate.set()
-        assert (await one.receive())["ok"]
-        assert (await two.ask(**stuck))["ok"]
+        for peer in (one, two, other):
+            assert (await peer.receive())["ok"]
 
 
 async def test_requests_and_refusals_are_counted(running: Any, peer: Any) -> None:

@@ -1,3 +1,4 @@
+import tracemalloc
 from contextlib import suppress
 from typing import Any
 
@@ -175,6 +176,53 @@ def test_an_unknown_op_is_named() -> None:
         RequestError, match=r"^unknown_op: op: there is no 'sumbit'; there are ack, "
     ):
         decode({"op": "sumbit", "id": 1})
+
+
+NILS = b"\xdd" + (1_000_000).to_bytes(4) + b"\xc0" * 1_000_000
+PAIRS = b"\xdf" + (500_000).to_bytes(4) + b"\xa1a\xc0" * 500_000
+
+
+@pytest.mark.parametrize("many", [NILS, PAIRS, b"\x91" + NILS, b"\x81\xa1a" + NILS])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"\x83\xa2op\xa6status\xa3ids\x90\xa2id", b""),
+        (b"\x83\xa2op\xa6submit\xa2id\x01\xa8messages", b""),
+        (b"\x83\xa2op\xa6submit\xa2id\x01\xa8messages\x91", b""),
+        (b"\x83\xa2op\xa6submit\xa2id\x01\xa8messages\x91\x82\xa2to\xa11\xa4text", b""),
+        (b"\x84\xa2op\xa6submit\xa2id\x01\xa8messages\x90\xa8defaults", b""),
+        (b"\x83\xa2op\xa6status\xa2id\x01\xa3ids", b""),
+        (b"\x83\xa2op\xa6optout\xa2id\x01\xa7numbers", b""),
+        (b"\x83\xa2op", b"\xa2id\x01\xa3ids\x90"),
+        (b"\x82\xa2id\x01", b"\xc0"),
+        (b"\x83\xa2op\xa6submit\xa2id\x01\xa1x", b""),
+        (b"\x84\xa2op\xa6status\xa2id\x01\xa3ids\x90\xa3ids", b""),
+        (b"\x82\xa2id\xff\xa2op", b""),
+        (b"", b""),
+    ],
+)  # fmt: skip
+def test_what_is_refused_for_its_size_is_never_taken_apart(
+    before: bytes, many: bytes, after: bytes
+) -> None:
+    """A value of a million takes 8 MB of memory at least, wherever it is hidden."""
+    body = before + many + after
+    tracemalloc.start()
+    try:
+        with pytest.raises(RequestError):
+            codec.decode(body, 100)
+        codec.request_id(body)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * len(body)
+
+
+def test_a_text_of_the_defaults_counts_wherever_it_is_filled_in() -> None:
+    text = "x" * (codec.MAX_FILLED // 90)
+    fits = submit(*[{"to": "1"}] * 90, {"to": "1", "text": "own"}, defaults={"text": text})
+    assert len(decode(fits).messages) == 91  # type: ignore[union-attr]
+    with pytest.raises(RequestError, match=r"defaults.text: \d+ bytes in 91 messages; at most"):
+        decode(submit(*[{"to": "1"}] * 91, defaults={"text": text}))
 
 
 def test_an_error_repeats_little_of_what_was_sent() -> None:

@@ -223,5 +223,6 @@ def test_every_limit_is_the_default_one() -> None:
         MAX_CONSUMERS,
         OPTIONS.hello_timeout,
         OPTIONS.idle_timeout,
+        OPTIONS.stall_timeout,
         OPTIONS.send_timeout,
     ]

@@ -112,6 +112,49 @@ def test_clients_that_submit_and_never_read(site: Any, vitals: Callable[[Any], A
     assert submit_one(client) < 1.0
 
 
+@pytest.mark.slow  # 320 MB pass through sockets
+def test_almost_a_frame_on_many_connections(site: Any, vitals: Callable[[Any], Any]) -> None:
+    site.carrier("alpha")
+    gateway = site.gateway()
+    client = site.client()
+    submit_one(client)
+    before = vitals(gateway)
+    size = 8 * 1024 * 1024
+    text = "x" * (size // 10_000 - 40)
+    messages = [{"to": f"86139{n:08}", "text": text} for n in range(10_000)]
+    almost = frame(op="quote", id=1, messages=messages)
+    assert len(almost) > 0.95 * size
+    crowd = []
+    strangers = []
+    for _ in range(40):
+        one = socket.create_connection(("127.0.0.1", site.api))
+        one.sendall(hello())
+        crowd.append(one)
+        two = socket.create_connection(("127.0.0.1", site.api))
+        two.setblocking(False)
+        two.send(size.to_bytes(4, "big") + bytes(100_000))
+        strangers.append(two)
+    left = [almost[:-1]] * 40
+    for one in crowd:
+        one.setblocking(False)
+    deadline = time.monotonic() + 4
+    moved = time.monotonic()
+    while time.monotonic() < min(deadline, moved + 1):
+        for number, one in enumerate(crowd):
+            with contextlib.suppress(BlockingIOError):
+                sent = one.send(left[number][: 1 << 18])
+                left[number] = left[number][sent:]
+                moved = time.monotonic()
+    # Three whole ones, and of the others a read each.
+    assert sum(map(bool, left)) > 20, "somebody had to wait"
+    assert vitals(gateway).memory - before.memory < 70
+    assert submit_one(client) < 1.0
+    for one in (*crowd, *strangers):
+        one.close()
+    settled(vitals, gateway, before.files)
+    assert submit_one(client) < 1.0
+
+
 async def fill(path: Path, count: int) -> None:
     """Write a history of events for the tenant ``shop``."""
     store = SqliteStore(str(path), synchronous="normal")

@@ -3,7 +3,7 @@
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from gateway.dispatch.turnstile import Turnstile
+from gateway.api.turnstile import Turnstile
 
 
 async def test_bulk_passes_in_portions_and_in_order() -> None:
