@@ -53,6 +53,10 @@ class Result(NamedTuple):
             f"{audit.twice:,} of {audit.parts:,} parts were taken twice when alpha dropped "
             f"connections, {announced}"
         )
+        optouts = (
+            f"{len(tally.optouts):,} phones opted out of {len(tally.asked):,} that asked to, "
+            f"and {tally.replies['delivered']:,} have got their confirmation"
+        )
         return (
             (
                 accepted == outcomes + deferred,
@@ -65,6 +69,7 @@ class Result(NamedTuple):
             ),
             (not audit.untold, twice),
             (not audit.opted_out, f"{audit.opted_out:,} went to who had opted out"),
+            (tally.asked == tally.optouts, optouts),
             (not audit.asleep, f"{audit.asleep:,} of the sale went to where it is night"),
         )
 
@@ -109,8 +114,7 @@ def conclude(console: Console, campaign: Campaign, result: Result) -> None:
     console.print(
         f"All {len(campaign.drafts):,} messages were answered after {result.accepting:.1f} s, each "
         f"batch once it was on disk; half of the\ncommits took {commit} or less. The last outcome "
-        f"came after {result.took:.1f} s. Phones sent {tally.texts:,} texts,\n{tally.optouts:,} of "
-        "them to opt out.\n"
+        f"came after {result.took:.1f} s. Phones sent {tally.texts:,} texts.\n"
     )
     for kept, what in result.checks:
         console.print("  [green]yes[/]" if kept else "  [bold red]NO [/]", what)

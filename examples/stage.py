@@ -35,7 +35,7 @@ ALPHA: Final = (
     "--receipt-state=EXPIRED=0.005",
     "--early-receipts=0.05",
     "--drop=0.0002",
-    "--inbound-rate=4",
+    "--inbound-rate=20",
 )
 """Quick and full of faults. Its limit of 1,500 parts a second is for the gateway to find out, and
 now and then it drops a connection."""

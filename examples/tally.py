@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +10,10 @@ import msgspec
 
 from examples.campaign import Campaign, Draft
 from gateway.api.wire import Accepted, Event, Rejected
+from gateway.smpp.simulator.carrier import OPTOUTS
 from gateway.smpp.simulator.record import Line
+
+_OPTOUTS = frozenset(chain.from_iterable(OPTOUTS.values()))
 
 
 class Tally:
@@ -23,7 +27,10 @@ class Tally:
         outcomes: the outcome of each message by id, the gateway's own replies to phones included.
         repeated: outcomes of messages that had one.
         maybe_twice: recipients who may have got a text twice.
-        texts, optouts: from phones.
+        texts: from phones, how many.
+        asked: the phones whose text is an opt-out of the simulated ones.
+        optouts: the phones that the gateway has opted out.
+        replies: the outcomes of the gateway's own answers to phones, how many of each.
     """
 
     def __init__(self) -> None:
@@ -33,7 +40,10 @@ class Tally:
         self.reasons: dict[str, str] = {}
         self.outcomes: dict[str, str] = {}
         self.maybe_twice: set[str] = set()
-        self.repeated = self.texts = self.optouts = 0
+        self.replies: Counter[str] = Counter()
+        self.asked: set[str | None] = set()
+        self.optouts: set[str | None] = set()
+        self.repeated = self.texts = 0
 
     def submitted(self, draft: Draft, result: Accepted | Rejected) -> None:
         """The gateway has answered."""
@@ -51,12 +61,16 @@ class Tally:
             self.repeated += event.message_id in self.outcomes
             self.outcomes[event.message_id] = event.type
             self.due.discard(event.message_id)
+            if event.detail is not None and "reply" in event.detail:
+                self.replies[event.type] += 1
             if event.maybe_duplicate and event.to is not None:
                 self.maybe_twice.add(event.to)
         elif event.type == "inbound":
             self.texts += 1
+            if event.text in _OPTOUTS:
+                self.asked.add(event.sender)
         elif event.type == "optout":
-            self.optouts += 1
+            self.optouts.add(event.sender)
 
     def waiting(self) -> list[str]:
         """Accepted messages without an outcome."""

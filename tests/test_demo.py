@@ -1,4 +1,5 @@
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -6,12 +7,16 @@ from datetime import timedelta
 from math import inf
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from examples.campaign import AROUND_THE_WORLD, Campaign, Night, night
+from examples.campaign import AROUND_THE_WORLD, TEXTS, Campaign, Night, Texts, night
 from examples.metrics import Metrics
-from gateway.numbers import read
+from gateway.numbers import read, region_of
+from gateway.policy.keywords import Vocabulary
+from gateway.policy.optout import OptoutOptions
 from gateway.policy.regions import place_of
+from gateway.smpp.simulator.carrier import OPTOUTS
 
 ROOT = Path(__file__).parents[1]
 NOW = 1_795_359_900.0
@@ -45,6 +50,7 @@ def test_the_demo_adds_up_and_leaves_nothing_behind(tmp_path: Path) -> None:
         shown, _ = running.communicate()
     assert running.returncode == 0, shown
     assert "400 accepted = 380 outcomes + 20 still deferred" in shown
+    assert re.search(r"yes (\d+) phones opted out of \1 that asked to", shown)
     assert "It adds up." in shown
     assert "\x1b" not in shown
     assert list(tmp_path.iterdir()) == []
@@ -83,6 +89,28 @@ def test_a_campaign_has_what_it_says() -> None:
     assert len({message["key"] for message in messages}) == len(messages)
     assert len({read(message["to"]) for message in messages}) == len(messages)
     assert len(campaign.asleep) == 50
+
+
+def asks(number: str, text: str) -> str | None:
+    """What a text from a phone of the demo asks for."""
+    found = Vocabulary(OptoutOptions()).of(region_of(number.replace("#", "5"))).read(text)
+    return found.request if found else None
+
+
+def test_what_the_texts_tell_people_to_reply_opts_out() -> None:
+    for kind in msgspec.toml.decode(TEXTS.read_bytes(), type=Texts).kinds.values():
+        for text in kind.texts:
+            told = re.search(r"Reply (\w+) to opt out|拒收请回复(\w)", text)
+            assert (told is not None) is (kind.category == "marketing")
+            if told is not None:
+                for number in kind.numbers:
+                    for reply in (told[0], told[1] or told[2]):
+                        assert asks(number, reply) == "stop", (number, reply)
+
+
+def test_what_simulated_phones_say_to_opt_out_is_heeded() -> None:
+    for phone, words in OPTOUTS.items():
+        assert {asks(phone, word) for word in words} == {"stop"}
 
 
 def test_metrics_are_read_as_prometheus_would() -> None:

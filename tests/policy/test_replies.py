@@ -1,7 +1,10 @@
 """What the gateway says to phones by itself."""
 
+import re
+
 import pytest
 
+from gateway.policy.keywords import Vocabulary
 from gateway.policy.optout import OptoutOptions, OptoutRegion
 from gateway.policy.regions import REGIONS
 from gateway.policy.replies import Kind, Texts, answer, language_of, problems
@@ -56,6 +59,14 @@ def test_every_language_says_who_it_is_in_a_text_or_two(kind: Kind) -> None:
         assert "Harbour & Vale" in said
         assert "{" not in said
         assert measure(said).parts <= 2
+
+
+def test_what_a_welcome_tells_people_to_reply_opts_out_where_it_is_said() -> None:
+    vocabulary = Vocabulary(OptoutOptions())
+    for region in {None, *REGIONS}:
+        words = re.findall(r"\w+", answer("start", None, None, "", region, None))
+        asked = [vocabulary.of(region).read(word) for word in words]
+        assert "stop" in {one.request for one in asked if one is not None}, (region, words)
 
 
 def test_languages_of_regions() -> None:

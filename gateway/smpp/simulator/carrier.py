@@ -8,7 +8,7 @@ that wait for their time. ``now`` is in seconds on any clock.
 import math
 from bisect import bisect
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
 from itertools import accumulate, count
 from random import Random
@@ -48,7 +48,13 @@ _TEXTS = (
     "OK",
     "?",
 )
-_OPTOUTS = ("STOP", "stop", "TD", "T", "退订", "Unsubscribe")
+OPTOUTS: Final[Mapping[str, Sequence[str]]] = {
+    "447700######": ("STOP", "stop", "Stop please", "Unsubscribe"),
+    "86139########": ("T", "TD", "R", "退订", "回T退订", "拒收"),
+}
+"""The phones that text, # for any digit, and how they opt out: as the notices of their country tell
+them to."""
+
 _OPTOUT_SHARE = 0.1
 
 Delivery = Taken | DeliverSm
@@ -264,12 +270,14 @@ class Carrier:
     def text(self) -> DeliverSm:
         """The next text from a phone."""
         random = self._phones
-        text = random.choice(_OPTOUTS if random.random() < _OPTOUT_SHARE else _TEXTS)
+        phone, optouts = random.choice(list(OPTOUTS.items()))
+        text = random.choice(optouts if random.random() < _OPTOUT_SHARE else _TEXTS)
+        head, size = phone.rstrip("#"), phone.count("#")
         coding, octets = (0, text.encode()) if text.isascii() else (8, text.encode("utf-16-be"))
         return DeliverSm(
             source_addr_ton=1,
             source_addr_npi=1,
-            source_addr=f"447700{random.randrange(1_000_000):06}",
+            source_addr=f"{head}{random.randrange(10**size):0{size}}",
             destination_addr=self.options.inbound_to,
             data_coding=coding,
             short_message=octets,

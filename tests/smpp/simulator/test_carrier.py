@@ -13,12 +13,21 @@ def test_phones_text_and_some_opt_out(make: Any) -> None:
     assert {text.destination_addr for text in texts} == {"10690001"}
     assert len({text.source_addr for text in texts}) > 400
     said = Counter(
-        text.short_message.decode("utf-16-be" if text.data_coding == 8 else "ascii")
+        (
+            text.source_addr[:2],
+            text.short_message.decode("utf-16-be" if text.data_coding == 8 else "ascii"),
+        )
         for text in texts
     )
-    assert said.keys() >= {"STOP", "退订", "Hello"}
-    optouts = sum(said[word] for word in ("STOP", "stop", "TD", "T", "退订", "Unsubscribe"))
-    assert 25 < optouts < 80
+    assert said.keys() >= {("44", "STOP"), ("86", "退订"), ("44", "Hello"), ("86", "Hello")}
+    optouts = {
+        (phone[:2], word): said[phone[:2], word]
+        for phone, words in carrier_module.OPTOUTS.items()
+        for word in words
+    }
+    assert 25 < sum(optouts.values()) < 80
+    others = said.keys() - optouts.keys()
+    assert not {word for _, word in others} & {word for _, word in optouts}
     again = make.carrier(inbound_to="10690001", seed=3)
     assert [again.text() for _ in range(500)] == texts
 
