@@ -727,6 +727,21 @@ async def test_keys_of_many_generations(
         await store.open()
 
 
+def test_a_new_key_is_looked_for_in_few_of_many_generations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(keys, "GENERATION", 500)
+    index = keys.KeyIndex(500)
+    for generation in range(200):
+        index.note([f"1:{generation}-{n}" for n in range(500)], 1_000.0)
+    new = [f"1:new-{n}" for n in range(1_000)]
+    places = [place for some in index.slices() for place in some.places(index.perhaps(new))]
+    assert len(places) < 100  # of 200,000
+    known = [f"1:{generation}-7" for generation in range(200)]
+    places = [place for some in index.slices() for place in some.places(known)]
+    assert {place.partition("1:")[2] for place in places} == {name[2:] for name in known}
+
+
 async def test_a_generation_is_not_kept_open_for_days(
     store: SqliteStore, entry: MakeEntry, delivered: MakeFinal
 ) -> None:

@@ -3,8 +3,9 @@
 Keys are often random, and in one large tree each would change a page of its own: with some
 millions of them, a new one costs ten times as much as in an empty table. So keys go into the
 newest of many small generations, whose few pages change together, and an old generation goes as a
-whole. That a key is in none of them is known from a filter alone; one that may be in some is
-looked for in all, the newest first.
+whole. That a key is in none of them is known from one filter of all; for one that may be in some,
+another tells in which generations it is worth a look. So a key costs the same however many
+came before it.
 
 A key is stored as its name, which says whose it is: the tenant's number and the key. Beside it, in
 few bytes, is what whoever uses it again has to be told.
@@ -17,8 +18,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from gateway.message import Encoding
-from gateway.queue.filter import BitFilter
-from gateway.queue.sqlite.bulk import Execute, Rows, decode_texts, numbers, texts
+from gateway.queue.filter import BitFilter, SlicedFilter
+from gateway.queue.sqlite.bulk import Execute, Rows, decode_texts, texts
 from gateway.queue.sqlite.session import Session
 from gateway.queue.store import Entry, Known
 
@@ -30,9 +31,6 @@ GENERATION_AGE: Final = 86_400.0
 """Seconds between the first and the last key of a generation: how much longer than asked for a
 key may be kept."""
 
-RECENT: Final = 4
-"""Generations looked through first: who sends a message again mostly does it soon."""
-
 AHEAD: Final = 4
 """Generations to come that the filter has room for from the start."""
 
@@ -42,6 +40,14 @@ BLOCK: Final = 4_096
 _INSERT: Final = Rows.inserted(
     "OR ROLLBACK INTO key (generation, at, name, message, digest, got, not_before)", 5, shared=2
 )
+_DIGITS: Final = 20
+"""Digits of a generation's number in front of a name, where both go as one text of an array."""
+
+_LOOKUP: Final = f"""SELECT json_group_array(json_array(name, message, digest, got, not_before))
+    FROM carray(?) AS place CROSS JOIN key
+    WHERE generation = CAST(substr(place.value, 1, {_DIGITS}) AS INTEGER)
+    AND name = CAST(substr(place.value, {_DIGITS + 1}) AS TEXT)"""  # noqa: S608  a number of its own
+
 _decode_rows = msgspec.json.Decoder(list[tuple[str, int, int, int, float | None]]).decode
 
 
@@ -64,20 +70,37 @@ class Generation(msgspec.Struct):
     newest: float
 
 
+class Slice(NamedTuple):
+    """Some generations, numbered from ``first`` on, and what tells in which of them a key may
+    be."""
+
+    first: int
+    seen: SlicedFilter
+
+    def places(self, names: Iterable[str]) -> list[str]:
+        """Where keys may be, as `_LOOKUP` takes it."""
+        return [
+            f"{self.first + column:0{_DIGITS}}{name}"
+            for name in names
+            for column in self.seen.columns(name)
+        ]
+
+
 class KeyIndex:
-    """What the event loop knows of all keys: their generations and the filter.
+    """What the event loop knows of all keys: their generations and the filters.
 
     Keys are noted when a call is made, before its commit: after one that fails, they are merely
     looked for in vain.
     """
 
-    def __init__(self, generations: list[Generation], seen: BitFilter) -> None:
-        self._generations = generations
-        self._seen = seen
+    def __init__(self, expected: int) -> None:
+        self._generations: list[Generation] = []
+        self._seen = BitFilter(expected)
+        self._slices: dict[int, Slice] = {}
 
-    def numbers(self) -> list[int]:
-        """The generations, the newest first."""
-        return [generation.number for generation in reversed(self._generations)]
+    def slices(self) -> list[Slice]:
+        """All slices, that of the newest generations first."""
+        return [*reversed(self._slices.values())]
 
     def perhaps(self, names: Sequence[str]) -> set[str]:
         """Those that may be stored."""
@@ -95,7 +118,7 @@ class KeyIndex:
         perhaps = self._seen.maybe(names)
         if len(set(names)) < len(names):
             perhaps.update(name for name, times in Counter(names).items() if times > 1)
-        self._seen.add(names, generation.number)
+        self.add(names)
         generation.size += len(names)
         generation.newest = max(generation.newest, now)
         return perhaps
@@ -114,17 +137,32 @@ class KeyIndex:
 
     def moved(self, names: Sequence[str], now: float) -> None:
         """Keys have been moved to the newest generation, as if their messages had come now."""
-        self._seen.add(names, self.newest())
+        self.add(names)
         self._generations[-1].newest = max(self._generations[-1].newest, now)
 
     def dropped(self, number: int) -> None:
-        """A generation is gone."""
+        """A generation, the oldest, is gone."""
         self._generations = [g for g in self._generations if g.number != number]
         self._seen.forget(number)
+        for at in [at for at in self._slices if (at + 1) * SlicedFilter.COLUMNS <= number + 1]:
+            del self._slices[at]
+
+    def begin(self, generation: Generation) -> None:
+        """Put a new generation behind the others."""
+        self._generations.append(generation)
+        at = generation.number // SlicedFilter.COLUMNS
+        if at not in self._slices:
+            self._slices[at] = Slice(at * SlicedFilter.COLUMNS, SlicedFilter(GENERATION))
+
+    def add(self, names: Sequence[str]) -> None:
+        """Let the filters know keys of the newest generation."""
+        at, column = divmod(self.newest(), SlicedFilter.COLUMNS)
+        self._seen.add(names, self.newest())
+        self._slices[at].seen.add(names, column)
 
     def _begin(self, now: float) -> Generation:
         number = self.newest() + 1 if self._generations else 1
-        self._generations.append(Generation(number, 0, now, now))
+        self.begin(Generation(number, 0, now, now))
         return self._generations[-1]
 
 
@@ -138,17 +176,16 @@ def load(execute: Execute) -> KeyIndex:
             WHERE number IS NOT NULL) SELECT number FROM step WHERE number IS NOT NULL"""
         )
     ]
-    seen = BitFilter((len(stored) + AHEAD) * GENERATION)
-    generations = []
+    index = KeyIndex((len(stored) + AHEAD) * GENERATION)
     for number in stored:
         query = "SELECT count(*), min(at), max(at) FROM key WHERE generation = ?"
         [(size, oldest, newest)] = execute(query, (number,))
-        generations.append(Generation(number, size, oldest, newest))
+        index.begin(Generation(number, size, oldest, newest))
         last = ""
         while names := _after(execute, number, last):
-            seen.add(names, number)
+            index.add(names)
             last = names[-1]
-    return KeyIndex(generations, seen)
+    return index
 
 
 def _after(execute: Execute, generation: int, last: str) -> list[str]:
@@ -176,21 +213,17 @@ class KeyRow(NamedTuple):
         return Known(self.message, self.digest, self.got >> 1, encoding, self.not_before)
 
 
-def lookup(execute: Execute, generations: Sequence[int], names: Iterable[str]) -> dict[str, Known]:
-    """What keys stand for; unknown ones are left out. ``generations``: the newest first."""
+def lookup(execute: Execute, slices: Sequence[Slice], names: Iterable[str]) -> dict[str, Known]:
+    """What keys stand for; unknown ones are left out. ``slices``: the newest first, where a key
+    mostly is that is used again."""
     standing: dict[str, Known] = {}
     missing = set(names)
-    for some in (generations[:RECENT], generations[RECENT:]):
-        if not some or not missing:
-            break
-        [[found]] = execute(
-            """SELECT json_group_array(json_array(name, message, digest, got, not_before)) FROM key
-            WHERE generation IN (SELECT value FROM carray(?))
-            AND name IN (SELECT CAST(value AS TEXT) FROM carray(?))""",
-            (numbers(some), texts(missing)),
-        )
-        standing |= {stored[0]: KeyRow(*stored).known for stored in _decode_rows(found)}
-        missing -= standing.keys()
+    for some in (slices[:1], slices[1:]):
+        places = [place for one in some for place in one.places(missing)]
+        if places:
+            [[found]] = execute(_LOOKUP, (texts(places),))
+            standing |= {stored[0]: KeyRow(*stored).known for stored in _decode_rows(found)}
+            missing -= standing.keys()
     return standing
 
 
@@ -204,21 +237,22 @@ def row(name: str, entry: Entry) -> tuple[str, int, int, int, float | None]:
 class KeyRows(NamedTuple):
     """The keys of a call, all of messages that came ``at`` a moment. ``perhaps``, by the index of
     their entry, may be stored already; the others, ``fresh``, are not, one `KeyRow` after the
-    other. ``generations`` are the newest first; the keys go into the first of them."""
+    other. The keys go into ``generation``; ``slices`` tell where those are that are stored."""
 
     fresh: list[Any]
     perhaps: list[tuple[int, KeyRow]]
-    generations: list[int]
+    generation: int
+    slices: list[Slice]
     at: float
 
 
 def insert(execute: Execute, rows: KeyRows) -> dict[int, Known]:
     """Store keys; returns what those stand for that were stored, by the index of their entry."""
-    shared = (*rows.generations[:1], rows.at)
+    shared = (rows.generation, rows.at)
     _INSERT.run(execute, rows.fresh, shared)
     duplicates: dict[int, Known] = {}
     if rows.perhaps:
-        standing = lookup(execute, rows.generations, [key_row.name for _, key_row in rows.perhaps])
+        standing = lookup(execute, rows.slices, [key_row.name for _, key_row in rows.perhaps])
         fresh: list[Any] = []
         for index, key_row in rows.perhaps:
             if key_row.name in standing:

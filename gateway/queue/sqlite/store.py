@@ -136,10 +136,10 @@ class SqliteStore:
         if number is None:
             return None
         perhaps = self._keys.perhaps([keys.name(number, key) for key in asked])
-        generations = self._keys.numbers()
+        slices = self._keys.slices()
 
         def lookup(execute: Execute) -> dict[str, Known]:
-            standing = keys.lookup(execute, generations, perhaps)
+            standing = keys.lookup(execute, slices, perhaps)
             return {keys.key(name): known for name, known in standing.items()}
 
         return lookup if perhaps else None

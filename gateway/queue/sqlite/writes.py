@@ -94,7 +94,7 @@ def _key_rows(
     """The rows of the keys of ``keyed`` entries, which have these ``names``."""
     came = max([entries[at].message.accepted_at for at in keyed])
     perhaps = index.note(names, came)
-    rows = KeyRows([], [], index.numbers(), came)
+    rows = KeyRows([], [], index.newest(), index.slices(), came)
     fresh = rows.fresh
     for at, name in zip(keyed, names, strict=True):
         row = keys.row(name, entries[at])
