@@ -47,11 +47,18 @@ def national(digits: str, region: Region) -> Candidate | None:
     if without is not None:
         own.append(without)
     codes = (region.code, *OVERSEAS.get(region.code, ()))
-    found = _first(code + one for code in codes for one in own)
+    found = _first(number for code in codes for one in own if _is_of_home(number := code + one))
     if found is None or not (found.certain or found.kind in PHONES):
         return None
     # What France writes 0690 is dialled under Guadeloupe's code.
     return found if len(codes) == 1 else found._replace(number=canonical(found.number))
+
+
+def _is_of_home(number: str) -> bool:
+    """Whether what follows the country code is written at home too. What older spellings have more
+    than the one that stands (Mexico's 1) was dialled from abroad alone."""
+    plan = plan_of(number)
+    return len(canonical(number)) >= len(number) or plan is None or plan.exact(number) is not None
 
 
 def at_home(digits: str, country_code: str) -> Candidate | None:
@@ -82,13 +89,19 @@ def plainly_national(digits: str, region: Region) -> str | None:
     if plan is None:
         return None
     rest = region.without_prefix(digits)
-    for number in (region.code + digits, region.code + rest if rest is not None else ""):
-        exact = plan.exact(number)
-        if exact is not None:
-            return number if exact.kind in TEXTING else None
-    if rest is None and len(region.code + digits) not in plan.lengths and is_listed(digits):
-        return digits
-    return None
+    possible = False
+    for one in (digits,) if rest is None else (digits, rest):
+        number = region.code + one
+        if len(number) in plan.lengths:
+            possible = True
+            exact = plan.exact(number)
+            if exact is not None:
+                return number if exact.kind in TEXTING else None
+        elif canonical(number) != number:
+            possible = True
+    if possible and national(digits, region) is not None:
+        return None
+    return digits if is_listed(digits) else None
 
 
 def _first(numbers: Iterable[str]) -> Candidate | None:

@@ -288,6 +288,14 @@ def test_ranges_opened_after_the_table_was_made_are_taken(number: str) -> None:
         ("13012345678", "CN", "8613012345678"),
         ("15412345678", "CN", "8615412345678"),
         ("6593925750", "IN", "916593925750"),  # Singapore's, abroad
+        # Spellings of before are written at home too where they are what is dialled there.
+        ("97 12 34 56", "BJ", "22997123456"),
+        ("97123456", "BJ", "22997123456"),
+        ("68522123", "BJ", "22968522123"),  # a phone in Samoa's plan, were it a number abroad
+        ("11 8765 4321", "BR", "551187654321"),
+        # Mexico's 1 was dialled from abroad alone, so these are North America's.
+        ("1 (284) 229-1234", "MX", "12842291234"),
+        ("12842291234", "MX", "12842291234"),
         # With its country code, without +.
         ("8613912345678", "CN", "8613912345678"),
         ("447700900123", "CN", "447700900123"),
@@ -378,6 +386,24 @@ def test_every_region_s_mobiles_in_the_forms_of_their_country(
     if region == phonenumbers.region_code_for_country_code(int(code)):
         assert from_carrier(at_home, 2, code) == number
         assert from_carrier(at_home, 0, code) == number
+
+
+@given(
+    st.sampled_from(mobiles()), st.text("0123456789", max_size=4), st.sampled_from(sorted(REGIONS))
+)
+def test_a_space_changes_nothing(
+    mobile: tuple[str, phonenumbers.PhoneNumber], end: str, region: str
+) -> None:
+    number = phonenumbers.format_number(mobile[1], PhoneNumberFormat.E164)[1:]
+    digits = number[: len(number) - len(end)] + end
+
+    def reading(written: str) -> str | None:
+        try:
+            return read(written, region)
+        except NumberError:
+            return None
+
+    assert reading(digits) == reading(f"{digits[:3]} {digits[3:]}")
 
 
 @given(st.text(max_size=24) | st.text("0123456789+ -()", max_size=20))
