@@ -30,7 +30,7 @@ from gateway.smpp.status import Status, status_name
 _READ_SIZE: Final = 1 << 16
 """Octets read at once: several hundred responses, handled together."""
 
-_PATIENCE: Final = 1.0
+PATIENCE: Final = 1.0
 """Seconds. Whoever has not been reading for longer than this reads for as long before it holds a
 missing answer against the carrier: it may be there, unread."""
 
@@ -350,7 +350,7 @@ class Bind:
         link.patient_until = math.inf
         await work
         now = self._clock()
-        link.patient_until = now + _PATIENCE if now - since > _PATIENCE else before
+        link.patient_until = now + PATIENCE if now - since > PATIENCE else before
 
     def _stand(self, event: str, detail: str) -> None:
         """Log how it stands. Only what the last such line said is not said again for a while: so

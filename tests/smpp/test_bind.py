@@ -572,7 +572,7 @@ async def test_what_waits_unread_is_not_held_against_the_carrier(
         await peer.send(p.SubmitSmResp(), packet.sequence)
         await peer.answer_forever()
 
-    monkeypatch.setattr(bind_module, "_PATIENCE", 0.05)
+    monkeypatch.setattr(bind_module, "PATIENCE", 0.05)
     recorder.hold = trio.Event()
     async with carrier(prompt) as port, running(make(port, response_timeout=0.1)) as bind:
         await recorder.wait_for("delivered")
