@@ -142,7 +142,8 @@ class App:
         with trio.move_on_after(DRAIN) as draining:
             await dispatch.drain()
         if draining.cancelled_caught:
-            log.warning("carriers_did_not_answer", seconds=DRAIN)
+            parts = dispatch.fleet.in_use
+            log.warning("carriers_did_not_answer", seconds=DRAIN, parts=parts)
 
     def _feed_gauges(self, dispatch: Dispatch, server: Server) -> None:
         """Say where the metrics that go up and down are read."""

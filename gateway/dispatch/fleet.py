@@ -66,6 +66,12 @@ class Fleet:
     def carriers(self) -> Sequence[Carrier]:
         return list(self._carriers.values())
 
+    @property
+    def in_use(self) -> dict[str, int]:
+        """How many parts are unanswered, by carrier; of those that have any."""
+        parts = {c.options.id: sum(bind.in_use for bind in c.all_binds) for c in self.carriers}
+        return {name: count for name, count in parts.items() if count}
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hold the binds' tasks, until cancelled."""
         async with trio.open_nursery() as nursery:

@@ -117,3 +117,14 @@ async def test_all_binds_unbind_at_the_end(world: Any, make_settings: Any) -> No
     assert not any(bind.up for bind in world.made.values())
     assert len(await world.outcomes()) == 3
     assert world.counts() == {("acme", "queued"): 1}
+
+
+async def test_what_was_not_answered_is_known_by_carrier(world: Any, make_settings: Any) -> None:
+    await world.configure(carriers=[make_settings("alpha"), make_settings("beta")])
+    await world.accepted("a", "b" * 300)
+    with trio.move_on_after(0):
+        await world.dispatch.drain()
+    assert sum(world.dispatch.fleet.in_use.values()) == 3
+    for bind in world.made.values():
+        bind.reply()
+    assert world.dispatch.fleet.in_use == {}
