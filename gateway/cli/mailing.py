@@ -122,9 +122,15 @@ class Mailing:
 
     @property
     def unanswered(self) -> str | None:
-        """The place of the first row that waits for an answer or for room."""
-        rows = (*islice(self._waiting, 1), *islice(self._again, 1), *self._no_room[:1])
-        return min(rows, key=lambda row: row.record.line).place if rows else None
+        """The place of the first row that waits for an answer."""
+        return self._waiting[0].place if self._waiting else None
+
+    def give_up(self) -> None:
+        """Who found no room is refused: it was not waited for long enough."""
+        for row in (*self._no_room, *self._again):
+            self._refusals.add(row, "queue_full", "there was no room before it was interrupted")
+        self._no_room.clear()
+        self._again.clear()
 
     def messages(self) -> Iterator[Message]:
         """The messages to ask about in a round, in order; `settle` is called for each in that

@@ -1,8 +1,10 @@
 """Reads messages from the records of a CSV file: what cannot be read is told by its place, and
 loses nothing else. Whether a message is acceptable is for the gateway to say."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from itertools import islice
 from typing import IO, Any, Final, NamedTuple, cast, get_type_hints
 
 from gateway.api.wire import Message
@@ -15,6 +17,10 @@ ASIDE: Final = "#"
 
 NUMBER_LEAST: Final = 7
 """Digits that a cell has which may be a recipient."""
+
+
+BLOCK: Final = 16
+"""Rows that Excel writes together: it leaves out the last columns where none has anything there."""
 
 
 class Row(NamedTuple):
@@ -76,6 +82,7 @@ class Rows:
         if header.fault:
             raise UsageError(f"line {header.line} is no header: {header.fault}")
         self.header = header.cells
+        self._header_block = _block(header)
         self._names = [_name(cell) for cell in header.cells]
         self._check(header.line, shared)
         self._fields = [
@@ -83,12 +90,19 @@ class Rows:
             for index, name in enumerate(self._names)
             if name in FIELDS
         ]
+        # Read, and not given out yet: a block at most, and one.
+        self._ahead: deque[Record] = deque()
         self._unnamed = [index for index, name in enumerate(self._names) if not name]
 
     @property
     def position(self) -> int:
         """How many bytes of the file have been read."""
         return self._sheet.position
+
+    @property
+    def next_line(self) -> int:
+        """The first line that has not been read."""
+        return self._ahead[0].line if self._ahead else self._sheet.next_line
 
     def _check(self, line: int, shared: Message) -> None:
         names = [name for name in self._names if name and not name.startswith(ASIDE)]
@@ -108,30 +122,57 @@ class Rows:
         return _may_be_number(cells[self._names.index("to")])
 
     def __iter__(self) -> Iterator[Row]:
-        return map(self._row, self._records)
+        ahead = self._ahead
+        for record in self._records:
+            ahead.append(record)
+            if _block(record) != _block(ahead[0]):
+                yield from self._rows_of(len(ahead) - 1)
+        yield from self._rows_of(len(ahead))
 
-    def _row(self, record: Record) -> Row:
+    def _rows_of(self, count: int) -> Iterator[Row]:
+        """The first rows of those that were read ahead, a block."""
+        width = self._width(list(islice(self._ahead, count)))
+        for _ in range(count):
+            yield self._row(self._ahead.popleft(), width)
+
+    def _width(self, block: Sequence[Record]) -> int:
+        """How many cells the rows of a block have: fewer than there are columns only if that is so
+        in all of them. Else one with too few may be the first line of a text that has line breaks
+        and no quotation marks, or what is left of a file that breaks off."""
+        columns = len(self._names)
+        counts = {len(record.cells) for record in block}
+        count = min(counts, default=columns)
+        if len(counts) != 1 or count >= columns or _block(block[0]) == self._header_block:
+            return columns
+        needed = max(index for index, *_, needed in self._fields if needed)
+        whole = needed < count and block[-1].raw.endswith(("\n", "\r"))
+        to = self._names.index("to")
+        if whole and all(_may_be_number(record.cells[to]) for record in block):
+            return count
+        return columns
+
+    def _row(self, record: Record, width: int) -> Row:
         if record.fault:
             return Row(record, None, record.fault)
         try:
-            return Row(record, self._message(record.cells))
+            return Row(record, self._message(record.cells, width))
         except ValueError as error:
             return Row(record, None, str(error))
 
-    def _message(self, cells: list[str]) -> Message:
+    def _message(self, cells: list[str], width: int) -> Message:
         count = len(self._names)
         # Spreadsheets end rows with empty cells.
-        if len(cells) < count or any(map(str.strip, cells[count:])):
+        if len(cells) < width or (len(cells) > count and any(map(str.strip, cells[count:]))):
             raise ValueError(f"{len(cells)} fields, but there are {count} columns")
         for index in self._unnamed:
-            if cells[index].strip():
+            if index < len(cells) and cells[index].strip():
                 raise ValueError(
                     f"column {index + 1} says {cells[index][:40]!r} and has no name: give it one, "
                     f"which begins with {ASIDE} if it is not to be sent"
                 )
         message: dict[str, Any] = {}
         for index, name, read, needed in self._fields:
-            cell = cells[index]
+            cell = cells[index] if index < len(cells) else ""
             if cell or needed:
                 try:
                     value = plain(name, cell)
@@ -140,6 +181,10 @@ class Rows:
                 except ValueError as error:
                     raise ValueError(f"{name}: {error}") from None
         return cast("Message", message)  # its names are those of `FIELDS`
+
+
+def _block(record: Record) -> int:
+    return (record.row - 1) // BLOCK
 
 
 def _unknown(name: str) -> str:

@@ -204,8 +204,11 @@ def _many(
                             told = True
                         time.sleep(mailing.pause)
         finally:
+            mailing.give_up()
             if mailing.unanswered is not None:
                 print(f"gateway: no answer from {mailing.unanswered} on", file=sys.stderr)
+            elif not mailing.done:
+                print(f"gateway: not read from line {rows.next_line} on", file=sys.stderr)
             show([{**mailing.told(), "seconds": round(meter.seconds, 1)}])
     return int(mailing.refused > 0)
 

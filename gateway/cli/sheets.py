@@ -107,6 +107,11 @@ class Sheet:
         """How many bytes have been read."""
         return self._source.position
 
+    @property
+    def next_line(self) -> int:
+        """The line behind the last record."""
+        return self._lines.count + 1
+
     def records(
         self, separator: str, is_whole: Callable[[Sequence[str]], bool]
     ) -> Iterator[Record]:
@@ -132,7 +137,7 @@ class Sheet:
                 map(is_whole, csv.reader(lines.taken[1:], delimiter=separator))
             ):
                 yield Record(line, self._row, lines.keep_one(), [], _UNCLOSED)
-            elif any(map(str.strip, cells)):
+            elif cells and (cells[0].strip() or any(map(str.strip, cells))):
                 raw = "".join(lines.taken)
                 yield Record(line, self._row, raw, cells, self._doubt(raw))
 

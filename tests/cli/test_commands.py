@@ -289,6 +289,27 @@ def test_a_file_waits_where_the_queue_is_full(kiosk: Run, tmp_path: Path) -> Non
     assert quoted["accepted"] + quoted["codes"].get("queue_full", 0) == 350
 
 
+def test_who_has_waited_enough_is_told_what_was_not_sent(kiosk: Run, tmp_path: Path) -> None:
+    file, refused = tmp_path / "list.csv", tmp_path / "refused.csv"
+    file.write_text("to\n" + "".join(f"+447400{number:06}\n" for number in range(250)))
+    later = ["--text", "x", "--campaign", "stuck", "--send-at", str(time.time() + 3600)]
+    command = [sys.executable, "-m", "gateway", "send", str(file), *later]
+    with subprocess.Popen(
+        [*command, "--refused", str(refused)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        assert process.stderr.readline() == "the queue is full: waiting for room, until Ctrl-C\n"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    kiosk("cancel", "--campaign", "stuck")
+    summary = json.loads(out)
+    assert process.returncode == 130
+    assert summary["accepted"] + summary["codes"]["queue_full"] == 250
+    assert err == "gateway: not read from line 252 on\n"
+    assert len(refused.read_text().splitlines()) == 1 + summary["refused"]
+
+
 def test_a_file_that_was_cancelled_and_is_sent_again_says_so(shop: Run, tmp_path: Path) -> None:
     file = tmp_path / "list.csv"
     file.write_text(f"to,key,send_at\n+447700900117,again,{time.time() + 3600}\n")

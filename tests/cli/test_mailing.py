@@ -83,7 +83,21 @@ def test_a_queue_that_stays_full_is_asked_rarely_and_with_little() -> None:
     assert pauses == sorted(pauses)
     assert (pauses[0], pauses[-1]) == (SHORTEST, LONGEST)
     assert 0 < mailing.without_room <= PROBE  # the rest of the file is not read
-    assert (mailing.unanswered, mailing.done) == ("line 2", False)
+    assert (mailing.unanswered, mailing.done) == (None, False)
+
+
+def test_who_interrupts_the_waiting_is_told_every_row_that_is_not_sent() -> None:
+    rows = rows_of("to,text\n" + "".join(f"4477009{i:05},Hi\n" for i in range(500)))
+    file = io.BytesIO()
+    mailing, queue = Mailing(rows, Refusals(rows, file), patient=True), Queue(150)
+    play(mailing, queue)
+    mailing.give_up()
+    written = [line.split(",") for line in file.getvalue().decode().splitlines()[1:]]
+    assert {code for _, code, *_ in written} == {"queue_full"}
+    left = [to for *_, to, _ in written]
+    assert queue.taken + left == [f"4477009{i:05}" for i in range(rows.next_line - 2)]
+    assert mailing.told()["refused"] == len(left)
+    assert mailing.without_room == 0
 
 
 def test_once_there_is_room_the_rest_goes_without_a_pause() -> None:

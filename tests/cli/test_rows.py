@@ -18,10 +18,14 @@ UNCLOSED = "a quotation mark is not closed: one within a text is written twice"
 CHINESE = "【优衣库】双十一大促，全场五折起，退订回T"
 
 
-def read(data: bytes | str, **shared: str) -> list[Row]:
+def rows_of(data: bytes | str, **shared: str) -> Rows:
     file = io.BytesIO(data.encode() if isinstance(data, str) else data)
     file.name = "list.csv"
-    return list(Rows(file, shared))  # type: ignore[arg-type]  # names come from the test
+    return Rows(file, shared)  # type: ignore[arg-type]  # names come from the test
+
+
+def read(data: bytes | str, **shared: str) -> list[Row]:
+    return list(rows_of(data, **shared))
 
 
 def messages(data: bytes | str, **shared: str) -> list[object]:
@@ -161,6 +165,49 @@ def test_a_bad_row_is_told_by_its_place_and_loses_no_other(row: str | bytes, fau
     assert bad.fault.startswith(fault)
     assert before.message == {"to": "4471", "text": "one"}
     assert after.message == {"to": "4473", "text": "three"}
+
+
+def short(row: int, *rows: str) -> str:
+    """A file whose rows are full up to this one, and then these."""
+    full = "".join(f"4477009{number:05},a,k{number}\n" for number in range(row - 2))
+    return f"to,text,key\n{full}" + "\n".join(rows) + "\n"
+
+
+NUMBERS = [f"4477008{number:05}" for number in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("data", "bad"),
+    [
+        # Excel writes 16 rows at a time, and leaves out columns that are empty in all of them.
+        (short(17, *(f"{to},b" for to in NUMBERS[:16]), f"{NUMBERS[16]},c,k"), []),
+        (short(17, *(f"{to},b" for to in NUMBERS[:35])), []),
+        (short(33, f"{NUMBERS[0]},b"), []),
+        # Among the first are the names of the columns, so it never does there.
+        (short(2, f"{NUMBERS[0]},b"), [2]),
+        (short(16, f"{NUMBERS[0]},b", f"{NUMBERS[1]},b"), [16]),
+        # A text that goes on in the next line is not sent by half.
+        (short(2, f"{NUMBERS[0]},Hello", "world,k"), [2, 3]),
+        (short(17, f"{NUMBERS[0]},Hello", "world,k"), [17, 18]),
+        (short(17, f"{NUMBERS[0]},Call", "0800 1234567", f"{NUMBERS[1]},b,k"), [17, 18]),
+        (short(18, f"{NUMBERS[0]},Call", "0800 1234567,k"), [18, 19]),
+        (short(17, f"{NUMBERS[0]},b", f'{NUMBERS[1]},"b'), [17, 18]),
+        # Nor is one of a file that breaks off, or a row without its text.
+        (short(17, f"{NUMBERS[0]},Hel")[:-1], [17]),
+        (short(17, NUMBERS[0], NUMBERS[1]), [17, 18]),
+    ],
+)
+def test_a_row_with_too_few_cells_is_read_where_spreadsheets_write_it_so(
+    data: str, bad: list[int]
+) -> None:
+    rows = read(data)
+    assert [row.record.line for row in rows if row.message is None] == bad
+    assert [row.record.line for row in rows] == list(range(2, len(data.splitlines()) + 1))
+
+
+def test_it_is_known_at_which_line_reading_stands() -> None:
+    rows = rows_of("to,text\n" + "".join(f"{to},b\n" for to in NUMBERS))
+    assert [rows.next_line for _ in rows] == list(range(3, 3 + len(NUMBERS)))
 
 
 @pytest.mark.parametrize("ending", ['6" wide', '"quoted"', 'He said "hi"', '""', "plain"])

@@ -331,6 +331,67 @@ async def test_a_default_validity_counts_open_time(
 
 
 @pytest.mark.parametrize(
+    ("category", "validity", "send_at", "not_before", "expires"),
+    [
+        # Ten minutes of a one-time password, five before noon: four are left of the day, less the
+        # margin, and six are of the morning.
+        (
+            "otp",
+            600.0,
+            "2026-11-23T11:55+01:00",
+            "2026-11-23T11:55+01:00",
+            "2026-11-24T08:06+01:00",
+        ),
+        (
+            "otp",
+            600.0,
+            "2026-11-23T13:00+01:00",
+            "2026-11-24T08:00+01:00",
+            "2026-11-24T08:10+01:00",
+        ),
+        # A validity that is shorter than the night.
+        (
+            "marketing",
+            60.0,
+            "2026-11-20T22:00+01:00",
+            "2026-11-21T08:00+01:00",
+            "2026-11-21T08:01+01:00",
+        ),
+        # Over the change of the clocks.
+        (
+            "marketing",
+            7200.0,
+            "2026-10-24T11:00+02:00",
+            "2026-10-24T11:00+02:00",
+            "2026-10-25T09:01+01:00",
+        ),
+        # A month of waiting is enough.
+        (
+            "marketing",
+            40 * 86_400.0,
+            "2026-11-20T09:00+01:00",
+            "2026-11-20T09:00+01:00",
+            "2026-12-30T09:00+01:00",
+        ),
+    ],
+)
+async def test_a_validity_that_is_configured_counts_open_time_too(
+    world: Any, category: str, validity: float, send_at: str, not_before: str, expires: str
+) -> None:
+    def moment(text: str) -> float:
+        return datetime.fromisoformat(text).timestamp()
+
+    await restrict(world, quiet_hours=True)
+    await world.configure(policy=CLOSED)
+    [tenant] = [one for one in world.options.tenants if one.id == "acme"]
+    await change(world, validity={**tenant.validity, category: validity})
+    [result] = await world.submit({"to": FRANCE, "category": category, "send_at": moment(send_at)})
+    assert result.not_before == moment(not_before)
+    [record], _ = await world.store.find("acme", [int(result.message_id, 16)], [])
+    assert record.message.expires_at == moment(expires)
+
+
+@pytest.mark.parametrize(
     ("late", "noted"),
     [
         (0.0, None),
