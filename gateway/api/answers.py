@@ -132,5 +132,7 @@ class Answers:
         return schema.ConsumersReply(request.id, True, found)
 
     async def _optout(self, request: schema.Optout) -> Reply:
-        results = await self._backend.optout(self._tenant, request.action, request.numbers)
+        results = await self._backend.optout(
+            self._tenant, request.action, request.numbers, request.source
+        )
         return schema.OptoutReply(request.id, True, results)

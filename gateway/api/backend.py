@@ -15,6 +15,7 @@ from gateway.api.schema import (
     ConsumerState,
     MessageStatus,
     OptoutAction,
+    OptoutBy,
     OptoutResult,
     Quoted,
     Rejected,
@@ -70,9 +71,9 @@ class Backend(Protocol):
         """Cancel what no carrier has yet."""
 
     async def optout(
-        self, tenant: str, action: OptoutAction, numbers: Sequence[str]
+        self, tenant: str, action: OptoutAction, numbers: Sequence[str], source: OptoutBy
     ) -> Sequence[OptoutResult | Rejected]:
-        """Add, remove or look up opt-outs, in order of ``numbers``."""
+        """Add, remove or look up opt-outs, in order of ``numbers``, as ``source`` may."""
 
     async def subscribe(self, tenant: str, consumer: str, start: Start) -> Subscription:
         """Events after the consumer's cursor (``acked``), from the oldest kept (``start``), or only

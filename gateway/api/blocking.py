@@ -28,6 +28,7 @@ from gateway.api.wire import (
     Event,
     Message,
     OptoutAction,
+    OptoutBy,
     OptoutResult,
     Quoted,
     Rejected,
@@ -170,9 +171,12 @@ class Client:
         fields = {"op": "cancel", "ids": ids, "keys": keys, "campaign": campaign}
         return wire.cancelled(self._ask_one(fields))
 
-    def optout(self, action: OptoutAction, numbers: Sequence[str]) -> list[OptoutResult | Rejected]:
-        """Add, remove or check opt-outs."""
-        return wire.optouts(self._ask_one({"op": "optout", "action": action, "numbers": numbers}))
+    def optout(
+        self, action: OptoutAction, numbers: Sequence[str], source: OptoutBy = "api"
+    ) -> list[OptoutResult | Rejected]:
+        """Add, remove or check opt-outs, as ``source`` may."""
+        fields = {"op": "optout", "action": action, "numbers": numbers, "source": source}
+        return wire.optouts(self._ask_one(fields))
 
     def ack(self, consumer: str, seq: int, epoch: str | None = None) -> int:
         """Everything up to ``seq`` is handled; returns where the consumer's cursor stands. With the

@@ -32,6 +32,7 @@ from gateway.api.wire import (
     ConsumersAction,
     Message,
     OptoutAction,
+    OptoutBy,
     OptoutResult,
     Quoted,
     Rejected,
@@ -136,10 +137,11 @@ class Client:
         return wire.cancelled(await self._ask(fields))
 
     async def optout(
-        self, action: OptoutAction, numbers: Sequence[str]
+        self, action: OptoutAction, numbers: Sequence[str], source: OptoutBy = "api"
     ) -> list[OptoutResult | Rejected]:
-        """Add, remove or check opt-outs."""
-        return wire.optouts(await self._ask({"op": "optout", "action": action, "numbers": numbers}))
+        """Add, remove or check opt-outs, as ``source`` may."""
+        fields = {"op": "optout", "action": action, "numbers": numbers, "source": source}
+        return wire.optouts(await self._ask(fields))
 
     async def ack(self, consumer: str, seq: int, epoch: str | None = None) -> int:
         """Everything up to ``seq`` is handled; returns where the consumer's cursor stands. With the

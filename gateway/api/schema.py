@@ -99,11 +99,14 @@ class Consumers(RequestBase, frozen=True, tag="consumers"):
 
 
 OptoutAction = Literal["add", "remove", "check"]
+OptoutBy = Literal["api", "import", "complaint"]
+"""Who says so: a program, a list that was brought along, or somebody who complained."""
 
 
 class Optout(RequestBase, frozen=True, tag="optout"):
     action: OptoutAction
     numbers: list[str]
+    source: OptoutBy = "api"
 
 
 Request = Hello | Submit | Quote | Status | Cancel | Subscribe | Ack | Consumers | Optout
@@ -194,12 +197,32 @@ class Cancelled(Struct, frozen=True):
     results: Sequence[CancelResult | None] = ()
 
 
-class OptoutResult(Struct, frozen=True, gc=False):
-    """``opted_out``: the number is, now; ``changed``: it was not so before."""
+class Holder(Struct, frozen=True, gc=False, omit_defaults=True):
+    """An opt-out that holds.
+
+    Attributes:
+        source: ``keyword``, ``api``, ``import`` or ``complaint``.
+        at: Unix seconds when it was added.
+        everybody: it is of all tenants.
+        inbound_id: of the text that said so, as its events have it.
+        text: its beginning.
+    """
+
+    source: str
+    at: float
+    everybody: bool = False
+    inbound_id: str | None = None
+    text: str | None = None
+
+
+class OptoutResult(Struct, frozen=True, gc=False, omit_defaults=True):
+    """``opted_out``: the number is, now, and by what; ``changed``: an opt-out was added or taken
+    back."""
 
     number: str
     opted_out: bool
     changed: bool
+    held_by: Sequence[Holder] = ()
 
 
 class ConsumerState(Struct, frozen=True, gc=False):

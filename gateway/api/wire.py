@@ -3,7 +3,7 @@
 Shared by the trio client and the blocking one; needs the standard library only.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypedDict, TypeVar
 
 _T = TypeVar("_T")
@@ -28,6 +28,7 @@ Message = TypedDict(
 
 Start = Literal["acked", "start", "now"]
 OptoutAction = Literal["add", "remove", "check"]
+OptoutBy = Literal["api", "import", "complaint"]
 ConsumersAction = Literal["list", "delete"]
 
 
@@ -112,11 +113,13 @@ class Cancelled(NamedTuple):
 
 
 class OptoutResult(NamedTuple):
-    """``opted_out``: the number is, now; ``changed``: it was not so before."""
+    """``opted_out``: the number is, now, and by what (maps as in ``docs/api.md``); ``changed``: an
+    opt-out was added or taken back."""
 
     number: str
     opted_out: bool
     changed: bool
+    held_by: Sequence[Mapping[str, Any]] = ()
 
 
 class Consumer(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 
-from gateway.api.wire import CancelResult, ConsumersAction, OptoutAction, Rejected, Status
+from gateway.api.wire import CancelResult, ConsumersAction, OptoutAction, OptoutBy, Rejected, Status
 from gateway.cli.access import Access
 from gateway.cli.output import UsageError, record, show
 
@@ -64,7 +64,7 @@ def cancel(*ids: str, keys: Keys = (), campaign: str | None = None, access: Acce
     return _show_known([*ids, *keys], done.results)
 
 
-def optout(action: OptoutAction, /, *numbers: str, access: Access) -> int:
+def optout(action: OptoutAction, /, *numbers: str, source: OptoutBy = "api", access: Access) -> int:
     """Add, remove or check opt-outs.
 
     The exit status is 1 if one of the numbers is none.
@@ -75,6 +75,8 @@ def optout(action: OptoutAction, /, *numbers: str, access: Access) -> int:
         What to do.
     numbers
         Phone numbers with their country code.
+    source
+        Who says so. Only a complaint takes a complaint back.
     """
     if not numbers:
         raise UsageError("name phone numbers")
@@ -82,7 +84,7 @@ def optout(action: OptoutAction, /, *numbers: str, access: Access) -> int:
     refused = 0
     with access.client() as client:
         for start in range(0, len(numbers), BATCH):
-            for result in client.optout(action, numbers[start : start + BATCH]):
+            for result in client.optout(action, numbers[start : start + BATCH], source):
                 if isinstance(result, Rejected):
                     refused += 1
                     print(f"gateway: {result.code}: {result.message}", file=sys.stderr)

@@ -1,6 +1,7 @@
 """What a tenant can ask of the gateway: the backend of the API (`gateway.api.backend.Backend`)."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
 
 import trio
 
@@ -11,8 +12,10 @@ from gateway.api.schema import (
     ConsumersAction,
     ConsumerState,
     Error,
+    Holder,
     MessageStatus,
     OptoutAction,
+    OptoutBy,
     OptoutResult,
     Quoted,
     Rejected,
@@ -29,10 +32,14 @@ from gateway.errors import RequestError
 from gateway.message import Message, message_id, message_number
 from gateway.numbers import NumberError, read
 from gateway.queue.lanes import Lanes
-from gateway.queue.store import OptoutChange, Record, Store
+from gateway.queue.store import GLOBAL, OptoutChange, OptoutEntry, Record, Store
 
 SLICE = 5_000
 """Messages of a campaign that are cancelled in one step."""
+
+
+SHOWN: Final = 160
+"""Characters of a text that an opt-out is told with: a reply to 10,000 numbers fits its frame."""
 
 
 class Service:
@@ -123,9 +130,14 @@ class Service:
         return Cancelled(count, results)
 
     async def optout(
-        self, tenant: str, action: OptoutAction, numbers: Sequence[str]
+        self,
+        tenant: str,
+        action: OptoutAction,
+        numbers: Sequence[str],
+        source: OptoutBy = "api",
     ) -> Sequence[OptoutResult | Rejected]:
-        """Change or look up opt-outs, in order of ``numbers``."""
+        """Change or look up opt-outs, in order of ``numbers``; what a source may take back is in
+        `gateway.queue.store.LIFTS`."""
         region = self._tenant(tenant).options.default_region
         readings = [_read(number, region) for number in numbers]
         valid = [number for number in readings if isinstance(number, str)]
@@ -133,13 +145,13 @@ class Service:
         if action != "check":
             now = self._clock()
             changes = [
-                OptoutChange(tenant, number, action == "add", "api", now) for number in valid
+                OptoutChange(tenant, number, action == "add", source, now) for number in valid
             ]
             for number, did in zip(valid, await self._store.optout(changes), strict=True):
                 changed[number] = changed.get(number, False) or did
-        out = await self._store.opted_out(tenant, valid)
+        held = await self._store.optout_entries(tenant, valid)
         return [
-            OptoutResult(number, number in out, changed.get(number, False))
+            _optout_result(number, changed.get(number, False), held.get(number, ()))
             if isinstance(number, str)
             else Rejected(Error("invalid_recipient", str(number)))
             for number in readings
@@ -255,3 +267,14 @@ def _status(record: Record) -> MessageStatus:
         message.campaign,
         message.due if record.state == "deferred" else None,
     )
+
+
+def _optout_result(number: str, changed: bool, held: Sequence[OptoutEntry]) -> OptoutResult:
+    """What holds for a number. What a phone wrote to another tenant is not told."""
+    holders = []
+    for entry in held:
+        everybody = entry.scope == GLOBAL
+        text = None if everybody or entry.text is None else entry.text[:SHOWN]
+        name = None if everybody else entry.message
+        holders.append(Holder(entry.source, entry.at, everybody, name, text))
+    return OptoutResult(number, bool(holders), changed, holders)

@@ -24,6 +24,7 @@ from gateway.api.schema import (
     Error,
     MessageStatus,
     OptoutAction,
+    OptoutBy,
     OptoutResult,
     Quoted,
     Rejected,
@@ -119,7 +120,7 @@ class Backend:
         return Cancelled(sum(r is not None for r in results), results)
 
     async def optout(
-        self, tenant: str, action: OptoutAction, numbers: Sequence[str]
+        self, tenant: str, action: OptoutAction, numbers: Sequence[str], source: OptoutBy
     ) -> Sequence[OptoutResult | Rejected]:
         self._fail()
         before = set(self.out)

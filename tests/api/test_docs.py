@@ -115,7 +115,11 @@ REPLIES: list[schema.Reply | list[Event]] = [
     schema.CancelReply(
         5, True, 1, [schema.CancelResult("19abc5e9c0000001", True, "cancelled"), None]
     ),
-    schema.OptoutReply(6, True, [schema.OptoutResult("447700900123", True, True)]),
+    schema.OptoutReply(
+        6,
+        True,
+        [schema.OptoutResult("447700900123", True, True, [schema.Holder("api", 1792224004.5)])],
+    ),
     schema.SubscribeReply(7, True, 41, EPOCH),
     EVENTS,
     schema.AckReply(8, True, 41),

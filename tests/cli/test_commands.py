@@ -375,12 +375,21 @@ def test_an_opted_out_number_gets_nothing_until_it_is_removed(shop: Run) -> None
     number = "447700900109"
     added = shop("optout", "add", f"+{number}", "nobody")
     assert added.status == 1
-    assert added.records == [{"number": number, "opted_out": True, "changed": True}]
+    [record] = added.records
+    assert [holder.pop("at") > 0 for holder in record["held_by"]] == [True]
+    assert record == {
+        "number": number,
+        "opted_out": True,
+        "changed": True,
+        "held_by": [{"source": "api"}],
+    }
     assert added.err.startswith("gateway: invalid_recipient: ")
     refused = shop("send", "--to", number, "--text", "Hello")
     assert refused.err.startswith("gateway: refused: opted_out: ")
     assert shop("optout", "check", number).records[0]["opted_out"] is True
-    assert shop("optout", "remove", number).records[0]["opted_out"] is False
+    shop("optout", "add", number, "--source=complaint")
+    assert shop("optout", "remove", number).records[0]["opted_out"] is True
+    assert shop("optout", "remove", number, "--source=complaint").records[0]["opted_out"] is False
     assert shop("send", "--to", number, "--text", "Hello").status == 0
 
 

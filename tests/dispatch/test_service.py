@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 import trio
 
+from gateway.api.schema import Holder
 from gateway.dispatch import service
 from gateway.errors import RequestError, StoreError
 from gateway.queue import lanes
+from gateway.queue.store import GLOBAL, OptoutChange
 
 # --- status ---
 
@@ -180,6 +182,35 @@ async def test_opt_outs_are_added_looked_up_and_removed(world: Any) -> None:
     assert await ask("check", two, one) == [(two, True, False), (one, True, False)]
     assert await ask("remove", one) == [(one, False, True)]
     assert await ask("remove", one) == [(one, False, False)]
+
+
+PHONE = "447400000001"
+
+
+async def held(world: Any, action: Any = "check", source: Any = "api", tenant: str = "acme") -> Any:
+    [result] = await world.service.optout(tenant, action, [PHONE], source)
+    assert result.opted_out is bool(result.held_by)
+    return result.changed, sorted(one.source for one in result.held_by)
+
+
+async def test_who_may_take_back_what_and_what_still_holds(world: Any) -> None:
+    stop = OptoutChange("acme", PHONE, True, "keyword", 5.0, "1a", "STOP" * 100)
+    await world.store.optout([stop])
+    [result] = await world.service.optout("acme", "check", [PHONE])
+    assert result.held_by == [Holder("keyword", 5.0, False, "1a", ("STOP" * 100)[:160])]
+    assert await held(world, "add", "import") == (True, ["import", "keyword"])
+    assert await held(world, "add", "complaint") == (True, ["complaint", "import", "keyword"])
+    assert await held(world, "remove", "api") == (True, ["complaint"])
+    assert await held(world, "remove", "api") == (False, ["complaint"])
+    assert await held(world, "remove", "import") == (False, ["complaint"])
+    assert await held(world, "remove", "complaint") == (True, [])
+
+
+async def test_an_opt_out_of_everybody_holds_whatever_a_tenant_takes_back(world: Any) -> None:
+    await world.store.optout([OptoutChange(GLOBAL, PHONE, True, "keyword", 5.0, "1a", "STOP it")])
+    assert await held(world, "remove") == (False, ["keyword"])
+    [result] = await world.service.optout("umbrella", "check", [PHONE])
+    assert result.held_by == [Holder("keyword", 5.0, True)]  # not what was said to another tenant
 
 
 async def test_a_number_that_is_none_is_refused_in_its_place(world: Any) -> None:
