@@ -81,7 +81,8 @@ class Standing:
     def look(self, now: float, limit: float) -> None:
         """See whether what was told is over, which only time tells."""
         since = self._throttled_since
-        if since is not None and not 0.0 <= now - self._throttled_last < CALM:
+        self._throttled_last = min(self._throttled_last, now)  # a clock that was set back
+        if since is not None and now - self._throttled_last >= CALM:
             self._throttled_since = None
             log.info(
                 "throttling_over",
