@@ -82,6 +82,7 @@ class Mailing:
         parts: how many parts those have.
         deferred: how many of them are not to be sent yet.
         ended: duplicates whose message did not arrive and is not sent again, by its state.
+        places: messages and their parts that were quoted, by region; None for none.
         done: there is no row left to ask about.
         pause: seconds to wait before the next round.
 
@@ -92,6 +93,7 @@ class Mailing:
     def __init__(self, rows: Iterable[Row], refusals: Refusals, *, patient: bool) -> None:
         self.accepted = self.parts = self.deferred = self.duplicates = 0
         self.ended: Counter[str] = Counter()
+        self.places: dict[str | None, tuple[int, int]] = {}
         self.done = False
         self.pause = 0.0
         self._rows = iter(rows)
@@ -167,6 +169,9 @@ class Mailing:
             self.accepted += 1
             self.parts += result.parts
             self.deferred += result.not_before is not None
+            if isinstance(result, Quoted):
+                messages, parts = self.places.get(result.region, (0, 0))
+                self.places[result.region] = messages + 1, parts + result.parts
         if isinstance(result, Accepted) and result.state is not None:
             self.ended[result.state] += 1
         if result.note is not None:
@@ -191,6 +196,14 @@ class Mailing:
             self.pause = min(LONGEST, 2 * self.pause or SHORTEST)
         elif not self.pause or taken > len(self._no_room):
             self.pause = SHORTEST
+
+    def told_by_region(self) -> list[dict[str, Any]]:
+        """What was quoted, a record for each region, the one with the most parts first."""
+        places = sorted(self.places.items(), key=lambda place: place[1][1], reverse=True)
+        return [
+            {"region": region, "messages": messages, "parts": parts}
+            for region, (messages, parts) in places
+        ]
 
     def told(self) -> dict[str, Any]:
         """All in all."""

@@ -66,12 +66,15 @@ class Rows:
     Args:
         file: of bytes.
         shared: the fields that need no column, because all messages have them in common.
+        recipient: how a recipient is read; raises ValueError.
 
     Raises:
         UsageError: the columns do not make messages.
     """
 
-    def __init__(self, file: IO[bytes], shared: Message) -> None:
+    def __init__(
+        self, file: IO[bytes], shared: Message, recipient: Callable[[str], str] = str
+    ) -> None:
         self._sheet = sheet = Sheet(file)
         self.form: Form = sheet.form
         self.separator = separator_of(sheet, lambda cell: _name(cell) in FIELDS)
@@ -85,8 +88,9 @@ class Rows:
         self._header_block = _block(header)
         self._names = [_name(cell) for cell in header.cells]
         self._check(header.line, shared)
+        readers = {**FIELDS, "to": recipient}
         self._fields = [
-            (index, name, FIELDS[name], name in ("to", "text") and name not in shared)
+            (index, name, readers[name], name in ("to", "text") and name not in shared)
             for index, name in enumerate(self._names)
             if name in FIELDS
         ]

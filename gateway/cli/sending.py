@@ -20,6 +20,7 @@ from gateway.cli.access import Access
 from gateway.cli.mailing import Mailing, Refusals
 from gateway.cli.output import UsageError, record, show
 from gateway.cli.progress import STDERR, Meter
+from gateway.cli.recipients import Reader, Region, reader
 from gateway.cli.rows import FIELDS, Rows
 from gateway.message import Category
 
@@ -82,6 +83,7 @@ def send(
     *,
     to: str | None = None,
     key: str | None = None,
+    region: Region = None,
     refused: Path | None = None,
     fields: Fields = Fields(),
     access: Access,
@@ -103,26 +105,30 @@ def send(
         The recipient, of a single message.
     key
         The key, of a single message: with it, it can be sent again and goes out once.
+    region
+        Whose numbers those without a country code are, such as CN; the tenant's default_region
+        where it is left out.
     refused
         A file for the rows that were refused, each with its line, code and reason, otherwise in the
         form of the first file. Once mended it can be sent as it is. Otherwise the first few are
         told on stderr.
     """
     if file is None:
-        return _one(Client.submit_many, to, key, fields, access, patient=True)
+        return _one(Client.submit_many, to, key, reader(region), fields, access, patient=True)
     path = _file(file, to, key)
-    return _many(Client.submit_many, path, refused, fields, access, patient=True)
+    return _many(Client.submit_many, path, refused, reader(region), fields, access, patient=True)
 
 
 def quote(
     file: Path | None = None,
     *,
     to: str | None = None,
+    region: Region = None,
     refused: Path | None = None,
     fields: Fields = Fields(),
     access: Access,
 ) -> int:
-    """Tell what submitting them would give; nothing is stored or sent.
+    """Tell what submitting them would give, in all and by country; nothing is stored or sent.
 
     The exit status is 1 if one would be refused.
 
@@ -132,12 +138,15 @@ def quote(
         The CSV file, as for send.
     to
         The recipient, of a single message.
+    region
+        Whose numbers those without a country code are, as for send.
     refused
         A CSV file for the rows that would be refused.
     """
     if file is None:
-        return _one(_quoted, to, None, fields, access, patient=False)
-    return _many(_quoted, _file(file, to, None), refused, fields, access, patient=False)
+        return _one(_quoted, to, None, reader(region), fields, access, patient=False)
+    path = _file(file, to, None)
+    return _many(_quoted, path, refused, reader(region), fields, access, patient=False)
 
 
 def _file(file: Path, to: str | None, key: str | None) -> Path:
@@ -155,12 +164,22 @@ def _quoted(
 
 
 def _one(
-    ask: Ask, to: str | None, key: str | None, fields: Fields, access: Access, *, patient: bool
+    ask: Ask,
+    to: str | None,
+    key: str | None,
+    recipient: Reader,
+    fields: Fields,
+    access: Access,
+    *,
+    patient: bool,
 ) -> int:
     message = fields.message()
     if to is None or "text" not in message:
         raise UsageError("name a CSV file, or a message with --to and --text")
-    message["to"] = to
+    try:
+        message["to"] = recipient(to)
+    except ValueError as error:
+        raise UsageError(f"--to: {error}") from None
     if key is not None:
         message["key"] = key
     with access.client() as client:
@@ -178,13 +197,20 @@ def _one(
 
 
 def _many(
-    ask: Ask, path: Path, refused: Path | None, fields: Fields, access: Access, *, patient: bool
+    ask: Ask,
+    path: Path,
+    refused: Path | None,
+    recipient: Reader,
+    fields: Fields,
+    access: Access,
+    *,
+    patient: bool,
 ) -> int:
     shared = fields.message()
     if refused is not None and refused.exists() and refused.samefile(path):
         raise UsageError(f"--refused: {refused} is the file to be read: name another")
     with ExitStack() as stack:
-        rows = Rows(stack.enter_context(path.open("rb")), shared)
+        rows = Rows(stack.enter_context(path.open("rb")), shared, recipient)
         client = stack.enter_context(access.client())
         report = None if refused is None else stack.enter_context(refused.open("wb"))
         mailing = Mailing(rows, Refusals(rows, report), patient=patient)
@@ -210,6 +236,8 @@ def _many(
             elif not mailing.done:
                 print(f"gateway: not read from line {rows.next_line} on", file=sys.stderr)
             show([{**mailing.told(), "seconds": round(meter.seconds, 1)}])
+            if mailing.places:
+                show(mailing.told_by_region())
     return int(mailing.refused > 0)
 
 

@@ -19,7 +19,7 @@ from gateway.dispatch.options import RECEIPT_WAIT, CarrierOptions, DestForm, Val
 from gateway.dispatch.owed import LongReceipts
 from gateway.dispatch.tenants import MAX_CONSUMERS, VALIDITY
 from gateway.message import CATEGORIES, Category
-from gateway.numbers import REGIONS
+from gateway.numbers import check_region
 from gateway.ops.admin import AdminOptions
 from gateway.ops.logs import Level
 from gateway.policy.carrier_hours import CarrierHoursOptions
@@ -47,14 +47,6 @@ def _check_sender(text: str) -> None:
     if text != ANY and normalise(text) is None:
         raise ValueError(
             f"{text[:40]!r} is neither a number, a name of up to 11 letters and digits nor '*'"
-        )
-
-
-def _check_region(name: str) -> None:
-    if name not in REGIONS:
-        raise ValueError(
-            f"{name[:40]!r} is no region that has phone numbers{meant(name.upper(), REGIONS)}; "
-            "give the two capital letters of its ISO 3166 code, such as 'CN' or 'GB'"
         )
 
 
@@ -108,7 +100,7 @@ TokenHash = Annotated[
     ),
 ]
 Sender = Annotated[str, rule(_check_sender)]
-Region = Annotated[str, rule(_check_region)]
+Region = Annotated[str, rule(check_region)]
 Number = Annotated[
     str, Meta(pattern=r"\A\+?[0-9]{1,20}\Z", description="a number of up to 20 digits")
 ]

@@ -4,7 +4,7 @@ Numbers are E.164 digits without ``+`` within the program. `read` takes what a t
 `from_carrier` what a carrier does; `canonical` gives a phone that has several numbers one name.
 """
 
-from gateway.numbers.meaning import from_carrier, kind_of, read, region_of, same_phone
+from gateway.numbers.meaning import check_region, from_carrier, kind_of, read, region_of, same_phone
 from gateway.numbers.plans import CODES, REGIONS, Kind
 from gateway.numbers.spellings import canonical
 from gateway.numbers.written import NumberError
@@ -15,6 +15,7 @@ __all__ = [
     "Kind",
     "NumberError",
     "canonical",
+    "check_region",
     "from_carrier",
     "kind_of",
     "read",

@@ -22,6 +22,7 @@ from gateway.numbers.candidates import (
 )
 from gateway.numbers.plans import (
     NONE,
+    REGIONS,
     TEXTING,
     Kind,
     Plan,
@@ -219,6 +220,16 @@ def _why_neither(digits: str, region: Region | None) -> str:
         return f"is neither a number of {region.name} nor one with its country code; {MEND}"
     why = "begins with 0, so it is a national number" if digits[0] == "0" else _why_not(digits)
     return f"{why}; {MEND}, or state the region that national numbers are of (default_region)"
+
+
+def check_region(name: str) -> None:
+    """Raises ValueError, which tells the mend, where no region has this name."""
+    if name not in REGIONS:
+        hint = f"; did you mean {name.upper()!r}?" if name.upper() in REGIONS else ""
+        raise ValueError(
+            f"{name[:40]!r} is no region that has phone numbers{hint}; give the two capital "
+            "letters of its ISO 3166 code, such as 'CN' or 'GB'"
+        )
 
 
 def kind_of(number: str) -> Kind:

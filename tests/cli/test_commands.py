@@ -346,6 +346,36 @@ def test_a_quote_tells_the_parts_and_sends_nothing(shop: Run, tmp_path: Path) ->
     assert quote == {"parts": 1, "encoding": "ucs2", "to": "447700900106", "region": "GB"}
 
 
+def test_a_quote_sums_up_by_country(shop: Run, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    numbers = ["+447700900106", "13912345678", "139 1234 5679", "+14165550123", "+870773123456"]
+    long = "好" * 71
+    file.write_text("to,text\n" + "".join(f"{number},{long}\n" for number in numbers) + "12,Hi\n")
+    ended = shop("quote", str(file), "--region", "CN", "--refused", str(tmp_path / "refused.csv"))
+    assert ended.status == 1
+    total, *countries = ended.records
+    assert (total["accepted"], total["parts"], total["refused"]) == (5, 10, 1)
+    assert countries == [
+        {"region": "CN", "messages": 2, "parts": 4},
+        {"region": "GB", "messages": 1, "parts": 2},
+        {"region": "CA", "messages": 1, "parts": 2},
+        {"region": None, "messages": 1, "parts": 2},
+    ]
+
+
+def test_a_national_number_goes_to_the_region_that_is_named(shop: Run) -> None:
+    ended = shop("quote", "--to", "139 1234 5678", "--text", "Hi", "--region", "CN")
+    (quote,) = ended.records
+    assert (quote["to"], quote["region"]) == ("8613912345678", "CN")
+    ended = shop("quote", "--to", "139 1234 5678", "--text", "Hi")
+    assert ended.status == 1
+    assert ended.err.startswith("gateway: refused: invalid_recipient: to: '139 1234 5678' ")
+    assert "default_region" in ended.err
+    ended = shop("send", "--to", "139 1234 5678", "--text", "Hi", "--region", "US")
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith("gateway: --to: '139 1234 5678' is neither a number of US")
+
+
 def test_a_campaign_can_be_cancelled_before_its_time(shop: Run) -> None:
     later = ("--send-at", str(time.time() + 3600), "--campaign", "summer", "--key", "two")
     assert shop("send", "--to", "+447700900108", "--text", "Later", *later).status == 0
