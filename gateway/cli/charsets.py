@@ -5,6 +5,7 @@ with what to do, and never read by half or sent as signs that nobody wrote.
 """
 
 import codecs
+from collections.abc import Iterator
 from typing import Final
 
 from gateway.cli.output import UsageError
@@ -45,8 +46,14 @@ _COMMON_SHARE: Final = 0.3
 _COMMON_LEAST: Final = 4
 
 
-def encoding_of(head: bytes, name: str) -> tuple[str, bytes]:
-    """The encoding of a file that begins so, and its byte order mark."""
+def encoding_of(head: bytes, following: Iterator[bytes], name: str) -> tuple[str, bytes]:
+    """The encoding of a file, and its byte order mark.
+
+    Args:
+        head: how it begins.
+        following: what comes then, read for as long as there is nothing but ASCII.
+        name: the file's.
+    """
     for mark, encoding in _MARKS:
         if head.startswith(mark):
             if encoding is None:
@@ -61,20 +68,28 @@ def encoding_of(head: bytes, name: str) -> tuple[str, bytes]:
         return "utf-16-le", b""
     if nuls == [True, False, True, False]:
         return "utf-16-be", b""
-    return _unmarked(head, name), b""
+    return _unmarked(head, following, name), b""
 
 
-def _unmarked(head: bytes, name: str) -> str:
-    lines = head.splitlines()
-    if len(head) >= HEAD and len(lines) > 1:
-        del lines[-1]  # it may break off
+def _unmarked(head: bytes, following: Iterator[bytes], name: str) -> str:
+    lines = head.splitlines(keepends=True)
+    passed = 0
+    breaks_off = len(head) >= HEAD
+    while breaks_off and head.isascii():  # a list may begin with the countries that write so
+        more = next(following, b"")
+        passed += len(lines) - 1
+        head = lines[-1] + more
+        lines = head.splitlines(keepends=True)
+        breaks_off = len(more) >= HEAD
+    if breaks_off and len(lines) > 1:
+        del lines[-1]
     foreign = [line for line in lines if not line.isascii()]
     bad = [line for line in foreign if not is_utf8(line)]
     if not bad or 2 * len(bad) < len(foreign):
         return "utf-8"  # and the bad ones are told as such
-    if _is_chinese(b"\n".join(foreign)):
+    if _is_chinese(b"".join(foreign)):
         return "gb18030"
-    number = lines.index(bad[0]) + 1
+    number = passed + lines.index(bad[0]) + 1
     raise UsageError(
         f"{name}: line {number} is not UTF-8, and of which encoding it is cannot be told for "
         f"certain: {MEND}, or convert it (iconv -f WINDOWS-1252 -t UTF-8, with its encoding in "

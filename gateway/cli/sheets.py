@@ -8,6 +8,7 @@ that follow. What the records say is not known here.
 import codecs
 import csv
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from io import BufferedReader, RawIOBase, TextIOWrapper
 from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
@@ -84,7 +85,10 @@ class Sheet:
         head = b""
         while len(head) < HEAD and (more := file.read(HEAD - len(head))):
             head += more
-        encoding, mark = encoding_of(head, file.name)
+        following = iter(partial(file.read, HEAD), b"") if file.seekable() else iter(())
+        encoding, mark = encoding_of(head, following, file.name)
+        if file.seekable():
+            file.seek(len(head))
         self._source = _Joined(head[len(mark) :], file)
         errors = "gateway-keep" if encoding.startswith("utf-16") else "surrogateescape"
         text = TextIOWrapper(BufferedReader(self._source), encoding, errors, newline="")

@@ -3,6 +3,7 @@
 # ruff: noqa: RUF001  texts as people write them
 
 import codecs
+import io
 
 import pytest
 
@@ -39,7 +40,7 @@ FRENCH = "to;text\n33612345678;Votre café préféré vous attend\n"
     ],
 )
 def test_an_encoding_that_can_be_told_is(head: bytes, expected: tuple[str, bytes]) -> None:
-    assert encoding_of(head, "list.csv") == expected
+    assert encoding_of(head, iter(()), "list.csv") == expected
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_an_encoding_that_cannot_be_told_refuses_the_file_with_the_mend(
 ) -> None:
     head = f"to,text\n447700900123,Hello\n447700900124,{text}\n".encode(codec)
     with pytest.raises(UsageError) as refused:
-        encoding_of(head, "list.csv")
+        encoding_of(head, iter(()), "list.csv")
     assert str(refused.value).startswith("list.csv: line 3 is not UTF-8, ")
     assert 'save it from the spreadsheet as "CSV UTF-8"' in str(refused.value)
     assert "iconv" in str(refused.value)
@@ -88,7 +89,7 @@ def test_an_encoding_that_cannot_be_told_refuses_the_file_with_the_mend(
 )
 def test_what_is_no_csv_is_told_for_what_it_is(head: bytes, what: str) -> None:
     with pytest.raises(UsageError) as refused:
-        encoding_of(head, "list.csv")
+        encoding_of(head, iter(()), "list.csv")
     assert str(refused.value).startswith(f"list.csv: it is {what}")
 
 
@@ -96,6 +97,35 @@ def test_a_head_that_breaks_off_within_a_character_is_no_worse() -> None:
     row = "447700900123,é\n".encode()
     head = b"to,text\n" + row * (HEAD // len(row))
     for cut in range(len(row)):
-        assert (
-            encoding_of((head + row)[: HEAD - cut].ljust(HEAD, b"\xc3"), "list.csv")[0] == "utf-8"
-        )
+        cut_off = (head + row)[: HEAD - cut].ljust(HEAD, b"\xc3")
+        assert encoding_of(cut_off, iter(()), "list.csv")[0] == "utf-8"
+
+
+ROW = b"447700900123,Hello\n"
+LONG = b"to,text\n" + ROW * (3 * HEAD // len(ROW))
+
+
+@pytest.mark.parametrize(
+    ("behind", "expected"),
+    [
+        (b"", "utf-8"),
+        (FRENCH.encode(), "utf-8"),
+        (CHINESE.encode("gbk"), "gb18030"),
+    ],
+)
+def test_what_comes_behind_ascii_decides(behind: bytes, expected: str) -> None:
+    file = io.BytesIO(LONG + behind)
+    head = file.read(HEAD)
+    assert encoding_of(head, iter(lambda: file.read(HEAD), b""), "list.csv")[0] == expected
+
+
+def test_a_line_far_behind_is_told() -> None:
+    file = io.BytesIO(LONG + "33612345678,Votre café\n".encode("cp1252"))
+    head = file.read(HEAD)
+    line = LONG.count(b"\n") + 1
+    with pytest.raises(UsageError, match=f"line {line} is not UTF-8"):
+        encoding_of(head, iter(lambda: file.read(HEAD), b""), "list.csv")
+
+
+def test_a_pipe_is_decided_by_its_head() -> None:
+    assert encoding_of(LONG[:HEAD], iter(()), "list.csv")[0] == "utf-8"
