@@ -17,6 +17,7 @@ from rich.console import Console
 from examples import board, report
 from examples.campaign import REMINDER, SENDER, Campaign
 from examples.metrics import scrape
+from examples.result import Result
 from examples.stage import Stage, StageError, stage
 from examples.tally import Tally, audit
 from gateway.api.client import Client, connect
@@ -42,7 +43,7 @@ WIDTH: Final = 100
 """Characters of a line where the output is not a terminal."""
 
 
-async def run(stage: Stage, campaign: Campaign, console: Console) -> report.Result:
+async def run(stage: Stage, campaign: Campaign, console: Console) -> Result:
     """Be a campaign system."""
     tally = Tally()
     async with connect(stage.address, stage.token, name="demo") as client:
@@ -53,15 +54,16 @@ async def run(stage: Stage, campaign: Campaign, console: Console) -> report.Resu
             await _submit(client, campaign, tally)
             accepted = time.monotonic()
             again, recognised = await _submit_again(client, tally)
-            await client.cancel(campaign=REMINDER)
+            cancelled = (await client.cancel(campaign=REMINDER)).cancelled
             ended = await _follow(client, tally)
             nursery.cancel_scope.cancel()
         states = await _states(client, tally)
-    return report.Result(
+    return Result(
         tally=tally,
         states=states,
         again=again,
         recognised=recognised,
+        cancelled=cancelled,
         accepting=accepted - started,
         took=ended - started,
         metrics=await trio.to_thread.run_sync(scrape, stage.admin),
@@ -116,8 +118,7 @@ def demonstrate(console: Console, size: int) -> bool:
     with stage(SENDER, campaign.night.region) as running:
         report.follow(console, running)
         result = trio.run(run, running, campaign, console)
-        report.conclude(console, campaign, result)
-    return result.adds_up
+        return report.conclude(console, campaign, result)
 
 
 def main() -> None:

@@ -1,82 +1,25 @@
 """What the demo prints before and after: the campaign, and the tables of what became of it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from examples.accounts import Account, Term, accounts
 from examples.campaign import Campaign
 from examples.metrics import Metrics
+from examples.result import Result
 from examples.stage import Stage
-from examples.tally import Audit, Tally
 from gateway.message import CATEGORIES
 
 OUTCOMES: Final = ("delivered", "failed", "expired", "unknown", "cancelled", "blocked")
-DEFERRED: Final = "deferred"
 ANSWERS: Final = ("ROK", "RSYSERR", "RTHROTTLED", "RINVDSTADR")
 SHOWN: Final = 64
 """Columns that a sample may take."""
-
-
-class Result(NamedTuple):
-    """Everything known in the end.
-
-    Attributes:
-        states: where the gateway says that messages without an outcome are, by id.
-        again: messages submitted a second time, ``recognised`` those told to be duplicates.
-        accepting: seconds until all messages were answered.
-        took: seconds until the last outcome.
-    """
-
-    tally: Tally
-    states: Mapping[str, str]
-    again: int
-    recognised: int
-    accepting: float
-    took: float
-    metrics: Metrics
-    audit: Audit
-
-    @property
-    def checks(self) -> Sequence[tuple[bool, str]]:
-        """What is promised: whether it was kept, and what there is to show for it."""
-        tally, audit = self.tally, self.audit
-        accepted = len(tally.accepted)
-        outcomes = accepted - len(tally.waiting())
-        deferred = sum(state == DEFERRED for state in self.states.values())
-        announced = "all of them announced" if not audit.untold else f"{audit.untold:,} unannounced"
-        twice = (
-            f"{audit.twice:,} of {audit.parts:,} parts were taken twice when alpha dropped "
-            f"connections, {announced}"
-        )
-        optouts = (
-            f"{len(tally.optouts):,} phones opted out of {len(tally.asked):,} that asked to, "
-            f"and {tally.replies['delivered']:,} have got their confirmation"
-        )
-        return (
-            (
-                accepted == outcomes + deferred,
-                f"{accepted:,} accepted = {outcomes:,} outcomes + {deferred:,} still deferred",
-            ),
-            (not tally.repeated, f"{tally.repeated:,} messages with a second outcome"),
-            (
-                self.again == self.recognised,
-                f"{self.recognised:,} of {self.again:,} recognised that were submitted again",
-            ),
-            (not audit.untold, twice),
-            (not audit.opted_out, f"{audit.opted_out:,} went to who had opted out"),
-            (tally.asked == tally.optouts, optouts),
-            (not audit.asleep, f"{audit.asleep:,} of the sale went to where it is night"),
-        )
-
-    @property
-    def adds_up(self) -> bool:
-        """Whether every promise was kept."""
-        return all(kept for kept, _ in self.checks)
 
 
 def introduce(console: Console, campaign: Campaign, now: float) -> None:
@@ -103,8 +46,8 @@ def follow(console: Console, stage: Stage) -> None:
     )
 
 
-def conclude(console: Console, campaign: Campaign, result: Result) -> None:
-    """Show what became of it."""
+def conclude(console: Console, campaign: Campaign, result: Result) -> bool:
+    """Show what became of it; whether everything adds up."""
     tally, metrics = result.tally, result.metrics
     refused = _table("refused at once", "messages|r", "for instance")
     for code, count in tally.refused.most_common():
@@ -116,10 +59,18 @@ def conclude(console: Console, campaign: Campaign, result: Result) -> None:
         f"batch once it was on disk; half of the\ncommits took {commit} or less. The last outcome "
         f"came after {result.took:.1f} s. Phones sent {tally.texts:,} texts.\n"
     )
-    for kept, what in result.checks:
+    explained = accounts(campaign, result)
+    console.print(_accounts(explained), "", sep="\n")
+    checks = [
+        *result.checks,
+        (all(one.holds for one in explained), "every figure is the sum of what it is made of"),
+    ]
+    for kept, what in checks:
         console.print("  [green]yes[/]" if kept else "  [bold red]NO [/]", what)
-    verdict = "[bold green]It adds up.[/]" if result.adds_up else "[bold red]It does not add up.[/]"
+    adds_up = all(kept for kept, _ in checks)
+    verdict = "[bold green]It adds up.[/]" if adds_up else "[bold red]It does not add up.[/]"
     console.print(f"\n{verdict}\n")
+    return adds_up
 
 
 def _outcomes(result: Result) -> Table:
@@ -137,6 +88,22 @@ def _outcomes(result: Result) -> Table:
             table.add_section()
         table.add_row(name, *(f"{counts[c]:,}" for c in columns), f"{counts.total():,}")
     return table
+
+
+def _accounts(explained: Sequence[Account]) -> Table:
+    """Why figures differ."""
+    table = _table("why figures differ", "is made of")
+    for figure, terms in explained:
+        signs = [
+            "-" if term.number < 0 else "+" if place else "=" for place, term in enumerate(terms)
+        ]
+        lines = [f"{sign} {_term(term)}" for sign, term in zip(signs, terms, strict=True)]
+        table.add_row(_term(figure), "\n".join(lines))
+    return table
+
+
+def _term(term: Term) -> str:
+    return f"{abs(term.number):>7,.0f} {term.what}"
 
 
 def _carriers(metrics: Metrics) -> Table:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -92,13 +92,13 @@ class Stage(NamedTuple):
     Attributes:
         address, token: for tenants.
         admin: the URL of metrics and probes.
-        records: what each carrier took, see `gateway.smpp.simulator.record`.
+        records: what each carrier took, by its id; see `gateway.smpp.simulator.record`.
     """
 
     address: str
     token: str
     admin: str
-    records: Sequence[Path]
+    records: Mapping[str, Path]
 
 
 class StageError(Exception):
@@ -141,7 +141,7 @@ def stage(sender: str, region: str) -> Iterator[Stage]:
         file.write_text(configuration)
         gateway = stack.enter_context(_process(folder, "gateway", "serve", f"--config={file}"))
         _wait_until_ready(folder, gateway, f"http://{admin}/readyz")
-        records = [folder / f"{name}.jsonl" for name in ports]
+        records = {name: folder / f"{name}.jsonl" for name in ports}
         yield Stage(address, token, f"http://{admin}", records)
 
 

@@ -10,13 +10,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from examples.accounts import accounts
 from examples.campaign import AROUND_THE_WORLD, TEXTS, Campaign, Night, Texts, night
 from examples.metrics import Metrics
+from examples.result import Result
+from examples.tally import Tally, audit
+from gateway.api.wire import Accepted, Event, Rejected
 from gateway.numbers import read, region_of
 from gateway.policy.keywords import Vocabulary
 from gateway.policy.optout import OptoutOptions
 from gateway.policy.regions import place_of
 from gateway.smpp.simulator.carrier import OPTOUTS
+from gateway.smpp.simulator.record import Line
 
 ROOT = Path(__file__).parents[1]
 NOW = 1_795_359_900.0
@@ -52,6 +57,7 @@ def test_the_demo_adds_up_and_leaves_nothing_behind(tmp_path: Path) -> None:
     assert "400 accepted = 380 outcomes + 20 still deferred" in shown
     assert re.search(r"yes (\d+) phones opted out of \1 that asked to", shown)
     assert "It adds up." in shown
+    assert "yes every figure is the sum of what it is made of" in shown
     assert "\x1b" not in shown
     assert list(tmp_path.iterdir()) == []
 
@@ -119,3 +125,80 @@ def test_metrics_are_read_as_prometheus_would() -> None:
     assert metrics.total("parts_submitted_total", carrier="beta") == 4
     assert metrics.quantile("commit_seconds", 0.5) == 0.01
     assert metrics.quantile("commit_seconds", 0.99) == inf
+
+
+COUNTED = """\
+# TYPE gateway_parts_submitted counter
+gateway_parts_submitted_total{carrier="alpha",status="ESME_ROK"} 5
+gateway_parts_submitted_total{carrier="alpha",status="ESME_RSYSERR"} 2
+gateway_parts_submitted_total{carrier="alpha",status="ESME_RINVDSTADR"} 1
+# TYPE gateway_receipts counter
+gateway_receipts_total{carrier="alpha",state="DELIVRD"} 6
+# TYPE gateway_receipts_unmatched counter
+gateway_receipts_unmatched_total{carrier="alpha"} 2
+"""
+
+
+def test_figures_that_differ_are_explained(tmp_path: Path) -> None:
+    """Six messages: one of two parts that went out twice, as one of its answers was lost, two of
+    one part, a refused, a cancelled and a deferred one; and an answer to a phone."""
+    campaign, tally = Campaign(20, NOW), Tally()
+    drafts = [draft for draft in campaign.drafts if draft.what != "mistakes"][:6]
+    for number, (draft, parts) in enumerate(zip(drafts, (2, 1, 1, 1, 1, 1), strict=True)):
+        tally.submitted(draft, Accepted(f"m{number}", parts, "gsm7"))
+    mistake = next(draft for draft in campaign.drafts if draft.what == "mistakes")
+    campaign.drafts[:] = [*drafts, mistake]
+    tally.submitted(mistake, Rejected("empty_text", "text: empty"))
+    for number, (name, outcome, detail) in enumerate(
+        [
+            ("m0", "delivered", None), ("m1", "delivered", None),
+            ("m2", "failed", {"receipt_state": "UNDELIV"}),
+            ("m3", "failed", {"smpp_status": "ESME_RINVDSTADR"}),
+            ("m4", "cancelled", None), ("r1", "delivered", {"reply": "optout"}),
+        ]
+    ):  # fmt: skip
+        tally.reported(Event(number, outcome, NOW, name, to="44", detail=detail, epoch="e"))
+    phones = [draft.message["to"].removeprefix("+") for draft in drafts]
+    first, again = bytes.fromhex("0608040001"), bytes.fromhex("0608040002")
+    record = tmp_path / "alpha.jsonl"
+    with record.open("wb") as file:
+        for phone, octets in [
+            (phones[0], first + b"\x02\x01one"), (phones[0], first + b"\x02\x02two"),
+            (phones[0], again + b"\x02\x02two"), (phones[1], b"hello"), (phones[2], b"hello"),
+            ("447700900123", b"You are out."),
+        ]:  # fmt: skip
+            esm_class = 0x40 if octets.startswith(b"\x06") else 0
+            line = Line(NOW, "u", 1, "1", phone, esm_class, 0, octets.hex(), "", "1")
+            file.write(msgspec.json.encode(line) + b"\n")
+    result = Result(
+        tally=tally, states={"m5": "deferred"}, again=3, recognised=3, cancelled=1, accepting=1.0,
+        took=2.0, metrics=Metrics(COUNTED), audit=audit({"alpha": record}, campaign, tally),
+    )  # fmt: skip
+    shown = {
+        f"{figure.number:g} {figure.what}": [term.number for term in terms]
+        for figure, terms in accounts(campaign, result)
+    }
+    assert shown == {
+        "10 submitted": [6, 1, 3],
+        "6 outcomes told": [5, 1],
+        "1 answers to phones": [1],
+        "1 cancelled": [1],
+        "1 deferred": [1],
+        "2 failed": [1, 1],
+        "7 parts planned": [4, 1, 1, 1],
+        "6 parts taken": [4, 1, 1],
+        "6 taken by alpha": [5, 1],
+        "6 receipts of alpha": [5, 1],
+        "2 unmatched, alpha": [1, 1],
+        "2 RSYSERR of alpha": [2],
+    }
+
+
+def test_a_figure_that_nothing_explains_is_found() -> None:
+    tally = Tally()
+    result = Result(
+        tally=tally, states={}, again=5, recognised=4, cancelled=0, accepting=1.0, took=1.0,
+        metrics=Metrics(""), audit=audit({}, campaign := Campaign(20, NOW), tally),
+    )  # fmt: skip
+    wrong = [one.figure.what for one in accounts(campaign, result) if not one.holds]
+    assert wrong == ["submitted"]
