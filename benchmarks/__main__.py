@@ -18,6 +18,7 @@ from benchmarks import (
     optout,
     peers,
     throughput,
+    turns,
 )
 from benchmarks.benchmark import Benchmark, run
 from benchmarks.options import add_arguments, read
@@ -29,6 +30,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "optout": optout.BENCHMARK,
     "fairness": fairness.BENCHMARK,
     "micro": micro.BENCHMARK,
+    "turns": turns.BENCHMARK,
     "peers": peers.BENCHMARK,
 }
 

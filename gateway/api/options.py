@@ -20,8 +20,8 @@ class ServerOptions(Struct, frozen=True):
 
     Attributes:
         max_frame: the body of a frame.
-        max_batch: messages, ids and keys, or numbers in one request: at some 10 µs each, a batch
-            holds up the others by 0.1 s at most.
+        max_batch: messages, ids and keys, or numbers in one request. Others have turns while a
+            batch is worked on, but for some 3 µs a message.
         max_in_flight: requests of one connection whose answer the socket was not offered yet.
             Further ones stay in the socket. A client that never has more than so many unanswered
             may write without reading and never blocks.

@@ -24,7 +24,7 @@ from gateway.api.schema import (
 )
 from gateway.dispatch import outcomes
 from gateway.dispatch.events import EventHub, Subscription, too_many
-from gateway.dispatch.intake import Intake
+from gateway.dispatch.intake import TURN, Intake
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.settle import Settler
 from gateway.dispatch.tenants import Tenant, Tenants
@@ -139,7 +139,11 @@ class Service:
         """Change or look up opt-outs, in order of ``numbers``; what a source may take back is in
         `gateway.queue.store.LIFTS`."""
         region = self._tenant(tenant).options.default_region
-        readings = [_read(number, region) for number in numbers]
+        readings: list[str | NumberError] = []
+        for start in range(0, len(numbers), TURN):
+            if start:
+                await trio.lowlevel.checkpoint()
+            readings += [_read(number, region) for number in numbers[start : start + TURN]]
         valid = [number for number in readings if isinstance(number, str)]
         changed: dict[str, bool] = {}
         if action != "check":

@@ -8,14 +8,14 @@ import msgspec
 import pytest
 import trio
 
-from gateway.api.schema import SubmitMessage
-from gateway.dispatch import intake
+from gateway.api.schema import Accepted, SubmitMessage
+from gateway.dispatch import contents, intake, service
 from gateway.dispatch.routing import CarrierShare, Match, RouteOptions
 from gateway.errors import RequestError, StoreError
 from gateway.message import Category, LaneKey, Message
 from gateway.policy import chain, windows
 from gateway.policy.clocks import Clock
-from gateway.policy.quiet_hours import QuietHoursOptions
+from gateway.policy.quiet_hours import QuietHours, QuietHoursOptions
 from gateway.policy.regions import place_of
 
 NAN, INF = float("nan"), float("inf")
@@ -532,3 +532,86 @@ async def test_a_year_of_times_in_any_order_holds_nobody_up(
     assert sum(turns.turns) == 0
     # And others have had turns between.
     assert min(len(first), len(turns.turns)) >= 5_000 // intake.TURN
+
+
+def _batch(count: int = 2_000) -> list[SubmitMessage]:
+    numbers = range(count)
+    return [SubmitMessage(to=f"+86139{n:08}", text=f"No. {n}", key=f"k{n}") for n in numbers]
+
+
+async def _submitted(world: Any) -> None:
+    await world.service.submit("acme", [_batch()])
+
+
+async def _submitted_again(world: Any) -> None:
+    await _submitted(world)
+    await _submitted(world)
+
+
+async def _quoted(world: Any) -> None:
+    await world.service.quote("acme", _batch())
+
+
+async def _opted_out(world: Any) -> None:
+    await world.service.optout("acme", "add", [message.to for message in _batch()])
+
+
+@pytest.mark.parametrize(
+    ("work", "owner", "name"),
+    [
+        (_submitted, intake, "read"),
+        (_submitted, intake, "measure"),
+        (_submitted, contents, "digest"),
+        (_submitted, QuietHours, "judge"),
+        (_submitted_again, contents, "is_same"),
+        (_quoted, intake, "measure"),
+        (_quoted, QuietHours, "judge"),
+        (_opted_out, service, "read"),
+    ],
+)
+async def test_no_turn_is_longer_than_for_so_many_messages(
+    world: Any, monkeypatch: pytest.MonkeyPatch, work: Any, owner: Any, name: str
+) -> None:
+    """What is done for each message of a batch, others have their turn after so many of them."""
+    await restrict(world, quiet_hours=True)
+    turns = Turns()
+    real = getattr(owner, name)
+
+    def counted(first: Any, *rest: Any) -> Any:
+        turns.done += len(rest[0]) if name == "judge" else 1
+        return real(first, *rest)
+
+    monkeypatch.setattr(owner, name, counted)
+    trio.lowlevel.add_instrument(turns)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(work, world)
+    trio.lowlevel.remove_instrument(turns)
+    assert sum(turns.turns) >= 2_000
+    assert max(turns.turns) <= intake.TURN
+
+
+async def test_batches_that_are_judged_by_turns_keep_to_the_limit_of_the_queue(world: Any) -> None:
+    await restrict(world, max_queued=1_500)
+    found: list[Any] = []
+
+    async def submit(category: str) -> None:
+        batch = [msgspec.structs.replace(m, category=category, key=None) for m in _batch(1_000)]
+        [results] = await world.service.submit("acme", [batch])
+        found.extend(results)
+
+    async with trio.open_nursery() as nursery:
+        for category in ("otp", "transactional", "otp"):
+            nursery.start_soon(submit, category)
+    accepted = [result for result in found if isinstance(result, Accepted)]
+    assert len(accepted) == 1_500
+    assert world.dispatch.ledger.total("acme") == 1_500
+
+
+async def test_what_is_not_stored_after_all_is_not_counted(world: Any) -> None:
+    world.store.failing.add("accept")
+    with pytest.raises(StoreError):
+        await world.service.submit("acme", [_batch(500)])
+    assert world.counts() == {}
+    world.store.failing.clear()
+    [results] = await world.service.submit("acme", [_batch(500)])
+    assert all(isinstance(result, Accepted) for result in results)
