@@ -150,6 +150,15 @@ def test_a_clock_that_is_set_back_does_not_silence_an_event(lines: Lines) -> Non
     assert len(lines()) == 2
 
 
+def test_what_comes_again_after_it_was_over_is_news(lines: Lines) -> None:
+    log = Sparing(structlog.get_logger().error, interval=60)
+    for second in range(10):
+        log("store_failed", "full", float(second))
+    log.over()
+    log("store_failed", "full", 10.0)
+    assert [line["suppressed"] for line in lines()] == [0, 0]
+
+
 def test_repeated_events_are_remembered_within_bounds(weigh: Callable[[object], int]) -> None:
     seen = 0
 
