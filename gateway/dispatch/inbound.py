@@ -33,6 +33,7 @@ from gateway.policy.optout import OptoutOptions
 from gateway.policy.replies import Kind, answer
 from gateway.queue.store import GLOBAL, LIFTS, Held, Notice, OptoutChange, OptoutEntry, Store
 from gateway.smpp.pdu import DataSm, DeliverSm
+from gateway.text.mistaken import misreadings
 from gateway.text.reading import Dialect, Reading, join, plain_ascii
 
 log = structlog.get_logger(__name__)
@@ -194,15 +195,21 @@ class Inbox:
     def _asked(
         self, reading: Reading, octets: bytes, region: str | None, to: Correspondent
     ) -> tuple[Reading, Asked | None]:
-        """What a text asks for, whatever its coding says where its octets are ASCII."""
+        """What a text asks for, whatever its coding says: where its octets are ASCII, or where
+        they are a stop word in another alphabet."""
         keywords = self._vocabulary.of(region)
         asked = keywords.read(reading.text, to)
-        if asked is None or asked.request == "suspected":
-            plain = plain_ascii(octets)
-            if plain is not None and plain != reading.text:
-                other = keywords.read(plain, to)
-                if other is not None and (asked is None or other.request != "suspected"):
-                    return Reading(plain, "ascii", certain=False), other
+        if asked is not None and asked.request != "suspected":
+            return reading, asked
+        for other in misreadings(octets, reading.text):
+            stop = keywords.read(other.text, to)
+            if stop is not None and stop.request == "stop":
+                return other, stop
+        plain = plain_ascii(octets)
+        if plain is not None and plain != reading.text:
+            found = keywords.read(plain, to)
+            if found is not None and (asked is None or found.request != "suspected"):
+                return Reading(plain, "ascii", certain=False), found
         return reading, asked
 
     def _report(self, text: Text, now: float) -> None:

@@ -35,7 +35,7 @@ from gateway.text.septets import NO_SHIFTS, Shifts, text_of, unpack
 BINARY: Final = "binary"
 """Stands for octets that are no text."""
 
-_CODECS: Final[Mapping[str, str]] = {
+CODECS: Final[Mapping[str, str]] = {
     "ascii": "ascii", "latin1": "cp1252", "latin2": "iso8859_2", "cyrillic": "iso8859_5",
     "arabic": "iso8859_6", "greek": "iso8859_7", "hebrew": "iso8859_8", "turkish": "iso8859_9",
     "cp1250": "cp1250", "cp1251": "cp1251", "cp1252": "cp1252", "cp1253": "cp1253",
@@ -47,7 +47,7 @@ _CODECS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 """Python's codecs of the alphabets that are none of GSM 03.38's, each the widest of its kind."""
 
-ALPHABETS: Final = ("gsm7", "gsm7_packed", *_CODECS, "jis", "jis_supplement", BINARY)
+ALPHABETS: Final = ("gsm7", "gsm7_packed", *CODECS, "jis", "jis_supplement", BINARY)
 """Every alphabet that can be read, as configurations name them."""
 
 # SMPP 3.4 section 5.2.19; 15 is reserved there and GBK in China (CMPP's msg_fmt).
@@ -220,7 +220,7 @@ def _decoded(octets: bytes, alphabet: str, errors: str) -> str:
         return octets[2:].decode(_MARKS[octets[:2]], errors)
     if alphabet in ("jis", "jis_supplement"):
         return _jis(octets, alphabet, errors)
-    return octets.decode(_CODECS[alphabet], errors)
+    return octets.decode(CODECS[alphabet], errors)
 
 
 def _jis(octets: bytes, alphabet: str, errors: str) -> str:
@@ -229,7 +229,7 @@ def _jis(octets: bytes, alphabet: str, errors: str) -> str:
     if octets.isascii() and 0x1B not in octets:
         escape = b"\x1b$B" if alphabet == "jis" else b"\x1b$(D"
         return (escape + octets + b"\x1b(B").decode("iso2022_jp_2", errors)
-    return octets.decode(_CODECS["iso2022_jp" if 0x1B in octets else "shift_jis"], errors)
+    return octets.decode(CODECS["iso2022_jp" if 0x1B in octets else "shift_jis"], errors)
 
 
 def _is_text(text: str) -> bool:
@@ -405,7 +405,7 @@ def _as_far_as_it_goes(run: _Run) -> Reading:
 
 
 def _windows(octets: bytes) -> str:
-    return octets.decode(_CODECS["latin1"], "replace")
+    return octets.decode(CODECS["latin1"], "replace")
 
 
 _RULES: Final[Mapping[str, Callable[[_Run], Reading]]] = {

@@ -54,6 +54,40 @@ async def test_a_stop_is_heeded_in_every_alphabet(
         assert await gateway.opted_out(PHONE)
 
 
+@pytest.mark.parametrize(
+    ("coding", "octets", "text"),
+    [
+        # said to be GSM 03.38, and UCS-2: septets all of them
+        (0, be("拒收"), "拒收"),
+        (0, be("停止"), "停止"),
+        # said to be Latin-1, ISO-8859-5 or no text
+        (0, "СТОП".encode("cp1251"), "СТОП"),
+        (3, "退订".encode("gbk"), "退订"),
+        (6, "СТОП".encode("cp1251"), "СТОП"),
+        (4, be("退订"), "退订"),
+        (4, "退订".encode("gbk"), "退订"),
+        (0xF5, be("STOP"), "STOP"),
+        (0xF5, be("退订"), "退订"),
+        # said to be in an alphabet of pairs
+        (5, b"STOP", "STOP"),
+        (13, b"TD", "TD"),
+        (15, be("退订"), "退订"),
+        (8, b"Td", "Td"),
+        (8, b"STOP\x00", "STOP"),
+        (8, "СТОП".encode("cp1251"), "СТОП"),
+    ],
+)
+async def test_a_stop_is_heeded_whatever_its_coding_says(
+    coding: int, octets: bytes, text: str
+) -> None:
+    async with speaking() as (gateway, carrier):
+        await carrier.deliver(deliver_sm(octets, source="8613912345678", coding=coding))
+        event = await gateway.event("optout", sender="8613912345678")
+        assert event["text"] == text
+        assert event["detail"]["data"] == octets.hex()
+        assert await gateway.opted_out("8613912345678")
+
+
 async def test_octets_that_are_doubtful_are_passed_on_beside_the_text() -> None:
     async with speaking() as (gateway, carrier):
         await carrier.deliver(deliver_sm(b"\x01\xff", source=PHONE, coding=4))
