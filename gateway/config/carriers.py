@@ -82,6 +82,7 @@ def build(
         min_validity=carrier.min_validity,
         receipt_id=carrier.receipt_id,
         long_receipts=carrier.long_receipts,
+        long_messages=carrier.long_messages,
         receipt_states=_receipt_states(carrier, f"{where}.receipt_states", faults),
         accepted_is_delivered=carrier.accepted_is_delivered,
         receipt_wait=carrier.receipt_wait_hours * HOUR,

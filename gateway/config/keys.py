@@ -15,7 +15,13 @@ from gateway.config.reading import meant, rule, secret
 from gateway.dispatch.actions import Kind
 from gateway.dispatch.addresses import NPI, TON
 from gateway.dispatch.core import RETENTION
-from gateway.dispatch.options import RECEIPT_WAIT, CarrierOptions, DestForm, ValidityPeriod
+from gateway.dispatch.options import (
+    RECEIPT_WAIT,
+    CarrierOptions,
+    DestForm,
+    LongMessages,
+    ValidityPeriod,
+)
 from gateway.dispatch.owed import LongReceipts
 from gateway.dispatch.tenants import MAX_CONSUMERS, VALIDITY
 from gateway.message import CATEGORIES, Category
@@ -256,6 +262,7 @@ class Carrier(Struct, frozen=True, kw_only=True):
     ] = {}
     receipt_id: ReceiptId = _CARRIER.receipt_id
     long_receipts: LongReceipts = _CARRIER.long_receipts
+    long_messages: LongMessages = _CARRIER.long_messages
     receipt_states: dict[str, StateName] = {}
     receipt_wait_hours: Annotated[float, Meta(ge=1, le=720)] = RECEIPT_WAIT / HOUR
     accepted_is_delivered: bool = _CARRIER.accepted_is_delivered

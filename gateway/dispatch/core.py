@@ -17,7 +17,7 @@ from gateway.dispatch.lessons import Lessons
 from gateway.dispatch.ownership import users
 from gateway.dispatch.pool import CarrierPool, routes_or_default
 from gateway.dispatch.release import Refiller, Releaser
-from gateway.dispatch.routing import RouteOptions, Router
+from gateway.dispatch.routing import RouteOptions, Router, narrow_routes
 from gateway.dispatch.service import Service
 from gateway.dispatch.settle import Settler
 from gateway.dispatch.tenants import Tenant, TenantOptions, Tenants
@@ -163,7 +163,8 @@ class Dispatch:
         self._inbox.configure(options.policy.optout, use)
         self._texted.configure(name for name, tenants in use.items() if len(tenants) > 1)
         self.pool.configure(self.fleet.carriers, routes)
-        self._intake.router = self._releaser.router = Router(routes)
+        narrow = {one.options.id for one in options.carriers if one.options.narrow}
+        self._intake.router = self._releaser.router = Router(routes, narrow_routes(routes, narrow))
         self.upkeep.retention = options.retention
         self._unpark()
         self._wake()

@@ -378,10 +378,10 @@ class Intake:
                 expires_at = due + validity
             else:
                 expires_at = hours.open_seconds_end(to, category, due, validity)
-        encoding, parts = measure(submitted.text, wanted)
         route = self.router.route(options.id, category, to)
         if route is None:
             raise Refusal("no_route", f"no route takes {category} messages to {to[:4]}…")
+        encoding, parts = measure(submitted.text, wanted, route in self.router.narrow)
         return Message(
             number,
             options.id,
@@ -507,8 +507,8 @@ def _duplicate(submitted: SubmitMessage, known: Known, record: Record | None) ->
             "to send it, submit it under another key"
         )
     parts, encoding, not_before = known.parts, known.encoding, known.not_before
-    if not parts:  # stored by an earlier version, which kept neither
-        encoding, parts = measure(submitted.text, ENCODINGS[submitted.encoding])
+    if not parts:  # stored by an earlier version, which kept neither, and had no others
+        encoding, parts = measure(submitted.text, ENCODINGS[submitted.encoding], narrow=True)
     return Accepted(number, parts, encoding, not_before, duplicate=True, state=state, note=note)
 
 

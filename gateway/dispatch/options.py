@@ -14,6 +14,7 @@ from gateway.text.reading import Dialect
 
 DestForm = Literal["international", "national"]
 ValidityPeriod = Literal["relative", "absolute", "none"]
+LongMessages = Literal["udh", "udh8", "udh16", "sar", "payload"]
 
 RECEIPT_WAIT = 72 * 3600.0
 """How long after a message's validity its receipt may still come, in seconds (field facts B)."""
@@ -38,6 +39,9 @@ class CarrierOptions(msgspec.Struct, frozen=True):
             ``trunk_prefix`` in its place.
         validity_period: how it is told until when it may try to deliver.
         min_validity: the shortest validity_period that it takes, in seconds.
+        long_messages: how the parts of a long message are told to belong together: by a header in
+            the text with a reference of 8 or 16 bits, or of 8 bits just where that saves a part; by
+            optional parameters; or not at all, as one PDU with the whole text beside it.
         receipt_id: how ids in receipts relate to ids in responses: learnt, the same, or response
             hexadecimal and receipt decimal, or the other way round.
         long_receipts: whether each part of a long message has a receipt, or one is for all of it.
@@ -68,6 +72,7 @@ class CarrierOptions(msgspec.Struct, frozen=True):
     trunk_prefix: str = ""
     validity_period: ValidityPeriod = "relative"
     min_validity: float = 0
+    long_messages: LongMessages = "udh"
     receipt_id: ReceiptId = "auto"
     long_receipts: LongReceipts = "auto"
     receipt_states: Mapping[str, int] = {}
@@ -76,6 +81,12 @@ class CarrierOptions(msgspec.Struct, frozen=True):
     unanswered: Literal["resend", "unknown"] = "resend"
     statuses: Mapping[int, Action] = {}
     hours: CarrierHoursOptions | None = None
+
+    @property
+    def narrow(self) -> bool:
+        """Whether parts of long messages always leave room for a header with 16 bits: where one is
+        written, or where the carrier may write one in the place of optional parameters."""
+        return self.long_messages in ("udh16", "sar")
 
     @property
     def reading(self) -> Dialect:

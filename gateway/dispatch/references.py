@@ -1,24 +1,43 @@
-"""Gives long messages the numbers by which a phone tells whose parts are whose."""
+"""Gives long messages the numbers by which a phone tells whose parts are whose.
+
+Each recipient has its own row of numbers, so that one comes again after all the others to the same
+phone, and not after as many messages to everybody, which takes a few seconds.
+"""
 
 from collections import OrderedDict
+from itertools import islice
+from typing import Final
 
 RECIPIENTS = 100_000
-"""Recipients of long messages that are remembered, the latest: about 10 MB."""
+"""Recipients that are remembered in either row, the latest: about 10 MB, and 25 for the short one.
+A recipient that was forgotten gets any number, which it had a while ago with a chance of 1 in
+65,536, or 256."""
+
+SHORT: Final = 256
+"""References of 8 bits."""
+
+
+class _Row:
+    """The 8-bit references of one recipient: the last one, and until when those up to it are open,
+    one after the other."""
+
+    __slots__ = ("last", "until")
+
+    def __init__(self, last: int) -> None:
+        self.last = last
+        self.until: list[float] = []
 
 
 class References:
-    """Numbers for long messages, 16 bits, so that a phone can tell whose parts are whose.
-
-    Each recipient has its own row of numbers, so that one comes again after 65,536 long messages
-    to the same phone and not after as many to everybody, which takes a few seconds.
-    """
+    """The numbers that recipients have had."""
 
     def __init__(self, first: int) -> None:
         self._fresh = first
         self._last: OrderedDict[str, int] = OrderedDict()
+        self._rows: OrderedDict[str, _Row] = OrderedDict()
 
     def take(self, recipient: str) -> int:
-        """A reference for the parts of a message."""
+        """A reference of 16 bits for the parts of a message."""
         last = self._last.pop(recipient, None)
         if last is None:
             self._fresh += 1
@@ -27,3 +46,28 @@ class References:
         if len(self._last) > RECIPIENTS:
             self._last.popitem(last=False)
         return reference
+
+    def take_short(self, recipient: str, until: float, now: float) -> int | None:
+        """A reference of 8 bits, open until the carrier may deliver no part of the message any
+        longer; None where every one is open to this recipient."""
+        row = self._rows.pop(recipient, None)
+        if row is None:
+            self._fresh += 1
+            row = _Row(self._fresh)
+        self._rows[recipient] = row
+        while row.until and row.until[0] <= now:
+            del row.until[0]
+        if len(row.until) == SHORT:
+            return None
+        row.until.append(until)
+        row.last = (row.last + 1) % SHORT
+        self._forget(now)
+        return row.last
+
+    def _forget(self, now: float) -> None:
+        """Let go of the recipients that had theirs longest ago: two that have none open, or the one
+        that is too many."""
+        for recipient, row in [*islice(self._rows.items(), 2)]:
+            if len(self._rows) <= RECIPIENTS and max(row.until) > now:
+                break
+            del self._rows[recipient]

@@ -75,8 +75,9 @@ class Replies:
         if last is not None and last <= now < last + AGAIN_AFTER:
             self._metrics.replies.add(1, tenant.options.id, kind, "spared")
             return
+        route = direct(to.carrier)
         try:
-            encoding, parts = measure(text)
+            encoding, parts = measure(text, narrow=route in self._intake.router.narrow)
         except TextError as error:
             log.error("reply_unencodable", tenant=tenant.options.id, kind=kind, reason=str(error))
             return
@@ -90,7 +91,7 @@ class Replies:
                 sender,
                 text,
                 "transactional",
-                direct(to.carrier),
+                route,
                 encoding,
                 parts,
                 now,

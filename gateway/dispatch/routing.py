@@ -5,7 +5,7 @@ and the recipient's leading digits. Which of the route's carriers takes it is de
 released (`gateway.dispatch.carriers`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
@@ -69,10 +69,28 @@ class RouteOptions(msgspec.Struct, frozen=True):
     backup: list[str] = []
 
 
-class Router:
-    """Finds the route of a message."""
+def narrow_routes(routes: Iterable[RouteOptions], carriers: Collection[str]) -> frozenset[str]:
+    """The names of the routes that may use one of these carriers."""
+    return frozenset(
+        route.name
+        for route in routes
+        if any(share.id in carriers for share in route.carriers)
+        or any(name in carriers for name in route.backup)
+    ) | {direct(name) for name in carriers}
 
-    def __init__(self, routes: Sequence[RouteOptions]) -> None:
+
+class Router:
+    """Finds the route of a message.
+
+    Attributes:
+        narrow: names of the routes on which parts of long messages have room for a header with a
+            reference of 16 bits.
+    """
+
+    def __init__(
+        self, routes: Sequence[RouteOptions], narrow: frozenset[str] = frozenset()
+    ) -> None:
+        self.narrow = narrow
         self._routes = tuple(routes)
         self._digits = max((len(p) for r in routes for p in r.match.prefix), default=0)
         self._found: dict[tuple[str, str, str], str | None] = {}

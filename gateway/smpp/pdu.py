@@ -366,6 +366,13 @@ class Encoded(msgspec.Struct, frozen=True, gc=False):
         except OverflowError:
             raise LocalProtocolError(f"{sequence} is no sequence number") from None
 
+    def extended(self, tlvs: tlv.Tlvs) -> "Encoded":
+        """The same with optional parameters at its end. Raises LocalProtocolError where one does
+        not fit."""
+        more = tlv.write(tlvs)
+        size = int.from_bytes(self.head[:4], "big") + len(more)
+        return Encoded(self.kind, size.to_bytes(4, "big") + self.head[4:], self.body + more)
+
 
 def encoded(pdu: Pdu, status: int = 0) -> Encoded:
     """``pdu`` as octets. Raises LocalProtocolError where a field does not fit, naming it."""

@@ -18,17 +18,18 @@ MAX_PARTS: Final = 255
 
 
 class Room(NamedTuple):
-    """What 140 octets hold: all of a text in one part, or a part of several with its header of 7
-    octets (`udh`)."""
+    """What 140 octets hold: all of a text in one part, or a part of several with its header: of 6
+    octets with an 8-bit reference, or of 7 with one of 16 bits (`udh`), which leaves less."""
 
     alone: int
     of_several: int
+    narrow: int
 
 
-GSM7_ROOM: Final = Room(160, 152)
+GSM7_ROOM: Final = Room(160, 153, 152)
 """In septets; a character of the extension table takes two."""
 
-UCS2_ROOM: Final = Room(70, 66)
+UCS2_ROOM: Final = Room(70, 67, 66)
 """In UTF-16 code units; a character beyond U+FFFF takes two."""
 
 
@@ -43,10 +44,17 @@ _GSM7: Final = tuple(Measure("gsm7", parts) for parts in range(MAX_PARTS + 1))
 _UCS2: Final = tuple(Measure("ucs2", parts) for parts in range(MAX_PARTS + 1))
 
 
-def measure(text: str, wanted: Literal["auto", "gsm7", "ucs2"] = "auto") -> Measure:
+def measure(
+    text: str, wanted: Literal["auto", "gsm7", "ucs2"] = "auto", narrow: bool = False
+) -> Measure:
     """The encoding and the number of parts of a text; ``auto`` takes gsm7 wherever it can.
 
     The work is bounded, however long the text.
+
+    Args:
+        text: to be sent.
+        wanted: the encoding.
+        narrow: headers have 7 octets, whether or not fewer would save a part.
 
     Raises:
         EmptyTextError: there is no text.
@@ -64,7 +72,7 @@ def measure(text: str, wanted: Literal["auto", "gsm7", "ucs2"] = "auto") -> Meas
             units = gsm7_size(codes)
             if units <= GSM7_ROOM.alone:
                 return _GSM7[1]
-            room = GSM7_ROOM.of_several
+            room = GSM7_ROOM.narrow if narrow else GSM7_ROOM.of_several
             return _GSM7[
                 _certain_count(units, room) or len(earliest_ends(gsm7_offsets(codes), room))
             ]
@@ -73,7 +81,7 @@ def measure(text: str, wanted: Literal["auto", "gsm7", "ucs2"] = "auto") -> Meas
     units = len(ucs2_octets(text)) >> 1
     if units <= UCS2_ROOM.alone:
         return _UCS2[1]
-    room = UCS2_ROOM.of_several
+    room = UCS2_ROOM.narrow if narrow else UCS2_ROOM.of_several
     return _UCS2[_certain_count(units, room) or len(earliest_ends(ucs2_offsets(text, units), room))]
 
 
@@ -114,6 +122,14 @@ def earliest_ends(offsets: Sequence[int], room: int) -> list[int]:
         if len(ends) <= MAX_PARTS:
             return ends
     raise TooLongError(len(offsets) - 1, MAX_PARTS)
+
+
+def fits(offsets: Sequence[int], parts: float, room: int) -> bool:
+    """Whether a text can be cut into so many parts with this room each."""
+    units = offsets[-1]
+    if units > parts * room:
+        return False
+    return units <= parts * (room - 1) or len(earliest_ends(offsets, room)) <= parts
 
 
 def _certain_count(units: int, room: int) -> int:

@@ -28,7 +28,9 @@ from gateway.text.measuring import (
     GSM7_ROOM,
     MAX_PARTS,
     UCS2_ROOM,
+    Room,
     earliest_ends,
+    fits,
     gsm7_offsets,
     ucs2_offsets,
 )
@@ -40,14 +42,19 @@ class Encoded(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         alphabet: how the octets are to be read, which the PDUs' data_coding must say.
         payloads: the user data of each part. Where there are several, each needs a concatenation
-            header with a 16-bit reference (`udh.concat_header`) before it, and has room for it.
+            header (`udh.concat_header`) before it, and has room for it.
+        narrow: whether there is room for a header with a 16-bit reference. Otherwise parts are
+            filled until one with an 8-bit reference just fits.
     """
 
     alphabet: Alphabet
     payloads: tuple[bytes, ...]
+    narrow: bool = True
 
 
-def encode(text: str, encoding: Encoding, default: DefaultAlphabet = "gsm7") -> Encoded:
+def encode(
+    text: str, encoding: Encoding, default: DefaultAlphabet = "gsm7", parts: float = 0
+) -> Encoded:
     """The parts of a text in the encoding that `measuring.measure` chose for it.
 
     There are as many parts as were measured, but for a text in gsm7 that a ``latin1`` carrier
@@ -58,6 +65,8 @@ def encode(text: str, encoding: Encoding, default: DefaultAlphabet = "gsm7") -> 
         text: not empty.
         encoding: the encoding that the message was measured in.
         default: the carrier's default alphabet.
+        parts: how many there are to be. They are ``narrow`` where the text fits into so many that
+            are: with 0 they never are, with infinity always.
 
     Raises:
         TooLongError: more than `measuring.MAX_PARTS` parts; of a measured text, only by UCS-2 in
@@ -69,50 +78,51 @@ def encode(text: str, encoding: Encoding, default: DefaultAlphabet = "gsm7") -> 
         if codes is None:
             raise outside_gsm7(text)
         if default == "gsm7":
-            return _as_gsm7(text, codes)
+            return _as_gsm7(text, codes, parts)
         if (octets := latin1_octets(text)) is not None:
-            return _as_latin1(text, codes, octets)
-    return _as_ucs2(text)
+            return _as_latin1(text, codes, octets, parts)
+    return _as_ucs2(text, parts)
 
 
-def _as_gsm7(text: str, codes: bytes) -> Encoded:
+def _as_gsm7(text: str, codes: bytes, parts: float) -> Encoded:
     octets = gsm7_octets(codes)
     if len(octets) <= GSM7_ROOM.alone:
         return Encoded("gsm7", (octets,))
     offsets = gsm7_offsets(codes)
-    ends = _ends(text, offsets, GSM7_ROOM.of_several)
-    return Encoded("gsm7", _sliced(octets, [offsets[end] for end in ends]))
+    ends, narrow = _ends(text, offsets, GSM7_ROOM, parts)
+    return Encoded("gsm7", _sliced(octets, [offsets[end] for end in ends]), narrow)
 
 
-def _as_latin1(text: str, codes: bytes, octets: bytes) -> Encoded:
+def _as_latin1(text: str, codes: bytes, octets: bytes, parts: float) -> Encoded:
     if gsm7_size(codes) <= GSM7_ROOM.alone:
         return Encoded("latin1", (octets,))
-    return Encoded(
-        "latin1", _sliced(octets, _ends(text, gsm7_offsets(codes), GSM7_ROOM.of_several))
-    )
+    ends, narrow = _ends(text, gsm7_offsets(codes), GSM7_ROOM, parts)
+    return Encoded("latin1", _sliced(octets, ends), narrow)
 
 
-def _as_ucs2(text: str) -> Encoded:
+def _as_ucs2(text: str, parts: float) -> Encoded:
     octets = ucs2_octets(text)
     units = len(octets) >> 1
     if units <= UCS2_ROOM.alone:
         return Encoded("ucs2", (octets,))
     offsets = ucs2_offsets(text, units)
-    ends = _ends(text, offsets, UCS2_ROOM.of_several)
-    return Encoded("ucs2", _sliced(octets, [2 * offsets[end] for end in ends]))
+    ends, narrow = _ends(text, offsets, UCS2_ROOM, parts)
+    return Encoded("ucs2", _sliced(octets, [2 * offsets[end] for end in ends]), narrow)
 
 
 def _sliced(octets: bytes, ends: Sequence[int]) -> tuple[bytes, ...]:
     return tuple(octets[start:end] for start, end in pairwise((0, *ends)))
 
 
-def _ends(text: str, offsets: Sequence[int], room: int) -> list[int]:
-    """Where each part ends, as indices of characters.
+def _ends(text: str, offsets: Sequence[int], rooms: Room, parts: float) -> tuple[list[int], bool]:
+    """Where each part ends, as indices of characters, and whether they are narrow.
 
     A part is filled. If that tears a grapheme cluster, it ends at the last boundary from which the
     rest still fits into the parts that are left, and stays full where there is none. So no cluster
     is torn if the fewest parts allow that at all.
     """
+    narrow = fits(offsets, parts, rooms.narrow)
+    room = rooms.narrow if narrow else rooms.of_several
     ends: list[int] = []
     earliest: list[int] = []
     start, last = 0, len(offsets) - 1
@@ -129,4 +139,4 @@ def _ends(text: str, offsets: Sequence[int], room: int) -> list[int]:
     if len(ends) >= MAX_PARTS:
         raise TooLongError(last, MAX_PARTS)
     ends.append(last)
-    return ends
+    return ends, narrow

@@ -1,7 +1,7 @@
-"""User data headers (3GPP TS 23.040 9.2.3.24): builds the one that joins parts, reads any.
+"""User data headers (3GPP TS 23.040 9.2.3.24): builds the ones that join parts, reads any.
 
-    06 08 04 ref-hi ref-lo total sequence          the header that we send, with a 16-bit reference
-    05 00 03 ref           total sequence          the older form with 8 bits
+    06 08 04 ref-hi ref-lo total sequence          with a reference of 16 bits
+    05 00 03 ref           total sequence          with one of 8 bits: an octet more for the text
 
 A header is a length and *information elements*, each an identifier, a length and octets. Of these
 concatenation and the shift tables of national languages mean something here; ports and the rest are
@@ -16,6 +16,7 @@ from gateway.errors import LocalProtocolError, RemoteProtocolError
 from gateway.text.septets import NO_SHIFTS, Shifts
 
 _CONCAT: Final = struct.Struct(">BBBHBB")
+_SHORT_CONCAT: Final = struct.Struct(">BBBBBB")
 _CONCAT_16: Final = 0x08
 
 _CONCAT_8: Final = 0x00
@@ -54,6 +55,17 @@ def concat_header(concat: Concat) -> bytes:
     if not (0 <= reference <= 0xFFFF and 1 <= sequence <= total <= 0xFF):
         raise LocalProtocolError(f"no part of a message: {concat}")
     return _CONCAT.pack(6, _CONCAT_16, 4, reference, total, sequence)
+
+
+def short_header(concat: Concat) -> bytes:
+    """The header with an 8-bit reference, 6 octets.
+
+    Raises LocalProtocolError for numbers that do not fit or that name no part.
+    """
+    reference, total, sequence = concat
+    if not (0 <= reference <= 0xFF and 1 <= sequence <= total <= 0xFF):
+        raise LocalProtocolError(f"no part of a message: {concat}")
+    return _SHORT_CONCAT.pack(5, _CONCAT_8, 3, reference, total, sequence)
 
 
 class Header(NamedTuple):

@@ -122,6 +122,7 @@ def test_numbering_plans_are_stated_likewise(read: Read) -> None:
         ({"dest_form": "national"}, "country_code: is missing; it is needed because dest_form"),
         ({"trunk_prefix": "x"}, "trunk_prefix: 'x' is not up to 4 digits"),
         ({"validity_period": ""}, "validity_period: '' is not 'relative', 'absolute' or 'none'"),
+        ({"long_messages": "tlv"}, "long_messages: 'tlv' is not 'udh', 'udh8', 'udh16', 'sar' or"),
         ({"min_validity": -1}, "min_validity: -1 is not between 0 and 86400"),
     ],
 )
@@ -194,6 +195,16 @@ def test_what_is_no_word_or_state_is_refused(
 def test_how_many_receipts_long_messages_have(read: Read, mode: str) -> None:
     [carrier] = read(carrier={"long_receipts": mode}).dispatch.carriers
     assert carrier.options.long_receipts == mode
+
+
+@pytest.mark.parametrize(
+    ("long_messages", "narrow"),
+    [("udh", False), ("udh8", False), ("udh16", True), ("sar", True), ("payload", False)],
+)
+def test_how_long_messages_go(read: Read, long_messages: str, narrow: bool) -> None:
+    [carrier] = read(carrier={"long_messages": long_messages}).dispatch.carriers
+    assert carrier.options.long_messages == long_messages
+    assert carrier.options.narrow is narrow
 
 
 # --- hours ---

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.dialects.octets import Submit, deliver_sm
+from tests.dialects.octets import UDHI, Submit, deliver_sm
 from tests.dialects.speaking import speaking
 
 CHINA = "8613912345678"
@@ -94,3 +94,76 @@ async def test_receipts_and_texts_of_a_carrier_that_writes_nationally_find_their
         await gateway.event("optout", sender=CHINA)
         [_, reply] = await carrier.submits(2)
         assert (reply.dest_ton, reply.dest) == (2, "13912345678")
+
+
+# --- long messages ---
+
+NIHAO = "你好" * 67  # 134 characters
+OCTETS = NIHAO.encode("utf-16-be")
+
+
+async def test_134_chinese_characters_are_two_parts() -> None:
+    first, second = await sent("", CHINA, NIHAO)
+    reference = first.header[3]
+    assert first.header == bytes((5, 0, 3, reference, 2, 1))
+    assert second.header == bytes((5, 0, 3, reference, 2, 2))
+    assert [len(part.text) for part in (first, second)] == [140, 140]
+    assert first.payload + second.payload == OCTETS
+
+
+async def test_two_open_messages_to_a_phone_never_share_a_reference() -> None:
+    async with speaking() as (gateway, carrier):
+        for number in range(3):
+            await gateway.submit(CHINA, f"{number}{NIHAO[1:]}")
+        parts = await carrier.submits(6)
+        assert len({part.header[3] for part in parts}) == 3
+        assert {len(part.header) for part in parts} == {6}
+
+
+@pytest.mark.parametrize(
+    ("keys", "text", "headers"),
+    [
+        ("", NIHAO[:132], ["06080400000201", "06080400000202"]),
+        ("", NIHAO + "你", ["06080400000301", "06080400000302", "06080400000303"]),
+        ("", "x" * 306, ["050003000201", "050003000202"]),
+        ('long_messages = "udh8"', NIHAO[:132], ["050003000201", "050003000202"]),
+        ('long_messages = "udh16"', "x" * 306, [f"0608040000030{n}" for n in (1, 2, 3)]),
+    ],
+)
+async def test_headers(keys: str, text: str, headers: list[str]) -> None:
+    parts = await sent(keys, CHINA, text)
+    found = []
+    for part in parts:
+        size = 2 if part.header[1] else 1
+        found.append(part.header[:3] + bytes(size) + part.header[3 + size :])
+    assert [one.hex() for one in found] == headers
+    assert {part.esm_class for part in parts} == {UDHI}
+
+
+async def test_optional_parameters_join_the_parts() -> None:
+    parts = await sent('long_messages = "sar"', CHINA, NIHAO)
+    assert len(parts) == 3
+    reference = dict(parts[0].tlvs)[0x020C]
+    for number, part in enumerate(parts, 1):
+        assert part.tlvs == ((0x020C, reference), (0x020E, b"\3"), (0x020F, bytes((number,))))
+        assert (part.esm_class, part.header) == (0, b"")
+    assert b"".join(part.text for part in parts) == OCTETS
+
+
+@pytest.mark.parametrize("long_receipts", ["auto", "each", "one"])
+async def test_a_long_text_goes_whole_and_one_receipt_ends_it(long_receipts: str) -> None:
+    keys = f'long_messages = "payload"\nlong_receipts = "{long_receipts}"'
+    async with speaking(keys) as (gateway, carrier):
+        assert (await gateway.quote(CHINA, NIHAO))["parts"] == 2
+        message = await gateway.submit(CHINA, NIHAO)
+        [submit] = await carrier.submits(1)
+        assert submit.tlvs == ((0x0424, OCTETS),)
+        assert (submit.text, submit.esm_class, submit.coding) == (b"", 0, 8)
+        await carrier.report()
+        event = await gateway.outcome(message)
+        assert (event["type"], event["parts"]) == ("delivered", 2)
+        short = await gateway.submit(CHINA, "hello")
+        [_, submit] = await carrier.submits(2)
+        assert (submit.text, submit.tlvs) == (b"hello", ())
+        await carrier.report()
+        assert (await gateway.outcome(short))["type"] == "delivered"

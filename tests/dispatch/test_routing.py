@@ -5,7 +5,14 @@ from collections.abc import Callable
 import pytest
 
 from gateway.dispatch import routing
-from gateway.dispatch.routing import CarrierShare, Match, RouteOptions, Router
+from gateway.dispatch.routing import (
+    CarrierShare,
+    Match,
+    RouteOptions,
+    Router,
+    direct,
+    narrow_routes,
+)
 from gateway.message import Category
 
 
@@ -61,3 +68,14 @@ def test_what_is_remembered_is_bounded(
     found = [router.route("acme", "otp", number) for number in numbers * 2]
     assert found == ["four" if n.startswith("4474001") else "rest" for n in numbers * 2]
     assert weigh(router) - empty <= 10 * 250
+
+
+def test_routes_with_a_carrier_by_whatever_place_it_has() -> None:
+    alpha, beta = [CarrierShare("alpha")], [CarrierShare("beta"), CarrierShare("gamma")]
+    routes = [
+        RouteOptions("one", alpha),
+        RouteOptions("two", beta),
+        RouteOptions("three", alpha, backup=["gamma"]),
+    ]
+    assert narrow_routes(routes, {"gamma"}) == {"two", "three", direct("gamma")}
+    assert narrow_routes(routes, set()) == frozenset()

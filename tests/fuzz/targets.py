@@ -238,15 +238,19 @@ def _texts(data: bytes) -> None:
         return
     try:
         chosen = measure(text, ("auto", "gsm7", "ucs2")[choice % 3])
-        encoded = encode(text, chosen.encoding, "latin1" if choice & 128 else "gsm7")
+        hint = (0, chosen.parts, chosen.parts + 1, math.inf)[choice >> 3 & 3]
+        encoded = encode(text, chosen.encoding, "latin1" if choice & 128 else "gsm7", hint)
     except TextError as error:
         str(error).encode()
         return
     assert decode(b"".join(encoded.payloads), encoded.alphabet) == text
-    assert len(encoded.payloads) == chosen.parts or encoded.alphabet == "ucs2"
+    if hint <= chosen.parts and encoded.alphabet != "ucs2":
+        assert len(encoded.payloads) == chosen.parts
     room = UCS2_ROOM if encoded.alphabet == "ucs2" else GSM7_ROOM
     octets = 2 if encoded.alphabet == "ucs2" else 1
-    most = room.alone if len(encoded.payloads) == 1 else room.of_several
+    most = room.narrow if encoded.narrow else room.of_several
+    if len(encoded.payloads) == 1:
+        most = room.alone
     assert all(0 < len(payload) <= most * octets for payload in encoded.payloads)
 
 

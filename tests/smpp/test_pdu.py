@@ -47,6 +47,7 @@ from gateway.smpp.pdu import (
     Unsuccess,
     decode,
     encode,
+    encoded,
 )
 
 octet = st.integers(0, 255)
@@ -450,3 +451,13 @@ def test_optional_parameters_against_smpplib() -> None:
     assert tlv.RECEIPTED_MESSAGE_ID.get(found.tlvs) == "38601fa"
     assert tlv.MESSAGE_STATE.get(found.tlvs) == 2
     assert tlv.MESSAGE_PAYLOAD.get(found.tlvs) == b"hello"
+
+
+def test_a_frame_takes_parameters_at_its_end() -> None:
+    pdu = SubmitSm(destination_addr="447400123456", short_message=b"hello")
+    tlvs = ((0x1400, b"id\0"), (0x0424, b""))
+    whole = msgspec.structs.replace(pdu, tlvs=tlvs)
+    assert encoded(pdu).extended(tlvs).numbered(7) == encode(whole, 7)
+    assert encoded(pdu).extended(()).numbered(7) == encode(pdu, 7)
+    with pytest.raises(LocalProtocolError, match="optional parameter 0x1400 of 65536 octets"):
+        encoded(pdu).extended(((0x1400, bytes(65_536)),))

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from unicodedata import normalize
@@ -12,9 +13,10 @@ from gateway.text.alphabets import DefaultAlphabet, decode
 from gateway.text.errors import TooLongError, UnencodableError
 from gateway.text.measuring import measure
 from gateway.text.splitting import Encoded, encode
-from gateway.text.udh import Concat, concat_header
+from gateway.text.udh import Concat, concat_header, short_header
 
 HEADER = len(concat_header(Concat(1, 1, 1)))
+SHORT_HEADER = len(short_header(Concat(1, 1, 1)))
 GSM7 = "@£\nΔ §aàzé" + "\f^{}\\[~]|€"
 LATIN1_TOO = "@£\n §aàzé" + "\f^{}\\[~]|"
 UCS2 = "中😀e\u0301\u200d🇫🇷👩🚀\r\n"
@@ -28,7 +30,9 @@ def texts(characters: str | None, most: int) -> st.SearchStrategy[str]:
 
 def octets_on_the_air(encoded: Encoded) -> list[int]:
     """What each part and its header take in a short message, which holds 140 octets."""
-    header = HEADER if len(encoded.payloads) > 1 else 0
+    header = HEADER if encoded.narrow else SHORT_HEADER
+    if len(encoded.payloads) == 1:
+        header = 0
     sizes = []
     for payload in encoded.payloads:
         if encoded.alphabet == "ucs2":
@@ -42,17 +46,23 @@ def octets_on_the_air(encoded: Encoded) -> list[int]:
 
 
 def check(text: str, default: DefaultAlphabet) -> Encoded:
-    """What holds of every text."""
+    """What holds of every text, whatever headers its parts are to have."""
     encoding, parts = measure(text)
-    encoded = encode(text, encoding, default)
-    if encoded.alphabet == "ucs2":
-        parts = measure(text, "ucs2").parts
-    assert len(encoded.payloads) == parts
-    assert max(octets_on_the_air(encoded)) <= 140
-    assert decode(b"".join(encoded.payloads), encoded.alphabet) == text
-    pieces = [decode(payload, encoded.alphabet) for payload in encoded.payloads]
-    assert "".join(pieces) == text, "an escape pair or a surrogate pair is cut"
-    assert all(pieces)
+    narrow = measure(text, narrow=True).parts
+    for hint, expected in ((0, parts), (parts, parts), (narrow, narrow), (math.inf, narrow)):
+        encoded = encode(text, encoding, default, hint)
+        if encoded.alphabet in {encoding, default}:
+            assert len(encoded.payloads) == expected
+            assert encoded.narrow == (narrow <= hint or parts == 1)
+        else:
+            assert len(encoded.payloads) in {
+                measure(text, "ucs2", narrow=room).parts for room in (False, True)
+            }
+        assert max(octets_on_the_air(encoded)) <= 140
+        assert decode(b"".join(encoded.payloads), encoded.alphabet) == text
+        pieces = [decode(payload, encoded.alphabet) for payload in encoded.payloads]
+        assert "".join(pieces) == text, "an escape pair or a surrogate pair is cut"
+        assert all(pieces)
     return encoded
 
 
@@ -118,14 +128,46 @@ def test_payloads(
     alphabet: str,
     payloads: tuple[bytes, ...],
 ) -> None:
-    encoded = encode(text, encoding, default)
+    encoded = encode(text, encoding, default, math.inf)
     assert (encoded.alphabet, encoded.payloads) == (alphabet, payloads)
 
 
+@pytest.mark.parametrize(
+    ("text", "parts", "sizes", "narrow"),
+    [
+        # An octet more in each part saves one; where it does not, the header has 16 bits.
+        ("中" * 132, 2, (66, 66), True),
+        ("中" * 133, 2, (67, 66), False),
+        ("中" * 134, 2, (67, 67), False),
+        ("中" * 135, 3, (66, 66, 3), True),
+        ("a" * 304, 2, (152, 152), True),
+        ("a" * 305, 2, (153, 152), False),
+        ("a" * 306, 2, (153, 153), False),
+        ("a" * 307, 3, (152, 152, 3), True),
+        # What was counted for 16 bits is sent so, for 8 bits where that is needed only.
+        ("中" * 134, 3, (66, 66, 2), True),
+        ("中" * 132, 1, (67, 65), False),
+        ("😀" * 67, 3, (66, 66, 2), True),
+        ("😀" * 67, 2, (66, 66, 2), False),  # pairs leave the 67th unit empty
+        # Escape pairs that one septet more would keep whole.
+        ("a" + "€" * 151 + "a", 2, (153, 151), False),
+    ],
+    ids=lambda value: f"{value[:2]}, {len(value)}" if isinstance(value, str) else None,
+)
+def test_headers_that_save_a_part(
+    text: str, parts: int, sizes: tuple[int, ...], narrow: bool
+) -> None:
+    encoding = measure(text).encoding
+    encoded = encode(text, encoding, "gsm7", parts)
+    octets = 2 if encoding == "ucs2" else 1
+    assert tuple(len(payload) // octets for payload in encoded.payloads) == sizes
+    assert encoded.narrow == narrow
+
+
 def test_ucs2_for_want_of_latin1_may_need_too_many_parts() -> None:
-    text = "€" + "a" * 255 * 66
+    text = "€" + "a" * 255 * 67
     assert measure(text).encoding == "gsm7"
-    assert len(encode(text, "gsm7", "gsm7").payloads) == 111
+    assert len(encode(text, "gsm7", "gsm7").payloads) == 112
     with pytest.raises(TooLongError):
         encode(text, "gsm7", "latin1")
 
@@ -142,19 +184,23 @@ CLUSTERS = [
 ]  # fmt: skip
 
 
-def pieces_of(text: str) -> list[str]:
-    return [decode(payload, "ucs2") for payload in encode(text, "ucs2").payloads]
+def pieces_of(text: str, parts: float = math.inf) -> list[str]:
+    return [decode(payload, "ucs2") for payload in encode(text, "ucs2", "gsm7", parts).payloads]
 
 
 def check_clusters(clusters: Sequence[str]) -> None:
     """No cut tears a cluster if there are as many parts as without any cut that does."""
+    for parts, room in ((math.inf, 66), (0, 67)):
+        check_cuts(clusters, pieces_of("".join(clusters), parts), room)
+
+
+def check_cuts(clusters: Sequence[str], pieces: Sequence[str], room: int) -> None:
     parts, used = 1, 0
     for cluster in clusters:
         size = len(cluster.encode("utf-16-be")) // 2
-        if used + size > 66:
+        if used + size > room:
             parts, used = parts + 1, 0
         used += size
-    pieces = pieces_of("".join(clusters))
     ends = set(accumulate(map(len, pieces)))
     whole = ends <= set(accumulate(map(len, clusters)))
     if len(pieces) == 1 or parts == len(pieces):
@@ -226,7 +272,7 @@ def test_only_what_cannot_be_kept_is_torn() -> None:
 def test_a_run_of_flags_is_cut_between_flags() -> None:
     pieces = pieces_of("🇫🇷" * 50)
     assert all(piece == "🇫🇷" * (len(piece) // 2) for piece in pieces)
-    assert len(pieces) == measure("🇫🇷" * 50).parts
+    assert len(pieces) == measure("🇫🇷" * 50, narrow=True).parts
 
 
 @given(st.lists(st.sampled_from(CLUSTERS), min_size=40, max_size=200))

@@ -11,12 +11,14 @@ from gateway.text.udh import (
     concat_header,
     parse_header,
     parse_user_data,
+    short_header,
     unannounced,
 )
 
 
-def test_the_header_we_send() -> None:
+def test_the_headers_we_send() -> None:
     assert concat_header(Concat(0x1234, 3, 2)) == b"\x06\x08\x04\x12\x34\x03\x02"
+    assert short_header(Concat(0x12, 3, 2)) == b"\x05\x00\x03\x12\x03\x02"
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,13 @@ def test_the_header_we_send() -> None:
 def test_a_header_for_no_part(concat: Concat) -> None:
     with pytest.raises(LocalProtocolError, match="no part of a message"):
         concat_header(concat)
+    with pytest.raises(LocalProtocolError, match="no part of a message"):
+        short_header(concat)
+
+
+def test_a_reference_that_8_bits_do_not_hold() -> None:
+    with pytest.raises(LocalProtocolError, match="no part of a message"):
+        short_header(Concat(0x100, 2, 1))
 
 
 @given(
@@ -43,6 +52,8 @@ def test_a_header_for_no_part(concat: Concat) -> None:
 def test_round_trip(reference: int, total: int, data: st.DataObject, payload: bytes) -> None:
     concat = Concat(reference, total, data.draw(st.integers(1, total)))
     assert parse_user_data(concat_header(concat) + payload) == UserData(concat, payload)
+    short = concat._replace(reference=reference & 0xFF)
+    assert parse_user_data(short_header(short) + payload) == UserData(short, payload)
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,23 @@ class TestSubmitting:
             Packet(SubmitSmResp.command_id, 0, 3, SubmitSmResp("8")),
         ]
 
+    @pytest.mark.parametrize(
+        "tlvs",
+        [
+            (tlv.MESSAGE_PAYLOAD.of(b"hello" * 100),),
+            (
+                tlv.SAR_MSG_REF_NUM.of(7),
+                tlv.SAR_TOTAL_SEGMENTS.of(2),
+                tlv.SAR_SEGMENT_SEQNUM.of(1),
+            ),
+            ((0x1400, b"1101456700000012345\0"), (0x1401, b"1107160000000012345\0")),
+        ],
+    )
+    def test_whatever_its_parameters(self, make: Any, submit: SubmitSm, tlvs: tlv.Tlvs) -> None:
+        line = make.bound(make.carrier(first_id=7))
+        line.send(msgspec.structs.replace(submit, tlvs=tlvs))
+        assert responses(line.heard()) == [Packet(SubmitSmResp.command_id, 0, 2, SubmitSmResp("7"))]
+
     def test_latency(self, make: Any, submit: SubmitSm) -> None:
         line = make.bound(make.carrier(latency=2.0))
         line.send(submit, now=1.0)
