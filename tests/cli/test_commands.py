@@ -279,6 +279,18 @@ def test_columns_that_are_wrong_refuse_the_file_before_anything_is_sent(
     assert ended.err == ("gateway: line 1: 'txt' is no field of a message; did you mean 'text'?\n")
 
 
+@pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16", "gb18030"])
+def test_a_file_from_a_spreadsheet_sends_its_texts_as_they_are(
+    shop: Run, tmp_path: Path, codec: str
+) -> None:
+    file, text = tmp_path / "list.csv", "【优衣库】双十一大促;\n全场五折起 退订回T"
+    file.write_text(f'To;Text;Key;\r\n="447700900120";"{text}";{codec};\r\n;;;\r\n', codec)
+    assert shop("send", str(file)).records[0]["accepted"] == 1
+    again = ("send", "--to", "+447700900120", "--key", codec)
+    assert shop(*again, "--text", text.replace("\n", "\r\n")).status == 1
+    assert shop(*again, "--text", text).records[0]["duplicate"] is True
+
+
 def test_a_file_waits_where_the_queue_is_full(kiosk: Run, tmp_path: Path) -> None:
     file = tmp_path / "list.csv"
     file.write_text("to\n" + "".join(f"+447400{number:06}\n" for number in range(350)))
