@@ -36,7 +36,7 @@ COMMANDS: Final = (
     "sending:quote",
     "asking:status",
     "asking:cancel",
-    "asking:optout",
+    "optouts:optout",
     "asking:consumers",
     "listening:events",
 )

@@ -1,17 +1,14 @@
-"""``gateway status``, ``cancel``, ``optout`` and ``consumers``: a few things, answered at once."""
+"""``gateway status``, ``cancel`` and ``consumers``: a few things, answered at once."""
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated
 
 from cyclopts import Parameter
 
-from gateway.api.wire import CancelResult, ConsumersAction, OptoutAction, OptoutBy, Rejected, Status
+from gateway.api.wire import CancelResult, ConsumersAction, Status
 from gateway.cli.access import Access
 from gateway.cli.output import UsageError, record, show
-
-BATCH: Final = 1000
-"""Numbers in one request, far fewer than the gateway takes."""
 
 Keys = Annotated[Sequence[str], Parameter(name="--key", show_default=False)]
 
@@ -62,36 +59,6 @@ def cancel(*ids: str, keys: Keys = (), campaign: str | None = None, access: Acce
             )
         return int(not done.cancelled)
     return _show_known([*ids, *keys], done.results)
-
-
-def optout(action: OptoutAction, /, *numbers: str, source: OptoutBy = "api", access: Access) -> int:
-    """Add, remove or check opt-outs.
-
-    The exit status is 1 if one of the numbers is none.
-
-    Parameters
-    ----------
-    action
-        What to do.
-    numbers
-        Phone numbers with their country code.
-    source
-        Who says so. Only a complaint takes a complaint back.
-    """
-    if not numbers:
-        raise UsageError("name phone numbers")
-    known: list[dict[str, Any]] = []
-    refused = 0
-    with access.client() as client:
-        for start in range(0, len(numbers), BATCH):
-            for result in client.optout(action, numbers[start : start + BATCH], source):
-                if isinstance(result, Rejected):
-                    refused += 1
-                    print(f"gateway: {result.code}: {result.message}", file=sys.stderr)
-                else:
-                    known.append(record(result))
-    show(known)
-    return int(refused > 0)
 
 
 def consumers(action: ConsumersAction, /, *names: str, access: Access) -> int:

@@ -49,7 +49,7 @@ FIELDS: Final[Mapping[str, Callable[[str], Any]]] = {
 """Every field of a message, and how it is read from a cell."""
 
 
-def _name(cell: str) -> str:
+def name_of(cell: str) -> str:
     """The name of a column as fields have it: ``Send At`` is ``send_at``."""
     cell = cell.strip("\ufeff\u200b \t\r\n\xa0")
     return cell if cell.startswith(ASIDE) else "_".join(cell.replace("-", " ").split()).lower()
@@ -77,7 +77,7 @@ class Rows:
     ) -> None:
         self._sheet = sheet = Sheet(file)
         self.form: Form = sheet.form
-        self.separator = separator_of(sheet, lambda cell: _name(cell) in FIELDS)
+        self.separator = separator_of(sheet, lambda cell: name_of(cell) in FIELDS)
         self.stated = sheet.separator is not None
         self._records = sheet.records(self.separator, self._is_whole)
         self._names: list[str] = []
@@ -86,7 +86,7 @@ class Rows:
             raise UsageError(f"line {header.line} is no header: {header.fault}")
         self.header = header.cells
         self._header_block = _block(header)
-        self._names = [_name(cell) for cell in header.cells]
+        self._names = [name_of(cell) for cell in header.cells]
         self._check(header.line, shared)
         readers = {**FIELDS, "to": recipient}
         self._fields = [
@@ -123,7 +123,7 @@ class Rows:
         """Whether a line may be a row of its own."""
         if len(cells) < 2 or len(cells) != len(self._names) or "to" not in self._names:
             return False
-        return _may_be_number(cells[self._names.index("to")])
+        return may_be_number(cells[self._names.index("to")])
 
     def __iter__(self) -> Iterator[Row]:
         ahead = self._ahead
@@ -151,7 +151,7 @@ class Rows:
         needed = max(index for index, *_, needed in self._fields if needed)
         whole = needed < count and block[-1].raw.endswith(("\n", "\r"))
         to = self._names.index("to")
-        if whole and all(_may_be_number(record.cells[to]) for record in block):
+        if whole and all(may_be_number(record.cells[to]) for record in block):
             return count
         return columns
 
@@ -192,7 +192,7 @@ def _block(record: Record) -> int:
 
 
 def _unknown(name: str) -> str:
-    if _may_be_number(name):
+    if may_be_number(name):
         return (
             f"{name[:40]!r} is no name of a column: the file has no header, a line with the names "
             "of its columns, such as to and text"
@@ -202,6 +202,7 @@ def _unknown(name: str) -> str:
     return f"{name[:40]!r} is no field of a message; {hint}"
 
 
-def _may_be_number(cell: str) -> bool:
+def may_be_number(cell: str) -> bool:
+    """Whether a cell looks like a phone number, rather than like a name or a text."""
     digits = sum(map(str.isdecimal, cell))
     return digits >= NUMBER_LEAST and not any(map(str.isalpha, cell))
