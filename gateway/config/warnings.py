@@ -16,6 +16,8 @@ from gateway.config.keys import admin_host
 from gateway.config.settings import Settings
 from gateway.dispatch import route_advice
 from gateway.policy import advice, optout_advice
+from gateway.policy.carrier_hours import CarrierHoursOptions
+from gateway.policy.quiet_hours import QuietHoursOptions
 from gateway.policy.senders import ANY
 from gateway.smpp.options import PASSWORD, SYSTEM_ID
 
@@ -30,16 +32,29 @@ def quiet_hours(settings: Settings, today: date) -> Iterable[str]:
         advice.dropped(options),
         advice.never_open(options, today),
         advice.unknown_holidays(options, today),
+        _no_category(options),
     )
     return (f"policy.quiet_hours.{line}" for line in found)
 
 
 def carrier_hours(settings: Settings, today: date) -> Iterable[str]:
-    """Carriers that take nothing at any hour."""
+    """Carriers that take nothing at any hour, or keep to days that are not known yet."""
+    quiet = settings.dispatch.policy.quiet_hours
     for index, carrier in enumerate(settings.dispatch.carriers):
-        if carrier.options.hours is not None:
-            for line in advice.carrier_never_open(carrier.options.hours, today):
-                yield f"carriers[{index}].hours: {line}"
+        hours = carrier.options.hours
+        if hours is not None:
+            where = f"carriers[{index}].hours"
+            yield from (
+                f"{where}: {line}" for line in advice.carrier_never_open(hours, quiet, today)
+            )
+            found = chain(advice.carrier_unknown_holidays(hours, today), _no_category(hours))
+            yield from (f"{where}.{line}" for line in found)
+
+
+def _no_category(hours: QuietHoursOptions | CarrierHoursOptions) -> Iterable[str]:
+    """Hours that hold for no message."""
+    if not hours.categories:
+        yield "categories: is empty, so nothing keeps to these hours; name what does"
 
 
 def accounts(settings: Settings, _today: date) -> Iterable[str]:

@@ -1,8 +1,7 @@
 """What an operator should know of the hours that a configuration comes to; all of it is allowed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
-from math import inf
 from typing import Final
 
 from gateway.policy import holidays
@@ -19,7 +18,7 @@ from gateway.policy.hours import (
 from gateway.policy.openings import Openings
 from gateway.policy.quiet_hours import QuietHours, QuietHoursOptions, hours_at
 from gateway.policy.regions import PLACES, Place
-from gateway.policy.windows import ALWAYS, EPOCH, HORIZON, parse_hours
+from gateway.policy.windows import ALWAYS, EPOCH, HORIZON, Window, parse_hours
 
 RULES: Final = (*WEEKDAYS, "holidays")
 """The keys of a region that set days apart."""
@@ -92,7 +91,7 @@ def _lost(name: str, written: RegionHours, general: str) -> list[str]:
 def never_open(options: QuietHoursOptions, today: date) -> Iterator[str]:
     """Numbers that may be in so many time zones that no hour is open in all of them."""
     shut: dict[str, set[str]] = {}
-    for place in _shut(QuietHours(options).openings, today):
+    for place in _shut([QuietHours(options).openings], today):
         entry = next((one for one in names_of(place) if one in options.regions), None)
         shut.setdefault(f"regions.{entry}" if entry else "open", set()).add(place.name)
     for entry, names in sorted(shut.items()):
@@ -103,13 +102,20 @@ def never_open(options: QuietHoursOptions, today: date) -> Iterator[str]:
         )
 
 
-def carrier_never_open(options: CarrierHoursOptions, today: date) -> Iterator[str]:
-    """The same of a carrier's own hours."""
-    names = {place.name for place in _shut(CarrierHours(options).openings, today)}
+def carrier_never_open(
+    options: CarrierHoursOptions, quiet: QuietHoursOptions, today: date
+) -> Iterator[str]:
+    """Numbers to which a carrier takes texts at no hour, or at none that quiet hours allow."""
+    openings = [CarrierHours(options).openings]
+    within = ""
+    if not options.categories.isdisjoint(quiet.categories):
+        openings.append(QuietHours(quiet).openings)
+        within = " within the quiet hours of their place"
+    names = {place.name for place in _shut(openings, today)}
     if names:
         yield (
-            f"there is no hour at which it takes texts to some numbers of {_some(names)}; state "
-            "its `zone`, or they wait until they expire"
+            f"there is no hour{within} at which it takes texts to some numbers of {_some(names)}; "
+            "widen its hours, state its `zone`, or have another carrier in their route"
         )
 
 
@@ -118,27 +124,52 @@ def _some(names: set[str], most: int = 10) -> str:
     return ", ".join(shown[:most] + ["…"] * (len(shown) > most))
 
 
-def _shut(openings: Openings, today: date) -> Iterator[Place]:
-    """The places whose zones are known, and that have no opening in some season."""
+def _shut(hours: Sequence[Openings], today: date) -> Iterator[Place]:
+    """The places whose zones are known, and that have no opening in some season which all these
+    hours share."""
     first = today.toordinal() - EPOCH
-    moments = [float(first + season * QUARTER) * DAY for season in range(4)]
     for place in PLACES:
-        states = [openings.at(place).state(at) for at in moments] if place.zones else []
-        if any(not state.open and state.until == inf for state in states):
+        windows = [one.at(place) for one in hours]
+        if place.zones and not all(
+            _meet(windows, float(first + season * QUARTER) * DAY) for season in range(4)
+        ):
             yield place
+
+
+def _meet(windows: Sequence[Window], at: float) -> bool:
+    """Whether windows are open at once at some time, from a moment on."""
+    end = at + HORIZON * DAY
+    while at < end:
+        opens = max(
+            (state.until for one in windows if not (state := one.state(at)).open), default=at
+        )
+        if opens == at:
+            return True
+        at = opens
+    return False
 
 
 def unknown_holidays(options: QuietHoursOptions, today: date) -> Iterator[str]:
     """Public holidays that hours depend on, of this year or the next, and that are not known."""
+    return _unknown(lambda place: hours_at(place, options), options.regions, today)
+
+
+def carrier_unknown_holidays(options: CarrierHoursOptions, today: date) -> Iterator[str]:
+    """The same of a carrier's own hours."""
+    return _unknown(CarrierHours(options).hours_at, options.regions, today)
+
+
+def _unknown(
+    hours_of: Callable[[Place], RegionHours], regions: Mapping[str, RegionHours], today: date
+) -> Iterator[str]:
     seen: set[tuple[str, int]] = set()
     for place in sorted(PLACES, key=_name):
-        hours = hours_at(place, options)
-        if hours.holidays is None:
+        if hours_of(place).holidays is None:
             continue
         calendar = _calendar(place)
-        entry = next((one for one in names_of(place) if one in options.regions), None)
+        entry = next((one for one in names_of(place) if one in regions), None)
         for year in (today.year, today.year + 1):
-            if (calendar, year) not in seen and not holidays.known_in(calendar, year):
+            if calendar and (calendar, year) not in seen and not holidays.known_in(calendar, year):
                 seen.add((calendar, year))
                 key = f"regions.{entry}.holidays" if entry else "holidays"
                 yield (

@@ -74,7 +74,7 @@ class CarrierHours:
     def load(self, years: Iterable[int]) -> None:
         """Have the holidays of these years at hand wherever the carrier's hours depend on them."""
         for place in PLACES:
-            if self._hours(place).holidays is not None:
+            if self.hours_at(place).holidays is not None:
                 holidays.calendar(place).load(years)
 
     def opens(self, message: Message, at: float) -> float:
@@ -91,9 +91,10 @@ class CarrierHours:
             return inf
         return self.openings.of(message.to).state(at).until + MARGIN
 
-    def _schedule(self, place: Place) -> Schedule:
-        return self._hours(place).schedule(self.options.open or ALWAYS, place)
-
-    def _hours(self, place: Place) -> RegionHours:
+    def hours_at(self, place: Place) -> RegionHours:
+        """Its hours for recipients at a place, as they are written."""
         regions = self.options.regions
         return next((regions[name] for name in names_of(place) if name in regions), self.options)
+
+    def _schedule(self, place: Place) -> Schedule:
+        return self.hours_at(place).schedule(self.options.open or ALWAYS, place)

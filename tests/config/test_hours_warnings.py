@@ -29,7 +29,19 @@ TODAY = date(2026, 11, 26)
         ),
         (
             {"carrier": {"hours": {"open": "09:00-12:00"}}},
-            "carriers[0].hours: there is no hour at which it takes texts to some numbers of",
+            "carriers[0].hours: there is no hour within the quiet hours of their place at which",
+        ),
+        (
+            {"carrier": {"hours": {"regions": {"LK": {"holidays": "closed"}}}}},
+            "carriers[0].hours.regions.LK.holidays: not all public holidays of LK in",
+        ),
+        (
+            {"carrier": {"hours": {"open": "08:00-22:00", "categories": []}}},
+            "carriers[0].hours.categories: is empty",
+        ),
+        (
+            {"policy": {"quiet_hours": {"categories": []}}},
+            "policy.quiet_hours.categories: is empty",
         ),
     ],
 )

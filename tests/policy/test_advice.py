@@ -5,7 +5,13 @@ from datetime import date
 import pytest
 
 from gateway.policy import holidays
-from gateway.policy.advice import carrier_never_open, dropped, never_open, unknown_holidays
+from gateway.policy.advice import (
+    carrier_never_open,
+    carrier_unknown_holidays,
+    dropped,
+    never_open,
+    unknown_holidays,
+)
 from gateway.policy.carrier_hours import CarrierHoursOptions
 from gateway.policy.hours import RegionHours
 from gateway.policy.quiet_hours import QuietHoursOptions
@@ -102,14 +108,46 @@ def test_hours_that_some_numbers_never_have(options: QuietHoursOptions, entries:
         assert "numbers of AU, BR, CA" in found[0]
 
 
-def test_a_carrier_that_never_takes_some_numbers() -> None:
-    assert list(carrier_never_open(CarrierHoursOptions(open="08:00-22:00"), TODAY)) == []
-    chinese = CarrierHoursOptions(open="08:00-20:00", zone="Asia/Shanghai")
-    assert list(carrier_never_open(chinese, TODAY)) == []
-    [line] = carrier_never_open(CarrierHoursOptions(open="09:00-12:00"), TODAY)
-    assert "RU" in line
-    [line] = carrier_never_open(CarrierHoursOptions(open="closed"), TODAY)
-    assert "AC, AD, AE" in line
+SHANGHAI = "Asia/Shanghai"
+
+
+@pytest.mark.parametrize(
+    ("hours", "quiet", "shut"),
+    [
+        (CarrierHoursOptions(open="08:00-22:00"), QuietHoursOptions(), []),
+        (CarrierHoursOptions(open="09:00-12:00"), QuietHoursOptions(), ["CA", "RU", "US"]),
+        (CarrierHoursOptions(open="closed"), QuietHoursOptions(), ["AC", "AD", "AE"]),
+        # Within quiet hours too: eight to eight on the Antilles is night in Shanghai.
+        (CarrierHoursOptions(open="08:00-20:00", zone=SHANGHAI), QuietHoursOptions(),
+         ["AG", "AI", "AW"]),
+        (CarrierHoursOptions(open="08:00-20:00", zone=SHANGHAI),
+         QuietHoursOptions(open="00:00-24:00"), []),
+        (CarrierHoursOptions(open="08:00-20:00", zone=SHANGHAI),
+         QuietHoursOptions(categories=frozenset({"otp"})), []),
+        (CarrierHoursOptions(regions={"CN": RegionHours(open="20:30-23:00")}),
+         QuietHoursOptions(regions={"CN": RegionHours(open="09:00-20:30")}), ["CN"]),
+        (CarrierHoursOptions(regions={"CN": RegionHours(open="20:00-23:00")}),
+         QuietHoursOptions(regions={"CN": RegionHours(open="09:00-20:30")}), []),
+        (CarrierHoursOptions(regions={"FR": RegionHours(open="closed", sunday="10:00-12:00")}),
+         QuietHoursOptions(), ["BL", "FR", "GF"]),
+    ],
+)  # fmt: skip
+def test_numbers_that_a_carrier_never_takes(
+    hours: CarrierHoursOptions, quiet: QuietHoursOptions, shut: list[str]
+) -> None:
+    lines = list(carrier_never_open(hours, quiet, TODAY))
+    assert len(lines) == bool(shut)
+    for line in lines:
+        names = line.partition("numbers of ")[2].partition(";")[0].split(", ")
+        assert set(shut) <= set(names), line
+        assert len(shut) > 1 or names == shut
+
+
+def test_holidays_of_a_carrier_that_are_not_known_yet() -> None:
+    hours = CarrierHoursOptions(regions={"CN": RegionHours(holidays=CLOSED)})
+    lines = list(carrier_unknown_holidays(hours, date(2200, 1, 1)))
+    assert [line.partition(": ")[0] for line in lines] == ["regions.CN.holidays"] * 2
+    assert list(carrier_unknown_holidays(CarrierHoursOptions(open="08:00-20:00"), TODAY)) == []
 
 
 @pytest.mark.parametrize(
