@@ -101,7 +101,10 @@ class Sheet:
             if len(self.separator) != 1:
                 raise UsageError(f"line 1: {bare[:40]!r} names no separator of one character")
             next(self._lines)
-            self._lines.taken.clear()
+            line = self._lines.peek()
+        while line and not line.strip("".join(SEPARATORS) + '" \t\r\n'):
+            next(self._lines)
+            self._row += 1
             line = self._lines.peek()
         self.first = line.rstrip("\r\n")
         self.form = Form(encoding, errors, mark, line[len(self.first) :] or "\n")

@@ -94,6 +94,9 @@ def test_a_file_is_read_in_the_form_in_which_spreadsheets_write_it(
         "to,text,#note",
         "\nto,text",
         ",,\nto,text",
+        "\n\nto;text",
+        ";;\r\n\r\nto;text;",
+        "sep=;\n\nto;text",
         # Empty columns behind.
         "to;text;;",
         "to,text,,,",
