@@ -1,6 +1,7 @@
 """Imports point downward only (docs/architecture.md), and protocol code does no I/O."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,3 +113,19 @@ def test_only_the_top_reads_the_configuration() -> None:
     for path in modules():
         if part_of(path) not in {"app", "cli", "__main__", "config"}:
             assert not any(name.startswith("gateway.config") for name in imports(path)), path
+
+
+@pytest.mark.parametrize(
+    "part", ["api", "text", "numbers", "policy", "queue", "smpp", "dispatch", "ops"]
+)
+def test_the_page_names_every_module(part: str) -> None:
+    """In its row of the table of parts or, for the largest, in a table of its own."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    layers, _, _ = page.partition("## The flow of a message")
+    rows = layers.partition("### The parts of `dispatch`")[2]
+    if part != "dispatch":
+        [rows] = re.findall(rf"^\| `{part}` \| (.*) \|$", layers, re.MULTILINE)
+    folder = ROOT / "gateway" / part
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    modules |= {f"{path.parent.name}/" for path in folder.glob("*/__init__.py")}
+    assert set(re.findall(r"`([\w/]+)`", rows)) == modules
