@@ -138,6 +138,13 @@ class Answers:
         return schema.ConsumersReply(request.id, True, found)
 
     async def _optout(self, request: schema.Optout) -> Reply:
+        if request.action == "list":
+            if request.numbers is not None:
+                raise RequestError("bad_request", "numbers: a list takes none; check looks them up")
+            found = await self._backend.optouts(self._tenant, request.after)
+            return schema.OptoutReply(request.id, True, found)
+        if request.numbers is None:
+            raise RequestError("bad_request", "numbers: missing")
         results = await self._backend.optout(
             self._tenant, request.action, request.numbers, request.source
         )

@@ -75,6 +75,9 @@ class Backend(Protocol):
     ) -> Sequence[OptoutResult | Rejected]:
         """Add, remove or look up opt-outs, in order of ``numbers``, as ``source`` may."""
 
+    async def optouts(self, tenant: str, after: str) -> Sequence[OptoutResult]:
+        """The next of the tenant's own opt-outs behind a number, in order of the digits."""
+
     async def subscribe(self, tenant: str, consumer: str, start: Start) -> Subscription:
         """Events after the consumer's cursor (``acked``), from the oldest kept (``start``), or only
         those still to come (``now``)."""

@@ -178,6 +178,10 @@ class Client:
         fields = {"op": "optout", "action": action, "numbers": numbers, "source": source}
         return wire.optouts(self._ask_one(fields))
 
+    def optouts(self, after: str = "") -> list[OptoutResult]:
+        """The next of the tenant's own opt-outs behind a number; empty where there are none."""
+        return wire.listed(self._ask_one({"op": "optout", "action": "list", "after": after}))
+
     def ack(self, consumer: str, seq: int, epoch: str | None = None) -> int:
         """Everything up to ``seq`` is handled; returns where the consumer's cursor stands. With the
         ``epoch`` of the event, an acknowledgement that comes after a restore changes nothing."""

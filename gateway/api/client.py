@@ -143,6 +143,10 @@ class Client:
         fields = {"op": "optout", "action": action, "numbers": numbers, "source": source}
         return wire.optouts(await self._ask(fields))
 
+    async def optouts(self, after: str = "") -> list[OptoutResult]:
+        """The next of the tenant's own opt-outs behind a number; empty where there are none."""
+        return wire.listed(await self._ask({"op": "optout", "action": "list", "after": after}))
+
     async def ack(self, consumer: str, seq: int, epoch: str | None = None) -> int:
         """Everything up to ``seq`` is handled; returns where the consumer's cursor stands. With the
         ``epoch`` of the event, an acknowledgement that comes after a restore changes nothing."""

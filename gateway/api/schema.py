@@ -104,9 +104,12 @@ OptoutBy = Literal["api", "import", "complaint"]
 
 
 class Optout(RequestBase, frozen=True, tag="optout"):
-    action: OptoutAction
-    numbers: list[str]
+    """``numbers`` are needed for all but a ``list``, which goes on behind the number ``after``."""
+
+    action: Literal["add", "remove", "check", "list"]
+    numbers: list[str] | None = None
     source: OptoutBy = "api"
+    after: str = ""
 
 
 Request = Hello | Submit | Quote | Status | Cancel | Subscribe | Ack | Consumers | Optout

@@ -215,6 +215,10 @@ def optouts(reply: Reply) -> list[OptoutResult | Rejected]:
     return [_rejected(r) if "error" in r else _known(OptoutResult, r) for r in reply["results"]]
 
 
+def listed(reply: Reply) -> list[OptoutResult]:
+    return [_known(OptoutResult, r) for r in reply["results"]]
+
+
 def consumers(reply: Reply) -> list[Consumer]:
     return [_known(Consumer, each) for each in reply["consumers"]]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any, Final, NamedTuple
+from typing import IO, Any, Final, Literal, NamedTuple
 
 from gateway.api.blocking import Client
 from gateway.api.wire import OptoutAction, OptoutBy, Rejected
@@ -86,7 +86,7 @@ class Numbers:
 
 
 def optout(
-    action: OptoutAction,
+    action: Literal["add", "remove", "check", "list"],
     /,
     *numbers: str,
     file: Path | None = None,
@@ -94,14 +94,14 @@ def optout(
     source: OptoutBy | None = None,
     access: Access,
 ) -> int:
-    """Add, remove or check opt-outs.
+    """Add, remove, check or list opt-outs.
 
     The exit status is 1 if one of the numbers is none.
 
     Parameters
     ----------
     action
-        What to do.
+        What to do; a list is of all opt-outs of the tenant's own.
     numbers
         Phone numbers with their country code.
     file
@@ -114,6 +114,10 @@ def optout(
         Who says so: api for numbers that are named, import for those of a file. Only a complaint
         takes a complaint back.
     """
+    if action == "list":
+        if numbers or file is not None:
+            raise UsageError("a list takes no numbers: check looks them up")
+        return _list(access)
     if bool(numbers) == (file is not None):
         raise UsageError("name phone numbers, or a file of them with --file")
     with ExitStack() as stack:
@@ -135,6 +139,15 @@ def optout(
                 if action != "check":
                     show([desk.told()])
     return int(desk.refused > 0)
+
+
+def _list(access: Access) -> int:
+    after = ""
+    with access.client() as client:
+        while page := client.optouts(after):
+            show([record(each) for each in page])
+            after = page[-1].number
+    return 0
 
 
 class Desk:

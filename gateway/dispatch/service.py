@@ -1,6 +1,8 @@
 """What a tenant can ask of the gateway: the backend of the API (`gateway.api.backend.Backend`)."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
 import trio
@@ -37,6 +39,9 @@ from gateway.queue.store import GLOBAL, OptoutChange, OptoutEntry, Record, Store
 SLICE = 5_000
 """Messages of a campaign that are cancelled in one step."""
 
+
+PAGE: Final = 1_000
+"""Numbers of a list in one reply, each with up to four opt-outs: a megabyte at most."""
 
 SHOWN: Final = 160
 """Characters of a text that an opt-out is told with: a reply to 10,000 numbers fits its frame."""
@@ -159,6 +164,14 @@ class Service:
             if isinstance(number, str)
             else Rejected(Error("invalid_recipient", str(number)))
             for number in readings
+        ]
+
+    async def optouts(self, tenant: str, after: str) -> Sequence[OptoutResult]:
+        """The next of the tenant's own opt-outs behind a number, in order of the digits."""
+        entries = await self._store.optout_list(tenant, after, PAGE)
+        return [
+            _optout_result(number, False, list(held))
+            for number, held in groupby(entries, attrgetter("number"))
         ]
 
     async def subscribe(self, tenant: str, consumer: str, start: Start) -> Subscription:

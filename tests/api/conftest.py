@@ -130,6 +130,10 @@ class Backend:
             self.out -= set(numbers)
         return [OptoutResult(n, n in self.out, (n in before) != (n in self.out)) for n in numbers]
 
+    async def optouts(self, tenant: str, after: str) -> Sequence[OptoutResult]:
+        self._fail()
+        return [OptoutResult(n, True, False) for n in sorted(self.out) if n > after][:2]
+
     async def subscribe(self, tenant: str, consumer: str, start: Start) -> "Feed":
         self._fail()
         cursor = self.cursors.get((tenant, consumer), 0)

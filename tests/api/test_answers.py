@@ -84,6 +84,33 @@ async def test_optout(peer: Any) -> None:
     assert reply["results"] == [{**out, "changed": False}]
 
 
+async def test_opt_outs_are_listed_by_the_page(peer: Any) -> None:
+    numbers = ["447700900125", "447700900123", "447700900124"]
+    await peer.ask(op="optout", action="add", numbers=numbers)
+    listed: list[str] = []
+    while page := (
+        await peer.ask(op="optout", action="list", after=listed[-1] if listed else None)
+    )["results"]:
+        assert all(one["opted_out"] and not one["changed"] for one in page)
+        listed += [one["number"] for one in page]
+    assert listed == sorted(numbers)
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"action": "add"}, "numbers: missing"),
+        ({"action": "check", "numbers": None}, "numbers: missing"),
+        ({"action": "list", "numbers": []}, "numbers: a list takes none; check looks them up"),
+    ],
+)
+async def test_all_but_a_list_of_opt_outs_needs_numbers(
+    peer: Any, fields: dict[str, Any], why: str
+) -> None:
+    reply = await peer.ask(op="optout", **fields)
+    assert reply["error"] == {"code": "bad_request", "message": why}
+
+
 async def test_consumers_are_listed_and_deleted(peer: Any, backend: Any) -> None:
     await backend.happen("one", "two")
     for name, seq in (("crm", 2), ("test", 1)):

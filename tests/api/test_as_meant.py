@@ -41,7 +41,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "subscribe": {"consumer": "crm", "from": "start"},
     "ack": {"consumer": "crm", "seq": 7, "epoch": "1f"},
     "consumers": {"action": "delete", "consumer": "crm"},
-    "optout": {"action": "add", "numbers": ["447700900123"], "source": "import"},
+    "optout": {"action": "add", "numbers": ["1"], "source": "import", "after": "1"},
 }
 """A request of each op that says everything it can."""
 

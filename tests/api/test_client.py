@@ -104,6 +104,8 @@ async def test_results_are_typed_and_in_order(running: Any) -> None:
         assert cancelled == (1, [CancelResult("m2", True, "cancelled"), None])
         assert (await client.cancel(campaign="none")).cancelled == 0
         assert await client.optout("add", ["44"]) == [OptoutResult("44", True, True)]
+        assert await client.optouts() == [OptoutResult("44", True, False)]
+        assert await client.optouts("44") == []
         assert await client.ack("crm", 5) == 5
         assert await client.ack("crm", 6, "of another epoch") == 5
         (consumer,) = await client.consumers()

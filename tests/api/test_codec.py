@@ -123,7 +123,7 @@ WRONG: list[tuple[Any, str]] = [
     ({"op": "optout", "id": 1, "action": "add", "numbers": ["1"] * 101}, "numbers: 101 are more"),
     (
         {"op": "optout", "id": 1, "action": "ad", "numbers": []},
-        "action: 'ad' is not add, remove or check",
+        "action: 'ad' is not add, remove, check or list",
     ),
     ({"op": "subscribe", "id": 1, "consumer": ""}, "consumer: expected str of length >= 1"),
     ({"op": "subscribe", "id": 1, "consumer": "c" * 65}, "consumer: expected str of length <= 64"),

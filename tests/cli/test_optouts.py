@@ -131,8 +131,22 @@ def test_what_the_gateway_refuses_is_told_by_its_line_too(shop: Any, tmp_path: P
     assert kept["opted_out"]
 
 
+def test_all_opt_outs_are_listed(shop: Any) -> None:
+    numbers = ["447700900147", "447700900148"]
+    shop("optout", "add", *numbers)
+    listed = [one["number"] for one in shop("optout", "list").records]
+    assert set(numbers) <= set(listed)
+    assert listed == sorted(listed)
+
+
 @pytest.mark.parametrize(
-    "arguments", [("add",), ("add", "447700900146", "--file", "stops.csv"), ("add", "--file", "no")]
+    "arguments",
+    [
+        ("add",),
+        ("list", "447700900146"),
+        ("add", "447700900146", "--file", "stops.csv"),
+        ("add", "--file", "no"),
+    ],
 )
 def test_numbers_come_from_the_command_line_or_from_a_file(
     shop: Any, arguments: tuple[str, ...]

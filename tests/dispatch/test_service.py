@@ -219,6 +219,21 @@ async def test_a_number_that_is_none_is_refused_in_its_place(world: Any) -> None
     assert good.opted_out
 
 
+async def test_opt_outs_are_listed_a_phone_once_and_of_the_tenant_alone(world: Any) -> None:
+    await world.service.optout("acme", "add", ["5215512345678", "+447400000002", "447400000001"])
+    await world.service.optout("acme", "add", ["525512345678"], "complaint")
+    await world.service.optout("umbrella", "add", ["447400000003"])
+    await world.store.optout([OptoutChange(GLOBAL, "447400000004", True, "keyword", 1.0)])
+    listed = await world.service.optouts("acme", "")
+    assert [one.number for one in listed] == ["447400000001", "447400000002", "525512345678"]
+    assert {holder.source for holder in listed[2].held_by} == {"api", "complaint"}
+    assert [one.number for one in await world.service.optouts("acme", "447400000001")] == [
+        "447400000002",
+        "525512345678",
+    ]
+    assert await world.service.optouts("acme", "525512345678") == []
+
+
 async def test_opt_outs_are_a_tenant_s_own(world: Any) -> None:
     await world.service.optout("acme", "add", ["447400000001"])
     [result] = await world.service.optout("umbrella", "check", ["447400000001"])

@@ -50,8 +50,8 @@ FIELDS: Final[dict[str, dict[str, st.SearchStrategy[Any]]]] = {
     "cancel": {"ids": some_ids, "keys": some_names, "campaign": st.none() | names},
     "ack": {"consumer": names, "seq": st.sampled_from(SEQS)},
     "optout": {
-        "action": st.sampled_from(["add", "remove", "check"]),
-        "numbers": st.lists(numbers, max_size=3),
+        "action": st.sampled_from(["add", "remove", "check", "list"]),
+        "numbers": st.none() | st.lists(numbers, max_size=3),
     },
     "hello": {"token": names},
     "nonsense": {"ids": ids},
