@@ -6,18 +6,26 @@ them; a carrier's configuration can override a status (``statuses``).
 
 from typing import Literal, NamedTuple
 
+from gateway.dispatch.pace import PAUSE
+
 Kind = Literal["wait", "other", "refuse"]
 
 
 class Action(NamedTuple):
     """``wait``: try again after ``delay`` seconds, up to ``tries`` times (0: until the message
     expires), then as ``other``; ``other``: try another carrier of the route, then refuse;
-    ``refuse``: the message has failed. ``slows``: the carrier's pace is cut as well."""
+    ``refuse``: the message has failed. ``slows``: the carrier is sent less, after a pause of
+    ``delay`` at first. ``doubles``: each delay is twice as long as the last."""
 
     kind: Kind
     delay: float = 0.0
     tries: int = 0
     slows: bool = False
+    doubles: bool = False
+
+    def wait(self, attempts: int) -> float:
+        """Seconds to wait before the next attempt, after so many."""
+        return self.delay * (1 << attempts if self.doubles else 1)
 
 
 REFUSE = Action("refuse")
@@ -31,10 +39,11 @@ ACTIONS: dict[int, Action] = {
     0x0D: OTHER,  # RBINDFAIL
     0x0E: OTHER,  # RINVPASWD
     0x0F: OTHER,  # RINVSYSID
-    0x14: Action("wait", delay=30, tries=2, slows=True),  # RMSGQFUL
+    # RMSGQFUL: that of one phone, as a rule; for the account's see `gateway.dispatch.crowd`
+    0x14: Action("wait", delay=30, tries=4, doubles=True),
     0x45: OTHER,  # RSUBMITFAIL
     0x53: OTHER,  # RINVSYSTYP
-    0x58: Action("wait", delay=1, slows=True),  # RTHROTTLED: the carrier's pace, not the message
+    0x58: Action("wait", delay=PAUSE, slows=True),  # RTHROTTLED: the carrier's pace
     0x64: Action("wait", delay=10, tries=2),  # RX_T_APPN
     0xFF: OTHER,  # RUNKNOWNERR
     0x100: OTHER,  # RSERTYPUNAUTH

@@ -15,10 +15,12 @@ import trio
 
 from gateway.dispatch.actions import Action, action
 from gateway.dispatch.correlation import Correlator
+from gateway.dispatch.crowd import Crowd
 from gateway.dispatch.flights import Flight, Part
 from gateway.dispatch.options import CarrierOptions
 from gateway.dispatch.outcomes import ACCEPTED, FINAL_STATES, UNDELIVERABLE
 from gateway.dispatch.owed import LongForm
+from gateway.dispatch.pace import PAUSE, Pace
 from gateway.dispatch.standing import Standing
 from gateway.dispatch.submission import Dialect
 from gateway.message import URGENT, Category, Message, masked
@@ -26,7 +28,6 @@ from gateway.ops.logs import Sparing
 from gateway.ops.metrics import Metrics
 from gateway.policy.carrier_hours import CarrierHours
 from gateway.policy.holidays import years_ahead
-from gateway.queue.bucket import AdaptiveRate, TokenBucket
 from gateway.smpp.bind import Bind
 from gateway.smpp.events import Delivery, Response, StrangeKind
 from gateway.smpp.pdu import Encoded
@@ -37,9 +38,10 @@ from gateway.smpp.status import Status, status_name
 Request = tuple[Encoded, Part]
 """What a bind is given: a part, and what is to come back with its response."""
 
-BURST = 0.1
-"""Seconds' worth of parts that may go to a carrier at once after a pause."""
+FULL = Status.ESME_RMSGQFUL
 
+FULL_PAUSE = 5.0
+"""Seconds of the first pause after the account's queue at the carrier was full: it is to drain."""
 
 RESERVED = 16
 """One of so many places in a carrier's windows is kept for one-time passwords, which would wait for
@@ -102,9 +104,11 @@ class Carrier:
         self._metrics = metrics
         self._clock = clock
         self._on_room = on_room
-        self._pace = AdaptiveRate(options.rate)
-        self._bucket = TokenBucket(options.rate, options.rate * BURST)
-        self._paused_until = 0.0
+        self._pace = Pace(options.rate)
+        self._crowd = Crowd()
+        # By identity, the responses with refusals for going too fast that are not settled: their
+        # messages are not in their lanes again, and no others go out before them.
+        self._returning: dict[int, Sequence[Response]] = {}
         self._reserved_until = 0.0
         self._again: list[tuple[float, int, Flight, list[int]]] = []
         self._order = count()
@@ -157,21 +161,18 @@ class Carrier:
     def room(self, now: float, category: Category = URGENT) -> int:
         """Parts of a category that could go out at once: free window, within the rate. While
         there are one-time passwords, some places in the window are kept for them."""
-        if now < self._paused_until:
+        if self._returning:
             return 0
         free = sum(map(self._room, self.binds))
         if category != URGENT and now < self._reserved_until:
             free -= sum(bind.options.window for bind in self.binds if bind.up) // RESERVED
         if free <= 0:
             return 0
-        limit = self._pace.limit(now)
-        if limit != self._bucket.rate:
-            self._bucket.change(limit, limit * BURST, now)
-        return min(free, self._bucket.available(now))
+        return min(free, self._pace.room(now))
 
     def ready_at(self, now: float) -> float | None:
         """When time alone will give room, or parts to send once more; None where it will not."""
-        moments = [self._paused_until, self._bucket.ready_at(now)]
+        moments = [self._pace.ready_at(now)]
         if self._again:
             moments.append(self._again[0][0])
         return min((at for at in moments if at > now), default=None)
@@ -180,19 +181,13 @@ class Carrier:
         """What to do about a status other than 0."""
         return self.options.statuses.get(status) or action(status)
 
-    def slow(self, now: float, pause: float) -> None:
-        """The carrier said that we are too fast."""
-        self._pace.throttled(now)
-        self._paused_until = max(self._paused_until, now + pause)
-        self._standing.throttled(now, self._pace.limit(now))
-
     def look(self, now: float) -> None:
         """Tell what time alone has ended. To be called every few seconds."""
         self._standing.look(now, self._pace.limit(now))
 
     def set_back(self, seconds: float) -> None:
         """The clock was set back: what waits does not wait for so much longer."""
-        self._paused_until -= seconds
+        self._pace.set_back(seconds)
         self._reserved_until -= seconds
         self._again = [
             (at - seconds, order, flight, indexes) for at, order, flight, indexes in self._again
@@ -204,7 +199,7 @@ class Carrier:
         """Send whole messages of one category, each on the bind with the most free window, in
         order. A long message goes to one bind entirely: the parts that its window has no room for
         follow as it empties, before anything else does."""
-        self._bucket.take(sum(len(flight.pdus) for flight in flights), now)
+        self._pace.sent(sum(len(flight.pdus) for flight in flights), now)
         if flights and flights[0].message.category == URGENT:
             self._reserved_until = now + RESERVED_FOR
         left = iter(flights)
@@ -239,7 +234,7 @@ class Carrier:
             return
         flight.unanswered = len(indexes)
         flight.refused = None
-        self._bucket.take(len(indexes), now)
+        self._pace.sent(len(indexes), now)
         bind = max(self.binds, key=self._room)
         parts = [(flight.pdus[i], Part(flight, i)) for i in indexes]
         self._hand_over(bind, self._still_due(parts))
@@ -328,22 +323,16 @@ class Carrier:
     def responded(self, bind: Bind, responses: Sequence[Response]) -> None:
         arrived = trio.current_time()
         name = self.options.id
-        taken = 0
         statuses: dict[int, int] = {}
         for response in responses:
-            status = response.status
-            if status:
-                statuses[status] = statuses.get(status, 0) + 1
-            else:
-                taken += 1
-        if taken:
-            self._pace.taken(taken, self._clock())
-            self._metrics.parts_submitted.add(taken, name, status_name(0))
+            statuses[response.status] = statuses.get(response.status, 0) + 1
         for status, number in statuses.items():
-            act = self.action(status)
-            if act.slows:
-                self.slow(self._clock(), act.delay)
             self._metrics.parts_submitted.add(number, name, status_name(status))
+        if len(statuses) > 1 or 0 not in statuses:
+            self._note_refusals(statuses, responses)
+        else:
+            self._pace.taken(len(responses), self._clock())
+            self._crowd.taken(len(responses))
         self._metrics.submit_response_seconds.observe_many(
             [arrived - response.sent_at for response in responses], name
         )
@@ -352,6 +341,36 @@ class Carrier:
         if Status.ESME_RINVBNDSTS in statuses:
             bind.restart("the carrier answers as if there were no session")
         self._sink.responded(self, responses)
+
+    def _note_refusals(self, statuses: Mapping[int, int], responses: Sequence[Response]) -> None:
+        """What refusals among responses say of our speed: the carrier was not too busy for those
+        that it refused for other reasons."""
+        now = self._clock()
+        actions = {status: self.action(status) for status in statuses if status}
+        slows = {status: act for status, act in actions.items() if act.slows}
+        full = FULL in statuses and FULL not in self.options.statuses
+        taken = len(responses) - sum(statuses[status] for status in slows)
+        if full:
+            taken -= statuses[FULL]
+        if taken:
+            self._pace.taken(taken, now)
+            self._crowd.taken(taken)
+        for act in slows.values():
+            self._pace.refused(now, act.delay or PAUSE)
+        if slows:
+            self._returning[id(responses)] = responses
+            self._standing.throttled(now, self._pace.limit(now))
+        if full:
+            contexts = [response.context for response in responses if response.status == FULL]
+            phones = {part.flight.message.to for part in contexts if isinstance(part, Part)}
+            if self._crowd.met(phones, now):
+                self._pace.refused(now, FULL_PAUSE)
+                self._standing.throttled(now, self._pace.limit(now))
+
+    def settled(self, responses: Sequence[Response]) -> None:
+        """What these said is on record, and what is to be sent again back in its lane."""
+        if self._returning:
+            self._returning.pop(id(responses), None)
 
     def strange(self, bind: Bind, kind: StrangeKind, count: int) -> None:
         self._metrics.strange.add(count, self.options.id, kind)

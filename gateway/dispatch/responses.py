@@ -27,6 +27,9 @@ PARTS_AGAIN = 10
 """How often parts of a message are sent again while the carrier has others of it: after that, what
 the recipient got is a torn message, and more attempts only make it later."""
 
+PARTS_AFTER = 1.0
+"""Seconds between such attempts at least where the carrier was too busy: it is not for ever."""
+
 KINDS = ("wait", "other", "refuse")
 """From the mildest to the gravest: the gravest status decides about a message of several parts."""
 
@@ -104,7 +107,8 @@ def _refused(carrier: Carrier, pool: CarrierPool, flight: Flight, plan: Plan) ->
         again = act.kind == "wait" and not carrier.retired and flight.attempts < tries
         if again:
             flight.attempts += 1
-            carrier.send_again(flight, sorted(refused), plan.now + act.delay)
+            delay = max(act.wait(flight.attempts - 1), PARTS_AFTER if act.slows else 0.0)
+            carrier.send_again(flight, sorted(refused), plan.now + delay)
     else:
         again = _whole_again(carrier, pool, message, act, plan)
     if again:
@@ -128,7 +132,7 @@ def _whole_again(
     """Have a message released again of which the carrier has nothing; False where it has failed."""
     delay = 0.0
     if act.kind == "wait" and (not act.tries or message.attempts < act.tries):
-        delay = act.delay
+        delay = act.wait(message.attempts if act.tries else 0)
         if act.tries:
             message = msgspec.structs.replace(message, attempts=message.attempts + 1)
     elif act.kind == REFUSE.kind or not pool.avoid(message, carrier.options.id):

@@ -70,10 +70,10 @@ class Inbound(Protocol):
 
 
 class _Round(NamedTuple):
-    """What was gathered, and how many responses it had."""
+    """What was gathered."""
 
     plan: Plan
-    responses: int
+    answered: Sequence[tuple[Carrier, Sequence[Response]]]
     delivered: Sequence[tuple[Carrier, Bind, Sequence[Delivery]]]
 
 
@@ -192,14 +192,16 @@ class Settler:
         await self._take_deliveries(delivered, plan)
         plan.complete()  # now: the next round is to know what this one records
         self._rounds += 1
-        return _Round(plan, sum(len(batch) for _, batch in answered), delivered)
+        return _Round(plan, answered, delivered)
 
     async def _conclude(self, this: "_Round") -> None:
         """Make a round durable; only then answer what was delivered in it."""
         await self.commit(this.plan)
         for _, bind, deliveries in this.delivered:
             bind.answer([(delivery, 0) for delivery in deliveries])
-        self._unsettled -= this.responses
+        for carrier, batch in this.answered:
+            carrier.settled(batch)
+            self._unsettled -= len(batch)
         self._unanswered -= sum(len(deliveries) for _, _, deliveries in this.delivered)
         if self.inbox is not None:
             await self.inbox.settled()

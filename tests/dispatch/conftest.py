@@ -493,11 +493,13 @@ class Sink:
 
     def __init__(self) -> None:
         self.responses: list[Response] = []
+        self.batches: list[Sequence[Response]] = []
         self.parts: list[object] = []
         self.deliveries: list[Delivery] = []
 
     def responded(self, carrier: Carrier, answered: Sequence[Response]) -> None:
         self.responses += answered
+        self.batches.append(answered)
 
     def unanswered(self, carrier: Carrier, parts: Sequence[object]) -> None:
         self.parts += parts

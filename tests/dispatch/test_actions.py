@@ -26,7 +26,7 @@ def test_a_status_of_the_carrier_s_own_is_tried_elsewhere() -> None:
 
 def test_only_going_too_fast_slows_a_carrier() -> None:
     slowing = {status for status, what in ACTIONS.items() if what.slows}
-    assert slowing == {Status.ESME_RTHROTTLED, Status.ESME_RMSGQFUL}
+    assert slowing == {Status.ESME_RTHROTTLED}
 
 
 def test_waiting_is_bounded_but_for_throttling() -> None:

@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 
 from gateway.dispatch.actions import Action
+from gateway.dispatch.carriers import FULL_PAUSE
+from gateway.dispatch.crowd import CROWD
 from gateway.dispatch.flights import UNANSWERED, Flight
+from gateway.dispatch.pace import PAUSE
 from gateway.smpp.status import Status
 
 
@@ -114,25 +117,72 @@ def test_an_idle_carrier_waits_for_nothing(bench: Any, start: float) -> None:
     assert bench.carrier().ready_at(start) is None
 
 
-def test_a_throttled_carrier_pauses_and_then_goes_slower(bench: Any, start: float) -> None:
-    carrier = bench.carrier(rate=100, window=100)
-    carrier.slow(start, 1.0)
-    assert carrier.room(start + 0.9) == 0
-    assert carrier.ready_at(start + 0.5) == start + 1.0
-    assert 0 < carrier.limit(start + 1.0) < 100
-    assert carrier.room(start + 1.0) > 0
-
-
-async def test_it_pauses_at_the_first_word_of_throttling(
+async def test_a_throttled_carrier_pauses_until_its_refusals_are_settled(
     bench: Any, make_message: Any, start: float
 ) -> None:
+    carrier = bench.carrier(rate=100, window=100)
+    carrier.submit(flights(bench, carrier, make_message, 1, 1), start)
+    carrier.binds[0].reply(status=Status.ESME_RTHROTTLED)
+    carrier.settled(list(bench.sink.batches[0]))  # others
+    assert carrier.room(start + 10) == 0  # what was refused is not in its lane again
+    carrier.settled(bench.sink.batches[0])
+    assert carrier.room(start) == 0
+    assert carrier.ready_at(start) == pytest.approx(start + PAUSE)
+    assert 0 < carrier.limit(start + 1.0) < 100
+    assert carrier.room(start + 1.0) == 1
+
+
+async def test_a_stated_delay_is_a_pause(bench: Any, make_message: Any, start: float) -> None:
     carrier = bench.carrier(statuses={0x400: Action("wait", delay=2, slows=True)})
     carrier.submit(flights(bench, carrier, make_message, 1, 1), start)
-    carrier.binds[0].reply(carrier.binds[0].sent[0], status=Status.ESME_RTHROTTLED)
-    assert carrier.room(start) == 0
-    assert carrier.room(start + 1) > 0
     carrier.binds[0].reply(status=0x400)
+    carrier.settled(bench.sink.batches[0])
     assert carrier.room(start + 1.9) == 0
+    assert carrier.room(start + 2) > 0
+
+
+async def test_what_is_refused_for_other_reasons_tells_nothing_of_the_rate(
+    bench: Any, make_message: Any, start: float
+) -> None:
+    carrier = bench.carrier()
+    carrier.submit(flights(bench, carrier, make_message, 1), start)
+    carrier.binds[0].reply(status=Status.ESME_RINVDSTADR)
+    assert carrier.limit(start) == 0
+    assert carrier.room(start) == 10
+
+
+async def test_phones_with_full_queues_do_not_hold_up_the_others(
+    bench: Any, make_message: Any, start: float
+) -> None:
+    carrier = bench.carrier(window=200)
+    messages = [make_message(n, to=f"4474000000{n:02}") for n in range(CROWD - 1)]
+    for _ in range(3):
+        carrier.submit([bench.flight(carrier, message) for message in messages], start)
+        carrier.binds[0].reply(status=Status.ESME_RMSGQFUL)
+    assert carrier.room(start) == 200
+    assert carrier.limit(start) == 0
+
+
+async def test_where_all_phones_are_full_it_is_the_account(
+    bench: Any, make_message: Any, start: float
+) -> None:
+    carrier = bench.carrier(window=200)
+    messages = [make_message(n, to=f"4474000000{n:02}") for n in range(CROWD)]
+    carrier.submit([bench.flight(carrier, message) for message in messages], start)
+    carrier.binds[0].reply(status=Status.ESME_RMSGQFUL)
+    assert carrier.room(start) == 0
+    assert carrier.ready_at(start) == start + FULL_PAUSE
+    assert carrier.room(start + FULL_PAUSE) == 1
+
+
+async def test_unless_the_configuration_says_what_it_means(
+    bench: Any, make_message: Any, start: float
+) -> None:
+    carrier = bench.carrier(window=200, statuses={0x14: Action("wait", delay=30)})
+    messages = [make_message(n, to=f"4474000000{n:02}") for n in range(CROWD)]
+    carrier.submit([bench.flight(carrier, message) for message in messages], start)
+    carrier.binds[0].reply(status=Status.ESME_RMSGQFUL)
+    assert carrier.room(start) == 200
 
 
 async def test_parts_are_sent_again_when_it_is_time_and_there_is_room(

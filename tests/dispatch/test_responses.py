@@ -105,6 +105,21 @@ def test_a_long_wait_is_spent_in_the_store(
     assert (message.due, message.attempts) == (start + 5, 1)
 
 
+def test_a_phone_whose_queue_is_full_is_tried_ever_later(
+    bench: Any, make_message: Any, start: float
+) -> None:
+    message, delays = make_message(), []
+    for _ in range(4):
+        desk = Desk(bench, start, alone=True)
+        desk.answer(bench.flight(desk.carrier, message), Status.ESME_RMSGQFUL)
+        [message] = desk.plan.later
+        delays.append(message.due - start)
+    assert delays == [30, 60, 120, 240]
+    desk = Desk(bench, start, alone=True)
+    desk.answer(bench.flight(desk.carrier, message), Status.ESME_RMSGQFUL)
+    assert [event.code for event in desk.events] == ["carrier_refused"]
+
+
 def test_after_some_tries_another_carrier_has_its_turn(
     desk: Desk, bench: Any, make_message: Any
 ) -> None:

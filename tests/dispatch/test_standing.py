@@ -312,11 +312,15 @@ async def test_throttling_is_told_when_it_begins_and_when_it_is_over(
     assert [line["event"] for line in lines] == ["throttled", "throttling_over", "throttled"]
 
 
-def test_a_clock_that_is_set_back_ends_no_throttling(bench: Any, start: float) -> None:
+async def test_a_clock_that_is_set_back_ends_no_throttling(
+    bench: Any, make_message: Any, start: float
+) -> None:
     carrier = bench.carrier(rate=100)
     with structlog.testing.capture_logs() as lines:
         for now in (start, start - 86_400, start - 86_390):
-            carrier.slow(now, 1.0)
+            bench.clock.now = now
+            carrier.submit([bench.flight(carrier, make_message())], now)
+            carrier.binds[0].reply(status=Status.ESME_RTHROTTLED)
             carrier.look(now)
         carrier.look(start - 86_390 + CALM)
     assert [(line["event"], line.get("seconds")) for line in lines] == [

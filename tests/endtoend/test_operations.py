@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import re
 import signal
 import socket
 import threading
+import time
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -206,3 +208,21 @@ class Following:
             assert self._more.wait_for(
                 lambda: set(ids) <= {event.message_id for event in self.seen}, timeout=30
             )
+
+
+def test_the_rate_of_a_carrier_is_found_in_no_time(site: Any) -> None:
+    site.carrier("alpha", "--rate", "300")
+    site.gateway().wait_for('"bound"', 2)
+    client = site.client()
+    client.ask("subscribe", consumer="shop")
+    began = time.monotonic()
+    submit(client, 1_500)
+    assert len(outcomes(client, 1_500)) == 1_500
+    assert time.monotonic() - began < 7.0  # 300 at once, the others in 4 s
+    metrics = page(site, "/metrics")[1]
+    rate = re.search(r'gateway_carrier_rate_limit{carrier="alpha"} (\S+)', metrics)
+    assert rate is not None
+    assert float(rate[1]) == pytest.approx(300, rel=0.15)
+    refused = re.search(r'{carrier="alpha",status="ESME_RTHROTTLED"} (\S+)', metrics)
+    assert refused is not None
+    assert float(refused[1]) < 450  # mostly what was on its way at the first one
