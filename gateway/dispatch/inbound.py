@@ -269,11 +269,13 @@ class Inbox:
         name, number = tenant.options.id, canonical(phone)
         scope = GLOBAL if self._options.scope == "global" else name
         entries = await self._entries(name, number, plan)
-        if any(entry.scope == scope and entry.source == "keyword" for entry in entries):
+        known = [one for one in entries if one.scope == scope and one.source == "keyword"]
+        if any(one.message != text.name for one in known):
             return
-        plan.settlement.optouts.append(
-            OptoutChange(scope, number, True, "keyword", plan.now, text.name, text.text)
-        )
+        if not known:  # it was not said to another tenant either, by the same text
+            plan.settlement.optouts.append(
+                OptoutChange(scope, number, True, "keyword", plan.now, text.name, text.text)
+            )
         self._tell("optout", text, plan, [tenant], action="add", source="keyword")
         if len(text.owner.tenants) == 1:
             self._answer("optout", tenant, text, phone, plan)

@@ -4,22 +4,15 @@ Carriers write one number of ours in several ways: with the country's code and w
 or ``00``, with a trunk zero, with digits of their own behind it, or not at all.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
 
 from gateway.dispatch.routing import RouteOptions
-
-_CALLING_CODE: Final = re.compile(
-    r"1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[0-9]{1,3}"
-)
-"""The country codes of one and two digits (ITU-T E.164); all others have three."""
+from gateway.numbers import CODES
 
 
 def calling_code(number: str) -> str:
     """The country code that E.164 digits begin with."""
-    found = _CALLING_CODE.match(number)
-    return found[0] if found else ""
+    return next((number[:size] for size in (1, 2, 3) if number[:size] in CODES), "")
 
 
 def spellings(written: str, country_code: str, phone: str | None) -> list[str]:

@@ -485,6 +485,18 @@ async def test_a_stop_that_may_be_to_anybody_holds_for_all_who_use_the_carrier(
     assert world.bind.sent == []  # whose answer would it be?
 
 
+async def test_where_it_holds_for_everybody_each_of_them_is_told(
+    world: Any, make_inbound: Any
+) -> None:
+    await scoped(world, "global")
+    for _ in range(2):
+        [event] = await receive(world, make_inbound("STOP", number="999"))
+        assert event["type"] == "optout"
+        assert [one["type"] for one in await world.events("umbrella")] == ["optout"]
+    entries = (await world.store.optout_entries("acme", ["447400123456"]))["447400123456"]
+    assert [(one.scope, one.source) for one in entries] == [(GLOBAL, "keyword")]
+
+
 async def test_only_tenants_that_a_route_lets_use_the_carrier_are_meant(
     world: Any, make_inbound: Any, make_settings: Any
 ) -> None:
