@@ -25,10 +25,10 @@ from gateway.dispatch.settle import Settler
 from gateway.dispatch.tenants import Tenant, Tenants
 from gateway.dispatch.texted import Texted
 from gateway.message import Event, EventType, masked, message_id
-from gateway.numbers import canonical, region_of
+from gateway.numbers import SHORTEST, canonical, region_of
 from gateway.ops.logs import Sparing
 from gateway.ops.metrics import Metrics
-from gateway.policy.keywords import Asked, Correspondent, Vocabulary
+from gateway.policy.keywords import ANYWHERE, Asked, Correspondent, Vocabulary
 from gateway.policy.optout import OptoutOptions
 from gateway.policy.replies import Kind, answer
 from gateway.queue.store import GLOBAL, LIFTS, Held, Notice, OptoutChange, OptoutEntry, Store
@@ -72,6 +72,12 @@ class Text(NamedTuple):
     detail: Mapping[str, Any]
     name: str | None
     region: str | None
+
+
+def _region_of_nobody(written: str) -> str | None:
+    """Whose keywords a text is read by of which nobody can tell whose it is."""
+    is_number = sum(map(str.isdecimal, written)) >= SHORTEST
+    return ANYWHERE if is_number else None
 
 
 class Inbox:
@@ -175,7 +181,7 @@ class Inbox:
         parts = [piece.part for piece in pieces]
         octets = b"".join(part.octets for part in parts)
         reading = join(parts, self._dialects.get(first.carrier, _BY_THE_BOOK))
-        region = region_of(first.phone) if first.phone else None
+        region = region_of(first.phone) if first.phone else _region_of_nobody(first.written)
         names = owner.tenants[0].options.names if len(owner.tenants) == 1 else ()
         reading, asked = self._asked(reading, octets, region, Correspondent(owner.number, names))
         detail: dict[str, Any] = {"carrier": first.carrier}

@@ -4,6 +4,7 @@ Numbers are E.164 digits without ``+`` within the program. `read` takes what a t
 `from_carrier` what a carrier does; `canonical` gives a phone that has several numbers one name.
 """
 
+from gateway.numbers.candidates import SHORTEST
 from gateway.numbers.meaning import check_region, from_carrier, kind_of, read, region_of, same_phone
 from gateway.numbers.plans import CODES, REGIONS, Kind
 from gateway.numbers.spellings import canonical
@@ -12,6 +13,7 @@ from gateway.numbers.written import NumberError
 __all__ = [
     "CODES",
     "REGIONS",
+    "SHORTEST",
     "Kind",
     "NumberError",
     "canonical",

@@ -88,6 +88,9 @@ class Stated(NamedTuple):
     help: Sequence[str] | None = None
 
 
+ANYWHERE: Final = "*"
+"""Stands for a region where nobody can say which it is, and any may be."""
+
 _KNOWN: Final = Stated()
 _NOBODY: Final = Correspondent()
 
@@ -100,7 +103,7 @@ class Keywords:
 
     Args:
         region: ISO 3166; None where it is not known, and nothing counts that counts in some
-            regions only.
+            regions only; `ANYWHERE` for what counts in any.
         everywhere: what takes the place of the words that count everywhere.
         here: what takes the place of the words of this region alone.
 
@@ -121,7 +124,7 @@ class Keywords:
                 if where is None:
                     if general is None:
                         yield phrase
-                elif local is None and region in where:
+                elif local is None and (region in where or region == ANYWHERE):
                     yield phrase
             for text in (*(general or ()), *(local or ())):
                 if phrase := atoms(text)[:REACH]:
@@ -285,7 +288,11 @@ class Vocabulary:
 
     def of(self, region: str | None) -> Keywords:
         """The keywords of a region, or of a phone whose region is not known."""
-        local = frozenset(phrase for phrase, regions in tables().local.items() if region in regions)
+        local = frozenset(
+            phrase
+            for phrase, regions in tables().local.items()
+            if region in regions or region == ANYWHERE
+        )
         key = local, self._here.get(region or "", _KNOWN)
         made = self._made.get(key)
         if made is None:

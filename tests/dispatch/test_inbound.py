@@ -252,6 +252,19 @@ async def test_single_letters_count_for_chinese_phones_alone(
     assert isinstance(result, Rejected) is out
 
 
+@pytest.mark.parametrize("text", ["T", "R", "DUR", "HUY", "fin"])
+async def test_what_is_a_stop_somewhere_is_suspected_of_nobody_knows_which_phone(
+    world: Any, make_inbound: Any, text: str
+) -> None:
+    pdu = msgspec.structs.replace(make_inbound(text, phone="13012345678"), source_addr_ton=2)
+    told, suspected = await receive(world, pdu)
+    assert (told["type"], suspected["type"]) == ("inbound", "optout_suspected")
+    assert suspected["from"] == "13012345678"
+    # A service's short number, or a name, is no phone abroad.
+    last = (await receive(world, make_inbound(text, phone="10086")))[-1]
+    assert (last["type"], last["from"]) == ("inbound", "10086")
+
+
 async def test_the_name_of_the_tenant_may_be_with_the_keyword(
     world: Any, make_inbound: Any
 ) -> None:
