@@ -17,7 +17,7 @@ _FORMULA: Final = re.compile(r'="((?:[^"]|"")*)"', re.DOTALL)
 _GUARDED: Final = re.compile(r"'[=+\-@]")
 """An apostrophe before what would be a formula, as exports for spreadsheets put it."""
 
-_ROUNDED: Final = re.compile(r"[+-]?\d(?:[.,\u066b]\d+)?E\+?\d{1,3}")
+_ROUNDED: Final = re.compile(r"[+-]?\d(?:[.,\u066b]\d+)?E\+\d{1,3}")
 """A long number as a spreadsheet shows and saves it: most of its digits are gone."""
 
 _ERROR: Final = re.compile(r"#[¡¿]?[^\W\d_]+(?:/0)?[!?]|#\w/\w|#NV|#YOK|#GETTING_DATA|##+")
@@ -42,12 +42,23 @@ def plain(name: str, cell: str) -> str:
                 f"{cell[:40]!r} is the error of a spreadsheet: format the column as text and enter "
                 "it again"
             )
-    elif "E" in cell and _ROUNDED.fullmatch(cell):
+    elif "E+" in cell and _ROUNDED.fullmatch(cell):
         raise ValueError(
             f"{cell!r} is a number that a spreadsheet has rounded: format the column as text and "
             "enter the number again"
         )
+    if name == "text" and ("????" in cell or "\ufffd" in cell) and _is_lost(cell):
+        raise ValueError(
+            f"{cell[:40]!r} has lost characters where it was saved in an encoding without them: "
+            'save it from where it came as "CSV UTF-8"'
+        )
     return cell
+
+
+def _is_lost(text: str) -> bool:
+    """Whether there are signs for characters that an encoding did not have, rather than a text
+    that asks something."""
+    return "\ufffd" in text or text.count("?") > sum(map(str.isalpha, text))
 
 
 def moment(text: str) -> float:

@@ -10,7 +10,7 @@ from typing import IO, Any, Final, NamedTuple, cast, get_type_hints
 from gateway.api.wire import Message
 from gateway.cli.cells import moment, plain
 from gateway.cli.output import UsageError
-from gateway.cli.sheets import Form, Record, Sheet, separator_of
+from gateway.cli.sheets import SEPARATORS, Form, Record, Sheet, separator_of
 
 ASIDE: Final = "#"
 """Begins the name of a column that is none of a message's."""
@@ -112,12 +112,28 @@ class Rows:
         names = [name for name in self._names if name and not name.startswith(ASIDE)]
         for name in names:
             if name not in FIELDS:
-                raise UsageError(f"line {line}: {_unknown(name)}")
+                raise UsageError(f"line {line}: {self._unknown(name)}")
             if names.count(name) > 1:
                 raise UsageError(f"line {line}: there are two columns {name!r}")
         for name in ("to", "text"):
             if name not in names and name not in shared:
                 raise UsageError(f"line {line}: there is no column {name!r}")
+
+    def _unknown(self, name: str) -> str:
+        shown = f"{name[:40]!r}"
+        if may_be_number(name):
+            return (
+                f"{shown} is no name of a column: the file has no header, a line with the names of "
+                "its columns, such as to and text"
+            )
+        if any(one in name for one in SEPARATORS):
+            return (
+                f"{shown} is one cell: {self.separator!r} stands between cells here, and quotation "
+                "marks are around one cell, not around a line"
+            )
+        close = get_close_matches(name, FIELDS, 1)
+        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(FIELDS)}"
+        return f"{shown} is no field of a message; {hint}"
 
     def _is_whole(self, cells: Sequence[str]) -> bool:
         """Whether a line may be a row of its own."""
@@ -189,17 +205,6 @@ class Rows:
 
 def _block(record: Record) -> int:
     return (record.row - 1) // BLOCK
-
-
-def _unknown(name: str) -> str:
-    if may_be_number(name):
-        return (
-            f"{name[:40]!r} is no name of a column: the file has no header, a line with the names "
-            "of its columns, such as to and text"
-        )
-    close = get_close_matches(name, FIELDS, 1)
-    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(FIELDS)}"
-    return f"{name[:40]!r} is no field of a message; {hint}"
 
 
 def may_be_number(cell: str) -> bool:

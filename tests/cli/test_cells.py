@@ -29,6 +29,10 @@ from gateway.cli.cells import moment, plain
         ("key", " spaces count ", " spaces count "),
         ("campaign", "1E3X", "1E3X"),
         ("campaign", "2e5", "2e5"),
+        ("key", "3E10", "3E10"),
+        ("text", "Really????", "Really????"),
+        ("text", "???", "???"),
+        ("text", '="????"', "????"),
         ("to", "", ""),
     ],
 )
@@ -39,7 +43,7 @@ def test_a_cell_says_what_was_meant(name: str, cell: str, meant: str) -> None:
 @pytest.mark.parametrize("name", ["to", "from", "key", "text", "campaign", "send_at"])
 @pytest.mark.parametrize(
     "cell",
-    ["8.61391E+12", "8,61391E+12", "8\u066b61391E+12", "8.61E+12", "4E+11", "-1.5E+10", "1E12"],
+    ["8.61391E+12", "8,61391E+12", "8\u066b61391E+12", "8.61E+12", "4E+11", "-1.5E+10", "1E+12"],
 )
 def test_a_number_that_was_rounded_is_refused_with_the_mend(name: str, cell: str) -> None:
     with pytest.raises(ValueError, match="has rounded: format the column as text") as refused:
@@ -56,6 +60,15 @@ def test_a_number_that_was_rounded_is_refused_with_the_mend(name: str, cell: str
 def test_the_error_of_a_spreadsheet_is_no_text(name: str, cell: str) -> None:
     with pytest.raises(ValueError, match="the error of a spreadsheet"):
         plain(name, cell)
+
+
+@pytest.mark.parametrize(
+    "text", ["????????5?,?TD??", "[Nike]?????123456,?????", "Votre caf\ufffd", "\ufffd\ufffd"]
+)
+def test_a_text_whose_characters_were_lost_is_not_sent(text: str) -> None:
+    # As Excel saves Chinese on a computer of the West, and as editors open what is no UTF-8.
+    with pytest.raises(ValueError, match="has lost characters"):
+        plain("text", text)
 
 
 @pytest.mark.parametrize(
