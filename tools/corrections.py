@@ -145,11 +145,17 @@ MOBILE_ANYWHERE: Final = {"62": "Indonesian mobile numbers are not tied to a pla
 EXACT: Final = {
     "262639": ("YT", "Indian/Mayotte"),
     "262692 262693": ("RE", "Indian/Reunion"),
+    "336390 336396 336397": ("YT", "Indian/Mayotte"),
+    "33690 336912 336913 337090": ("GP", "America/Guadeloupe"),
+    "33692 33693 337092": ("RE", "Indian/Reunion"),
+    "336940 336941 336942 336943 336944 336949 337093": ("GF", "America/Cayenne"),
+    "33696 33697 337091": ("MQ", "America/Martinique"),
     "905338 905428 905488": ("TR", "Asia/Famagusta Europe/Istanbul"),
     "97256 97259": ("IL", "Asia/Gaza Asia/Hebron Asia/Jerusalem"),
 }
 """Prefixes whose numbers, of every kind, are in a region and its zones. Mobile numbers of Mayotte
-and Réunion share a code and nothing more; those of Northern Cyprus are Turkish ones, and its clocks
+and Réunion share a code and nothing more, and are found in France's plan as well, as are those of
+the other overseas departments; those of Northern Cyprus are Turkish ones, and its clocks
 go back in winter; Palestinian ones are reached under Israel's code as well as under their own
 (plan).
 """

@@ -275,10 +275,14 @@ def _configurations(data: bytes) -> None:
         assert len(line) < 1000
 
 
+class _Named(BytesIO):
+    name = "list.csv"
+
+
 def _rows(data: bytes) -> None:
     """Each row of a CSV file is a message that can be submitted, or says why it is none."""
     try:
-        rows = list(Rows(BytesIO(data), {}))
+        rows = list(Rows(_Named(data), {}))
     except UsageError as error:
         str(error).encode()
         return

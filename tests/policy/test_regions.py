@@ -11,6 +11,7 @@ import pytest
 from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_number
 from phonenumbers.tzdata import TIMEZONE_DATA
 
+from gateway.numbers import canonical
 from gateway.policy import regions
 from gateway.policy.regions import CODES, NOWHERE, REGIONS, place_of
 
@@ -109,6 +110,13 @@ def test_the_table_is_what_the_generator_writes(generator: Any) -> None:
     ("number", "region", "subdivision", "zones"),
     [
         ("33612345678", "FR", None, {"Europe/Paris"}),
+        # Overseas departments are in France's plan too, hours away from its clock.
+        ("33690123456", "GP", None, {"America/Guadeloupe"}),
+        ("33692123456", "RE", None, {"Indian/Reunion"}),
+        ("33639012345", "YT", None, {"Indian/Mayotte"}),
+        ("33694123456", "GF", None, {"America/Cayenne"}),
+        ("33696123456", "MQ", None, {"America/Martinique"}),
+        ("33639981234", "FR", None, {"Europe/Paris"}),  # kept for documentation
         ("8613812345678", "CN", None, {"Asia/Shanghai"}),
         ("919812345678", "IN", None, {"Asia/Kolkata"}),
         ("15125550100", "US", "US-TX", {"America/Chicago"}),
@@ -130,6 +138,26 @@ def test_the_table_is_what_the_generator_writes(generator: Any) -> None:
 def test_places(number: str, region: str | None, subdivision: str | None, zones: set[str]) -> None:
     place = place_of(number)
     assert (place.region, place.subdivision, set(place.zones)) == (region, subdivision, zones)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("590690123456", "33690123456"),
+        ("596696123456", "33696123456"),
+        ("262692123456", "33692123456"),
+        ("262639012345", "33639012345"),
+        ("594694123456", "33694123456"),
+        ("525512345678", "5215512345678"),
+        ("526641234567", "5216641234567"),
+        ("541123456789", "5491123456789"),
+        ("5511987654321", "551187654321"),
+        ("2290197123456", "22997123456"),
+    ],
+)
+def test_a_phone_is_in_one_place_in_whichever_spelling(one: str, other: str) -> None:
+    assert canonical(one) == canonical(other)
+    assert place_of(one) == place_of(other)
 
 
 @pytest.mark.parametrize(
