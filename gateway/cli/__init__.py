@@ -31,6 +31,7 @@ COMMANDS: Final = (
     "serving:serve",
     "configuring:check",
     "configuring:token",
+    "keeping:backup",
     "simulating:simulate",
     "sending:send",
     "sending:quote",

@@ -20,7 +20,7 @@ from gateway.policy.carrier_hours import CarrierHours
 from gateway.policy.holidays import years_ahead
 from gateway.policy.quiet_hours import QuietHours
 
-__all__ = ["ApiSettings", "Settings", "load"]
+__all__ = ["ApiSettings", "Settings", "load", "store_path"]
 
 MAX_SIZE: Final = 16 * 1024 * 1024
 """Bytes of a file. Ten thousand tenants and as many routes have some five million."""
@@ -46,6 +46,20 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
         raise ConfigError(faults.lines)
     _load_holidays(settings)
     return settings
+
+
+def store_path(path: Path) -> str:
+    """The file of the store that a configuration names, whatever else is wrong in there.
+
+    Raises:
+        ConfigError: that cannot be told.
+    """
+    faults = Faults()
+    keys = read_table(Keys, _parse(path), "", faults)
+    wrong = [line for line in faults.lines if line.startswith("queue")]
+    if wrong:
+        raise ConfigError(wrong)
+    return keys.queue.path
 
 
 def _load_holidays(settings: Settings) -> None:

@@ -5,6 +5,8 @@ import json
 import re
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -12,7 +14,6 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-import apsw
 import pytest
 
 from gateway.api.blocking import connect
@@ -30,11 +31,24 @@ def page(site: Any, path: str) -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
-def submit(client: Any, count: int, **fields: Any) -> list[str]:
+def submit(client: Any, count: int, key: str | None = None, **fields: Any) -> list[str]:
     """Submit messages; returns their ids."""
-    messages = [{"to": f"86139{number:08}", "text": f"No. {number}"} for number in range(count)]
-    reply = client.ask("submit", messages=messages, defaults=fields)
+    reply = client.ask("submit", messages=numbered(count, key), defaults=fields)
     return [result["message_id"] for result in reply["results"]]
+
+
+def submit_again(client: Any, count: int, key: str) -> list[dict[str, Any]]:
+    """Submit what `submit` has with such keys; returns the results."""
+    results: list[dict[str, Any]] = client.ask("submit", messages=numbered(count, key))["results"]
+    return results
+
+
+def numbered(count: int, key: str | None) -> list[dict[str, Any]]:
+    """Messages to so many phones, with keys if need be."""
+    messages = [{"to": f"86139{number:08}", "text": f"No. {number}"} for number in range(count)]
+    if key is not None:
+        messages = [{**one, "key": f"{key}-{number}"} for number, one in enumerate(messages)]
+    return messages
 
 
 def outcomes(client: Any, count: int) -> list[dict[str, Any]]:
@@ -160,10 +174,7 @@ def test_a_consumer_loses_nothing_when_a_backup_is_restored(site: Any) -> None:
     client = site.client()
     following = Following(f"tcp://127.0.0.1:{site.api}")
     following.wait_for(submit(client, 10))
-    database, copy = site.folder / "gateway.db", site.folder / "backup.db"
-    shell = apsw.Connection(str(database))
-    shell.execute("VACUUM INTO ?", (str(copy),))
-    shell.close()
+    database, copy = site.folder / "gateway.db", back_up(site)
     following.wait_for(submit(client, 20))
     assert gateway.terminate() == 0
 
@@ -184,6 +195,58 @@ def test_a_consumer_loses_nothing_when_a_backup_is_restored(site: Any) -> None:
     assert client.ask("ack", consumer="shop", seq=40, epoch=second)["seq"] == 40
     [consumer] = client.ask("consumers", action="list")["consumers"]
     assert (consumer["consumer"], consumer["lag"]) == ("shop", 0)
+
+
+def back_up(site: Any) -> Path:
+    """What ``gateway backup`` makes, as docs/store.md has it."""
+    copy: Path = site.folder / "backup.db"
+    command = [sys.executable, "-m", "gateway", "backup", str(copy), "--config", site.configure()]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (made.returncode, made.stderr) == (0, "")
+    assert json.loads(made.stdout)["size"] == copy.stat().st_size
+    return copy
+
+
+def test_a_backup_is_restored_and_every_message_has_its_outcome(site: Any) -> None:
+    site.carrier("alpha")
+    gateway = site.gateway()
+    gateway.wait_for('"bound"', 2)
+    client = site.client()
+    first_epoch = client.ask("subscribe", consumer="shop")["epoch"]
+    over = submit(client, 10, key="over")
+    assert {event["message_id"] for event in outcomes(client, 10)} == set(over)
+    waiting = submit(client, 20, key="waiting", send_at=time.time() + 6)
+    back_up(site)
+    lost = submit(client, 10, key="lost")
+    assert {event["message_id"] for event in outcomes(client, 10)} == set(lost)
+    gateway.kill()
+
+    subprocess.run(["sh", "-euc", restoring(), site.folder], check=True)
+    database = site.folder / "gateway.db"
+    assert database.stat().st_mode & 0o777 == 0o600
+    gateway = site.gateway()
+    gateway.wait_for('"restored"')
+    gateway.wait_for('"bound"', 2)
+    client = site.client()
+    assert client.ask("subscribe", consumer="anew", **{"from": "start"})["epoch"] != first_epoch
+    events = outcomes(client, 30)
+    assert [event["message_id"] for event in events[:10]] == over
+    assert sorted(event["message_id"] for event in events[10:]) == waiting
+    assert {event["type"] for event in events} == {"delivered"}
+    states = client.ask("status", ids=[*over, *waiting, *lost])["messages"]
+    assert [state and state["state"] for state in states] == ["delivered"] * 30 + [None] * 10
+    # What was waiting is known by its keys, and what came later is not.
+    again = submit_again(client, 20, "waiting")
+    assert [result["message_id"] for result in again if result["duplicate"]] == waiting
+    assert not any("duplicate" in result for result in submit_again(client, 10, "lost"))
+
+
+def restoring() -> str:
+    """The commands of docs/store.md that put a backup in its place, for the folder ``$0``."""
+    page = Path(__file__).parents[2].joinpath("docs/store.md").read_text()
+    block = page.split("To restore")[1].split("```")[1]
+    lines = [line for line in block.splitlines()[1:] if "systemctl" not in line]
+    return 'cd "$0"\n' + "\n".join(lines)
 
 
 class Following:

@@ -10,6 +10,7 @@ import pytest
 from gateway.errors import StoreError
 from gateway.message import Event
 from gateway.queue.sqlite import SqliteStore, lineage
+from gateway.queue.sqlite.backup import backup as make_backup
 from gateway.queue.sqlite.lock import Lock
 from gateway.queue.store import Notice, Settlement
 
@@ -62,11 +63,8 @@ def vacuum(path: Path, copy: Path) -> None:
 
 
 def backup(path: Path, copy: Path) -> None:
-    """What a command does that knows of marks."""
-    vacuum(path, copy)
-    shell = apsw.Connection(str(copy))
-    lineage.mark_backup(shell)
-    shell.close()
+    """``gateway backup copy``, which marks it."""
+    make_backup(str(path), copy)
 
 
 def snapshot(path: Path, copy: Path) -> None:
