@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 import structlog
 import trio
 
-from gateway import __version__
+from gateway import __version__, numbers
 from gateway.api.listen import listen, reload_certificates, server_context
 from gateway.api.server import Server
 from gateway.config import Settings
@@ -72,6 +72,7 @@ class App:
             server = Server(dispatch.service, settings.api.limits)
             self._feed_gauges(dispatch, server)
             await nursery.start(self._serve_admin, dispatch)
+            numbers.load()
             if settings.api.tls is not None:
                 self._tls = server_context(settings.api.tls)
             await nursery.start(server.run, await listen(settings.api.listen, self._tls))

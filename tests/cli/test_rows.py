@@ -290,7 +290,9 @@ def test_a_file_that_ends_within_a_character_loses_no_row_but_that() -> None:
     assert bad.fault.startswith("not UTF-16-LE")
 
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0?\ufffd"), max_size=60)
+TEXTS = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0?\ufffd"), max_size=60
+)
 
 
 @given(st.lists(TEXTS.filter(str.strip), min_size=1), st.sampled_from(",;\t"))

@@ -7,7 +7,7 @@ import phonenumbers
 import pytest
 from phonenumbers import PhoneNumber, PhoneNumberType
 
-from gateway.numbers import CODES, REGIONS, Kind, kind_of, region_of
+from gateway.numbers import CODES, REGIONS, Kind, kind_of, load, plans, region_of
 from gateway.numbers.plans import plan_of, region_named
 
 KINDS = {
@@ -149,3 +149,12 @@ def test_what_is_dialled_before_foreign_numbers(
     region: str, dialled: str, foreign: str | None
 ) -> None:
     assert region_named(region).from_abroad(dialled) == foreign
+
+
+def test_once_all_plans_are_read_none_is_when_a_number_comes_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    load()
+    monkeypatch.setattr(plans, "Plan", None)  # one that was read now would fail
+    for code in CODES:
+        assert plan_of(f"{code}123456789") is not None
