@@ -30,15 +30,18 @@ WaitingState = Literal["deferred", "queued", "sent"]
 
 
 class LaneKey(NamedTuple):
-    """Names a lane: the messages of one tenant and category that take the same route.
+    """Names a queue, and the lane that is its ready part in memory: the messages of one tenant,
+    category, route and campaign.
 
     The route is part of the name so that a route whose carriers are all down holds up nobody
-    else's messages, not even the same tenant's.
+    else's messages, not even the same tenant's; the campaign, so that a small one is not behind a
+    million of another, and can be paused alone.
     """
 
     tenant: str
     category: Category
     route: str
+    campaign: str | None = None
 
 
 class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -90,7 +93,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     @property
     def lane(self) -> LaneKey:
-        return LaneKey(self.tenant, self.category, self.route)
+        return LaneKey(self.tenant, self.category, self.route, self.campaign)
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -5,6 +5,9 @@ knows which messages are here, how much room there is for more, and when the sto
 It does no I/O: `Lanes.wanting` says what to lease, `Lanes.refilled` takes what came. Whose turn it
 is to be sent is the scheduler's question.
 
+A lane may be *paused*: then nothing is taken from it and nothing leased for it, and what it has
+stays, and ages.
+
 What a lane knows of the store is one moment, ``next_due``: when the first message that waits there
 is due. Once that has passed the lane is *backlogged*: it takes no fresh message directly (older
 ones would be overtaken) and is refilled in batches until the store has no due message left.
@@ -14,7 +17,7 @@ import heapq
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from itertools import groupby
+from itertools import count, groupby
 from operator import attrgetter
 from typing import Final
 
@@ -40,7 +43,7 @@ sizes, and there is always room for one more that moves."""
 RETRY: Final = 1.0
 """Seconds before a lane is asked for again after a lease that brought nothing."""
 
-_of_lane = attrgetter("tenant", "category", "route")
+_of_lane = attrgetter("tenant", "category", "route", "campaign")
 
 
 class Lane:
@@ -54,19 +57,21 @@ class Lane:
         next_due: when the first one that waits in the store and is not due yet will be.
         backlogged: the store holds messages that are due.
         resting: it does, but a lease brought none: not asked again before ``next_due``.
+        paused: nothing of it is to be sent until that is over.
         listed: the scheduler has it in a line.
         deficit: the scheduler's: parts that it may send in this turn, or in its next one; negative
             while it pays back what it has overdrawn.
     """
 
     __slots__ = (
-        "backlogged", "deficit", "key", "leasing", "listed", "messages", "next_due", "reserved",
-        "resting",
+        "backlogged", "deficit", "key", "leasing", "listed", "messages", "next_due", "paused",
+        "reserved", "resting",
     )  # fmt: skip
 
-    def __init__(self, key: LaneKey) -> None:
+    def __init__(self, key: LaneKey, paused: bool) -> None:
         self.key = key
         self.messages: deque[Message] = deque()
+        self.paused = paused
         self.reserved = 0
         self.leasing = 0
         self.next_due = math.inf
@@ -114,18 +119,27 @@ class Lanes:
         self._budget = budget
         self._capacity = capacity
         self._lanes: dict[LaneKey, Lane] = {}
+        self._paused: Callable[[LaneKey], bool] = _never
         self._held = 0
         self._woken: list[Lane] = []
         self._hungry: dict[LaneKey, Lane] = {}
-        # (next_due, key), the earliest first; out of date where the lane says otherwise.
-        self._alarms: list[tuple[float, LaneKey]] = []
+        # (next_due, order, key), the earliest first; out of date where the lane says otherwise.
+        self._alarms: list[tuple[float, int, LaneKey]] = []
+        self._order = count()
 
     def get(self, key: LaneKey) -> Lane:
         """The lane of this name, made if there is none; one left idle is dropped again."""
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = Lane(key)
+            lane = self._lanes[key] = Lane(key, self._paused(key))
         return lane
+
+    def pause(self, paused: Callable[[LaneKey], bool]) -> None:
+        """From now on these lanes are paused and the others are not."""
+        self._paused = paused
+        for lane in list(self._lanes.values()):
+            lane.paused = paused(lane.key)
+            self._settle(lane)
 
     # --- fresh messages ---
 
@@ -141,7 +155,7 @@ class Lanes:
         direct: list[bool] = []
         for name, run in groupby(messages, _of_lane):
             lane = self.get(LaneKey._make(name))
-            ripe = not lane.backlogged and lane.next_due > now
+            ripe = not lane.backlogged and not lane.paused and lane.next_due > now
             room = self._room(lane) if ripe and not lane.leasing else 0
             taken = 0
             for message in run:
@@ -193,7 +207,7 @@ class Lanes:
         """
         alarms = self._alarms
         while alarms and alarms[0][0] <= now:
-            due, key = heapq.heappop(alarms)
+            due, _, key = heapq.heappop(alarms)
             lane = self._lanes.get(key)
             if lane is not None and lane.next_due == due:
                 lane.next_due = math.inf
@@ -204,7 +218,7 @@ class Lanes:
         even = max(MINIMUM, (self._budget - self._held) // max(1, len(self._hungry)))
         for lane in sorted(self._hungry.values(), key=_urgency):
             count = min(even, self._room(lane))
-            if count <= 0:
+            if count <= 0 or lane.paused:
                 continue  # filled up meanwhile; taking from it will make it hungry again
             # The lease will tell whether more is due; what is noted meanwhile is kept beside it.
             lane.backlogged = False
@@ -247,7 +261,7 @@ class Lanes:
         """When `wanting` will have something new to say if nothing else happens before."""
         alarms = self._alarms
         while alarms:
-            due, key = alarms[0]
+            due, _, key = alarms[0]
             lane = self._lanes.get(key)
             if lane is not None and lane.next_due == due:
                 return due
@@ -367,19 +381,22 @@ class Lanes:
             lane.next_due = due
             if len(self._alarms) > 64 + 2 * len(self._lanes):
                 self._alarms = [
-                    (s.next_due, k) for k, s in self._lanes.items() if s.next_due < math.inf
+                    (s.next_due, next(self._order), k)
+                    for k, s in self._lanes.items()
+                    if s.next_due < math.inf
                 ]
                 heapq.heapify(self._alarms)
-            heapq.heappush(self._alarms, (due, lane.key))
+            heapq.heappush(self._alarms, (due, next(self._order), lane.key))
 
     def _settle(self, lane: Lane) -> None:
         """Draw the consequences of a change: called after each."""
-        if lane.messages and not lane.listed:
+        if lane.messages and not lane.listed and not lane.paused:
             lane.listed = True
             self._woken.append(lane)
         # Refill below half, so that a lease is worth its call.
         if (
             lane.backlogged
+            and not lane.paused
             and not lane.resting
             and not lane.leasing
             and not lane.reserved
@@ -388,6 +405,10 @@ class Lanes:
             self._hungry[lane.key] = lane
         elif lane.idle:
             self._lanes.pop(lane.key, None)
+
+
+def _never(_: LaneKey) -> bool:
+    return False
 
 
 def _urgency(lane: Lane) -> int:

@@ -183,12 +183,24 @@ class MemoryStore:
 
     async def lease_campaign(self, tenant: str, campaign: str, limit: int) -> list[Message]:
         await self._enter()
-        rows = [
+        return _lease(self._waiting_in(tenant, campaign)[:limit])
+
+    async def waiting_in(self, tenant: str, campaign: str) -> int:
+        await self._enter()
+        return len(self._waiting_in(tenant, campaign))
+
+    async def extend(self, tenant: str, campaign: str, seconds: float) -> None:
+        await self._enter()
+        for row in self._waiting_in(tenant, campaign):
+            later = row.message.expires_at + seconds
+            row.message = msgspec.structs.replace(row.message, expires_at=later)
+
+    def _waiting_in(self, tenant: str, campaign: str) -> list[_Row]:
+        return [
             row
             for row in self._waiting()
             if row.message.tenant == tenant and row.message.campaign == campaign
         ]
-        return _lease(rows[:limit])
 
     async def defer(self, messages: Sequence[Message]) -> None:
         await self._enter()

@@ -1,13 +1,14 @@
 """Whose turn it is: the order in which messages leave their lanes.
 
 The most urgent category goes first, with a floor for the others so that nothing starves. Within a
-category the lanes of one route stand in a *line* and take turns by deficit round robin: a turn is
+category the tenants of one route stand in a *line* and take turns by deficit round robin: a turn is
 worth ``quantum`` parts times the tenant's weight, and what a long message overdraws is paid back
-from the turns after. Lines whose route has no room are passed over whole; lanes whose tenant may
-not send yet step aside until it may. So a call costs the same however many lanes wait or are
+from the turns after. The lanes of one tenant there, its campaigns, take turns in the same way at
+its place, a ``quantum`` each. Lines whose route has no room are passed over whole; tenants that may
+not send yet step aside until they may. So a call costs the same however many lanes wait or are
 blocked.
 
-Fairness is between the lanes of a line. Where the routes of two lines share a carrier, the lines
+Fairness is between the tenants of a line. Where the routes of two lines share a carrier, the lines
 share it in proportion to the weights that stand in them.
 """
 
@@ -70,23 +71,37 @@ class _Tenant:
     def __init__(self, share: Share) -> None:
         self.weight = share.weight
         self.bucket = TokenBucket(share.rate, share.burst)
-        # Lanes that wait for the bucket, and how far their lines must have got by the time they
+        # Stands that wait for the bucket, and how far their lines must have got by the time they
         # are back for them to have had less than their share.
-        self.aside: list[tuple[Lane, float]] = []
+        self.aside: list[tuple[_Stand, float]] = []
+
+
+class _Stand:
+    """A tenant's lanes of one category and route, the one whose turn it is first. ``deficit``:
+    parts that it may send in this turn of its line, as in a `Lane`."""
+
+    __slots__ = ("deficit", "lanes", "rank", "route", "tenant")
+
+    def __init__(self, rank: "_Rank", tenant: str, route: str) -> None:
+        self.rank = rank
+        self.tenant = tenant
+        self.route = route
+        self.lanes: deque[Lane] = deque()
+        self.deficit = 0.0
 
 
 class _Line:
-    """The lanes of one category and route, the one whose turn it is first.
+    """The tenants with lanes of one category and route, the one whose turn it is first.
 
     ``weight`` is that of all who stand in it, ``served`` the parts that each unit of weight has
     had, to choose between lines.
     """
 
-    __slots__ = ("lanes", "route", "served", "weight")
+    __slots__ = ("route", "served", "stands", "weight")
 
     def __init__(self, route: str, served: float) -> None:
         self.route = route
-        self.lanes: deque[Lane] = deque()
+        self.stands: deque[_Stand] = deque()
         self.weight = 0.0
         self.served = served
 
@@ -98,13 +113,14 @@ Room = Callable[[str, Category], int]
 class _Rank:
     """The lines of one category. ``full`` are the routes found without room in this pass."""
 
-    __slots__ = ("below", "category", "full", "lines", "owed", "served", "tithe")
+    __slots__ = ("below", "category", "full", "lines", "owed", "served", "stands", "tithe")
 
     def __init__(self, category: Category) -> None:
         self.category: Category = category
         self.full: set[str] = set()
         self.below: list[_Rank] = []  # the less urgent ones
         self.lines: dict[str, _Line] = {}  # by route; none of them empty
+        self.stands: dict[tuple[str, str], _Stand] = {}  # by tenant and route; in a line or aside
         self.served = 0.0  # of the line that was served last
         self.tithe = 0.0  # what it is owed of every part that a more urgent one sends
         self.owed = 0.0  # parts
@@ -136,7 +152,7 @@ class Scheduler:
             floor = options.floors.get(category, 0.0)
             rank.tithe = floor / (1.0 - floor)
             for line in rank.lines.values():
-                line.weight = sum(self._tenant(lane).weight for lane in line.lanes)
+                line.weight = sum(self._tenant(stand.tenant).weight for stand in line.stands)
         self._call_back(math.inf)
 
     def next(self, now: float, room: Room) -> tuple[LaneKey, list[Message]] | None:
@@ -181,9 +197,12 @@ class Scheduler:
         order, and what was charged for them is given back too."""
         self._lanes.give_back(messages)
         for message in messages:
-            lane = self._lanes.get(message.lane)
-            lane.deficit += message.parts
-            self._tenant(lane).bucket.take(-message.parts, now)
+            key, parts = message.lane, message.parts
+            self._lanes.get(key).deficit += parts
+            stand = self._ranks[key.category].stands.get((key.tenant, key.route))
+            if stand is not None:
+                stand.deficit += parts
+            self._tenant(key.tenant).bucket.take(-parts, now)
 
     @property
     def waiting(self) -> bool:
@@ -212,7 +231,7 @@ class Scheduler:
                 return None
             weight = chosen.weight
             batch = self._turn(chosen, min(space, most))
-            if not chosen.lanes:
+            if not chosen.stands:
                 del rank.lines[chosen.route]
             if batch is not None:
                 parts = batch[2]
@@ -225,80 +244,120 @@ class Scheduler:
 
     def _turn(self, line: _Line, most: int) -> _Batch | None:
         """The next batch of a line, or None once nobody is left in it."""
-        lanes = line.lanes
-        while lanes:
-            lane = lanes[0]
-            tenant = self._tenant(lane)
+        stands = line.stands
+        while stands:
+            stand = stands[0]
+            tenant = self._tenant(stand.tenant)
             batch: _Batch | None = None
-            if lane.messages and lane.deficit > 0.0:
+            if stand.lanes and stand.deficit > 0.0:
                 available = tenant.bucket.available(self._now)
                 if available < 1:
                     self._put_aside(line, tenant)
                     continue
-                messages, parts = self._lanes.take(lane, min(most, available), lane.deficit)
-                tenant.bucket.take(parts, self._now)
+                batch = self._lane_turn(stand, min(most, available))
+                if batch is not None:
+                    tenant.bucket.take(batch[2], self._now)
+                    stand.deficit -= batch[2]
+            if not stand.lanes and stand.deficit >= 0.0:
+                self._dismiss(line, tenant)
+            elif stand.deficit <= 0.0:
+                stand.deficit += self._quantum * tenant.weight
+                stands.rotate(-1)
+            if batch is not None:
+                return batch
+        return None
+
+    def _lane_turn(self, stand: _Stand, most: int) -> _Batch | None:
+        """The next batch of a tenant at its place, or None once none of its lanes has any."""
+        lanes = stand.lanes
+        while lanes:
+            lane = lanes[0]
+            batch: _Batch | None = None
+            if lane.paused:
+                lanes.popleft()
+                self._lanes.unlist(lane)
+                continue
+            if lane.messages and lane.deficit > 0.0:
+                allowance = min(lane.deficit, stand.deficit)
+                messages, parts = self._lanes.take(lane, most, allowance)
                 lane.deficit -= parts
                 batch = (lane.key, messages, parts)
             if not lane.messages and lane.deficit >= 0.0:
-                self._dismiss(line, tenant)
+                lanes.popleft()
+                lane.deficit = 0.0
+                self._lanes.unlist(lane)
             elif lane.deficit <= 0.0:
-                lane.deficit += self._quantum * tenant.weight
+                lane.deficit += self._quantum
                 lanes.rotate(-1)
             if batch is not None:
                 return batch
         return None
 
     def _join(self, lane: Lane) -> None:
-        """A lane enters its line: in front where its turn is not over, else at the end."""
-        _, category, route = lane.key
+        """A lane takes its place among its tenant's, in front where its turn is not over, and the
+        tenant one in the line of its route."""
+        name, category, route, _ = lane.key
         rank = self._ranks[category]
-        tenant = self._tenant(lane)
-        line = rank.lines.get(route)
-        if line is None:
-            line = rank.lines[route] = _Line(route, rank.served)
-        line.weight += tenant.weight
+        stand = rank.stands.get((name, route))
+        new = stand is None
+        if stand is None:
+            stand = rank.stands[name, route] = _Stand(rank, name, route)
         if lane.deficit > 0.0:
-            line.lanes.appendleft(lane)
+            stand.lanes.appendleft(lane)
         else:
-            lane.deficit += self._quantum * tenant.weight
-            line.lanes.append(lane)
+            lane.deficit += self._quantum
+            stand.lanes.append(lane)
+        if new:
+            self._enter(stand)
+
+    def _enter(self, stand: _Stand) -> None:
+        """A tenant enters a line: in front where its turn is not over, else at the end."""
+        tenant = self._tenant(stand.tenant)
+        rank = stand.rank
+        line = rank.lines.get(stand.route)
+        if line is None:
+            line = rank.lines[stand.route] = _Line(stand.route, rank.served)
+        line.weight += tenant.weight
+        if stand.deficit > 0.0:
+            line.stands.appendleft(stand)
+        else:
+            stand.deficit += self._quantum * tenant.weight
+            line.stands.append(stand)
 
     def _dismiss(self, line: _Line, tenant: _Tenant) -> None:
-        """The first lane of a line has nothing to send; what is left of its turn is lost."""
-        lane = line.lanes.popleft()
+        """The first tenant of a line has nothing to send; what is left of its turn is lost."""
+        stand = line.stands.popleft()
         line.weight -= tenant.weight
-        lane.deficit = 0.0
-        self._lanes.unlist(lane)
+        del stand.rank.stands[stand.tenant, stand.route]
 
     def _put_aside(self, line: _Line, tenant: _Tenant) -> None:
-        """The first lane of a line waits for its tenant's bucket."""
-        lane = line.lanes.popleft()
+        """The first tenant of a line waits for its bucket."""
+        stand = line.stands.popleft()
         line.weight -= tenant.weight
         if not tenant.aside:
             bucket = tenant.bucket
             ready_at = bucket.ready_at(self._now, max(1, int(bucket.rate * WORTHWHILE)))
-            heapq.heappush(self._dry, (ready_at, lane.key.tenant))
-        had = self._quantum - lane.deficit / tenant.weight
-        tenant.aside.append((lane, line.served + had))
+            heapq.heappush(self._dry, (ready_at, stand.tenant))
+        had = self._quantum - stand.deficit / tenant.weight
+        tenant.aside.append((stand, line.served + had))
 
     def _call_back(self, until: float) -> None:
-        """Lanes of the tenants whose buckets are ready by ``until`` enter their lines again.
+        """The tenants whose buckets are ready by ``until`` enter their lines again.
 
         A turn that was cut short goes on, in front, if the others of the line have meanwhile had
-        as much as this lane had of it: a tenant that is held to less than its share is served when
+        as much as this tenant had of it: one that is held to less than its share is served when
         its rate allows, and one that is held to more waits like everybody.
         """
         while self._dry and self._dry[0][0] <= until:
             tenant = self._tenants[heapq.heappop(self._dry)[1]]
             aside, tenant.aside = tenant.aside, []
-            for lane, mark in aside:
-                line = self._ranks[lane.key.category].lines.get(lane.key.route)
+            for stand, mark in aside:
+                line = stand.rank.lines.get(stand.route)
                 if line is not None and line.served < mark:
-                    lane.deficit = 0.0
-                self._join(lane)
+                    stand.deficit = 0.0
+                self._enter(stand)
 
-    def _tenant(self, lane: Lane) -> _Tenant:
-        name = lane.key[0]
+    def _tenant(self, name: str) -> _Tenant:
         tenant = self._tenants.get(name)
         if tenant is None:
             tenant = self._tenants[name] = _Tenant(Share())

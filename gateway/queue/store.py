@@ -322,6 +322,13 @@ class Store(Protocol):
     async def lease_campaign(self, tenant: str, campaign: str, limit: int) -> list[Message]:
         """Lease up to ``limit`` waiting messages of a campaign (to cancel them)."""
 
+    async def waiting_in(self, tenant: str, campaign: str) -> int:
+        """How many messages of a campaign wait, due or not."""
+
+    async def extend(self, tenant: str, campaign: str, seconds: float) -> None:
+        """Let the messages of a campaign that wait expire so much later. Made again, after a crash
+        for one, it may put off the same ones once more."""
+
     async def defer(self, messages: Sequence[Message]) -> None:
         """Put leased messages back to waiting, with the ``due``, ``attempts``, ``route`` and
         ``maybe_duplicate`` that they have now."""

@@ -23,6 +23,7 @@ def message(
     category: Category = "marketing",
     route: str = "main",
     *,
+    campaign: str | None = None,
     parts: int = 1,
     due: float = 0.0,
     expires_at: float = 1e9,
@@ -40,6 +41,7 @@ def message(
         accepted_at=due,
         due=due,
         expires_at=expires_at,
+        campaign=campaign,
     )
 
 
@@ -79,6 +81,10 @@ class Pump:
 
 def by_tenant(m: Message) -> str:
     return m.tenant
+
+
+def by_campaign(m: Message) -> str:
+    return m.campaign or "none"
 
 
 def by_category(m: Message) -> str:
@@ -423,6 +429,56 @@ CATEGORIES_USED: tuple[Category, ...] = ("otp", "marketing")
 SHARES = (Share(), Share(weight=3), Share(rate=20, burst=5), Share(rate=3))
 
 
+def test_campaigns_of_a_tenant_share_what_the_tenant_gets() -> None:
+    pump = Pump()
+    pump.put(message(campaign="million") for _ in range(20_000))
+    pump.put(message(campaign="small") for _ in range(500))
+    pump.put(message("other") for _ in range(20_000))
+    pump.run(main=2_000)
+    had = pump.parts(lambda m: f"{m.tenant} {m.campaign}")
+    assert had["acme small"] == 500
+    assert had["acme million"] == pytest.approx(500, abs=64)
+    assert had["other None"] == pytest.approx(1_000, abs=64)  # however many campaigns others have
+
+
+def test_long_texts_give_a_campaign_no_larger_share() -> None:
+    pump = Pump()
+    pump.put(message(campaign="long", parts=7) for _ in range(2_000))
+    pump.put(message(campaign="short") for _ in range(10_000))
+    for _ in range(50):
+        pump.run(main=100)
+    had = pump.parts(by_campaign)
+    assert had["long"] == pytest.approx(had["short"], rel=0.05)
+
+
+def test_a_campaign_that_is_paused_stops_at_once_and_goes_on_where_it_was() -> None:
+    pump = Pump()
+    spring = [message(campaign="spring") for _ in range(100)]
+    pump.put(spring)
+    pump.put(message(campaign="autumn") for _ in range(100))
+    pump.run(main=20)
+    pump.lanes.pause(lambda key: key.campaign == "spring")
+    before = pump.parts(by_campaign)["spring"]
+    pump.run(main=500)
+    assert pump.parts(by_campaign) == {"spring": before, "autumn": 100}
+    assert not pump.scheduler.waiting
+    pump.lanes.pause(lambda _: False)
+    pump.run(main=500)
+    assert [m for m in pump.sent if m.campaign == "spring"] == spring
+
+
+def test_what_comes_for_a_paused_campaign_waits_in_the_store() -> None:
+    pump = Pump()
+    pump.lanes.pause(lambda key: key.campaign == "spring")
+    assert pump.lanes.reserve([message(campaign="spring"), message()], 1_000.0) == [False, True]
+    assert pump.lanes.wanting(1_000.0) == []
+    pump.lanes.pause(lambda _: False)
+    assert [key.campaign for key, _ in pump.lanes.wanting(1_000.0)] == ["spring"]
+
+
+CAMPAIGNS = (None, "spring", "autumn")
+
+
 class Gateway(RuleBasedStateMachine):
     """Messages through a small house, with a list for a store: every one comes out exactly once, in
     the order of (due, id) within its lane, or is still there to be taken."""
@@ -434,6 +490,7 @@ class Gateway(RuleBasedStateMachine):
         self.scheduler = Scheduler(self.lanes, SchedulerOptions(quantum=4))
         self.stored: dict[LaneKey, list[Message]] = defaultdict(list)
         self.accepting: list[Message] = []
+        self.paused: frozenset[str] = frozenset()
         self.leasing: list[tuple[LaneKey, int]] = []
         self.expected: set[int] = set()
         self.out: dict[LaneKey, list[Message]] = defaultdict(list)
@@ -448,6 +505,7 @@ class Gateway(RuleBasedStateMachine):
         if result is None:
             return False
         key, messages = result
+        assert key.campaign not in self.paused
         parts = sum(m.parts for m in messages)
         assert len(messages) == 1 or parts <= room[key.route]
         self.out[key] += messages[:keep]
@@ -461,6 +519,7 @@ class Gateway(RuleBasedStateMachine):
                 st.sampled_from(TENANTS),
                 st.sampled_from(CATEGORIES_USED),
                 st.sampled_from(ROUTES),
+                st.sampled_from(CAMPAIGNS),
                 st.sampled_from((1, 1, 2, 9)),
                 st.sampled_from((0.0, 0.0, 0.0, 0.5, 3.0)),
             ),
@@ -470,8 +529,13 @@ class Gateway(RuleBasedStateMachine):
         fails=st.booleans(),
     )
     @precondition(lambda self: not self.accepting)
-    def submit(self, fields: list[tuple[str, Category, str, int, float]], fails: bool) -> None:
-        batch = [message(t, c, r, parts=p, due=self.now + later) for t, c, r, p, later in fields]
+    def submit(
+        self, fields: list[tuple[str, Category, str, str | None, int, float]], fails: bool
+    ) -> None:
+        batch = [
+            message(tenant, category, route, campaign=campaign, parts=parts, due=self.now + later)
+            for tenant, category, route, campaign, parts, later in fields
+        ]
         direct = self.lanes.reserve(batch, self.now)
         straight = [m for m, yes in zip(batch, direct, strict=True) if yes]
         if fails:
@@ -513,6 +577,11 @@ class Gateway(RuleBasedStateMachine):
     def release(self, main: int, detour: int, keep: int) -> None:
         self.send({"main": main, "detour": detour}, keep)
 
+    @rule(campaigns=st.frozensets(st.sampled_from(["spring", "autumn"])))
+    def pause(self, campaigns: frozenset[str]) -> None:
+        self.paused = campaigns
+        self.lanes.pause(lambda key: key.campaign in campaigns)
+
     @rule(tenant=st.sampled_from(TENANTS), remainder=st.integers(0, 2))
     def cancel(self, tenant: str, remainder: int) -> None:
         gone = self.lanes.remove(tenant, lambda m: m.id % 3 == remainder)
@@ -530,6 +599,7 @@ class Gateway(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Give everything time and room: all that is left must come out by itself."""
+        self.pause(frozenset())
         self.commit()
         while True:
             self.now += 0.001

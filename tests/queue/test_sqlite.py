@@ -307,6 +307,65 @@ async def test_opt_outs_stored_under_any_spelling_are_of_their_phone(
     await store.aclose()
 
 
+async def test_messages_of_an_earlier_schema_are_in_the_queues_of_their_campaigns(
+    path: str, entry: MakeEntry
+) -> None:
+    Path(path).parent.mkdir()
+    connection = apsw.Connection(path)
+    schema.migrate(connection, schema.STEPS[:5])
+    connection.execute(
+        """INSERT INTO lane VALUES (1, 'acme', 'transactional', 'uk'), (2, 'b', 'otp', 'uk');
+        UPDATE node SET clean = 0"""
+    )
+    for n, campaign, state in ((1, None, 0), (2, "spring", 0), (3, "spring", 1), (4, "fall", 2)):
+        body = encode_message(entry(n, campaign=campaign).message)
+        connection.execute(
+            "INSERT INTO message VALUES (?, 1, ?, 1000.0, 9e9, 0, ?, ?, NULL)",
+            (n, state, campaign, body),
+        )
+    connection.close()
+    store = SqliteStore(path)
+    recovery = await store.open()
+    spring = LANE._replace(campaign="spring")
+    assert recovery.lanes == {LANE: 1_000.0, spring: 1_000.0}
+    assert [m.id for m in (await store.lease(LANE, 1_000.0, 10)).messages] == [1]
+    assert [m.id for m in (await store.lease(spring, 1_000.0, 10)).messages] == [2, 3]
+    found, _ = await store.find("acme", [1, 2, 3, 4], ())
+    assert [record and record.state for record in found] == ["queued", "queued", "queued", "sent"]
+    await store.accept([entry(5, campaign="spring"), entry(6, campaign="new")])
+    assert [m.id for m in (await store.lease(spring, 1_000.0, 10)).messages] == [5]
+    await store.aclose()
+
+
+async def test_campaigns_that_are_over_are_forgotten(
+    store: SqliteStore, path: str, entry: MakeEntry, delivered: MakeFinal
+) -> None:
+    day = 86_401.0
+
+    def campaigns() -> list[str]:
+        connection = apsw.Connection(path)
+        found = connection.execute("SELECT campaign FROM lane ORDER BY id").fetchall()
+        connection.close()
+        return [str(campaign) for [campaign] in found]
+
+    over = [entry(n, campaign=f"c{n}", leased=True) for n in range(1, 30)]
+    waits = entry(30, campaign="waits", due=9e9)
+    await store.accept([*over, waits, entry(31)])
+    await store.settle(Settlement(finals=[delivered(e.message, at=9e9) for e in over]))
+    for today in range(1, 3):  # somebody may have asked for one the moment before
+        while await store.prune(today * day, 100):
+            pass
+        assert len(campaigns()) == 31
+    await store.accept([entry(32, campaign="c7")])
+    while await store.prune(3 * day, 100):
+        pass
+    assert campaigns() == ["c7", "waits", ""]
+    await store.accept([entry(33, campaign="c8")])
+    await store.aclose()
+    recovery = await store.open()
+    assert {lane.campaign for lane in recovery.lanes} == {None, "waits", "c7", "c8"}
+
+
 async def test_keys_of_an_earlier_schema_still_stand_for_their_messages(
     path: str, entry: MakeEntry
 ) -> None:

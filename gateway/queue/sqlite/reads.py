@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
@@ -19,9 +20,31 @@ from gateway.queue.sqlite.bulk import (
 from gateway.queue.sqlite.schema import SENT, TENANT_BITS, WAITING
 from gateway.queue.store import EventChunk, Match, OptoutEntry, Record, Ref
 
+_decode_ids = msgspec.json.Decoder(list[int]).decode
 _decode_parts = msgspec.json.Decoder(list[tuple[str, int, str, float]]).decode
 _decode_pairs = msgspec.json.Decoder(list[tuple[str, str]]).decode
 _decode_sizes = msgspec.json.Decoder(list[tuple[int, int, int]]).decode
+
+
+IN_CAMPAIGN: Final = "lane IN (SELECT id FROM lane WHERE tenant = ?1 AND campaign = ?2)"
+"""What holds for the messages of a campaign."""
+
+
+def waiting_in(execute: Execute, tenant: str, campaign: str) -> int:
+    """How many messages of a campaign wait."""
+    query = f"SELECT count(*) FROM message WHERE state = 0 AND {IN_CAMPAIGN}"  # noqa: S608
+    return first(execute, query, (tenant, campaign), 0)
+
+
+def campaign_ids(execute: Execute, tenant: str, campaign: str) -> list[int]:
+    """The messages of a campaign that wait."""
+    query = f"SELECT json_group_array(id) FROM message WHERE state = 0 AND {IN_CAMPAIGN}"  # noqa: S608
+    return _decode_ids(first(execute, query, (tenant, campaign), "[]"))
+
+
+def used_lanes(execute: Execute) -> set[int]:
+    """The numbers of the lanes that messages are in."""
+    return {number for [number] in execute("SELECT DISTINCT lane FROM message")}
 
 
 def opted_out(execute: Execute, scopes: Iterable[int], asked: Iterable[str]) -> set[str]:

@@ -96,6 +96,25 @@ STEPS: Final[Sequence[str]] = (
     DROP TABLE other;
     UPDATE message SET body = as_dialled(body) WHERE state <> 2 AND as_dialled(body) <> body;
     """,
+    # Each campaign has lanes of its own; '' is none.
+    """
+    CREATE TABLE lane_2 (id INTEGER PRIMARY KEY, tenant TEXT NOT NULL, category TEXT NOT NULL,
+        route TEXT NOT NULL, campaign TEXT NOT NULL, UNIQUE (tenant, campaign, category, route));
+    INSERT INTO lane_2 SELECT id, tenant, category, route, '' FROM lane;
+    INSERT INTO lane_2 (tenant, category, route, campaign)
+        SELECT DISTINCT tenant, category, route, campaign FROM message JOIN lane
+        ON lane.id = message.lane WHERE campaign IS NOT NULL;
+    DROP INDEX message_campaign;
+    DROP INDEX message_due;
+    UPDATE message SET lane = (SELECT to_lane.id FROM lane AS from_lane JOIN lane_2 AS to_lane
+        USING (tenant, category, route)
+        WHERE from_lane.id = message.lane AND to_lane.campaign = message.campaign)
+        WHERE campaign IS NOT NULL;
+    ALTER TABLE message DROP COLUMN campaign;
+    CREATE INDEX message_due ON message (lane, due) WHERE state = 0;
+    DROP TABLE lane;
+    ALTER TABLE lane_2 RENAME TO lane;
+    """,
 )
 """Step *n* leads from version *n* to *n* + 1. Steps are added, never changed. They may call the
 functions `phone` and `as_dialled`, which follow the rules of `gateway.numbers` as they are now."""

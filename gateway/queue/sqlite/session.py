@@ -18,7 +18,10 @@ import apsw
 from gateway.queue.sqlite.bulk import Execute
 
 T = TypeVar("T")
-Name = TypeVar("Name", str, tuple[str, str, str])
+LaneName = tuple[str, str, str, str]
+"""A `LaneKey` as it is stored: '' stands for no campaign."""
+
+Name = TypeVar("Name", str, LaneName)
 
 
 class Names(Generic[Name]):
@@ -26,18 +29,23 @@ class Names(Generic[Name]):
 
     A number is given in the event loop at once, and every transaction writes those that none has
     written yet: a call needs no transaction of its own for its names. Bounded by the tenants,
-    carriers and routes that were ever configured.
+    carriers and routes that were ever configured, and by the campaigns of a day or two (`unused`).
     """
 
     def __init__(self, insert: str, row: Callable[[int, Name], tuple[int | str, ...]]) -> None:
         self._insert = insert
         self._row: Callable[[int, Name], tuple[int | str, ...]] = row
         self._numbers: dict[Name, int] = {}
+        self._last = 0
+        # The numbers that were asked for since the last call of `unused`, and since the one before.
+        self._used: tuple[set[int], set[int]] = (set(), set())
         self._given: deque[tuple[int, Name]] = deque()
         self._unwritten: list[tuple[int, Name]] = []
 
     def load(self, numbers: Iterable[tuple[int, Name]]) -> None:
         self._numbers = {name: number for number, name in numbers}
+        self._last = max(self._numbers.values(), default=0)
+        self._used[1].update(self._numbers.values())
 
     def known(self, name: Name) -> int | None:
         """The number of a name that has one."""
@@ -47,9 +55,30 @@ class Names(Generic[Name]):
         """The number of a name, given now if need be."""
         number = self._numbers.get(name)
         if number is None:
-            number = self._numbers[name] = max(self._numbers.values(), default=0) + 1
+            self._last += 1
+            number = self._numbers[name] = self._last
             self._given.append((number, name))
+        self._used[1].add(number)
         return number
+
+    def unused(self) -> dict[Name, int]:
+        """The names whose numbers nobody has asked for since the call of this before the last."""
+        before, since = self._used
+        self._used = (since, set())
+        return {
+            name: number
+            for name, number in self._numbers.items()
+            if number not in before and number not in since
+        }
+
+    def since(self, numbers: Iterable[int]) -> set[int]:
+        """Those of ``numbers`` that were asked for since the last call of `unused`."""
+        return self._used[1].intersection(numbers)
+
+    def forget(self, names: Iterable[Name]) -> None:
+        """Names that are to be taken from the tables: their numbers never stand for others."""
+        for name in names:
+            del self._numbers[name]
 
     def write(self, execute: Execute) -> None:
         """Write what is not known to be written; in the writer's thread."""
@@ -83,8 +112,8 @@ class Session:
         self.carriers: Names[str] = Names(
             "INSERT INTO carrier VALUES (?, ?)", lambda number, name: (number, name)
         )
-        self.lanes: Names[tuple[str, str, str]] = Names(
-            "INSERT INTO lane VALUES (?, ?, ?, ?)", lambda number, name: (number, *name)
+        self.lanes: Names[LaneName] = Names(
+            "INSERT INTO lane VALUES (?, ?, ?, ?, ?)", lambda number, name: (number, *name)
         )
         self._names = (self.tenants, self.carriers, self.lanes)
         self._doubtful = False
@@ -93,8 +122,8 @@ class Session:
         """Read the names."""
         self.tenants.load(self.execute("SELECT id, name FROM tenant"))
         self.carriers.load(self.execute("SELECT id, name FROM carrier"))
-        lanes = self.execute("SELECT id, tenant, category, route FROM lane")
-        self.lanes.load((number, (tenant, cat, route)) for number, tenant, cat, route in lanes)
+        lanes = self.execute("SELECT id, tenant, category, route, campaign FROM lane")
+        self.lanes.load((number, (*name,)) for number, *name in lanes)
 
     def last_seq(self, tenant: int) -> int:
         """The last ``seq`` of a tenant, by its number; in a transaction."""

@@ -90,6 +90,7 @@ class SqliteStore:
             self._optouts = await engine.read(upkeep.load_optouts)
             self._tail = EventTail(await engine.read(reads.last_seqs))
             self._pruned_tenant = 0
+            self._lanes_done = -math.inf
             self._parts_next: upkeep.PartKey | None = None
             self._parts_done = -math.inf
             now = self._clock()
@@ -158,7 +159,7 @@ class SqliteStore:
     # --- lanes ---
 
     async def lease(self, lane: LaneKey, now: float, limit: int) -> Lease:
-        number = self._engine.session.lanes.known(lane)
+        number = self._engine.session.lanes.known(writes.lane_name(lane))
         if number is None:
             return Lease([], None)
         return await self._engine.write(lambda s: writes.lease(s, number, now, limit))
@@ -170,6 +171,15 @@ class SqliteStore:
 
     async def lease_campaign(self, tenant: str, campaign: str, limit: int) -> list[Message]:
         return await self._engine.write(lambda s: writes.lease_campaign(s, tenant, campaign, limit))
+
+    async def waiting_in(self, tenant: str, campaign: str) -> int:
+        return await self._engine.read(lambda e: reads.waiting_in(e, tenant, campaign))
+
+    async def extend(self, tenant: str, campaign: str, seconds: float) -> None:
+        ids = await self._engine.read(lambda e: reads.campaign_ids(e, tenant, campaign))
+        for start in range(0, len(ids), writes.EXTENDED):
+            some = ids[start : start + writes.EXTENDED]
+            await self._engine.write(partial(writes.extend, ids=some, seconds=seconds))
 
     async def defer(self, messages: Sequence[Message]) -> None:
         rows = writes.defer_rows(self._engine.session, messages, self._clock())
@@ -310,6 +320,7 @@ class SqliteStore:
             await self._prune_events(before, limit)
             or await self._prune_consumers(before)
             or await self._prune_keys(before)
+            or await self._prune_lanes(before)
             or await self._prune_parts(before)
         )
 
@@ -342,6 +353,24 @@ class SqliteStore:
                 return gone
             self._keys.dropped(generation)
         return 0
+
+    async def _prune_lanes(self, before: float) -> int:
+        if before < self._lanes_done + upkeep.LANES_PASS:
+            return 0
+        self._lanes_done = before
+        lanes = self._engine.session.lanes
+        unused = {name: number for name, number in lanes.unused().items() if name[3]}
+        if not unused:
+            return 0
+        used = await self._engine.read(reads.used_lanes)
+        dead = {name: number for name, number in unused.items() if number not in used}
+        # One that was asked for meanwhile is not known to be unused any more.
+        still = lanes.since(dead.values())
+        dead = {name: number for name, number in dead.items() if number not in still}
+        if not dead:
+            return 0
+        lanes.forget(dead)
+        return await self._engine.write(lambda s: upkeep.forget_lanes(s, [*dead.values()]))
 
     async def _prune_parts(self, before: float) -> int:
         if self._parts_next is None:

@@ -26,6 +26,9 @@ from gateway.queue.store import Count, EventChunk, Held, Recovery
 BLOCK: Final = 4_096
 """Rows read or changed at a time: a few milliseconds, some megabytes."""
 
+LANES_PASS: Final = 86_400.0
+"""Seconds between looks for campaigns whose messages are gone: one is forgotten by the third."""
+
 PARTS_PASS: Final = 86_400.0
 """Seconds between passes over all parts: how much longer than asked for one may be kept. Parts
 mostly go with their message; only those of messages that never got a receipt are left."""
@@ -61,8 +64,10 @@ def begin(session: Session, clean: bool, now: float) -> Recovery:
     execute = session.execute
     execute("UPDATE node SET clean = 0")
     lanes = {
-        number: LaneKey(*key)
-        for number, *key in execute("SELECT id, tenant, category, route FROM lane")
+        number: LaneKey(tenant, category, route, campaign or None)
+        for number, tenant, category, route, campaign in execute(
+            "SELECT id, tenant, category, route, campaign FROM lane"
+        )
     }
     first_due: dict[LaneKey, float] = {}
     counts: Counter[tuple[str, Category, WaitingState]] = Counter()
@@ -71,7 +76,7 @@ def begin(session: Session, clean: bool, now: float) -> Recovery:
         WHERE state = 0 GROUP BY lane""",
         (now,),
     ):
-        tenant, category, _ = key = lanes[lane]
+        tenant, category, *_ = key = lanes[lane]
         first_due[key] = due
         counts[tenant, category, "deferred"] += later
         counts[tenant, category, "queued"] += count - later
@@ -160,6 +165,13 @@ def hasten_block(session: Session, start: int, now: float, moment: float) -> int
         (start, stop, now, moment),
     )
     return None if stop == LAST_MESSAGE else stop
+
+
+def forget_lanes(session: Session, dead: Sequence[int]) -> int:
+    """Forget lanes without messages; returns how many."""
+    execute = session.execute
+    execute("DELETE FROM lane WHERE id IN (SELECT value FROM carray(?))", (numbers(dead),))
+    return session.connection.changes()
 
 
 def forget_consumers(session: Session, before: float) -> int:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from gateway.message import Message
 from gateway.numbers import canonical
 from gateway.queue.sqlite import keys, reads
@@ -21,16 +23,14 @@ from gateway.queue.sqlite.bulk import (
 )
 from gateway.queue.sqlite.keys import KeyIndex, KeyRow, KeyRows
 from gateway.queue.sqlite.schema import GLOBAL_SCOPE, LEASED, WAITING
-from gateway.queue.sqlite.session import Session
+from gateway.queue.sqlite.session import LaneName, Session
 from gateway.queue.store import GLOBAL, LIFTS, Entry, Known, Lease, OptoutChange
 
 # An insertion that may fail half-way keeps the old pages of what it changes, unless its failure
 # undoes the whole transaction, which is what happens here in any case: hence OR ROLLBACK.
 _COLUMNS: Final = 5
 _ACCEPT: Final = Rows.inserted(
-    "OR ROLLBACK INTO message (lane, state, at, id, due, expires, campaign, body)",
-    _COLUMNS,
-    shared=3,
+    "OR ROLLBACK INTO message (state, at, id, lane, due, expires, body)", _COLUMNS, shared=2
 )
 _DEFER: Final = Rows(
     "WITH new (id, lane, due, at, body) AS (",
@@ -38,6 +38,15 @@ _DEFER: Final = Rows(
     """) UPDATE OR ROLLBACK message SET state = 0, lane = new.lane, due = new.due, at = new.at,
     body = new.body FROM new WHERE message.id = new.id AND state = 1""",
 )
+_EXTEND: Final = Rows(
+    "WITH new (id, expires, body) AS (",
+    3,
+    """) UPDATE OR ROLLBACK message SET expires = new.expires, body = new.body
+    FROM new WHERE message.id = new.id""",
+)
+EXTENDED: Final = 2_000
+"""Messages whose expiry is put off at a time: some 20 ms."""
+
 _SEEN: Final = Rows(
     "WITH new (tenant, consumer, at) AS (",
     3,
@@ -48,44 +57,48 @@ _OPTOUT: Final = Rows.inserted("OR ROLLBACK INTO optout", 6)
 
 
 class AcceptRows(NamedTuple):
-    """Entries as rows: ``ids`` of all; ``messages`` by their lane, ``state`` and ``at``, with
-    `_COLUMNS` columns each, one after the other."""
+    """Entries as rows: ``ids`` of all; ``messages`` by their ``state`` and ``at``, with `_COLUMNS`
+    columns each, one after the other."""
 
     ids: list[int]
-    messages: list[tuple[tuple[int, int, float], list[Any]]]
+    messages: list[tuple[tuple[int, float], list[Any]]]
     keys: KeyRows | None
 
 
 def accept_rows(session: Session, index: KeyIndex, entries: Sequence[Entry]) -> AcceptRows:
     """The rows of entries, at least one."""
-    places: dict[tuple[str, str, str, bool, float], list[Any]] = {}
+    places: dict[tuple[int, float], list[Any]] = {}
     prefixes: dict[str, str] = {}
+    lanes: dict[tuple[str, str, str, str | None], int] = {}
     ids: list[int] = []
     keyed: list[int] = []
     names: list[str] = []
     for at, entry in enumerate(entries):
         m = entry.message
-        tenant = m.tenant
-        place = (tenant, m.category, m.route, entry.leased, m.accepted_at)
+        name = (m.tenant, m.category, m.route, m.campaign)
+        lane = lanes.get(name)
+        if lane is None:
+            lane = lanes[name] = session.lanes.number(lane_name(name))
+            prefixes[m.tenant] = keys.name(session.tenants.number(m.tenant), "")
+        place = (LEASED if entry.leased else WAITING, m.accepted_at)
         rows = places.get(place)
         if rows is None:
             rows = places[place] = []
-            prefixes[tenant] = keys.name(session.tenants.number(tenant), "")
-        rows += (m.id, m.due, m.expires_at, m.campaign, encode_message(m))
+        rows += (m.id, lane, m.due, m.expires_at, encode_message(m))
         ids.append(m.id)
         key = m.key
         if key is not None:
             keyed.append(at)
-            names.append(prefixes[tenant] + key)
-    lane = session.lanes.number
+            names.append(prefixes[m.tenant] + key)
     return AcceptRows(
-        ids,
-        [
-            ((lane((tenant, category, route)), LEASED if leased else WAITING, at), rows)
-            for (tenant, category, route, leased, at), rows in places.items()
-        ],
-        _key_rows(index, entries, keyed, names) if keyed else None,
+        ids, [*places.items()], _key_rows(index, entries, keyed, names) if keyed else None
     )
+
+
+def lane_name(key: tuple[str, str, str, str | None]) -> LaneName:
+    """A `LaneKey` as the tables have it."""
+    tenant, category, route, campaign = key
+    return tenant, category, route, campaign or ""
 
 
 def _key_rows(
@@ -156,11 +169,24 @@ def lease_campaign(session: Session, tenant: str, campaign: str, limit: int) -> 
     """Lease waiting messages of a campaign."""
     found = messages(
         session.execute,
-        """SELECT body FROM message WHERE state = 0 AND campaign = ?
-        AND lane IN (SELECT id FROM lane WHERE tenant = ?) LIMIT ?""",
-        (campaign, tenant, limit),
+        f"SELECT body FROM message WHERE state = 0 AND {reads.IN_CAMPAIGN} LIMIT ?",  # noqa: S608
+        (tenant, campaign, limit),
     )
     return mark_leased(session, found)
+
+
+def extend(session: Session, ids: Sequence[int], seconds: float) -> None:
+    """Let messages expire later, those that wait still."""
+    found = messages(
+        session.execute,
+        "SELECT body FROM message WHERE id IN (SELECT value FROM carray(?)) AND state = 0",
+        (numbers(ids),),
+    )
+    rows: list[Any] = []
+    for m in found:
+        later = msgspec.structs.replace(m, expires_at=m.expires_at + seconds)
+        rows += (m.id, later.expires_at, encode_message(later))
+    _EXTEND.run(session.execute, rows)
 
 
 def lease_expired(session: Session, now: float, limit: int) -> list[Message]:
@@ -186,7 +212,7 @@ def defer_rows(session: Session, deferred: Sequence[Message], now: float) -> lis
     """The rows of leased messages that go back."""
     rows: list[Any] = []
     for m in deferred:
-        lane = session.lanes.number((m.tenant, m.category, m.route))
+        lane = session.lanes.number(lane_name(m.lane))
         rows += (m.id, lane, m.due, now, encode_message(m))
     return rows
 
