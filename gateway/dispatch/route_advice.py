@@ -130,4 +130,4 @@ def _taken_entries(where: str, match: Match, taken: _Taken) -> Iterator[str]:
 
 
 def _named(names: set[str]) -> str:
-    return f"{', '.join(sorted(names))} {'takes' if len(names) == 1 else 'take'}"
+    return f"{', '.join(map(repr, sorted(names)))} {'takes' if len(names) == 1 else 'take'}"
