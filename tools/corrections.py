@@ -210,6 +210,7 @@ CITIES: Final = {
     "Phenix City, AL": "America/Chicago America/New_York",
     "Lanett, AL": "America/Chicago America/New_York",
     "Valley, AL": "America/Chicago America/New_York",
+    "Port St. Joe, FL": "America/New_York",
     "Tallahassee, FL": "America/New_York",
     "Terre Haute, IN": "America/Indiana/Indianapolis",
     "Vevay, IN": "America/Indiana/Vevay",

@@ -34,7 +34,7 @@ def of(*matches: dict[str, Any]) -> list[RouteOptions]:
         ([ANY, ANY], ["routes[1]: never matches, for 'route-0' takes all"]),
         ([{"category": list(CATEGORIES)}, {"tenant": ["acme"]}],
          ["routes[1]: never matches, for 'route-0' takes all"]),
-        ([{"prefix": list("123456789")}, ANY], ["routes[1]: never matches, for 'route-0' takes all"]),
+        ([{"prefix": list("123456789")}, ANY], ["routes[1]: never matches, for 'route-0'"]),
         ([{"prefix": list("12345678")}, ANY], []),
         # Behind a shorter prefix.
         ([{"prefix": ["86"]}, {"prefix": ["8613"]}], ["routes[1]: never matches, for 'route-0'"]),
