@@ -75,7 +75,6 @@ class Carrier:
         correlator: what its receipts are matched by.
         words: what its words for states mean.
         dialect: makes the PDUs that it is sent.
-        reading: reads the texts that it delivers.
         hours: when it takes which messages; None where that is always.
         retired: see `retire`.
 
@@ -97,7 +96,6 @@ class Carrier:
         self.correlator = Correlator(options.receipt_id, options.long_receipts)
         self.words = StateWords(options.receipt_states)
         self.dialect = Dialect(options)
-        self.reading = options.reading
         self.hours: CarrierHours | None = None
         self.retired = False
         self._sink = sink
@@ -135,7 +133,6 @@ class Carrier:
         if options.receipt_states != self.options.receipt_states:
             self.words = StateWords(options.receipt_states)
         self.dialect = Dialect(options)
-        self.reading = options.reading
         self.options = options
         self._keep_hours()
 

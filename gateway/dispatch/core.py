@@ -160,7 +160,8 @@ class Dispatch:
         carriers = [one.options.id for one in options.carriers]
         routes = routes_or_default(options.routes, carriers)
         use = users(routes, carriers, [one.id for one in options.tenants])
-        self._inbox.configure(options.policy.optout, use)
+        carried = [one.options for one in options.carriers]
+        self._inbox.configure(options.policy.optout, carried, use)
         self._texted.configure(name for name, tenants in use.items() if len(tenants) > 1)
         self.pool.configure(self.fleet.carriers, routes)
         narrow = {one.options.id for one in options.carriers if one.options.narrow}

@@ -1,22 +1,22 @@
 """What phones send us: put together when long, told to the tenant, heeded when it is an opt-out.
 
-Each text belongs to the tenant whose number was texted. To a number that is nobody's, it is of the
-tenant that last texted the phone through that carrier; where that is not known, an opt-out holds
-for every tenant that may use the carrier, since a STOP is never dropped. A keyword is in force in
-the same transaction that tells the tenant, and is answered from the number that was texted.
+Whose a text is and what it asks for is `gateway.dispatch.understanding`'s. Where it may be for
+several tenants, an opt-out holds for all of them, since a STOP is never dropped. A keyword is in
+force in the same transaction that tells the tenant, and is answered from the number that was
+texted.
 
 A source that can be no phone, or that cannot be told whose it is, is told as it came; it opts
 nobody out and is never answered.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 import structlog
 
 from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.intake import Intake
-from gateway.dispatch.ownership import spellings
+from gateway.dispatch.options import CarrierOptions
 from gateway.dispatch.pieces import Piece, piece_of
 from gateway.dispatch.plan import Plan
 from gateway.dispatch.reassembly import Reassembly
@@ -24,60 +24,17 @@ from gateway.dispatch.replies import Caller, Replies
 from gateway.dispatch.settle import Settler
 from gateway.dispatch.tenants import Tenant, Tenants
 from gateway.dispatch.texted import Texted
-from gateway.message import Event, EventType, masked, message_id
-from gateway.numbers import SHORTEST, canonical, region_of
+from gateway.dispatch.understanding import Text, Understanding
+from gateway.message import Event, EventType, masked
+from gateway.numbers import canonical
 from gateway.ops.logs import Sparing
 from gateway.ops.metrics import Metrics
-from gateway.policy.keywords import ANYWHERE, Asked, Correspondent, Vocabulary
 from gateway.policy.optout import OptoutOptions
 from gateway.policy.replies import Kind, answer
 from gateway.queue.store import GLOBAL, LIFTS, Held, Notice, OptoutChange, OptoutEntry, Store
 from gateway.smpp.pdu import DataSm, DeliverSm
-from gateway.text.mistaken import misreadings
-from gateway.text.reading import Dialect, Reading, join, plain_ascii
 
 log = structlog.get_logger(__name__)
-
-_BY_THE_BOOK: Final = Dialect()
-
-
-class Owner(NamedTuple):
-    """Whose a text is.
-
-    Attributes:
-        tenants: one; several, or none, where it cannot be told whose it is.
-        number: the number that was texted, as its owner writes it.
-        owned: whether the number is somebody's.
-    """
-
-    tenants: Sequence[Tenant]
-    number: str
-    owned: bool
-
-
-class Text(NamedTuple):
-    """A text that came, and what it asks for.
-
-    Attributes:
-        piece: its first part.
-        detail: what its events tell of it.
-        name: names it in events and opt-outs, where it asks for something.
-        region: of the phone, as far as it is known.
-    """
-
-    piece: Piece
-    owner: Owner
-    text: str
-    asked: Asked | None
-    detail: Mapping[str, Any]
-    name: str | None
-    region: str | None
-
-
-def _region_of_nobody(written: str) -> str | None:
-    """Whose keywords a text is read by of which nobody can tell whose it is."""
-    is_number = sum(map(str.isdecimal, written)) >= SHORTEST
-    return ANYWHERE if is_number else None
 
 
 class Inbox:
@@ -97,22 +54,24 @@ class Inbox:
         metrics: Metrics,
     ) -> None:
         self._store = store
-        self._tenants = tenants
         self._intake = intake
         self._settler = settler
-        self._texted = texted
         self._metrics = metrics
         self._replies = Replies(intake, metrics)
         self._pieces = Reassembly(lambda carrier: metrics.inbound_repeated.add(1, carrier))
-        self._dialects: dict[str, Dialect] = {}
+        self._understanding = Understanding(tenants, texted, intake.number)
         self._warn = Sparing(log.warning)
-        self.configure(OptoutOptions(), {})
+        self._options = OptoutOptions()
 
-    def configure(self, options: OptoutOptions, users: Mapping[str, Sequence[str]]) -> None:
+    def configure(
+        self,
+        options: OptoutOptions,
+        carriers: Iterable[CarrierOptions],
+        users: Mapping[str, Sequence[str]],
+    ) -> None:
         """Heed these keywords from now on. ``users`` are the tenants that may use each carrier."""
         self._options = options
-        self._vocabulary = Vocabulary(options)
-        self._users = users
+        self._understanding.configure(options, carriers, users)
 
     def recover(self, held: Sequence[Held]) -> None:
         """Take over what an opened store holds: parts, what was told, and what was answered."""
@@ -121,16 +80,14 @@ class Inbox:
 
     async def receive(self, carrier: Carrier, pdu: DeliverSm | DataSm, plan: Plan) -> None:
         """Add to the plan what an inbound message means."""
-        options = carrier.options
-        self._dialects[options.id] = carrier.reading
-        piece = piece_of(options, pdu, plan.now)
+        piece = piece_of(carrier.options, pdu, plan.now)
         for pieces in self._pieces.add(piece, plan.settlement):
-            await self._take(pieces, options.country_code, plan)
+            await self._take(pieces, plan)
 
     async def overdue(self, plan: Plan) -> None:
         """Tell of the messages that have been incomplete for too long."""
         for pieces in self._pieces.overdue(plan.now, plan.settlement):
-            await self._take(pieces, "", plan)
+            await self._take(pieces, plan)
         self._replies.forget(plan.now, plan.settlement)
 
     async def settled(self) -> None:
@@ -139,9 +96,9 @@ class Inbox:
 
     # --- one message ---
 
-    async def _take(self, pieces: Sequence[Piece], country_code: str, plan: Plan) -> None:
+    async def _take(self, pieces: Sequence[Piece], plan: Plan) -> None:
         """An inbound message, as whole as it gets."""
-        text = self._read(pieces, self._owner(pieces[0], country_code))
+        text = self._understanding.text(pieces)
         self._report(text, plan.now)
         if len(text.owner.tenants) == 1:
             self._tell("inbound", text, plan)
@@ -161,62 +118,6 @@ class Inbox:
                 await self._opt_in(tenant, text, text.piece.phone, plan)
             else:
                 self._answer("help", tenant, text, text.piece.phone, plan)
-
-    def _owner(self, piece: Piece, country_code: str) -> Owner:
-        forms = spellings(piece.number, country_code, piece.phone)
-        found = self._tenants.owner(forms)
-        if found is not None:
-            return Owner([found[0]], found[1], owned=True)
-        number = forms[0] if forms else ""
-        names = self._users.get(piece.carrier, ())
-        last = self._texted.last(piece.carrier, piece.phone) if piece.phone else None
-        if last is not None and self._tenants.get(last) is not None:
-            names = [last]  # also where a reload has given the carrier to others since
-        known = (self._tenants.get(name) for name in names)
-        return Owner([tenant for tenant in known if tenant is not None], number, owned=False)
-
-    def _read(self, pieces: Sequence[Piece], owner: Owner) -> Text:
-        """What it says and asks for."""
-        first = pieces[0]
-        parts = [piece.part for piece in pieces]
-        octets = b"".join(part.octets for part in parts)
-        reading = join(parts, self._dialects.get(first.carrier, _BY_THE_BOOK))
-        region = region_of(first.phone) if first.phone else _region_of_nobody(first.written)
-        names = owner.tenants[0].options.names if len(owner.tenants) == 1 else ()
-        reading, asked = self._asked(reading, octets, region, Correspondent(owner.number, names))
-        detail: dict[str, Any] = {"carrier": first.carrier}
-        if not reading.certain:
-            detail |= {"data": octets.hex(), "data_coding": first.data_coding}
-        if len(pieces) < first.total:
-            detail["parts_missing"] = first.total - len(pieces)
-        if first.phone is None:
-            detail["unknown_source"] = True
-        if not owner.owned:
-            detail["unowned"] = True
-        name = None
-        if asked is not None:
-            name = detail["inbound_id"] = message_id(self._intake.number())
-        return Text(first, owner, reading.text, asked, detail, name, region)
-
-    def _asked(
-        self, reading: Reading, octets: bytes, region: str | None, to: Correspondent
-    ) -> tuple[Reading, Asked | None]:
-        """What a text asks for, whatever its coding says: where its octets are ASCII, or where
-        they are a stop word in another alphabet."""
-        keywords = self._vocabulary.of(region)
-        asked = keywords.read(reading.text, to)
-        if asked is not None and asked.request != "suspected":
-            return reading, asked
-        for other in misreadings(octets, reading.text):
-            stop = keywords.read(other.text, to)
-            if stop is not None and stop.request == "stop":
-                return other, stop
-        plain = plain_ascii(octets)
-        if plain is not None and plain != reading.text:
-            found = keywords.read(plain, to)
-            if found is not None and (asked is None or found.request != "suspected"):
-                return Reading(plain, "ascii", certain=False), found
-        return reading, asked
 
     def _report(self, text: Text, now: float) -> None:
         """Count it, and say what is odd about it."""

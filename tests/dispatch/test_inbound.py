@@ -184,6 +184,22 @@ async def test_an_incomplete_one_is_told_as_it_is_after_a_day(
     assert event["detail"]["parts_missing"] == 1
 
 
+async def test_an_incomplete_one_is_read_as_its_carrier_writes(
+    world: Any,
+    part: Any,
+    make_settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    autojump_clock: object,
+) -> None:
+    monkeypatch.setattr(reassembly, "INCOMPLETE_AFTER", 60.0)
+    await world.configure(carriers=[make_settings(country_code="86")])
+    await receive(world, part("a", 1, 2, number="8610690001"))
+    await trio.sleep(90)
+    [event] = await world.events()
+    assert (event["to"], event["text"]) == ("10690001", "a")
+    assert "unowned" not in event["detail"]
+
+
 async def test_incomplete_ones_are_bounded(
     world: Any, part: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
