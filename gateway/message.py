@@ -69,6 +69,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
             nor quiet hours hold it back.
         reply: to what it answers, where it is an answer of the gateway's own
             (`gateway.policy.replies.Kind`).
+        tlvs: optional parameters for the carrier, tag and value, by their tags.
     """
 
     id: int
@@ -90,6 +91,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
     maybe_duplicate: bool = False
     exempt: bool = False
     reply: str | None = None
+    tlvs: tuple[tuple[int, bytes], ...] = ()
 
     @property
     def lane(self) -> LaneKey:

@@ -199,7 +199,7 @@ def _filled(messages: Sequence[_PartialMessage], common: _Defaults) -> list[Subm
     text, sender, key = common.text, common.sender, common.key
     category, campaign = common.category, common.campaign
     send_at, expires_at = common.send_at, common.expires_at
-    encoding, report = common.encoding, common.report
+    encoding, report, tlvs = common.encoding, common.report, common.tlvs
     bare = [i for i, m in enumerate(messages) if m.text is None]
     if text is None and bare:
         raise RequestError("bad_request", f"messages[{bare[0]}].text: missing")
@@ -218,6 +218,7 @@ def _filled(messages: Sequence[_PartialMessage], common: _Defaults) -> list[Subm
             expires_at=expires_at if m.expires_at is None else m.expires_at,
             encoding=encoding if m.encoding is None else m.encoding,
             report=report if m.report is None else m.report,
+            tlvs=tlvs if m.tlvs is None else m.tlvs,
         )
         for m in messages
     ]

@@ -6,7 +6,7 @@ not the request.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -27,8 +27,8 @@ Seq = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 class MessageOptions(Struct, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
     """What a message may say of itself, and its batch may say for it.
 
-    ``category``, ``encoding`` and ``report`` are any string here: a wrong one is refused alone.
-    ``send_at`` and ``expires_at`` are Unix seconds.
+    ``category``, ``encoding`` and ``report`` are any string here, and the values in ``tlvs``
+    anything: a wrong one is refused alone. ``send_at`` and ``expires_at`` are Unix seconds.
     """
 
     sender: str | None = field(default=None, name="from")
@@ -39,6 +39,7 @@ class MessageOptions(Struct, frozen=True, gc=False, kw_only=True, forbid_unknown
     expires_at: float | None = None
     encoding: str | None = None
     report: str | None = None
+    tlvs: dict[int | str, Any] | None = None
 
 
 class SubmitMessage(MessageOptions, frozen=True, gc=False, kw_only=True):

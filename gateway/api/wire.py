@@ -21,6 +21,7 @@ Message = TypedDict(
         "expires_at": float,
         "encoding": Literal["auto", "gsm7", "ucs2"],
         "report": Literal["final", "none"],
+        "tlvs": Mapping[int | str, bytes | str],
     },
     total=False,
 )

@@ -84,3 +84,14 @@ def moment(text: str) -> float:
             "2026-11-11T09:00+08:00"
         )
     return time.timestamp()
+
+
+def parameters(text: str) -> dict[int | str, bytes | str]:
+    """Optional parameters, as ``0x1400=1101456700000012345 0x1401=…``. Raises ValueError."""
+    found: dict[int | str, bytes | str] = {}
+    for pair in re.split(r"[\s,]+", text.strip(" \t,")):
+        tag, separator, value = pair.partition("=")
+        if not separator:
+            raise ValueError(f"{pair[:40]!r} is not tag=text, such as 0x1400=1101456700000012345")
+        found[tag] = value
+    return found

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import IO, Any, Final, NamedTuple, cast, get_type_hints
 
 from gateway.api.wire import Message
-from gateway.cli.cells import moment, plain
+from gateway.cli.cells import moment, parameters, plain
 from gateway.cli.output import UsageError
 from gateway.cli.sheets import SEPARATORS, Form, Record, Sheet, separator_of
 
@@ -45,7 +45,7 @@ class Row(NamedTuple):
 
 FIELDS: Final[Mapping[str, Callable[[str], Any]]] = {
     name: moment if kind is float else str for name, kind in get_type_hints(Message).items()
-}
+} | {"tlvs": parameters}
 """Every field of a message, and how it is read from a cell."""
 
 

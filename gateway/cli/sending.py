@@ -65,6 +65,9 @@ class Fields:
     report: Literal["final", "none"] | None = None
     """Whether to wait for the carrier's receipt."""
 
+    tlvs: str | None = None
+    """Optional parameters for the carrier: 0x1400=1101456700000012345 0x1401=..."""
+
     def message(self) -> Message:
         """The fields that are given. Raises UsageError."""
         fields: dict[str, Any] = {}
@@ -93,8 +96,8 @@ def send(
     The exit status is 1 if one was refused.
 
     The file begins with the names of its columns: to, text and whatever else a message can say
-    (from, key, category, campaign, send_at, expires_at, encoding, report). With a column key, a
-    file that was sent in part can be sent again: nothing goes out twice. Where the queue is full,
+    (from, key, category, campaign, send_at, expires_at, encoding, report, tlvs). With a column key,
+    a file that was sent in part can be sent again: nothing goes out twice. Where the queue is full,
     it waits for room.
 
     Parameters

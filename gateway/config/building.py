@@ -103,8 +103,9 @@ def _tenants(file: keys.Keys, faults: Faults) -> list[TenantOptions]:
             welcome=tenant.welcome,
             still_out=tenant.still_out,
             help=tenant.help,
+            tlvs=carriers.parameters(tenant.tlvs, f"{where}.tlvs", faults),
         )
-        for (_, tenant), numbers in zip(tenants, _numbers(tenants, faults), strict=True)
+        for (where, tenant), numbers in zip(tenants, _numbers(tenants, faults), strict=True)
     ]
 
 

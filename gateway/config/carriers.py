@@ -8,12 +8,13 @@ from typing import Final
 from msgspec import Struct, structs
 
 from gateway.config import files
-from gateway.config.keys import HOUR, PASSWORD, Carrier, CarrierTls, StatusAction
+from gateway.config.keys import HOUR, PASSWORD, Carrier, CarrierTls, Octets, StatusAction
 from gateway.config.reading import Faults, below, meant
 from gateway.dispatch.actions import Action, Kind
 from gateway.dispatch.addresses import NPI, TON, ByKind
 from gateway.dispatch.fleet import CarrierSettings
 from gateway.dispatch.options import CarrierOptions
+from gateway.dispatch.parameters import MOST, OPERATORS, parameter
 from gateway.smpp.options import BindOptions, Mode
 from gateway.smpp.receipt_states import NAMES, plain
 from gateway.smpp.status import Status
@@ -89,6 +90,7 @@ def build(
         unanswered=carrier.unanswered,
         statuses=_statuses(carrier, f"{where}.statuses", faults),
         hours=carrier.hours,
+        tlvs=parameters(carrier.tlvs, f"{where}.tlvs", faults),
     )
     # Contexts of the same files are not equal, so identity speaks of the files instead.
     return CarrierSettings(
@@ -132,6 +134,26 @@ def _password(carrier: Carrier, where: str, environ: Mapping[str, str], faults: 
     if password is not None and not re.search(PASSWORD.pattern or "", password):
         faults.add(where, f"what it names is not {PASSWORD.description}")
     return password or ""
+
+
+def parameters(
+    table: Mapping[str, str | Octets], where: str, faults: Faults
+) -> tuple[tuple[int, bytes], ...]:
+    """Optional parameters that a tenant's or a carrier's messages carry, by their tags."""
+    found: dict[int, bytes] = {}
+    if len(table) > MOST:
+        faults.add(where, f"{len(table)} entries, over {MOST}")
+    for name, value in table.items():
+        given = bytes.fromhex(value.hex) if isinstance(value, Octets) else value
+        try:
+            tag, octets = parameter(name, given, OPERATORS)
+        except ValueError as error:
+            faults.add(below(where, name), str(error))
+            continue
+        if tag in found:
+            faults.add(below(where, name), "the same tag as an entry before")
+        found[tag] = octets
+    return tuple(sorted(found.items()))
 
 
 def _codings(carrier: Carrier, where: str, faults: Faults) -> dict[int, str]:

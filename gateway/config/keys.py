@@ -168,6 +168,18 @@ class Queue(Struct, frozen=True):
     validity: Validity = Validity()
 
 
+class Octets(Struct, frozen=True):
+    hex: Annotated[
+        str,
+        Meta(pattern=r"\A(?:[0-9A-Fa-f]{2})*\Z", description="octets as pairs of hex digits"),
+    ]
+
+
+Parameters = dict[
+    str, Annotated[str | Octets, Meta(description='a text, or a table with hex = "01ff"')]
+]
+
+
 class Tenant(Struct, frozen=True, kw_only=True):
     id: Name
     name: Title | None = None
@@ -187,6 +199,7 @@ class Tenant(Struct, frozen=True, kw_only=True):
     welcome: Reply | None = None
     still_out: Reply | None = None
     help: Reply = ""
+    tlvs: Parameters = {}
 
 
 class Floors(Struct, frozen=True):
@@ -292,6 +305,7 @@ class Carrier(Struct, frozen=True, kw_only=True):
     ] = _CARRIER.trunk_prefix
     validity_period: ValidityPeriod = _CARRIER.validity_period
     min_validity: Annotated[float, Meta(ge=0, le=86_400)] = _CARRIER.min_validity
+    tlvs: Parameters = {}
     hours: CarrierHoursOptions | None = None
 
 

@@ -19,7 +19,7 @@ from gateway.policy import advice, optout_advice
 from gateway.policy.carrier_hours import CarrierHoursOptions
 from gateway.policy.quiet_hours import QuietHoursOptions
 from gateway.policy.senders import ANY
-from gateway.smpp.options import PASSWORD, SYSTEM_ID
+from gateway.smpp.options import OPTIONAL_PARAMETERS_SINCE, PASSWORD, SYSTEM_ID
 
 Check = Callable[[Settings, date], Iterable[str]]
 """Given the settings and the day on which somebody asks, the lines to print."""
@@ -70,6 +70,20 @@ def accounts(settings: Settings, _today: date) -> Iterable[str]:
                     f"carriers[{index}].{key}: is longer than the {most} characters that SMPP has"
                     " room for; it is sent whole, which only some carriers take"
                 )
+
+
+def versions(settings: Settings, _today: date) -> Iterable[str]:
+    """Carriers that are to get what their version of SMPP does not have."""
+    for index, carrier in enumerate(settings.dispatch.carriers):
+        options = carrier.options
+        if carrier.binds[0].interface_version < OPTIONAL_PARAMETERS_SINCE and (
+            options.tlvs or options.long_messages in ("sar", "payload")
+        ):
+            key = "tlvs" if options.tlvs else "long_messages"
+            yield (
+                f"carriers[{index}].{key}: SMPP 3.3 has no optional parameters, and this carrier is"
+                " told that we speak it; leave this out, or raise interface_version"
+            )
 
 
 def endless(settings: Settings, _today: date) -> Iterable[str]:
@@ -149,6 +163,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     quiet_hours,
     carrier_hours,
     accounts,
+    versions,
     endless,
     optouts,
     optouts_of_tenants,

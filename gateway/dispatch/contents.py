@@ -6,7 +6,7 @@ again is the same whatever the defaults are by then; and said outright it is the
 long as the defaults are what they were. A recipient is the same in any of its spellings.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from itertools import product
 from zlib import crc32
@@ -14,10 +14,12 @@ from zlib import crc32
 import msgspec
 
 from gateway.api.schema import SubmitMessage
+from gateway.dispatch import parameters
 from gateway.dispatch.tenants import TenantOptions
 from gateway.numbers import NumberError, canonical, read, same_phone
 from gateway.policy.senders import normalise
 from gateway.queue.store import Known, Record
+from gateway.smpp.tlv import Tlvs
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -76,9 +78,19 @@ def _sender(submitted: SubmitMessage) -> str | None:
 
 def _digest(to: str, sender: str | None, category: str | None, submitted: SubmitMessage) -> int:
     # As a msgpack array every field has its length before it, and one left out is not empty.
-    fields = (to, sender, category, submitted.campaign, submitted.text)
+    fields: tuple[object, ...] = (to, sender, category, submitted.campaign, submitted.text)
+    if submitted.tlvs:
+        fields = (*fields, _parameters(submitted.tlvs))
     hashed = blake2b(_encode(fields), digest_size=8, usedforsecurity=False)
     return int.from_bytes(hashed.digest(), "big", signed=True)
+
+
+def _parameters(given: Mapping[int | str, object]) -> Tlvs | None:
+    """However the tags are written. Those that are wrong are those of no message."""
+    try:
+        return parameters.read(given)
+    except ValueError:
+        return None
 
 
 def _digest_of_old(to: str, sender: str, category: str, submitted: SubmitMessage) -> int:

@@ -20,11 +20,11 @@ import trio
 
 from gateway.api.schema import Accepted, Error, Quoted, Rejected, SubmitMessage
 from gateway.api.turnstile import Turnstile
-from gateway.dispatch import contents
+from gateway.dispatch import contents, parameters
 from gateway.dispatch.ids import MessageNumbers
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.routing import Router
-from gateway.dispatch.tenants import Tenant
+from gateway.dispatch.tenants import Tenant, TenantOptions
 from gateway.errors import MessageCode, StoreError
 from gateway.message import CATEGORIES, Category, Message, Report, message_id
 from gateway.numbers import NumberError, read, region_of
@@ -33,6 +33,7 @@ from gateway.policy.rules import Defer, Facts, Refuse, Verdicts
 from gateway.policy.senders import normalise as normalise_sender
 from gateway.queue.lanes import Lanes
 from gateway.queue.store import Entry, Known, Record, Store
+from gateway.smpp.tlv import Tlvs
 from gateway.text.errors import TextError
 from gateway.text.measuring import measure
 
@@ -382,7 +383,8 @@ class Intake:
         if route is None:
             raise Refusal("no_route", f"no route takes {category} messages to {to[:4]}…")
         encoding, parts = measure(submitted.text, wanted, route in self.router.narrow)
-        return Message(
+        tlvs = options.tlvs if submitted.tlvs is None else _tlvs(options, submitted.tlvs)
+        draft = Message(
             number,
             options.id,
             to,
@@ -399,6 +401,7 @@ class Intake:
             key,
             campaign,
         )
+        return msgspec.structs.replace(draft, tlvs=tlvs) if tlvs else draft
 
     # --- verdicts ---
 
@@ -473,6 +476,14 @@ async def _turn(start: int) -> None:
     """Give others a turn before the messages from ``start`` on, but for the first."""
     if start:
         await trio.lowlevel.checkpoint()
+
+
+def _tlvs(options: TenantOptions, given: Mapping[int | str, object]) -> Tlvs:
+    """A message's own parameters, and the tenant's."""
+    try:
+        return parameters.merged(options.tlvs, parameters.read(given))
+    except ValueError as error:
+        raise Refusal("invalid_value", f"tlvs: {error}") from None
 
 
 def _urgent(tenant: Tenant, submitted: Sequence[SubmitMessage]) -> bool:

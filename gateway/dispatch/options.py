@@ -10,6 +10,7 @@ from gateway.dispatch.addresses import NPI, TON, ByKind
 from gateway.dispatch.owed import LongReceipts
 from gateway.policy.carrier_hours import CarrierHoursOptions
 from gateway.smpp.receipt_ids import ReceiptId
+from gateway.smpp.tlv import Tlvs
 from gateway.text.reading import Dialect
 
 DestForm = Literal["international", "national"]
@@ -42,6 +43,7 @@ class CarrierOptions(msgspec.Struct, frozen=True):
         long_messages: how the parts of a long message are told to belong together: by a header in
             the text with a reference of 8 or 16 bits, or of 8 bits just where that saves a part; by
             optional parameters; or not at all, as one PDU with the whole text beside it.
+        tlvs: optional parameters of every message that has no such ones from its tenant.
         receipt_id: how ids in receipts relate to ids in responses: learnt, the same, or response
             hexadecimal and receipt decimal, or the other way round.
         long_receipts: whether each part of a long message has a receipt, or one is for all of it.
@@ -73,6 +75,7 @@ class CarrierOptions(msgspec.Struct, frozen=True):
     validity_period: ValidityPeriod = "relative"
     min_validity: float = 0
     long_messages: LongMessages = "udh"
+    tlvs: Tlvs = ()
     receipt_id: ReceiptId = "auto"
     long_receipts: LongReceipts = "auto"
     receipt_states: Mapping[str, int] = {}

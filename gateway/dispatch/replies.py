@@ -99,6 +99,7 @@ class Replies:
                 now + VALIDITY,
                 exempt=True,
                 reply=kind,
+                tlvs=tenant.options.tlvs,
             )
         )
 

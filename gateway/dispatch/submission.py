@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.dispatch.addresses import AddressKind, sender_kind
 from gateway.dispatch.options import CarrierOptions, ValidityPeriod
+from gateway.dispatch.parameters import merged
 from gateway.dispatch.references import References
 from gateway.message import Message, Report
 from gateway.smpp.pdu import Encoded, SubmitSm, decode, encoded
@@ -70,6 +71,7 @@ class Dialect:
 
         Raises:
             TextError: this carrier's alphabet makes too many parts of it.
+            LocalProtocolError: a field is there that no PDU has room for.
         """
         options = self._options
         narrow = message.parts if self._is_measured else math.inf
@@ -85,18 +87,23 @@ class Dialect:
         key = (message.sender, text.alphabet, long, message.report, period)
         template = templates.get(key) or self._template(templates, *key)
         if not long:
-            return [template.write(to, payloads[0])]
-        if options.long_messages == "payload":
+            pdus = [template.write(to, payloads[0])]
+        elif options.long_messages == "payload":
             whole = MESSAGE_PAYLOAD.of(b"".join(payloads))
-            return [template.write(to, b"").extended((whole,))]
-        if options.long_messages == "sar":
+            pdus = [template.write(to, b"").extended((whole,))]
+        elif options.long_messages == "sar":
             places = _places(references.take(message.to), len(payloads))
-            return [
+            pdus = [
                 template.write(to, payload).extended(place)
                 for payload, place in zip(payloads, places, strict=True)
             ]
-        joined = self._with_headers(message, text, references, now + validity, now)
-        return [template.write(to, octets) for octets in joined]
+        else:
+            joined = self._with_headers(message, text, references, now + validity, now)
+            pdus = [template.write(to, octets) for octets in joined]
+        if message.tlvs or options.tlvs:
+            tlvs = merged(options.tlvs, message.tlvs)
+            return [pdu.extended(tlvs) for pdu in pdus]
+        return pdus
 
     def _with_headers(
         self, message: Message, text: Text, references: References, until: float, now: float

@@ -8,6 +8,7 @@ import msgspec
 from gateway.message import CATEGORIES, Category
 from gateway.policy.chain import Policy
 from gateway.policy.replies import Texts
+from gateway.smpp.tlv import Tlvs
 
 VALIDITY: Mapping[Category, float] = {
     "otp": 600.0,
@@ -40,6 +41,7 @@ class TenantOptions(msgspec.Struct, frozen=True):
         welcome: the answer to who takes it back.
         still_out: the same where somebody else's opt-out holds.
         help: the answer to a call for help.
+        tlvs: optional parameters of its messages, where these have no such ones themselves.
     """
 
     id: str
@@ -56,6 +58,7 @@ class TenantOptions(msgspec.Struct, frozen=True):
     welcome: Texts = ""
     still_out: Texts = ""
     help: Texts = ""
+    tlvs: Tlvs = ()
 
     @property
     def name(self) -> str:

@@ -17,6 +17,9 @@ SYSTEM_ID: Final = 15
 PASSWORD: Final = 8
 """The most octets of an account that the book has room for (SMPP 3.4, 5.2.1 and 5.2.2)."""
 
+OPTIONAL_PARAMETERS_SINCE: Final = 0x34
+"""The first interface_version that has them."""
+
 LONGEST_ACCOUNT: Final = 63
 """The most octets of a system_id and of a password that are written and read: carriers that give
 out longer ones than the book has room for exist, and none of them needs more."""

@@ -14,6 +14,8 @@ _ADDRESS: Final = 21
 SHORT_MESSAGE: Final = 254
 """Octets of short_message that are written (SMPP 3.4, section 5.2.22)."""
 
+_LENGTHS: Final = tuple(bytes((length,)) for length in range(SHORT_MESSAGE + 1))
+
 
 class SubmitTemplate:
     """Writes many submit_sm that differ in recipient and text only: 0.5 us each, rather than 2.
@@ -47,12 +49,13 @@ class SubmitTemplate:
             HEAD.pack(
                 self._size + len(destination_addr) + len(short_message), SubmitSm.command_id, 0
             ),
-            b"%b%b%b%c%b"
-            % (
-                self._before,
-                destination_addr.encode(),
-                self._between,
-                len(short_message),
-                short_message,
+            b"".join(
+                (
+                    self._before,
+                    destination_addr.encode(),
+                    self._between,
+                    _LENGTHS[len(short_message)],
+                    short_message,
+                )
             ),
         )

@@ -69,6 +69,17 @@ async def test_every_request(running: Any) -> None:
     await in_thread(script)
 
 
+async def test_optional_parameters_reach_the_gateway(running: Any, backend: Any) -> None:
+    tlvs: dict[int | str, bytes | str] = {0x1400: b"1101\0", "0x1401": "1107"}
+
+    def script() -> None:
+        with connect(running.address, TOKEN) as client:
+            client.submit([{"to": "1", "text": "Hi", "tlvs": tlvs}])
+
+    await in_thread(script)
+    assert [m.tlvs for _, m in backend.accepted] == [tlvs]
+
+
 async def test_many_messages_are_pipelined(serve: Any, backend: Any) -> None:
     async with serve(max_in_flight=4, max_batch=100) as running:
         backend.gate = trio.Event()

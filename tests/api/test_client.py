@@ -120,6 +120,14 @@ async def test_defaults_are_filled_in_by_the_gateway(running: Any, backend: Any)
     assert [(m.text, m.category) for _, m in backend.accepted] == [("Hi", "otp")] * 2
 
 
+async def test_optional_parameters_reach_the_gateway(running: Any, backend: Any) -> None:
+    tlvs: dict[int | str, bytes | str] = {0x1400: b"1101\0", "0x1401": "1107"}
+    async with connect(running.address, TOKEN) as client:
+        await client.submit([{"to": "1", "text": "Hi", "tlvs": tlvs}])
+        await client.submit([{"to": "2", "text": "Hi"}], {"tlvs": tlvs})
+    assert [m.tlvs for _, m in backend.accepted] == [tlvs] * 2
+
+
 async def test_batches_keep_to_the_limits_of_the_server(serve: Any, backend: Any) -> None:
     limits = {"max_batch": 10, "max_frame": 400, "max_in_flight": 2}
     async with serve(**limits) as running, connect(running.address, TOKEN) as client:

@@ -30,6 +30,7 @@ FULL = {
     "expires_at": 1800000000.5,
     "encoding": "ucs2",
     "report": "none",
+    "tlvs": {0x1400: b"1101\0", "0x1401": "1107"},
 }
 
 
@@ -49,6 +50,7 @@ def test_every_field_of_a_message() -> None:
         expires_at=1800000000.5,
         encoding="ucs2",
         report="none",
+        tlvs={0x1400: b"1101\0", "0x1401": "1107"},
     )
 
 
@@ -64,7 +66,10 @@ def test_defaults_fill_in_what_a_message_leaves_out(op: str) -> None:
         "op": op,
         "id": 1,
         "defaults": {k: v for k, v in FULL.items() if k != "to"},
-        "messages": [{"to": "1"}, {"to": "2", "text": "own", "from": "Me", "send_at": None}],
+        "messages": [
+            {"to": "1"},
+            {"to": "2", "text": "own", "from": "Me", "send_at": None, "tlvs": {5122: b""}},
+        ],
     }
     bare, own = decode(request).messages  # type: ignore[union-attr]
     assert (bare.text, bare.sender, bare.category, bare.report) == (
@@ -74,6 +79,7 @@ def test_defaults_fill_in_what_a_message_leaves_out(op: str) -> None:
         "none",
     )
     assert (own.to, own.text, own.sender, own.send_at) == ("2", "own", "Me", 1800000000.0)
+    assert (bare.tlvs, own.tlvs) == (FULL["tlvs"], {5122: b""})
 
 
 def test_an_empty_text_of_its_own_is_not_filled_in() -> None:
@@ -102,6 +108,8 @@ WRONG: list[tuple[Any, str]] = [
     (submit({"text": "x"}), "messages[0].to: missing"),
     (submit({"to": "1", "text": b"x"}), "messages[0].text: expected str, got bytes"),
     (submit({**M, "send_at": "now"}), "messages[0].send_at: expected float | nil, got str"),
+    (submit({**M, "tlvs": 5}), "messages[0].tlvs: expected map | nil, got int"),
+    (submit({**M, "tlvs": {1.5: "x"}}), "messages[0].tlvs: a key of the map: expected int | str"),
     (submit({**M, 5: 6}), "messages[0]: a key of the map: expected str, got int"),
     (submit(None), "messages[0]: expected map, got nil"),
     (submit(M, defaults={"to": "1"}), "defaults.to: unknown field"),

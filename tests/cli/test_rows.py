@@ -321,5 +321,27 @@ def test_no_bytes_do_more_than_refuse_the_file(data: bytes) -> None:
 def test_every_field_of_the_wire_api_can_be_a_column() -> None:
     assert set(FIELDS) == {
         "to", "text", "from", "key", "category", "campaign", "send_at", "expires_at", "encoding",
-        "report",
+        "report", "tlvs",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [
+        ("0x1400=1101456700000012345", {"0x1400": "1101456700000012345"}),
+        ("5120=a 5121=b=c", {"5120": "a", "5121": "b=c"}),
+        (" 0x1400=a, 0x1401=b ", {"0x1400": "a", "0x1401": "b"}),
+        ("0x1400=", {"0x1400": ""}),
+        ("", None),
+    ],
+)
+def test_optional_parameters_in_a_cell(cell: str, found: dict[str, str] | None) -> None:
+    [row] = read(f'to,text,tlvs\n1234567,Hi,"{cell}"\n'.encode())
+    assert row.message is not None
+    assert row.message.get("tlvs") == found
+
+
+def test_what_is_no_parameter_spoils_its_row() -> None:
+    [row] = read(b"to,text,tlvs\n1234567,Hi,1101456700000012345\n")
+    assert row.message is None
+    assert "'1101456700000012345' is not tag=text, such as 0x1400=1101" in row.fault

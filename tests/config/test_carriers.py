@@ -207,6 +207,57 @@ def test_how_long_messages_go(read: Read, long_messages: str, narrow: bool) -> N
     assert carrier.options.narrow is narrow
 
 
+# --- optional parameters ---
+
+
+def test_parameters_are_texts_or_octets_by_their_tags(read: Read) -> None:
+    tlvs = {"0x1401": "1107", "5120": "1101", "0x0005": {"hex": "00fF"}, "0x1402": {"hex": ""}}
+    settings = read(carrier={"tlvs": tlvs}, tenant={"tlvs": {"0x1400": "1101"}})
+    assert settings.dispatch.carriers[0].options.tlvs == (
+        (0x0005, b"\x00\xff"), (0x1400, b"1101\0"), (0x1401, b"1107\0"), (0x1402, b""),
+    )  # fmt: skip
+    assert settings.dispatch.tenants[0].tlvs == ((0x1400, b"1101\0"),)
+
+
+@pytest.mark.parametrize(
+    ("tlvs", "line"),
+    [
+        ({"entity": "1"}, ".entity: not a tag: a number such as 5120 or 0x1400"),
+        ({"0x10000": "1"}, ".0x10000: not a tag, 0 to 0xFFFF"),
+        ({"0x0424": "1"}, ".0x0424: is written by the gateway, see long_messages"),
+        ({"0x1400": 5}, ".0x1400: 5 is not a text, or a table with hex"),
+        ({"0x1400": {"hex": "1"}}, ".0x1400.hex: '1' is not octets as pairs of hex digits"),
+        ({"0x1400": {"octets": "1"}}, ".0x1400.octets: unknown key"),
+        ({"0x1400": "模"}, ".0x1400: a text of characters that are not ASCII"),
+        ({"0x1400": "1" * 255}, ".0x1400: 256 octets, over 255"),
+        ({"0x1400": "1", "5120": "2"}, ".5120: the same tag as an entry before"),
+        ({str(5120 + n): "1" for n in range(17)}, ": 17 entries, over 16"),
+    ],
+)
+def test_what_is_no_parameter_is_refused(faults: Faulty, tlvs: dict[str, Any], line: str) -> None:
+    found = faults(carrier={"tlvs": tlvs})
+    assert found[0].startswith(f"carriers[0].tlvs{line}"), found
+    found = faults(tenant={"tlvs": tlvs})
+    assert found[0].startswith(f"tenants[0].tlvs{line}"), found
+
+
+@pytest.mark.parametrize(
+    ("keys", "warned"),
+    [
+        ({"interface_version": 0x33, "tlvs": {"0x1400": "1"}}, ["tlvs"]),
+        ({"interface_version": 0x33, "long_messages": "sar"}, ["long_messages"]),
+        ({"interface_version": 0x33, "long_messages": "payload"}, ["long_messages"]),
+        ({"interface_version": 0x33, "long_messages": "udh8"}, []),
+        ({"interface_version": 0x34, "tlvs": {"0x1400": "1"}}, []),
+    ],
+)
+def test_of_parameters_that_a_version_does_not_have_is_warned(
+    read: Read, keys: dict[str, Any], warned: list[str]
+) -> None:
+    found = warnings.found(read(carrier=keys), date(2026, 11, 26))
+    assert [line.partition(":")[0] for line in found] == [f"carriers[0].{key}" for key in warned]
+
+
 # --- hours ---
 
 

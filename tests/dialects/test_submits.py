@@ -167,3 +167,56 @@ async def test_a_long_text_goes_whole_and_one_receipt_ends_it(long_receipts: str
         assert (submit.text, submit.tlvs) == (b"hello", ())
         await carrier.report()
         assert (await gateway.outcome(short))["type"] == "delivered"
+
+
+# --- optional parameters ---
+
+ENTITY, TEMPLATE = 0x1400, 0x1401
+"""Of India's DLT: who sends, and which registered text."""
+
+INDIA = "919876543210"
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"), [("Your code is 1234", 1), ("Your code is 1234. " * 20, 3)]
+)
+async def test_the_ids_of_dlt_are_in_every_part(text: str, parts: int) -> None:
+    tlvs = {"0x1400": "1101456700000012345", "0x1401": "1107160000000012345"}
+    submits = await sent("", INDIA, text, tlvs=tlvs)
+    assert len(submits) == parts
+    for submit in submits:
+        assert submit.tlvs == (
+            (ENTITY, b"1101456700000012345\0"),
+            (TEMPLATE, b"1107160000000012345\0"),
+        )
+
+
+async def test_a_message_comes_before_its_tenant_and_that_before_the_carrier() -> None:
+    async with speaking(
+        'tlvs = { 0x1400 = "carrier", 0x1402 = "carrier", 0x1403 = { hex = "01FF" } }',
+        tenant='tlvs = { 0x1400 = "tenant", 0x1401 = "tenant" }',
+    ) as (gateway, carrier):
+        await gateway.submit(INDIA, "hello", tlvs={TEMPLATE: b"\0\1"})
+        await gateway.submit(INDIA, "hello")
+        own, other = await carrier.submits(2)
+        rest = ((0x1402, b"carrier\0"), (0x1403, b"\1\xff"))
+        assert own.tlvs == ((ENTITY, b"tenant\0"), (TEMPLATE, b"\0\1"), *rest)
+        assert other.tlvs == ((ENTITY, b"tenant\0"), (TEMPLATE, b"tenant\0"), *rest)
+        # Answers of the gateway's own are the tenant's messages too.
+        await carrier.deliver(deliver_sm(b"STOP", source=INDIA))
+        [*_, reply] = await carrier.submits(3)
+        assert reply.tlvs == other.tlvs
+
+
+async def test_they_stand_beside_those_of_long_texts() -> None:
+    keys = 'long_messages = "{}"\ntlvs = {{ 0x1400 = "1" }}'
+    [whole] = await sent_in_one(keys.format("payload"))
+    assert whole.tlvs == ((0x0424, OCTETS), (ENTITY, b"1\0"))
+    for number, part in enumerate(await sent(keys.format("sar"), CHINA, NIHAO), 1):
+        assert part.tlvs[2:] == ((0x020F, bytes((number,))), (ENTITY, b"1\0"))
+
+
+async def sent_in_one(keys: str) -> list[Submit]:
+    async with speaking(keys) as (gateway, carrier):
+        await gateway.submit(CHINA, NIHAO)
+        return list(await carrier.submits(1))

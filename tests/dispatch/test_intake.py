@@ -17,6 +17,7 @@ from gateway.policy import chain, windows
 from gateway.policy.clocks import Clock
 from gateway.policy.quiet_hours import QuietHours, QuietHoursOptions
 from gateway.policy.regions import place_of
+from tests.dispatch.conftest import carrier_settings
 
 NAN, INF = float("nan"), float("inf")
 CLOSED = chain.PolicyOptions(
@@ -615,3 +616,70 @@ async def test_what_is_not_stored_after_all_is_not_counted(world: Any) -> None:
     world.store.failing.clear()
     [results] = await world.service.submit("acme", [_batch(500)])
     assert all(isinstance(result, Accepted) for result in results)
+
+
+# --- optional parameters ---
+
+
+@pytest.mark.parametrize(
+    ("tlvs", "why"),
+    [
+        ({"0x0424": "x"}, "tlvs: '0x0424': is written by the gateway, see long_messages"),
+        ({0x0381: b"x"}, "tlvs: 0x0381: not a vendor's tag, 0x1400 to 0x3FFF"),
+        ({0x1400: 1101456700000012345}, "tlvs: 0x1400: the value is neither octets nor a text"),
+        ({0x1400: "1" * 255}, "tlvs: 0x1400: 256 octets, over 255"),
+    ],
+)
+async def test_a_wrong_parameter_refuses_its_message_alone(
+    world: Any, tlvs: dict[Any, Any], why: str
+) -> None:
+    wrong, right = await world.submit({"tlvs": tlvs}, {"tlvs": {0x1400: "1"}})
+    assert (wrong.error.code, wrong.error.message) == ("invalid_value", why)
+    assert right.parts == 1
+    [quoted] = await world.service.quote(
+        "acme", [SubmitMessage(to="447400123456", text="a", tlvs=tlvs)]
+    )
+    assert quoted.error == wrong.error
+
+
+@pytest.mark.parametrize(
+    ("carrier", "tenant", "message", "sent"),
+    [
+        ((), (), None, ()),
+        ((), (), {}, ()),
+        ((), (), {0x1401: "m"}, ((0x1401, b"m\0"),)),
+        ((), ((0x1400, b"t"),), None, ((0x1400, b"t"),)),
+        (((0x1400, b"c"),), (), None, ((0x1400, b"c"),)),
+        (((0x1400, b"c"),), ((0x1400, b"t"),), None, ((0x1400, b"t"),)),
+        (((0x1400, b"c"),), ((0x1400, b"t"),), {0x1400: b"m"}, ((0x1400, b"m"),)),
+        (
+            ((0x1400, b"c"), (0x0005, b"\1")),
+            ((0x1401, b"t"), (0x1402, b"t")),
+            {"0x1401": b"m"},
+            ((0x0005, b"\1"), (0x1400, b"c"), (0x1401, b"m"), (0x1402, b"t")),
+        ),
+    ],
+)
+async def test_parameters_come_from_the_message_the_tenant_and_the_carrier_in_this_order(
+    world: Any, carrier: Any, tenant: Any, message: Any, sent: Any
+) -> None:
+    acme, umbrella = world.options.tenants
+    await world.configure(
+        carriers=[carrier_settings(tlvs=carrier)],
+        tenants=(msgspec.structs.replace(acme, tlvs=tenant), umbrella),
+    )
+    await world.accepted({"tlvs": message}, {"tlvs": message, "text": "x" * 400})
+    assert [pdu.tlvs for pdu in world.bind.sent] == [sent] * 4
+    await world.deliver()
+    await world.check_finished()
+
+
+async def test_parameters_wait_in_the_store_with_their_message(world: Any) -> None:
+    acme, umbrella = world.options.tenants
+    acme = msgspec.structs.replace(acme, tlvs=((0x1400, b"t"),))
+    await world.configure(tenants=(acme, umbrella))
+    await world.accepted({"tlvs": {0x1401: "m"}, "send_at": world.clock() + 5})
+    found = await world.store.lease(
+        LaneKey("acme", "transactional", "default"), world.clock() + 10, 10
+    )
+    assert [message.tlvs for message in found.messages] == [((0x1400, b"t"), (0x1401, b"m\0"))]

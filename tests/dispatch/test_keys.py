@@ -180,6 +180,8 @@ def _submitted(fields: dict[str, Any]) -> Any:
         ({}, {"category": "transactional", "sender": "+10690001"}),
         ({"category": "transactional", "sender": "10690001"}, {}),
         ({"to": "447400123456"}, {"to": "+447400123456"}),
+        ({"tlvs": {"0x1400": "a", 5121: b"b"}}, {"tlvs": {"0x1401": b"b", 0x1400: b"a\0"}}),
+        ({"tlvs": {}}, {}),
     ],
 )
 async def test_what_is_no_content_makes_no_other_message(
@@ -209,6 +211,12 @@ async def test_what_is_no_content_makes_no_other_message(
         ({"text": "hello"}, {"text": "hello "}),
         ({"category": "otp"}, {"category": "marketing"}),
         ({"to": "+447400123456"}, {"to": "+447400123457"}),
+        ({}, {"tlvs": {"0x1400": "a"}}),
+        ({"tlvs": {"0x1400": "a"}}, {}),
+        ({"tlvs": {"0x1400": "a"}}, {"tlvs": {"0x1400": "b"}}),
+        ({"tlvs": {"0x1400": "a"}}, {"tlvs": {"0x1401": "a"}}),
+        ({"tlvs": {"0x1400": "a"}}, {"tlvs": {"0x1400": b"a"}}),
+        ({"tlvs": {"0x1400": "a"}}, {"tlvs": {"wrong": 5}}),
     ],
 )
 async def test_different_contents_are_never_taken_for_the_same(
