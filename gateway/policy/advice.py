@@ -169,13 +169,19 @@ def _unknown(
         calendar = _calendar(place)
         entry = next((one for one in names_of(place) if one in regions), None)
         for year in (today.year, today.year + 1):
-            if calendar and (calendar, year) not in seen and not holidays.known_in(calendar, year):
-                seen.add((calendar, year))
-                key = f"regions.{entry}.holidays" if entry else "holidays"
-                yield (
-                    f"{key}: not all public holidays of {calendar} in {year} are known yet; update "
-                    "the `holidays` package once they are announced"
+            if not calendar or (calendar, year) in seen:
+                continue
+            seen.add((calendar, year))
+            what = ""
+            if not holidays.known_in(calendar, year):
+                what = f"not all public holidays of {calendar} in {year} are known yet"
+            elif entry == calendar and holidays.reckoned_in(calendar, year, today):
+                what = (
+                    f"public holidays of {calendar} in {year} that go by the moon may be a day off"
                 )
+            if what:
+                key = f"regions.{entry}.holidays" if entry else "holidays"
+                yield (f"{key}: {what}; update the `holidays` package once they are announced")
 
 
 def _name(place: Place) -> str:

@@ -88,6 +88,21 @@ def known_in(name: str, year: int) -> bool:
     return year <= last or not regular
 
 
+def reckoned_in(name: str, year: int, today: date) -> bool:
+    """Whether public holidays of a year, from a day on, are reckoned and not announced: those that
+    go by the moon may yet be a day off."""
+    country = _country(name, "en_US")
+    if country is None:
+        return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        date(year, 1, 1) in country  # noqa: B015 - what works out the year
+    return any(
+        day.year == year and day >= today and "estimated" in called
+        for day, called in country.items()
+    )
+
+
 def calendar(place: Place) -> Calendar:
     """The public holidays of a place, those of its subdivision where it has one. A place without a
     calendar has none."""
@@ -101,12 +116,12 @@ def _find(name: str) -> Calendar | None:
 
 
 @cache
-def _country(name: str) -> "HolidayBase | None":
+def _country(name: str, language: str | None = None) -> "HolidayBase | None":
     from holidays import country_holidays  # noqa: PLC0415 - see the top of this module
 
     region, _, subdivision = name.partition("-")
     try:
-        return country_holidays(region, subdiv=subdivision or None)
+        return country_holidays(region, subdiv=subdivision or None, language=language)
     except NotImplementedError:
         return None
 

@@ -151,6 +151,21 @@ def test_holidays_of_a_carrier_that_are_not_known_yet() -> None:
 
 
 @pytest.mark.parametrize(
+    ("region", "found"),
+    [
+        ("MA", ["public holidays of MA in 2027 that go by the moon may be a day off"]),
+        ("CC", ["public holidays of CC in 2027 that go by the moon may be a day off"]),
+        ("AU", []),  # whoever writes that of Australia does not think of the Cocos Islands
+        ("DE", []),
+    ],
+)
+def test_holidays_that_go_by_the_moon(region: str, found: list[str]) -> None:
+    options = QuietHoursOptions(regions={region: RegionHours(holidays=CLOSED)})
+    lines = list(unknown_holidays(options, TODAY))
+    assert [line.partition(": ")[2].partition(";")[0] for line in lines] == found
+
+
+@pytest.mark.parametrize(
     ("region", "today", "found"),
     [
         ("CN", date(2026, 1, 10), ["CN in 2027"]),

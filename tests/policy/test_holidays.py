@@ -74,6 +74,21 @@ def test_days_that_are_announced_each_autumn_are_not_known_before() -> None:
     assert not holidays.known_in("CN", announced + 1)
 
 
+@pytest.mark.parametrize(
+    ("name", "year", "today", "expected"),
+    [
+        ("MA", 2027, date(2026, 11, 26), True),  # Eid is where the moon is
+        ("MA", 2026, date(2026, 11, 26), False),  # the last of them is over
+        ("FR", 2027, date(2026, 11, 26), False),
+        ("XX", 2027, date(2026, 11, 26), False),
+    ],
+)
+def test_days_that_go_by_the_moon_are_reckoned(
+    name: str, year: int, today: date, *, expected: bool
+) -> None:
+    assert holidays.reckoned_in(name, year, today) is expected
+
+
 def test_a_calendar_has_at_hand_what_was_loaded() -> None:
     calendar = holidays.calendar(place_of("3906698"))
     calendar.load(range(2030, 2033))
