@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.routing import DEFAULT_ROUTE, CarrierShare, RouteOptions, direct
+from gateway.dispatch.shares import Shares
 from gateway.message import URGENT, Category, Message
 
 AVOIDING = 50_000
@@ -29,7 +30,7 @@ class _Route:
             if share.id in carriers
         ]
         self.backup = [carriers[name] for name in options.backup if name in carriers]
-        self.had: dict[str, float] = {}
+        self.had = Shares()
 
     def usable(self) -> list[tuple[Carrier, int]]:
         """The carriers that take messages now: those that share the load and are up; failing
@@ -115,6 +116,7 @@ class CarrierPool:
         if len(usable) == 1 and not self._avoid and usable[0][0].hours is None:
             return [(usable[0][0], list(messages))], []
         room = {carrier.options.id: carrier.room(now) for carrier, _ in usable}
+        weights = {carrier.options.id: weight for carrier, weight in usable}
         placed: dict[str, list[Message]] = {}
         left: list[Message] = []
         for message in messages:
@@ -123,8 +125,8 @@ class CarrierPool:
             )
             name = min(
                 (
-                    (found.had.get(carrier.options.id, 0.0) / weight, carrier.options.id)
-                    for carrier, weight in usable
+                    (found.had.level(carrier.options.id), carrier.options.id)
+                    for carrier, _ in usable
                     if room[carrier.options.id] > 0 and carrier.options.id not in passed_over
                 ),
                 default=(0.0, None),
@@ -143,9 +145,9 @@ class CarrierPool:
                 left.append(message)
                 continue
             room[name] -= message.parts
-            found.had[name] = found.had.get(name, 0.0) + message.parts
+            found.had.add(name, weights.get(name, 1), message.parts)
             placed.setdefault(name, []).append(message)
-        _forget_history(found.had, [(c.options.id, weight) for c, weight in usable])
+        found.had.even_out(weights, now)
         return [(self.carriers[name], batch) for name, batch in placed.items()], left
 
     def takes_from(self, message: Message, at: float) -> float | None:
@@ -187,19 +189,6 @@ class CarrierPool:
         """A message has its outcome: forget which carriers it avoided."""
         if self._avoid:
             self._avoid.pop(message.id, None)
-
-
-LEAD = 1_000.0
-"""Parts that one carrier's share may run ahead of another that had no room, before that is
-forgotten: a slow carrier catches up a little, and is not drowned when it gets faster."""
-
-
-def _forget_history(had: dict[str, float], usable: Sequence[tuple[str, int]]) -> None:
-    """Count shares from the least used carrier's level up, to `LEAD` at most."""
-    floor = min(had.get(name, 0.0) / weight for name, weight in usable)
-    now = {name: min(had.get(name, 0.0) - floor * weight, LEAD * weight) for name, weight in usable}
-    had.clear()
-    had.update(now)
 
 
 def routes_or_default(

@@ -124,6 +124,7 @@ class Bind:
         self._link: Link | None = None
         self._sessions = 0
         self._failures = 0
+        self._unheard = 0
         self.draining = False
         self._pause = trio.CancelScope()  # around what may be dropped at once
         self._over = trio.Event()
@@ -230,15 +231,17 @@ class Bind:
             except (OSError, UnicodeError, trio.BrokenResourceError, trio.TooSlowError) as error:
                 self._stand("connect_failed", cause(error))
                 self._listener.failed(self, cause(error), 0)
-        hopeless = False
-        if stream is not None:
-            link = await self._serve(stream)
-            hopeless = link.refused in HOPELESS
-            if self._clock() - link.bound_at >= self.options.backoff.longest:
-                self._failures = 0
-        self._failures += 1
         backoff = self.options.backoff
-        if hopeless:
+        if stream is None:
+            self._unheard += 1
+            most = min(backoff.unheard, backoff.longest)
+            return backoff.ceiling(self._unheard, most) * self._rng()
+        self._unheard = 0
+        link = await self._serve(stream)
+        if self._clock() - link.bound_at >= backoff.longest:
+            self._failures = 0
+        self._failures += 1
+        if link.refused in HOPELESS:
             return backoff.longest * (1 + self._rng()) / 2
         return backoff.ceiling(self._failures) * self._rng()
 

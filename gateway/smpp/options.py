@@ -48,17 +48,21 @@ class SessionOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 class Backoff(msgspec.Struct, frozen=True, kw_only=True):
     """How long to wait before the next attempt to bind: at random between nothing and a ceiling,
-    which is ``initial`` seconds first and grows by ``factor`` with each failure up to ``longest``.
+    which is ``initial`` seconds first and grows by ``factor`` with each failure up to ``longest``,
+    or up to ``unheard`` while nobody listens: that costs the carrier nothing, and it is to be used
+    again as soon as it is back.
     """
 
     initial: float = 1.0
     longest: float = 60.0
     factor: float = 2.0
+    unheard: float = 5.0
 
-    def ceiling(self, failures: int) -> float:
+    def ceiling(self, failures: int, longest: float | None = None) -> float:
         """The longest wait after ``failures`` failures in a row, in seconds; at least one."""
         # Past 64 failures nothing grows any more; the exponent must not, or it overflows.
-        return min(self.longest, self.initial * self.factor ** min(failures - 1, 64))
+        grown = self.initial * self.factor ** min(failures - 1, 64)
+        return min(self.longest if longest is None else longest, grown)
 
 
 class BindOptions(SessionOptions, frozen=True, kw_only=True):

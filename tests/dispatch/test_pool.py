@@ -1,5 +1,6 @@
 """Which carrier takes a message."""
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -87,14 +88,56 @@ def test_a_carrier_without_room_is_passed_over(bench: Any, make_message: Any) ->
     assert taken(pool.place("default", messages, 0.0)) == {"alpha": [0], "beta": [1, 2, 3, 4]}
 
 
-def test_one_that_was_full_does_not_get_all_that_it_missed(bench: Any, make_message: Any) -> None:
-    alpha, beta = bench.carrier("alpha", window=0), bench.carrier("beta", window=100_000)
-    shares = (CarrierShare("alpha"), CarrierShare("beta"))
-    pool = pool_of([alpha, beta], route(*shares))
-    pool.place("default", [make_message(n) for n in range(50_000)], 0.0)
-    alpha.use(bench.carrier("alpha", window=100_000).binds)
-    placed = taken(pool.place("default", [make_message(n) for n in range(10_000)], 0.0))
-    assert len(placed["alpha"]) <= 5_000 + pool_module.LEAD
+@pytest.mark.parametrize("per_second", [4, 40, 400, 4_000])
+@pytest.mark.parametrize("why", ["had no room", "was down"])
+@pytest.mark.parametrize("gone", ["alpha", "beta"])
+def test_one_that_comes_back_gets_its_share_within_seconds(
+    bench: Any, make_message: Any, gone: str, why: str, per_second: int
+) -> None:
+    """A minute without one of two: then neither nothing nor all there is."""
+    carriers = {name: bench.carrier(name, window=10_000) for name in ("alpha", "beta")}
+    pool = pool_of(
+        list(carriers.values()), route(CarrierShare("alpha", 3), CarrierShare("beta", 1))
+    )
+    now, numbers, had = 0.0, itertools.count(1), Counter[str]()
+
+    def run(seconds: int) -> None:
+        nonlocal now
+        for _ in range(seconds * min(per_second, 20)):
+            messages = [make_message(next(numbers)) for _ in range(max(1, per_second // 20))]
+            for name, batch in taken(pool.place("default", messages, now)).items():
+                had[name] += len(batch)
+            now += 1 / min(per_second, 20)
+
+    run(10)
+    assert had["alpha"] == pytest.approx(7.5 * per_second, abs=4)
+    up = carriers[gone].binds
+    if why == "was down":
+        up[0].lose()
+    else:
+        carriers[gone].use(bench.carrier(gone, window=0).binds)
+    run(60)
+    if why == "was down":
+        up[0].come_up()
+    else:
+        carriers[gone].use(up)
+    run(4)  # at 4 a second, what it may have at once is three rounds
+    had.clear()
+    run(20)
+    assert had["alpha"] == pytest.approx(15 * per_second, abs=4)
+
+
+def test_one_that_had_no_room_for_a_moment_catches_up(bench: Any, make_message: Any) -> None:
+    alpha, beta = bench.carrier("alpha", window=10_000), bench.carrier("beta", window=10_000)
+    pool = pool_of([alpha, beta], route(CarrierShare("alpha"), CarrierShare("beta")))
+    up = alpha.binds
+    alpha.use(bench.carrier("alpha", window=0).binds)
+    pool.place("default", [make_message(n) for n in range(100)], 10.0)
+    alpha.use(up)
+    placed = taken(pool.place("default", [make_message(n) for n in range(100)], 10.1))
+    assert len(placed["alpha"]) == 75
+    placed = taken(pool.place("default", [make_message(n) for n in range(100)], 10.2))
+    assert len(placed["alpha"]) == 50
 
 
 def test_a_backup_takes_over_only_while_no_other_is_up(bench: Any, make_message: Any) -> None:

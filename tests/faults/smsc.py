@@ -14,6 +14,7 @@ from gateway.api.schema import Accepted, SubmitMessage
 from gateway.dispatch.core import Dispatch, DispatchOptions
 from gateway.dispatch.fleet import CarrierSettings
 from gateway.dispatch.options import CarrierOptions
+from gateway.dispatch.routing import RouteOptions
 from gateway.dispatch.tenants import TenantOptions
 from gateway.ops.metrics import Metrics
 from gateway.policy import chain
@@ -318,6 +319,7 @@ async def gateway(
     *,
     store: MemoryStore | None = None,
     settings: Sequence[CarrierSettings] | None = None,
+    routes: Sequence[RouteOptions] = (),
     shift: float = 0.0,
 ) -> AsyncIterator[Gateway]:
     """A gateway that runs, its carriers already running."""
@@ -331,6 +333,7 @@ async def gateway(
         ],
         policies={TENANT: chain.TenantOptions(senders=("10690001",), quiet_hours=False)},
         carriers=settings or [account(name) for name in carriers],
+        routes=routes,
     )
     found.dispatch.recover(await found.store.open())
     async with trio.open_nursery() as nursery:

@@ -9,6 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from gateway.dispatch.routing import CarrierShare, RouteOptions
 from gateway.smpp import window
 from gateway.smpp.pdu import SubmitSm, SubmitSmResp, Unbind, encode
 from gateway.smpp.status import Status
@@ -255,6 +256,35 @@ async def test_a_thousand_refused_binds_lose_nothing(autojump_clock: MockClock) 
         found = await site.finished(120.0)
     assert {event["type"] for event in found.values()} == {"delivered"}
     assert set(smsc.taken.values()) == {1}
+
+
+@pytest.mark.parametrize("gone", ["alpha", "beta"])
+@pytest.mark.parametrize("down", [3, 120])
+async def test_a_carrier_that_comes_back_gets_its_share_within_seconds(
+    gone: str, down: int, autojump_clock: MockClock
+) -> None:
+    carriers = {name: Smsc() for name in ("alpha", "beta")}
+    routes = [RouteOptions("all", [CarrierShare("alpha", 3), CarrierShare("beta", 1)])]
+    settings = [account(name, window=1_000) for name in carriers]
+    async with AsyncExitStack() as stack:
+        for smsc in carriers.values():
+            await stack.enter_async_context(smsc.running())
+        site = await stack.enter_async_context(gateway(carriers, settings=settings, routes=routes))
+
+        async def go_on(seconds: int) -> float:
+            before = carriers["alpha"].taken.total()
+            for _ in range(seconds * 2):
+                await site.submit(20)
+                await trio.sleep(0.5)
+            return (carriers["alpha"].taken.total() - before) / (seconds * 40)
+
+        await trio.sleep(5.0)
+        assert await go_on(10) == pytest.approx(0.75, abs=0.05)
+        carriers[gone].die()
+        await go_on(down)
+        carriers[gone].dead = False
+        await go_on(7)
+        assert await go_on(10) == pytest.approx(0.75, abs=0.05)
 
 
 STEADY, SLOW = 100, 10

@@ -29,3 +29,8 @@ def test_the_wait_grows_to_a_ceiling() -> None:
     backoff = Backoff(initial=1.0, longest=60.0, factor=2.0)
     ceilings = [backoff.ceiling(failures) for failures in (1, 2, 3, 6, 7, 8, 10_000)]
     assert ceilings == [1.0, 2.0, 4.0, 32.0, 60.0, 60.0, 60.0]
+
+
+def test_a_carrier_that_nobody_hears_is_tried_again_soon() -> None:
+    backoff = Backoff(initial=1.0, longest=60.0, factor=2.0, unheard=5.0)
+    assert [backoff.ceiling(failures, 5.0) for failures in (1, 2, 3, 4, 10_000)] == [1, 2, 4, 5, 5]
