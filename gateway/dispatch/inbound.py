@@ -194,7 +194,6 @@ class Inbox:
         entries = await self._entries(name, number, plan)
         lifted = [one for one in entries if one.scope in scopes and one.source == "keyword"]
         left = [one for one in entries if one not in lifted]
-        # Whatever was found: a stop may be on its way to the store in an earlier round.
         plan.settlement.optouts += [
             OptoutChange(scope, number, False, "keyword", plan.now) for scope in sorted(scopes)
         ]
@@ -208,6 +207,8 @@ class Inbox:
 
     async def _entries(self, tenant: str, number: str, plan: Plan) -> list[OptoutEntry]:
         """The opt-outs that hold for a number, with what the plan changes about them."""
+        # A start and a stop that follow one another are not to pass one another.
+        await self._settler.caught_up()
         found = await self._settler.persistently(
             lambda: self._store.optout_entries(tenant, [number])
         )

@@ -233,10 +233,14 @@ class Settler:
             carrier.note_receipts(states)
         if waiting:
             # What earlier rounds know of these messages must be in the store to be found there.
-            while self._rounds:
-                await self._settled.wait()
+            await self.caught_up()
             for carrier, pdu in await desk.match(self._ask, waiting, plan, self._unnamed):
                 await self._take_text(carrier, pdu, plan)
+
+    async def caught_up(self) -> None:
+        """Wait until every round but the one that is being worked out is durable."""
+        while self._rounds:
+            await self._settled.wait()
 
     async def _take_text(self, carrier: Carrier, pdu: DeliverSm | DataSm, plan: Plan) -> None:
         if self.inbox is not None:

@@ -353,6 +353,24 @@ async def test_help_is_answered_even_to_who_opted_out(world: Any, make_inbound: 
     assert world.bind.texts == ["You are out.", "Acme, call 1234."]
 
 
+async def test_a_stop_right_behind_a_start_is_not_lost(
+    world: Any, make_inbound: Any, autojump_clock: object
+) -> None:
+    await receive(world, make_inbound("STOP"))
+    world.store.failing = {"settle"}
+    await world.bind.receipts(make_inbound("START"))
+    await trio.sleep(2)
+    await world.bind.receipts(make_inbound("STOP"))
+    await trio.sleep(2)
+    world.store.failing = set()
+    await trio.sleep(5)
+    events = await world.events()
+    assert [event["detail"].get("action") for event in events] == [
+        None, "add", None, "remove", None, "add",
+    ]  # fmt: skip
+    assert await refused(world)
+
+
 # --- whose opt-out it is, and who may lift it ---
 
 
