@@ -5,6 +5,7 @@ that are to be sent once more, and the receipts that are expected of it. Which c
 message is decided in `gateway.dispatch.pool`.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import count
@@ -320,16 +321,17 @@ class Carrier:
     def responded(self, bind: Bind, responses: Sequence[Response]) -> None:
         arrived = trio.current_time()
         name = self.options.id
-        statuses: dict[int, int] = {}
-        for response in responses:
-            statuses[response.status] = statuses.get(response.status, 0) + 1
-        for status, number in statuses.items():
-            self._metrics.parts_submitted.add(number, name, status_name(status))
-        if len(statuses) > 1 or 0 not in statuses:
+        refused = [response.status for response in responses if response.status]
+        statuses = Counter(refused) if refused else {}
+        taken = len(responses) - len(refused)
+        for status, number in ((0, taken), *statuses.items()):
+            if number:
+                self._metrics.parts_submitted.add(number, name, status_name(status))
+        if refused:
             self._note_refusals(statuses, responses)
         else:
-            self._pace.taken(len(responses), self._clock())
-            self._crowd.taken(len(responses))
+            self._pace.taken(taken, self._clock())
+            self._crowd.taken(taken)
         self._metrics.submit_response_seconds.observe_many(
             [arrived - response.sent_at for response in responses], name
         )
@@ -343,7 +345,7 @@ class Carrier:
         """What refusals among responses say of our speed: the carrier was not too busy for those
         that it refused for other reasons."""
         now = self._clock()
-        actions = {status: self.action(status) for status in statuses if status}
+        actions = {status: self.action(status) for status in statuses}
         slows = {status: act for status, act in actions.items() if act.slows}
         full = FULL in statuses and FULL not in self.options.statuses
         taken = len(responses) - sum(statuses[status] for status in slows)
