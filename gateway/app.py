@@ -19,6 +19,7 @@ from gateway import __version__, numbers
 from gateway.api.listen import listen, reload_certificates, server_context
 from gateway.api.server import Server
 from gateway.config import Settings
+from gateway.config.changes import changes
 from gateway.dispatch.core import Dispatch
 from gateway.errors import ConfigError
 from gateway.ops.admin import Health
@@ -50,7 +51,7 @@ class App:
     """
 
     def __init__(self, settings: Settings, reload: Callable[[], Settings]) -> None:
-        self._settings = settings
+        self._settings = self._last = settings
         self._reload = reload
         self._metrics = Metrics()
         self._accepting = False
@@ -134,7 +135,11 @@ class App:
                     log.error("reload_refused", errors=error.errors)
                     continue
                 dispatch.configure(settings.dispatch)
-                log.info("reloaded")
+                made, waiting = changes(self._settings, self._last, settings)
+                self._last = settings
+                log.info("reloaded", changed=made)
+                if waiting:
+                    log.warning("restart_needed", keys=waiting)
 
     async def _shut_down(self, dispatch: Dispatch, server: Server) -> None:
         self._accepting = False

@@ -40,6 +40,7 @@ def build(file: keys.Keys, environ: Mapping[str, str], faults: Faults) -> Settin
             retention=file.queue.retention_days * keys.DAY,
         ),
         log=file.log.level,
+        file=file,
     )
 
 

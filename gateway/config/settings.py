@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from gateway.api.options import ServerOptions, TlsOptions
+from gateway.config.keys import Keys
 from gateway.dispatch.core import DispatchOptions
 from gateway.ops.admin import AdminOptions
 from gateway.ops.logs import Level
@@ -23,6 +24,7 @@ class Settings(Struct, frozen=True):
     Attributes:
         queue: the path of the store's file.
         log: the least level that is logged.
+        file: what the file says, to compare it with another.
     """
 
     api: ApiSettings
@@ -30,3 +32,9 @@ class Settings(Struct, frozen=True):
     queue: str
     dispatch: DispatchOptions
     log: Level
+    file: Keys
+
+    def __repr__(self) -> str:
+        """Without the file, which has passwords."""
+        names = (name for name in self.__struct_fields__ if name != "file")
+        return f"Settings({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"

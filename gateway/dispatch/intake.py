@@ -173,18 +173,8 @@ class Intake:
                     0 if message.key is None else contents.digest(submitted[index], message.to)
                     for index, message in admitted[passed:]
                 ]
-            for rule, count in put_off.items():
-                self._metrics.messages_deferred.add(count, tenant.options.id, rule)
-            if not admitted:
-                return results
-            known = await self._accept([message for _, message in admitted], digests, now)
-        except BaseException:
-            self._count_out([message for _, message in admitted], now)
-            raise
-        for start in range(0, len(admitted), TURN):
-            await _turn(start)
-            for position, (index, message) in enumerate(admitted[start : start + TURN], start):
-                if not known or position not in known:
+                # Before it is accepted: no event of a message is to come before its reply.
+                for index, message in admitted[passed:]:
                     later = message.due if message.due > now else None
                     results[index] = Accepted(
                         message_id(message.id),
@@ -193,6 +183,14 @@ class Intake:
                         later,
                         note=_note(submitted[index].send_at, now),
                     )
+            for rule, count in put_off.items():
+                self._metrics.messages_deferred.add(count, tenant.options.id, rule)
+            if not admitted:
+                return results
+            known = await self._accept([message for _, message in admitted], digests, now)
+        except BaseException:
+            self._count_out([message for _, message in admitted], now)
+            raise
         again = [(admitted[position][0], earlier) for position, earlier in known.items()]
         if refused:
             # One that stands twice in a batch may be refused for the room that the first one took.

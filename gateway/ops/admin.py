@@ -10,8 +10,9 @@ import hmac
 import ipaddress
 import logging
 import socket
-from collections.abc import Awaitable, Callable
-from typing import cast
+from collections.abc import Awaitable, Callable, Mapping
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any, cast
 
 import msgspec
 import trio
@@ -36,7 +37,8 @@ class AdminOptions(msgspec.Struct, frozen=True):
     Attributes:
         listen: ``host:port``; port 0 for any that is free.
         token_sha256: hex SHA-256 of each token that is valid, sent as ``Authorization: Bearer``.
-            Required to listen beyond this machine; without any, everybody on it may ask.
+            Required to listen beyond this machine; without any, everybody on it may ask. The probes
+            answer to this machine without one even so: whatever restarts us need hold no secret.
     """
 
     listen: str = "127.0.0.1:7601"
@@ -105,16 +107,38 @@ def _application(
 
         return answer
 
-    def guarded(endpoint: Endpoint) -> Endpoint:
+    def guarded(endpoint: Endpoint, *, free_here: bool) -> Endpoint:
         async def answer(request: Request) -> Response:
-            if _admitted(options, request.headers.get("authorization", "")):
+            here = free_here and asked_from_here(request.scope)
+            if here or _admitted(options, request.headers.get("authorization", "")):
                 return await endpoint(request)
             return Response(status_code=401, headers={"www-authenticate": "Bearer"})
 
         return answer
 
-    endpoints = {"/metrics": exposition, "/healthz": probe(healthy), "/readyz": probe(ready)}
-    return Starlette(routes=[Route(path, guarded(call)) for path, call in endpoints.items()])
+    return Starlette(
+        routes=[
+            Route("/metrics", guarded(exposition, free_here=False)),
+            Route("/healthz", guarded(probe(healthy), free_here=True)),
+            Route("/readyz", guarded(probe(ready), free_here=True)),
+        ]
+    )
+
+
+def asked_from_here(scope: Mapping[str, Any]) -> bool:
+    """Whether a request of this ASGI scope came from this machine: over its loopback, or from the
+    address that it came to. What a proxy on this machine passes on came from here."""
+    client, server = (_address(scope.get(end)) for end in ("client", "server"))
+    return client is not None and (client.is_loopback or client == server)
+
+
+def _address(end: tuple[str, int | None] | None) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(end[0] if end else "")
+    except ValueError:
+        return None
+    # How a socket for both kinds names who came over IPv4.
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _admitted(options: AdminOptions, authorization: str) -> bool:

@@ -608,6 +608,14 @@ async def test_batches_that_are_judged_by_turns_keep_to_the_limit_of_the_queue(w
     assert world.dispatch.ledger.total("acme") == 1_500
 
 
+async def test_a_batch_is_answered_before_any_of_it_is_sent(world: Any) -> None:
+    """So that no event comes of a message whose id nobody was told."""
+    await world.service.submit("acme", [_batch(500)])
+    assert world.bind.sent == []
+    await world.calm()
+    assert world.bind.sent
+
+
 async def test_what_is_not_stored_after_all_is_not_counted(world: Any) -> None:
     world.store.failing.add("accept")
     with pytest.raises(StoreError):

@@ -123,6 +123,13 @@ def test_sighup_reloads(site: Any) -> None:
     gateway.wait_for('"reloaded"')
     assert site.client("newcomer").tenant == "new"
     log = gateway.output.read_text()
+    assert '"changed":["tenants.new: added"]' in log.replace(", ", ",").replace(": [", ":[")
+    assert "restart_needed" not in log
+    site.configure(more + '[log]\nlevel = "debug"\n')
+    gateway.signal(signal.SIGHUP)
+    gateway.wait_for('"restart_needed"')
+    log = gateway.output.read_text()
+    assert '"log.level"' in log
     assert log.count('"bound"') == 2, "the binds did not change and were left alone"
 
 

@@ -13,7 +13,7 @@ import pytest
 import trio
 
 from gateway.errors import ConfigError, GatewayError
-from gateway.ops.admin import AdminOptions, Health, serve
+from gateway.ops.admin import AdminOptions, Health, asked_from_here, serve
 from gateway.ops.metrics import Metrics
 
 GUARDED = AdminOptions("127.0.0.1:0", (hashlib.sha256(b"let-me-in").hexdigest().upper(),))
@@ -93,10 +93,45 @@ async def test_what_is_not_there_is_not_found() -> None:
 
 async def test_with_a_token_nobody_else_is_let_in() -> None:
     async with serving(GUARDED, Answers()) as address:
-        for path in ("metrics", "healthz", "readyz"):
-            assert (await get(f"{address}/{path}", "let-me-in"))[0] == 200
-            assert await get(f"{address}/{path}") == (401, "", "")
-            assert await get(f"{address}/{path}", "let-me-out") == (401, "", "")
+        assert (await get(f"{address}/metrics", "let-me-in"))[0] == 200
+        assert await get(f"{address}/metrics") == (401, "", "")
+        assert await get(f"{address}/metrics", "let-me-out") == (401, "", "")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "[::1]", "[::]"])
+@pytest.mark.parametrize("token", [None, "let-me-out", "let-me-in"])
+async def test_the_probes_answer_to_this_machine_without_a_token(
+    host: str, token: str | None
+) -> None:
+    async with serving(AdminOptions(f"{host}:0", GUARDED.token_sha256), Answers()) as address:
+        port = address.rpartition(":")[2]
+        local = "[::1]" if ":" in host else "127.0.0.1"
+        for path in ("healthz", "readyz"):
+            assert (await get(f"http://{local}:{port}/{path}", token))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("client", "server", "here"),
+    [
+        ("127.0.0.1", "127.0.0.1", True),
+        ("127.0.0.53", "127.0.0.1", True),
+        ("::1", "::1", True),
+        ("::ffff:127.0.0.1", "::", True),
+        ("10.0.0.5", "10.0.0.5", True),  # to its own address on the network
+        ("::ffff:10.0.0.5", "::ffff:10.0.0.5", True),
+        ("10.0.0.6", "10.0.0.5", False),
+        ("10.0.0.6", "127.0.0.1", False),
+        ("::ffff:10.0.0.6", "::", False),
+        ("2001:db8::6", "2001:db8::5", False),
+        ("0.0.0.0", "10.0.0.5", False),
+        ("", "", False),
+        (None, None, False),
+    ],
+)
+def test_what_counts_as_this_machine(client: str | None, server: str | None, here: bool) -> None:
+    ends = {"client": client, "server": server}
+    scope = {end: None if host is None else (host, 1234) for end, host in ends.items()}
+    assert asked_from_here(scope) is here
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "192.0.2.1"])
