@@ -193,23 +193,27 @@ class Carrier:
 
     # --- sending ---
 
-    def submit(self, flights: Sequence[Flight], now: float) -> None:
+    def submit(self, flights: Sequence[Flight], now: float) -> Sequence[Flight]:
         """Send whole messages of one category, each on the bind with the most free window, in
         order. A long message goes to one bind entirely: the parts that its window has no room for
-        follow as it empties, before anything else does."""
-        self._pace.sent(sum(len(flight.pdus) for flight in flights), now)
+        follow as it empties, before anything else does.
+
+        Returns:
+            the last of them, of which nothing was sent: no bind has room for them (any longer).
+        """
         if flights and flights[0].message.category == URGENT:
             self._reserved_until = now + RESERVED_FOR
-        left = iter(flights)
-        flight = next(left, None)
-        while flight is not None:
-            bind = max(self.binds, key=self._room)
-            room = self._room(bind)
+        start = 0
+        while start < len(flights) and (bind := self._roomiest()) is not None:
+            room = bind.room
             requests: list[Request] = []
-            while flight is not None and len(requests) < max(room, 1):
+            while start < len(flights) and len(requests) < room:
+                flight = flights[start]
                 requests += [(pdu, Part(flight, index)) for index, pdu in enumerate(flight.pdus)]
-                flight = next(left, None)
+                start += 1
+            self._pace.sent(len(requests), now)
             self._hand_over(bind, requests)
+        return flights[start:]
 
     def send_again(self, flight: Flight, indexes: list[int], at: float) -> None:
         """Parts of a message of which the carrier has others already are to be sent at ``at``."""
@@ -226,14 +230,14 @@ class Carrier:
         return found
 
     def resubmit(self, flight: Flight, indexes: list[int], now: float) -> None:
-        """Send parts of a flight once more, or later where no bind is up any longer."""
-        if not self.up:
+        """Send parts of a flight once more, or later where no bind has room any longer."""
+        bind = self._roomiest()
+        if bind is None:
             self.send_again(flight, indexes, now)
             return
         flight.unanswered = len(indexes)
         flight.refused = None
         self._pace.sent(len(indexes), now)
-        bind = max(self.binds, key=self._room)
         parts = [(flight.pdus[i], Part(flight, i)) for i in indexes]
         self._hand_over(bind, self._still_due(parts))
 
@@ -269,6 +273,12 @@ class Carrier:
 
     def _room(self, bind: Bind) -> int:
         return 0 if bind in self._overhang else bind.room
+
+    def _roomiest(self) -> Bind | None:
+        """The bind with the most free window; None where none has any. One that is lost has none,
+        and is given nothing: it would never hand it back."""
+        bind = max(self.binds, key=self._room, default=None)
+        return bind if bind is not None and self._room(bind) > 0 else None
 
     def _hand_over(self, bind: Bind, requests: Sequence[Request]) -> None:
         """Give a bind what its window has room for, what it is owed already first."""

@@ -10,6 +10,7 @@ import math
 import struct
 from collections import Counter
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -161,19 +162,26 @@ class Releaser:
         if not released.messages:
             return
         placed, left = self._pool.place(key.route, released.messages, now, released.at)
+        back: list[Message] = []
         for carrier, share in placed:
-            self._send(released.quiet_hours, carrier, share, now, released.at)
+            back += self._send(released.quiet_hours, carrier, share, now, released.at)
         if left:
-            self._put_off(key, left, now, released.at)
+            back += self._put_off(key, left, now, released.at)
+        if back:
+            self._scheduler.give_back(sorted(back, key=_place), now)
 
-    def _put_off(self, key: LaneKey, messages: Sequence[Message], now: float, at: float) -> None:
+    def _put_off(
+        self, key: LaneKey, messages: Sequence[Message], now: float, at: float
+    ) -> list[Message]:
         """Messages that no carrier takes now wait: in their lane where the one that takes them at
-        this hour only has no room, else in the store."""
+        this hour only has no room, or none is up any longer, else in the store. Returns the former.
+        """
         full: list[Message] = []
         shut = 0
+        has_room = self._pool.room(key.route, now) > 0
         for message in messages:
             until = self._pool.takes_from(message, at)
-            if until == at:
+            if until == at or (until is None and not has_room):
                 full.append(message)
                 continue
             if until is None:
@@ -184,10 +192,10 @@ class Releaser:
                 shut += 1
             self._deferred.append(msgspec.structs.replace(message, due=until))
         if full:
-            self._scheduler.give_back(full, now)
             self._full.add((key.route, key.category))
         if shut:
             self._metrics.messages_deferred.add(shut, key.tenant, CarrierHours.name)
+        return full
 
     def _reroute(self, messages: Sequence[Message], now: float) -> None:
         """Give messages a route again whose own a reload has removed."""
@@ -243,10 +251,10 @@ class Releaser:
         messages: Sequence[Message],
         now: float,
         at: float,
-    ) -> None:
+    ) -> list[Message]:
+        """Have a carrier send messages; returns those that it has no room for after all."""
         flights: list[Flight] = []
         name = carrier.options.id
-        waited: list[float] = []
         ends = _ends(hours, carrier, messages, at)
         least = carrier.options.min_validity
         for message, end in zip(messages, ends, strict=True):
@@ -262,12 +270,13 @@ class Releaser:
                 self._ended.append((message, outcomes.unencodable(message, name, error, at)))
                 continue
             flights.append(Flight(message, name, pdus, at, end))
-            waited.append(at - max(message.accepted_at, message.due))
-        carrier.submit(flights, now)
-        self._texted.note(name, messages[0].tenant, (flight.message.to for flight in flights))
-        if waited:
-            category = messages[0].category
-            self._metrics.accept_to_submit_seconds.observe_many(waited, category)
+        back = carrier.submit(flights, now)
+        sent = [flight.message for flight in flights[: len(flights) - len(back)]]
+        if sent:
+            self._texted.note(name, sent[0].tenant, (message.to for message in sent))
+            waited = [at - max(message.accepted_at, message.due) for message in sent]
+            self._metrics.accept_to_submit_seconds.observe_many(waited, sent[0].category)
+        return [flight.message for flight in back]
 
     async def _release_again(self, carrier: Carrier, now: float) -> None:
         """Send parts once more of messages that a carrier has others of, if they may go still."""
@@ -307,6 +316,10 @@ class Releaser:
             self._ledger.deferred(deferred)
             for message in deferred:
                 self._lanes.deferred(message.lane, message.due, now)
+
+
+_place = attrgetter("due", "id")
+"""Where a message stands in its lane."""
 
 
 def _ends(

@@ -88,6 +88,24 @@ def test_what_waits_for_a_window_follows_what_is_not_answered_in_time(
     assert spread(carrier) == [[(1, 4), (1, 5)]]
 
 
+def test_nothing_is_given_to_a_bind_that_is_not_up(
+    bench: Any, make_message: Any, start: float
+) -> None:
+    carrier = bench.carrier(binds=2, window=2)
+    first = carrier.binds[0]
+    one, two, three, four = flights(bench, carrier, make_message, 1, 2, 1, 2)
+    assert carrier.submit([one, two], start) == []
+    assert carrier.submit([three, four], start) == []
+    first.lose()
+    (five,) = flights(bench, carrier, make_message, 1)
+    assert carrier.submit([five], start) == [five]
+    carrier.resubmit(two, [1], start)
+    first.come_up()
+    assert spread(carrier) == [[], [(3, 0), (4, 0)]]
+    assert carrier.room(start) == 2
+    assert carrier.due_again(start) == [(two, [1])]
+
+
 def test_a_receiver_is_not_submitted_to(bench: Any, start: float) -> None:
     carrier = bench.carrier(mode="receiver")
     assert carrier.all_binds

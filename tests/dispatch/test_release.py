@@ -608,6 +608,45 @@ async def test_a_window_is_used_to_the_full(world: Any) -> None:
     assert len(world.bind.flying) == 10
 
 
+@pytest.mark.parametrize(
+    ("binds", "in_flight"),
+    [
+        pytest.param(2, 15, id="the other bind has room for some"),
+        pytest.param(2, 19, id="the other bind is full"),
+        pytest.param(1, 4, id="there is no other bind"),
+    ],
+)
+async def test_a_bind_that_is_lost_while_opt_outs_are_looked_up_parks_nothing(
+    world: Any,
+    make_settings: Any,
+    make_receipt: Any,
+    binds: int,
+    in_flight: int,
+) -> None:
+    await world.configure(carriers=[make_settings(binds=binds)])
+    ids = await world.accepted(*(f"{n}" for n in range(in_flight)))
+    look_up = world.store.opted_out
+
+    async def slowly(*arguments: Any) -> Any:
+        del world.store.opted_out
+        await trio.lowlevel.checkpoint()
+        world.bind.lose()
+        return await look_up(*arguments)
+
+    if binds == 2:  # the first one has most room, until it is lost
+        for _, ref in world.bind.reply():
+            await world.bind.receipts(make_receipt(ref))
+        await world.calm()
+    world.store.opted_out = slowly
+    ids += await world.accepted(*(f"{n}" for n in range(in_flight, in_flight + 10)))
+    await world.calm()
+    world.bind.come_up()
+    for _ in range(5):
+        await world.deliver()
+    assert await world.outcomes() == dict.fromkeys(ids, "delivered")
+    await world.check_finished()
+
+
 async def test_a_long_message_goes_out_through_a_small_window(
     world: Any, make_settings: Any, autojump_clock: object
 ) -> None:
