@@ -11,6 +11,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Final
 
 import structlog
 import trio
@@ -37,6 +38,9 @@ DRAIN = 20.0
 COLLECT = (50_000, 20, 50)
 """Allocations between garbage collections. Messages make next to no cycles, but many objects: with
 Python's 700, collecting is a tenth of all work."""
+
+SIGNALS: Final = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
+"""To reload, and to stop."""
 
 ANSWER = 5.0
 """Seconds that a shutdown waits for requests on the API to be answered."""
@@ -68,21 +72,23 @@ class App:
             settings.queue, observe_commit=self._metrics.store_commit_seconds.observe
         )
         async with self._opened(store) as dispatch, trio.open_nursery() as nursery:
-            await nursery.start(dispatch.run)
-            dispatch.configure(settings.dispatch)
-            server = Server(dispatch.service, settings.api.limits)
-            self._feed_gauges(dispatch, server)
-            await nursery.start(self._serve_admin, dispatch)
-            numbers.load()
-            if settings.api.tls is not None:
-                self._tls = server_context(settings.api.tls)
-            await nursery.start(server.run, await listen(settings.api.listen, self._tls))
-            self._accepting = True
-            gc.freeze()
-            gc.set_threshold(*COLLECT)
-            log.info("serving", version=__version__, listen=settings.api.listen)
-            task_status.started()
-            await self._until_told_to_stop(dispatch)
+            # From here on a signal waits for its turn; before, it can cut nothing short.
+            with trio.open_signal_receiver(*SIGNALS) as signals:
+                await nursery.start(dispatch.run)
+                dispatch.configure(settings.dispatch)
+                server = Server(dispatch.service, settings.api.limits)
+                self._feed_gauges(dispatch, server)
+                await nursery.start(self._serve_admin, dispatch)
+                numbers.load()
+                if settings.api.tls is not None:
+                    self._tls = server_context(settings.api.tls)
+                await nursery.start(server.run, await listen(settings.api.listen, self._tls))
+                self._accepting = True
+                gc.freeze()
+                gc.set_threshold(*COLLECT)
+                log.info("serving", version=__version__, listen=settings.api.listen)
+                task_status.started()
+                await self._until_told_to_stop(dispatch, signals)
             await self._shut_down(dispatch, server)
             nursery.cancel_scope.cancel()
         log.info("stopped")
@@ -120,26 +126,25 @@ class App:
             task_status=task_status,
         )
 
-    async def _until_told_to_stop(self, dispatch: Dispatch) -> None:
+    async def _until_told_to_stop(self, dispatch: Dispatch, signals: AsyncIterator[int]) -> None:
         """Reload on SIGHUP; return on SIGTERM and SIGINT."""
-        with trio.open_signal_receiver(signal.SIGHUP, signal.SIGTERM, signal.SIGINT) as signals:
-            async for number in signals:
-                if number != signal.SIGHUP:
-                    log.info("stopping", signal=signal.Signals(number).name)
-                    return
-                try:
-                    settings = await trio.to_thread.run_sync(self._reload)
-                    if self._tls is not None and settings.api.tls is not None:
-                        reload_certificates(self._tls, settings.api.tls)
-                except ConfigError as error:
-                    log.error("reload_refused", errors=error.errors)
-                    continue
-                dispatch.configure(settings.dispatch)
-                made, waiting = changes(self._settings, self._last, settings)
-                self._last = settings
-                log.info("reloaded", changed=made)
-                if waiting:
-                    log.warning("restart_needed", keys=waiting)
+        async for number in signals:
+            if number != signal.SIGHUP:
+                log.info("stopping", signal=signal.Signals(number).name)
+                return
+            try:
+                settings = await trio.to_thread.run_sync(self._reload)
+                if self._tls is not None and settings.api.tls is not None:
+                    reload_certificates(self._tls, settings.api.tls)
+            except ConfigError as error:
+                log.error("reload_refused", errors=error.errors)
+                continue
+            dispatch.configure(settings.dispatch)
+            made, waiting = changes(self._settings, self._last, settings)
+            self._last = settings
+            log.info("reloaded", changed=made)
+            if waiting:
+                log.warning("restart_needed", keys=waiting)
 
     async def _shut_down(self, dispatch: Dispatch, server: Server) -> None:
         self._accepting = False

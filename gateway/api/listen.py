@@ -12,7 +12,7 @@ import trio
 
 from gateway.api.address import TcpAddress, parse_address
 from gateway.api.options import TlsOptions
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, GatewayError
 
 Listener = trio.abc.Listener[trio.abc.Stream]
 
@@ -70,7 +70,8 @@ async def listen(addresses: Sequence[str], tls: ssl.SSLContext | None = None) ->
     """Open every address, or none. ``tls`` is for TCP; a Unix socket never leaves the machine.
 
     Raises:
-        ConfigError: an address cannot be used; says which, why, and what to do.
+        ConfigError: an address is none.
+        GatewayError: one cannot be used now; says which, why, and what to do.
     """
     listeners: list[Listener] = []
     try:
@@ -95,7 +96,7 @@ async def _open(text: str, tls: ssl.SSLContext | None) -> list[Listener]:
     except OSError as error:
         code = error.errno or getattr(error.__cause__, "errno", None)
         mend = _MEND.get(code or 0, error.strerror or str(error))
-        raise ConfigError([f"api.listen: {text}: {mend}"]) from error
+        raise GatewayError(f"api.listen: {text}: {mend}") from error
     if tls is None:
         return list(opened)
     return [trio.SSLListener(listener, tls, https_compatible=True) for listener in opened]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import trio
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from gateway.cli.output import UsageError, show
 from gateway.errors import GatewayError
@@ -15,12 +15,13 @@ from gateway.smpp.simulator.options import IdForm, ReceiptForm
 from gateway.smpp.status import Status
 
 _DEFAULT: Final = SimulatorOptions()
+_PORT: Final = validators.Number(gte=0, lte=65_535)
 
 
 def simulate(
     *,
     host: str = _DEFAULT.host,
-    port: int = _DEFAULT.port,
+    port: Annotated[int, Parameter(validator=_PORT)] = _DEFAULT.port,
     system_id: str = _DEFAULT.system_id,
     account: Annotated[Sequence[str], Parameter(metavar="NAME=PASSWORD", show_default=False)] = (),
     max_binds: int = _DEFAULT.max_binds,
