@@ -103,6 +103,7 @@ class Releaser:
         self._on_taken = on_taken
         self._references = References(int(clock() * 1000))
         self._news = trio.Event()
+        self._held_up = False
         self._ended: list[tuple[Message, Event]] = []
         self._deferred: list[Message] = []
         # Routes and categories that get no more in this pass: what is open has no room.
@@ -110,7 +111,9 @@ class Releaser:
 
     def wake(self) -> None:
         """There may be something to send, or room for it."""
-        if self._scheduler.waiting or self._pool.torn:
+        if self._settler.congested:
+            return  # nothing goes out before the end of that, which is told here too
+        if self._held_up or self._scheduler.waiting or self._pool.torn:
             self._news.set()
 
     async def run(self) -> None:
@@ -122,6 +125,9 @@ class Releaser:
                 await self._pass(now)
             moments = (self._scheduler.next_ready(), self._pool.ready_at(now))
             at = min((moment for moment in moments if moment is not None), default=math.inf)
+            self._held_up = self._settler.congested
+            if self._held_up:
+                at = math.inf  # time alone changes nothing, though what it was to bring is overdue
             with trio.move_on_after(max(0.0, min(at - self._clock(), NAP))):
                 await news.wait()
 

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 import structlog
 import trio
+import trio.testing
 
 from gateway.dispatch import settle
+from gateway.queue.scheduler import SchedulerOptions, Share
 from gateway.queue.store import Ref
 from gateway.smpp.status import Status
 
@@ -149,6 +151,39 @@ async def test_too_much_unsettled_stops_reading_and_submitting(
     await trio.sleep(2)
     assert "late" in world.bind.texts
     assert len(await world.outcomes()) == 8
+
+
+class Steps(trio.abc.Instrument):
+    """Counts what all tasks do."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        self.taken += 1
+
+
+async def test_a_store_that_refuses_costs_no_work_while_a_tenant_could_send(
+    world: Any, monkeypatch: pytest.MonkeyPatch, mock_clock: trio.testing.MockClock
+) -> None:
+    monkeypatch.setattr(settle, "UNSETTLED", 5)
+    await world.configure(scheduler=SchedulerOptions(shares={"acme": Share(rate=5, burst=5)}))
+    await world.submit(*"abcdefgh")
+    world.store.failing = {"settle"}
+    world.bind.reply()
+    await world.calm()
+    mock_clock.jump(0.5)  # by its rate, the tenant could go on
+    steps = Steps()
+    trio.lowlevel.add_instrument(steps)
+    for _ in range(100):
+        await trio.lowlevel.checkpoint()
+    trio.lowlevel.remove_instrument(steps)
+    mock_clock.autojump_threshold = 0.0
+    assert steps.taken < 130
+    assert world.bind.texts == [*"abcde"]
+    world.store.failing = set()
+    await trio.sleep(1)
+    assert world.bind.texts == [*"abcdefgh"]
 
 
 async def test_messages_go_back_to_the_lanes_they_came_from(
