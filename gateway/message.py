@@ -70,6 +70,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
         reply: to what it answers, where it is an answer of the gateway's own
             (`gateway.policy.replies.Kind`).
         tlvs: optional parameters for the carrier, tag and value, by their tags.
+        variant: the tenant's name for one of several wordings in a campaign.
     """
 
     id: int
@@ -92,6 +93,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
     exempt: bool = False
     reply: str | None = None
     tlvs: tuple[tuple[int, bytes], ...] = ()
+    variant: str | None = None
 
     @property
     def lane(self) -> LaneKey:
@@ -109,7 +111,7 @@ class Event(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
             retention took before the consumer that is told came to them, ``detail`` says which.
         at: when it came about.
         message_id: the message that has its outcome; absent for all but outcomes.
-        key, campaign: as submitted.
+        key, campaign, variant: as submitted.
         to: the recipient of the message; for ``inbound``, our number that was texted.
         sender: (``from`` on the wire) who texted us, or opted out.
         parts: how many parts the message had.
@@ -132,6 +134,7 @@ class Event(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     code: str | None = None
     detail: dict[str, Any] | None = None
     maybe_duplicate: bool = False
+    variant: str | None = None
 
 
 def message_id(number: int) -> str:

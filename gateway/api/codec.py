@@ -197,7 +197,7 @@ short frame of 10,000 numbers and a text of 250 parts would stand for 400 MB."""
 
 def _filled(messages: Sequence[_PartialMessage], common: _Defaults) -> list[SubmitMessage]:
     text, sender, key = common.text, common.sender, common.key
-    category, campaign = common.category, common.campaign
+    category, campaign, variant = common.category, common.campaign, common.variant
     send_at, expires_at = common.send_at, common.expires_at
     encoding, report, tlvs = common.encoding, common.report, common.tlvs
     bare = [i for i, m in enumerate(messages) if m.text is None]
@@ -214,6 +214,7 @@ def _filled(messages: Sequence[_PartialMessage], common: _Defaults) -> list[Subm
             key=key if m.key is None else m.key,
             category=category if m.category is None else m.category,
             campaign=campaign if m.campaign is None else m.campaign,
+            variant=variant if m.variant is None else m.variant,
             send_at=send_at if m.send_at is None else m.send_at,
             expires_at=expires_at if m.expires_at is None else m.expires_at,
             encoding=encoding if m.encoding is None else m.encoding,

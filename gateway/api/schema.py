@@ -35,6 +35,7 @@ class MessageOptions(Struct, frozen=True, gc=False, kw_only=True, forbid_unknown
     key: str | None = None
     category: str | None = None
     campaign: str | None = None
+    variant: str | None = None
     send_at: float | None = None
     expires_at: float | None = None
     encoding: str | None = None
@@ -183,6 +184,7 @@ class MessageStatus(Struct, frozen=True, omit_defaults=True):
     not_before: float | None = None
     code: str | None = None
     detail: dict[str, object] | None = None
+    variant: str | None = None
 
 
 class CancelResult(Struct, frozen=True):

@@ -17,6 +17,7 @@ Message = TypedDict(
         "key": str,
         "category": Literal["otp", "transactional", "marketing"],
         "campaign": str,
+        "variant": str,
         "send_at": float,
         "expires_at": float,
         "encoding": Literal["auto", "gsm7", "ucs2"],
@@ -96,6 +97,7 @@ class Status(NamedTuple):
     not_before: float | None = None
     code: str | None = None
     detail: Mapping[str, Any] | None = None
+    variant: str | None = None
 
 
 class CancelResult(NamedTuple):
@@ -155,6 +157,7 @@ class Event(NamedTuple):
     detail: Mapping[str, Any] | None = None
     maybe_duplicate: bool = False
     epoch: str | None = None
+    variant: str | None = None
 
 
 class Limits(NamedTuple):
@@ -241,6 +244,7 @@ def event(fields: Fields, epoch: str | None) -> Event:
         get("detail"),
         get("maybe_duplicate", False),
         epoch,
+        get("variant"),
     )
 
 

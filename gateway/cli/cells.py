@@ -5,7 +5,7 @@ import re
 from datetime import datetime
 from typing import Final
 
-_VERBATIM: Final = frozenset({"text", "key", "campaign"})
+_VERBATIM: Final = frozenset({"text", "key", "campaign", "variant"})
 """Fields whose spaces count."""
 
 _SIGNS: Final = frozenset("='#")

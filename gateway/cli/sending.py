@@ -53,6 +53,9 @@ class Fields:
     campaign: str | None = None
     """What the messages belong to."""
 
+    variant: str | None = None
+    """Which of several wordings in the campaign they have."""
+
     send_at: str | None = None
     """Not to be sent before: Unix seconds, or 2026-11-11T09:00+08:00."""
 
@@ -96,9 +99,9 @@ def send(
     The exit status is 1 if one was refused.
 
     The file begins with the names of its columns: to, text and whatever else a message can say
-    (from, key, category, campaign, send_at, expires_at, encoding, report, tlvs). With a column key,
-    a file that was sent in part can be sent again: nothing goes out twice. Where the queue is full,
-    it waits for room.
+    (from, key, category, campaign, variant, send_at, expires_at, encoding, report, tlvs). With a
+    column key, a file that was sent in part can be sent again: nothing goes out twice. Where the
+    queue is full, it waits for room.
 
     Parameters
     ----------

@@ -40,6 +40,9 @@ from gateway.text.measuring import measure
 NAME_MAX = 64
 """Octets of an idempotency key, characters of a campaign."""
 
+VARIANT_MAX: Final = 16
+"""Characters of a variant."""
+
 BULK = 2_000
 """Messages, but for one-time passwords, that may be on their way into the store at once: some ten
 milliseconds of commits, which is what a one-time password may have to wait for."""
@@ -360,6 +363,9 @@ class Intake:
         campaign = submitted.campaign
         if campaign is not None and not 0 < len(campaign) <= NAME_MAX:
             raise _wrong("campaign", campaign, f"1 to {NAME_MAX} characters long")
+        variant = submitted.variant
+        if variant is not None and not 0 < len(variant) <= VARIANT_MAX:
+            raise _wrong("variant", variant, f"1 to {VARIANT_MAX} characters long")
         due = now
         if submitted.send_at is not None:
             if not 0 <= submitted.send_at <= now + AHEAD:
@@ -399,7 +405,9 @@ class Intake:
             key,
             campaign,
         )
-        return msgspec.structs.replace(draft, tlvs=tlvs) if tlvs else draft
+        if tlvs or variant:
+            return msgspec.structs.replace(draft, tlvs=tlvs, variant=variant)
+        return draft
 
     # --- verdicts ---
 

@@ -55,6 +55,7 @@ def event(
         code,
         detail,
         message.maybe_duplicate,
+        message.variant,
     )
 
 

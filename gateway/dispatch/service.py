@@ -270,6 +270,7 @@ def _status(record: Record) -> MessageStatus:
             None,
             event.code,
             event.detail,
+            event.variant,
         )
     if message is None:
         raise AssertionError("a record of nothing")
@@ -283,6 +284,7 @@ def _status(record: Record) -> MessageStatus:
         message.to,
         message.campaign,
         message.due if record.state == "deferred" else None,
+        variant=message.variant,
     )
 
 

@@ -25,10 +25,12 @@ MESSAGE = {
     "key": "k-1",
     "category": "otp",
     "campaign": "spring",
+    "variant": "b",
     "send_at": 1800000000.0,
     "expires_at": 1800000600.0,
     "encoding": "ucs2",
     "report": "none",
+    "tlvs": {"0x1400": "a"},
 }
 COMMON = {name: value for name, value in MESSAGE.items() if name != "to"}
 

@@ -18,7 +18,9 @@ OpenWorld = Callable[..., AbstractAsyncContextManager[Any]]
 
 async def test_from_submission_to_acknowledgement(world: Any, make_receipt: Any) -> None:
     subscription = await world.service.subscribe("acme", "crm", "acked")
-    [result] = await world.submit({"text": "hello", "key": "k", "campaign": "spring"})
+    [result] = await world.submit(
+        {"text": "hello", "key": "k", "campaign": "spring", "variant": "b"}
+    )
     assert world.counts() == {("acme", "queued"): 1}
     [(pdu, ref)] = world.bind.reply()
     assert (pdu.destination_addr, pdu.short_message) == ("447400123456", b"hello")
@@ -38,6 +40,7 @@ async def test_from_submission_to_acknowledgement(world: Any, make_receipt: Any)
         "key": "k",
         "to": "447400123456",
         "campaign": "spring",
+        "variant": "b",
         "parts": 1,
         "detail": {"carrier": "alpha"},
     }

@@ -62,6 +62,8 @@ async def restrict(world: Any, **fields: Any) -> None:
         ({"key": "é" * 33}, "invalid_value"),
         ({"campaign": ""}, "invalid_value"),
         ({"campaign": "x" * 65}, "invalid_value"),
+        ({"variant": ""}, "invalid_value"),
+        ({"variant": "x" * 17}, "invalid_value"),
         ({"send_at": NAN}, "invalid_value"),
         ({"send_at": INF}, "invalid_value"),
         ({"send_at": -1.0}, "invalid_value"),
@@ -126,6 +128,7 @@ async def test_values_at_their_bounds_are_fine(world: Any) -> None:
     results = await world.submit(
         {"key": "é" * 32},
         {"campaign": "x" * 64},
+        {"variant": "世" * 16},
         {"to": "447400123456"},
         {"sender": "+10690001"},
         {"send_at": 0.0},

@@ -43,7 +43,14 @@ async def test_within_one_batch_too(world: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"text": "other"}, {"to": "447400000002"}, {"campaign": "c"}, {"category": "otp"}]
+    "change",
+    [
+        {"text": "other"},
+        {"to": "447400000002"},
+        {"campaign": "c"},
+        {"variant": "b"},
+        {"category": "otp"},
+    ],
 )
 async def test_a_key_with_other_content_is_a_conflict(world: Any, change: dict[str, Any]) -> None:
     await world.submit({"key": "k"})
@@ -213,6 +220,11 @@ async def test_what_is_no_content_makes_no_other_message(
         ({"to": "+447400123456"}, {"to": "+447400123457"}),
         ({}, {"tlvs": {"0x1400": "a"}}),
         ({"tlvs": {"0x1400": "a"}}, {}),
+        ({}, {"variant": "a"}),
+        ({"variant": "a"}, {}),
+        ({"variant": "a"}, {"variant": "b"}),
+        ({"variant": "a"}, {"campaign": "a"}),
+        ({"variant": "a", "tlvs": {"0x1400": "a"}}, {"tlvs": {"0x1400": "a"}}),
         ({"tlvs": {"0x1400": "a"}}, {"tlvs": {"0x1400": "b"}}),
         ({"tlvs": {"0x1400": "a"}}, {"tlvs": {"0x1401": "a"}}),
         ({"tlvs": {"0x1400": "a"}}, {"tlvs": {"0x1400": b"a"}}),

@@ -15,12 +15,15 @@ from gateway.queue.store import GLOBAL, OptoutChange
 
 
 async def test_status_follows_a_message_to_its_outcome(world: Any) -> None:
-    [number] = await world.accepted({"key": "k", "campaign": "c", "text": "x" * 200})
+    [number] = await world.accepted(
+        {"key": "k", "campaign": "c", "variant": "b", "text": "x" * 200}
+    )
     for by_id in (True, False):
         ids, keys = ([number], []) if by_id else ([], ["k"])
         [status] = await world.service.status("acme", ids, keys)
         assert (status.state, status.final, status.parts) == ("queued", False, 2)
         assert (status.message_id, status.key, status.campaign) == (number, "k", "c")
+        assert status.variant == "b"
         assert status.to == "447400123456"
     refs = world.bind.reply()
     await world.calm()

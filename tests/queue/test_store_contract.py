@@ -225,6 +225,7 @@ async def test_a_message_comes_back_whole(rig: Rig, entry: MakeEntry) -> None:
         maybe_duplicate=True,
         due=999.25,
         tlvs=((0x1400, b"1101456700000012345\0"), (0x3FFF, b"\xff")),
+        variant="b",
     )
     await rig.store.accept([full])
     await rig.crash()
