@@ -43,15 +43,22 @@ class CString(NamedTuple):
         size: the longest that is read.
         emit: the longest that is written; 0 for ``size``.
         exact: written in full or empty, nothing between.
+        unread: the characters beside NUL that are not read, as a regular expression has them.
     """
 
     size: int
     emit: int = 0
     exact: bool = False
+    unread: str = ""
+
+    @property
+    def width(self) -> int:
+        """Octets of the field where it has always the same."""
+        return self.emit or self.size
 
     @property
     def pattern(self) -> str:
-        return rf"([^\0]{{0,{self.size - 1}}})\0"
+        return rf"([^\0{self.unread}]{{0,{self.size - 1}}})\0"
 
     @property
     def format(self) -> str:

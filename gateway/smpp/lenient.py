@@ -1,10 +1,11 @@
 """Reads the bodies of PDUs that break their layout: what is whole is kept, the rest told as odd.
 
 Fields are read one after the other, as far as they go; those that are missing keep their defaults.
-Where a C-octet string has lost its NUL, everything behind it seems to be somewhere else: so a
-reading that is odd is tried again with an end put to one string, wherever one may have ended, and
-the reading with the least that is odd about it counts. Only what `gateway.smpp.layout` could not
-read comes here, so that plain loops are fast enough. Nothing is ever raised.
+Where a C-octet string has lost its NUL, or is padded with more than one, everything behind it seems
+to be somewhere else: so a reading that is odd is tried again with one string ended wherever it may
+have ended, and with strings that fill their fields, and the reading with the least that is
+odd about it counts. Only what `gateway.smpp.layout` could not read comes here, so that plain loops
+are fast enough. Nothing is ever raised.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ _COST: Final[Mapping[OddKind, int]] = {
     "repeated_parameter": 0,
     "overlong_string": 1,
     "missing_nul": 1,
+    "padded_string": 2,
     "stray_octets": 2,
     "cut_parameter": 2,
     "wrong_sm_length": 3,
@@ -80,12 +82,19 @@ def _is_unlikely(name: str, value: Any) -> bool:
 
 
 class _Cut(NamedTuple):
-    """A string that has no NUL is taken to end before the octet at ``end``; which has the cost, for
-    it may be that NUL."""
+    """A string is taken to end before the octet at ``end``, and the next field to begin at
+    ``after``: at once where it has no NUL, which has the cost, for it may be that NUL; else behind
+    its padding. For ``every`` string, behind what its field is wide."""
 
     field: str
     end: int
-    cost: int
+    after: int
+    cost: int = 0
+    every: bool = False
+
+
+_PADDED: Final = _Cut("", 0, 0, cost=-1, every=True)
+"""Strings whose fields are filled with NULs to their width were hardly meant otherwise."""
 
 
 def read(fields: Sequence[Field], frame: bytes, pos: int) -> Reading:
@@ -94,8 +103,11 @@ def read(fields: Sequence[Field], frame: bytes, pos: int) -> Reading:
     best = _read(fields, frame, pos, None, strings)
     least = best.cost
     if least > _COST["overlong_string"] and len(frame) <= SEARCHED:
-        for cut in islice(_cuts(strings, frame), CUTS):
+        cuts = islice(_cuts(strings, frame), CUTS)
+        for cut in (_PADDED, *_paddings(strings, frame), *cuts):
             other = _read(fields, frame, pos, cut, [])
+            if cut.every and not any(odd.kind == "padded_string" for odd in other.odd):
+                continue
             if other.cost + cut.cost < least:
                 best, least = other, other.cost + cut.cost
     return best
@@ -112,12 +124,25 @@ def _cuts(strings: Sequence[tuple[Field, int]], frame: bytes) -> Iterator[_Cut]:
             ends_number = digits and octet not in _DIGITS and end > start
             full = kind.size - 1 <= end - start <= kind.size
             if octet == 0 and not full:
-                yield _Cut(name, end, 1)
+                yield _Cut(name, end, end, 1)
             elif octet < ord(_PRINTABLE) or ends_number or full:
-                yield _Cut(name, end, 0)
+                yield _Cut(name, end, end)
             if octet == 0:
                 break
             digits = digits and octet in _DIGITS
+
+
+def _paddings(strings: Sequence[tuple[Field, int]], frame: bytes) -> Iterator[_Cut]:
+    """Where fields may begin behind strings with more than one NUL: after another one, and where
+    the string has filled its field. (Of times that are not there, one NUL more is no sign: nothing
+    but zeros follows them.)"""
+    for (name, kind), start in reversed(strings):
+        if kind.exact:
+            continue
+        end = frame.find(b"\0", start)
+        for after in (end + 2, start + kind.width):
+            if 0 <= end < after - 1 < len(frame) and not any(frame[end:after]):
+                yield _Cut(name, end, after)
 
 
 def _read(
@@ -144,9 +169,15 @@ def _read(
                 strings.append((field, pos))
                 end = frame.find(b"\0", pos)
                 after = end + 1
-                if cut is not None and cut.field == name:
-                    end = after = cut.end
-                    odd.append(Odd("missing_nul", name))
+                full = pos + kind.width
+                fills = cut is not None and cut.every and 0 <= end < full - 1 < size
+                if fills and not any(frame[end:full]):
+                    after = full
+                    if not odd:  # one habit, however many strings there are
+                        odd.append(Odd("padded_string", name))
+                elif cut is not None and cut.field == name:
+                    end, after = cut.end, cut.after
+                    odd.append(Odd("missing_nul" if end == after else "padded_string", name))
                 elif end < 0:
                     # With more to come after it, it was cut, and half a number is nobody's.
                     if field is not fields[-1]:

@@ -6,6 +6,7 @@ OddKind = Literal[
     "short_body",
     "missing_nul",
     "overlong_string",
+    "padded_string",
     "wrong_sm_length",
     "stray_octets",
     "cut_parameter",
@@ -13,7 +14,8 @@ OddKind = Literal[
     "repeated_parameter",
 ]
 """``short_body``: fields are missing at the end; ``missing_nul``: a C-octet string has no end;
-``overlong_string``: one is longer than its field may be; ``wrong_sm_length``: short_message has
+``overlong_string``: one is longer than its field may be; ``padded_string``: one has more than the
+one NUL at its end; ``wrong_sm_length``: short_message has
 more or fewer octets than sm_length says; ``stray_octets``: something after the last field that is
 no optional parameter; ``cut_parameter``: the last optional parameter has fewer octets than it says;
 ``parameter_size``: one has more or fewer than its type has; ``repeated_parameter``: one is there

@@ -50,8 +50,11 @@ C41 = Annotated[str, CString(41)]
 C65 = Annotated[str, CString(65)]
 Account = Annotated[str, CString(LONGEST_ACCOUNT + 1)]
 """Where the book has 16 octets for a system_id and 9 for a password, and carriers have more."""
-Address = Annotated[str, CString(65, emit=21)]
-"""Where some implementations allow 65 octets and others 21."""
+Number = Annotated[str, CString(21, unread=r"\x01-\x1f")]
+"""An address. One with a control character has octets of the fields before it: there is a NUL too
+many (`gateway.smpp.lenient`)."""
+Address = Annotated[str, CString(65, emit=21, unread=r"\x01-\x1f")]
+"""The same, where some implementations allow 65 octets and others 21."""
 Time = Annotated[str, CString(17, exact=True)]
 """See `gateway.smpp.times`."""
 
@@ -111,10 +114,10 @@ class _ShortMessage(Pdu, frozen=True):
     service_type: C6 = ""
     source_addr_ton: Plan = 0
     source_addr_npi: Plan = 0
-    source_addr: C21 = ""
+    source_addr: Number = ""
     dest_addr_ton: Plan = 0
     dest_addr_npi: Plan = 0
-    destination_addr: C21 = ""
+    destination_addr: Number = ""
     esm_class: U8 = 0
     protocol_id: U8 = 0
     priority_flag: U8 = 0

@@ -43,6 +43,16 @@ ODD_ENDS: dict[str, dict[str, Any]] = {
     "no service_type at all": {"service_type": b""},
     "a source without its NUL": {"source_field": PHONE.encode()},
     "a destination without its NUL": {"dest_field": b"10690001"},
+    "a service_type with another NUL": {"service_type": b"CMT\0\0"},
+    "an empty service_type with another NUL": {"service_type": b"\0\0"},
+    "a source with another NUL": {"source_field": cstring(PHONE) + b"\0"},
+    "a destination with another NUL": {"dest_field": cstring("10690001") + b"\0"},
+    "a source that fills its field": {"source_field": PHONE.encode().ljust(21, b"\0")},
+    "strings that fill their fields": {
+        "service_type": b"CMT".ljust(6, b"\0"),
+        "source_field": PHONE.encode().ljust(21, b"\0"),
+        "dest_field": b"10690001".ljust(21, b"\0"),
+    },
 }
 
 
@@ -118,6 +128,7 @@ RESPONSES: dict[str, Callable[[str], bytes]] = {
     "a line end": lambda ref: ref.encode() + b"\0\r\n",
     "an id of 64 octets": lambda ref: ref.encode().rjust(64, b"0") + b"\0",
     "a parameter that is cut off": lambda ref: cstring(ref) + tlv(0x0425, b"\1", length=4),
+    "an id that fills its field": lambda ref: ref.encode().ljust(65, b"\0"),
     "a parameter and no NUL": lambda ref: ref.encode() + tlv(0x1400, b"x"),
 }
 

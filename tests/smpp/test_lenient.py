@@ -74,6 +74,36 @@ def test_what_follows_the_text_of_a_deliver_sm(
     assert told(packet, "tlvs") == [tlvs]
 
 
+@pytest.mark.parametrize(
+    "front",
+    [
+        b"\0\0" + SOURCE + DEST,
+        b"CMT\0\0" + SOURCE + DEST,
+        b"CMT\0\0\0" + SOURCE + DEST,  # fills its field
+        b"\0" + SOURCE + b"\0" + DEST,
+        b"\0" + SOURCE + DEST + b"\0",
+        b"\0" + SOURCE[:-1].ljust(23, b"\0") + DEST,
+        b"\0" + SOURCE + DEST[:-1].ljust(23, b"\0"),
+        b"\0" + SOURCE[:-1].ljust(23, b"\0") + DEST[:-1].ljust(23, b"\0"),
+        b"CMT".ljust(6, b"\0") + SOURCE[:-1].ljust(23, b"\0") + DEST[:-1].ljust(23, b"\0"),
+    ],
+)
+@pytest.mark.parametrize("tlvs", [b"", b"\x04\x27\x00\x01\x02"])
+def test_a_string_with_more_than_one_nul(front: bytes, tlvs: bytes) -> None:
+    times = FLAGS
+    if front.startswith(b"CMT\0\0\0") and len(front) == 6 + 23 + 23:
+        times = FLAGS[:3] + bytes(34) + FLAGS[5:]  # whoever fills all fills the empty ones too
+    packet = read(DELIVER_SM, front + times + bytes((len(TEXT),)) + TEXT + tlvs)
+    assert told(packet, "source_addr", "destination_addr", "esm_class", "short_message") == [
+        "447700900123",
+        "10690001",
+        4,
+        TEXT,
+    ]
+    assert kinds(packet) == ["padded_string"]
+    assert told(packet, "tlvs") == [((0x427, b"\2"),) if tlvs else ()]
+
+
 def ucs2(text: str) -> bytes:
     return text.encode("utf-16-be")
 

@@ -65,6 +65,9 @@ def exactly(length: int) -> st.SearchStrategy[str]:
     return st.just("") | full
 
 
+ADDRESS = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=20)
+"""One with a control character is none: see `gateway.smpp.lenient`."""
+
 STRINGS = {
     "service_type": text(5),
     "system_id": text(63),
@@ -107,7 +110,7 @@ def any_of(kind: type[Pdu]) -> st.SearchStrategy[Pdu]:
         elif isinstance(default, int):
             fields[name] = octet
         else:
-            fields[name] = STRINGS.get(name, text(20))
+            fields[name] = STRINGS.get(name, ADDRESS)
     return st.builds(kind, **fields)
 
 
