@@ -180,6 +180,14 @@ class App:
         metrics.queued_messages.feed(queued)
         metrics.lane_messages.feed(lambda: {(): dispatch.lanes.statistics().messages})
         metrics.bind_up.feed(binds(lambda bind: bind.up))
+        metrics.carrier_info.feed(
+            lambda: {
+                (carrier.options.id, bind.peer): 1.0
+                for carrier in dispatch.fleet.carriers
+                for bind in carrier.all_binds
+                if bind.up
+            }
+        )
         metrics.window_in_use.feed(binds(lambda bind: bind.in_use))
         metrics.carrier_rate_limit.feed(limits)
         metrics.receipts_parked.feed(

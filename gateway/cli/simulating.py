@@ -45,6 +45,7 @@ def simulate(
     inbound_to: str = _DEFAULT.inbound_to,
     first_id: int = _DEFAULT.first_id,
     record: Path | None = None,
+    stamp: int | None = None,
 ) -> None:
     """Run a simulated carrier (SMSC) with seeded faults.
 
@@ -100,6 +101,8 @@ def simulate(
         The number of the first message.
     record
         A file to which what is taken is added, one JSON object a line.
+    stamp
+        A port on which load testers are told when messages came; 0 takes a free port.
     """
     try:
         options = SimulatorOptions(
@@ -126,6 +129,7 @@ def simulate(
             inbound_to=inbound_to,
             first_id=first_id,
             record=None if record is None else str(record),
+            stamp=stamp,
         )
     except ValueError as fault:
         raise UsageError(str(fault)) from fault
@@ -141,6 +145,8 @@ async def _run(options: SimulatorOptions) -> None:
                 where = error.filename or f"{options.host}:{options.port}"
                 raise GatewayError(f"{where}: {error.strerror}") from error
             print(f"listening on {simulator.host}:{simulator.port}", flush=True)
+            if simulator.stamp_port is not None:
+                print(f"stamps on {simulator.host}:{simulator.stamp_port}", flush=True)
             async for _ in signals:
                 break
             nursery.cancel_scope.cancel()

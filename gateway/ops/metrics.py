@@ -291,6 +291,12 @@ class Metrics:
             "receipts_parked", "Receipts that wait until a message matches them.", "carrier"
         )
         self.bind_up = Gauge("bind_up", "1 while the bind is bound.", "carrier", "bind")
+        self.carrier_info = Gauge(
+            "carrier_info",
+            "1, labelled with what the carrier calls itself.",
+            "carrier",
+            "system_id",
+        )
         self.window_in_use = Gauge(
             "window_in_use", "Parts submitted and not answered yet.", "carrier", "bind"
         )

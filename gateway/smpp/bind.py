@@ -100,6 +100,7 @@ class Bind:
         name: tells it from the carrier's others, in logs and metrics.
         options: what it was built with.
         draining: whether it ends for good, see `drain`.
+        peer: what the carrier called itself when it let the last session in.
     """
 
     def __init__(
@@ -126,6 +127,7 @@ class Bind:
         self._failures = 0
         self._unheard = 0
         self.draining = False
+        self.peer = ""
         self._pause = trio.CancelScope()  # around what may be dropped at once
         self._over = trio.Event()
         self._over.set()
@@ -324,6 +326,7 @@ class Bind:
                     listener.timed_out(self, contexts)
                 case events.Bound(system_id):
                     link.bound_at = self._clock()
+                    self.peer = system_id
                     self._stand("bound", system_id)
                     listener.bound(self)
                 case events.BindRefused(status):

@@ -208,10 +208,11 @@ def test_serve_says_why_it_cannot_start(folder: Path) -> None:
 
 
 def test_simulate_tells_its_port_and_in_the_end_what_it_did() -> None:
-    command = [sys.executable, "-m", "gateway", "simulate", "--port", "0", "--rate", "5"]
+    command = [sys.executable, "-m", "gateway", "simulate", "--port", "0", "--stamp", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("listening on 127.0.0.1:")
+        assert process.stdout.readline().startswith("stamps on 127.0.0.1:")
         process.send_signal(signal.SIGTERM)
         statistics = json.loads(process.stdout.readline())
     assert process.returncode == 0

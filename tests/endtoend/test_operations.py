@@ -78,6 +78,7 @@ def test_it_says_when_it_is_ready_and_what_it_does(site: Any) -> None:
         'gateway_parts_submitted_total{carrier="alpha",status="ESME_ROK"} 10.0',
         'gateway_receipts_total{carrier="alpha",state="DELIVRD"} 10.0',
         'gateway_bind_up{bind="alpha-1",carrier="alpha"} 1.0',
+        'gateway_carrier_info{carrier="alpha",system_id="simulator"} 1.0',
         'gateway_window_in_use{bind="alpha-1",carrier="alpha"} 0.0',
         'gateway_accept_to_submit_seconds_count{category="transactional"} 10.0',
         'gateway_delivery_seconds_count{carrier="alpha"} 10.0',

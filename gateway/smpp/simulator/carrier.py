@@ -20,6 +20,7 @@ from gateway.smpp.pdu import DataSm, DeliverSm, SubmitSm
 from gateway.smpp.receipt_states import BY_STAT
 from gateway.smpp.simulator.options import SimulatorOptions
 from gateway.smpp.simulator.receipt import DELETED, DELIVERED, IDS, RECEIPTS, Taken
+from gateway.smpp.simulator.stamps import Stamps
 from gateway.smpp.status import Status
 
 MAX_KNOWN: Final = 100_000
@@ -144,11 +145,12 @@ class Account:
 
 class Carrier:
     """The fate of messages, as `SimulatorOptions` has it. ``epoch`` is what to add to ``now`` to
-    get Unix seconds."""
+    get Unix seconds. ``stamps`` is told what is taken, and when."""
 
     def __init__(self, options: SimulatorOptions, now: float, epoch: float) -> None:
         self.options = options
         self.epoch = epoch
+        self.stamps = Stamps()
         self.accounts: dict[str, Account] = {}
         self.submits: Counter[int] = Counter()
         self.receipts = self.inbound = self.answered = self.refused = self.dropped = 0
@@ -235,6 +237,7 @@ class Carrier:
         ref, receipt_ref = self._ids(next(self._numbers))
         epoch = self.epoch
         taken = Taken(ref, receipt_ref, pdu, state, now + epoch, done_at + epoch)
+        self.stamps.add(taken.taken_at, pdu)
         if len(self._known_order) == MAX_KNOWN:
             del self._known[self._known_order.popleft()]
         self._known[ref] = taken

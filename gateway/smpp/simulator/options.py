@@ -45,6 +45,8 @@ class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
         inbound_to: our number that phones text.
         first_id: the number of the first message.
         record: the file to which what is taken is added, see `gateway.smpp.simulator.record`.
+        stamp: the port on which it tells when messages came, see `gateway.smpp.simulator.stamps`;
+            0 takes a free one, None has none.
     """
 
     host: str = "127.0.0.1"
@@ -70,6 +72,7 @@ class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     inbound_to: str = "10690001"
     first_id: int = 1_000_000_000
     record: str | None = None
+    stamp: int | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError for a name that is none, and shares that exceed 1."""

@@ -20,11 +20,20 @@ class Simulator:
 
     Attributes:
         host, port: where it listens.
+        stamp_port: where it tells when messages came, None where it does not.
     """
 
-    def __init__(self, carrier: Carrier, recorder: Recorder | None, host: str, port: int) -> None:
+    def __init__(
+        self,
+        carrier: Carrier,
+        recorder: Recorder | None,
+        host: str,
+        port: int,
+        stamp_port: int | None,
+    ) -> None:
         self.host = host
         self.port = port
+        self.stamp_port = stamp_port
         self._carrier = carrier
         self._recorder = recorder
         self._connections: set[Connection] = set()
@@ -81,8 +90,14 @@ async def serve(
     with recording(options.record) as recorder:
         listeners = await trio.open_tcp_listeners(options.port, host=options.host)
         host, port = listeners[0].socket.getsockname()[:2]
-        simulator = Simulator(carrier, recorder, host, port)
+        stamping = None
+        if options.stamp is not None:
+            stamping = await trio.open_tcp_listeners(options.stamp, host=options.host)
+        stamp_port = stamping[0].socket.getsockname()[1] if stamping else None
+        simulator = Simulator(carrier, recorder, host, port, stamp_port)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(simulator.upkeep)
+            if stamping:
+                nursery.start_soon(trio.serve_listeners, carrier.stamps.serve, stamping)
             nursery.start_soon(trio.serve_listeners, simulator.handle, listeners)
             task_status.started(simulator)
