@@ -6,7 +6,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final, Literal, NamedTuple, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, NamedTuple, get_args, get_origin
 
 import msgspec
 from msgspec import Raw
@@ -32,9 +32,16 @@ from gateway.api.schema import (
 )
 from gateway.errors import RequestError
 
+MAX_TLVS: Final = 256
+"""Parameters of a message that are decoded at all. Far fewer are taken, but those that are too many
+by some are refused alone."""
+
+_Tlvs = Annotated[dict[int | str, Raw], msgspec.Meta(max_length=MAX_TLVS)]
+
 
 class _Defaults(MessageOptions, frozen=True, gc=False, kw_only=True):
     text: str | None = None
+    tlvs: _Tlvs | None = None
 
 
 class _PartialMessage(_Defaults, frozen=True, gc=False, kw_only=True):
@@ -94,8 +101,9 @@ def decode(body: bytes, max_batch: int) -> Request:
 
 
 def _decoder(body: bytes) -> msgspec.msgpack.Decoder[Request] | msgspec.msgpack.Decoder[_Partial]:
-    """A body without the word has no defaults, and its messages are decoded in one step."""
-    return _partial if b"defaults" in body else _plain
+    """A body without these words has no defaults and no parameters, which are to be looked at, and
+    its messages are decoded in one step."""
+    return _partial if b"defaults" in body or b"tlvs" in body else _plain
 
 
 def _leniently(body: bytes) -> Request | _Partial:
@@ -199,7 +207,7 @@ def _filled(messages: Sequence[_PartialMessage], common: _Defaults) -> list[Subm
     text, sender, key = common.text, common.sender, common.key
     category, campaign, variant = common.category, common.campaign, common.variant
     send_at, expires_at = common.send_at, common.expires_at
-    encoding, report, tlvs = common.encoding, common.report, common.tlvs
+    encoding, report, tlvs = common.encoding, common.report, _parameters(common.tlvs)
     bare = [i for i, m in enumerate(messages) if m.text is None]
     if text is None and bare:
         raise RequestError("bad_request", f"messages[{bare[0]}].text: missing")
@@ -219,10 +227,16 @@ def _filled(messages: Sequence[_PartialMessage], common: _Defaults) -> list[Subm
             expires_at=expires_at if m.expires_at is None else m.expires_at,
             encoding=encoding if m.encoding is None else m.encoding,
             report=report if m.report is None else m.report,
-            tlvs=tlvs if m.tlvs is None else m.tlvs,
+            tlvs=tlvs if m.tlvs is None else _parameters(m.tlvs),
         )
         for m in messages
     ]
+
+
+def _parameters(tlvs: _Tlvs | None) -> dict[int | str, object] | None:
+    """Parameters with their values, but for those that are lists or maps: none is one, and what is
+    in them is not taken apart."""
+    return None if tlvs is None else {tag: peek.echo(value) for tag, value in tlvs.items()}
 
 
 # --- what is wrong ---
