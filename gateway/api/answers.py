@@ -6,12 +6,10 @@ Knows nothing of sockets: bodies of frames come in, replies go out through a cal
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-import trio
-
 from gateway.api import codec, schema
 from gateway.api.peek import Echo
 from gateway.api.schema import Reply, Request
-from gateway.api.shared import SMALL, Shared
+from gateway.api.shared import Shared
 from gateway.errors import RequestError, StoreError
 
 Subscriber = Callable[[schema.Subscribe], Awaitable[Reply]]
@@ -40,11 +38,7 @@ class Answers:
         """Answer requests that arrived together, the first of them the ``first``-th of its
         connection; ``put`` is called once for each."""
         submits: list[schema.Submit] = []
-        requests = self._requests(bodies, first, put)
-        if max(map(len, bodies)) > SMALL:
-            # Decoding one of 8 MiB takes some 15 ms, and so may what comes next.
-            await trio.lowlevel.checkpoint()
-        for request in requests:
+        for request in self._requests(bodies, first, put):
             if isinstance(request, schema.Submit):
                 submits.append(request)
                 continue
