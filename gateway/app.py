@@ -21,6 +21,7 @@ from gateway.api.listen import listen, reload_certificates, server_context
 from gateway.api.server import Server
 from gateway.config import Settings
 from gateway.config.changes import changes
+from gateway.dispatch import gauges
 from gateway.dispatch.core import Dispatch
 from gateway.errors import ConfigError
 from gateway.ops.admin import Health
@@ -28,7 +29,6 @@ from gateway.ops.admin import serve as serve_admin
 from gateway.ops.metrics import Metrics
 from gateway.queue.sqlite import SqliteStore
 from gateway.queue.store import Store
-from gateway.smpp.bind import Bind
 
 log = structlog.get_logger(__name__)
 
@@ -159,43 +159,7 @@ class App:
     def _feed_gauges(self, dispatch: Dispatch, server: Server) -> None:
         """Say where the metrics that go up and down are read."""
         metrics = self._metrics
-
-        def queued() -> dict[tuple[str, ...], float]:
-            return {
-                (one.tenant, one.category, one.state): one.messages
-                for one in dispatch.ledger.counts()
-            }
-
-        def binds(read: Callable[[Bind], float]) -> Callable[[], dict[tuple[str, ...], float]]:
-            return lambda: {
-                (carrier.options.id, bind.name): read(bind)
-                for carrier in dispatch.fleet.carriers
-                for bind in carrier.all_binds
-            }
-
-        def limits() -> dict[tuple[str, ...], float]:
-            now = time.time()
-            return {(c.options.id,): c.limit(now) for c in dispatch.fleet.carriers}
-
-        metrics.queued_messages.feed(queued)
-        metrics.lane_messages.feed(lambda: {(): dispatch.lanes.statistics().messages})
-        metrics.bind_up.feed(binds(lambda bind: bind.up))
-        metrics.carrier_info.feed(
-            lambda: {
-                (carrier.options.id, bind.peer): 1.0
-                for carrier in dispatch.fleet.carriers
-                for bind in carrier.all_binds
-                if bind.up
-            }
-        )
-        metrics.window_in_use.feed(binds(lambda bind: bind.in_use))
-        metrics.carrier_rate_limit.feed(limits)
-        metrics.receipts_parked.feed(
-            lambda: {(c.options.id,): c.correlator.parked for c in dispatch.fleet.carriers}
-        )
-        metrics.events_unacknowledged.feed(
-            lambda: {(tenant,): count for tenant, count in dispatch.upkeep.unacknowledged.items()}
-        )
+        gauges.feed(metrics, dispatch, time.time)
         metrics.api_connections_ended.feed(
             lambda: {(reason,): count for reason, count in server.stats.closed.items()}
         )

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import Protocol
+from typing import Literal, Protocol
 
 import structlog
 import trio
@@ -51,6 +51,10 @@ a response to a campaign's message otherwise."""
 RESERVED_FOR = 600.0
 """Seconds after the last one-time password for which places are kept."""
 
+
+Limit = Literal["window_full", "carrier_rate"]
+"""What keeps a carrier that is up from taking more: unanswered parts, or how fast it may be sent
+to."""
 
 LONGEST_WORD = 32
 """Characters of a carrier's word that a log shows."""
@@ -109,6 +113,8 @@ class Carrier:
         # messages are not in their lanes again, and no others go out before them.
         self._returning: dict[int, Sequence[Response]] = {}
         self._reserved_until = 0.0
+        # When the first part was taken of those after the last receipt; 0 where there is none.
+        self._owes_since = 0.0
         self._again: list[tuple[float, int, Flight, list[int]]] = []
         self._order = count()
         # By bind, the last parts of a long message that its window had no room for.
@@ -161,12 +167,29 @@ class Carrier:
         there are one-time passwords, some places in the window are kept for them."""
         if self._returning:
             return 0
-        free = sum(map(self._room, self.binds))
-        if category != URGENT and now < self._reserved_until:
-            free -= sum(bind.options.window for bind in self.binds if bind.up) // RESERVED
+        free = self._free(now, category)
         if free <= 0:
             return 0
         return min(free, self._pace.room(now))
+
+    def _free(self, now: float, category: Category) -> int:
+        """Parts of a category that the windows have room for."""
+        free = sum(map(self._room, self.binds))
+        if category != URGENT and now < self._reserved_until:
+            free -= sum(bind.options.window for bind in self.binds if bind.up) // RESERVED
+        return free
+
+    def limited_by(self, now: float, category: Category) -> Limit | None:
+        """Why it has no `room` for a category though it is up; None where it has some."""
+        if self._returning:
+            return "carrier_rate"
+        if self._free(now, category) <= 0:
+            return "window_full"
+        return "carrier_rate" if self._pace.room(now) <= 0 else None
+
+    def silent_for(self, now: float) -> float:
+        """Seconds for which it has taken parts and given no receipt, or 0."""
+        return max(0.0, now - self._owes_since) if self._owes_since else 0.0
 
     def ready_at(self, now: float) -> float | None:
         """When time alone will give room, or parts to send once more; None where it will not."""
@@ -187,6 +210,8 @@ class Carrier:
         """The clock was set back: what waits does not wait for so much longer."""
         self._pace.set_back(seconds)
         self._reserved_until -= seconds
+        if self._owes_since:
+            self._owes_since -= seconds
         self._again = [
             (at - seconds, order, flight, indexes) for at, order, flight, indexes in self._again
         ]
@@ -317,12 +342,14 @@ class Carrier:
 
     def lost(self, bind: Bind, unanswered: Sequence[object], reason: str) -> None:
         self._standing.lost(bind, reason, self._clock())
+        self._metrics.binds_lost.add(1, self.options.id)
         contexts = [*unanswered, *(context for _, context in self._overhang.pop(bind, ()))]
         if contexts:
             self._sink.unanswered(self, contexts)
 
     def failed(self, bind: Bind, reason: str, status: int) -> None:
         self._standing.failed(bind, reason, status, self._clock())
+        self._metrics.binds_failed.add(1, self.options.id)
 
     def timed_out(self, bind: Bind, contexts: Sequence[object]) -> None:
         self._hand_over(bind, ())
@@ -334,6 +361,8 @@ class Carrier:
         refused = [response.status for response in responses if response.status]
         statuses = Counter(refused) if refused else {}
         taken = len(responses) - len(refused)
+        if taken and not self._owes_since and any(map(_owes, responses)):
+            self._owes_since = self._clock()
         for status, number in ((0, taken), *statuses.items()):
             if number:
                 self._metrics.parts_submitted.add(number, name, status_name(status))
@@ -410,6 +439,8 @@ class Carrier:
     def note_receipts(self, states: Mapping[int | None, int]) -> None:
         """So many receipts belong to a message, by message_state."""
         name = self.options.id
+        if states:
+            self._owes_since = 0.0
         for state, number in states.items():
             stat = STATS[state] if state is not None else "none"
             self._metrics.receipts.add(number, name, stat)
@@ -420,6 +451,7 @@ class Carrier:
     def note_unmatched(self, number: int, ref_raw: str, source: str) -> None:
         """So many receipts match nothing, among them one with this id and from this address."""
         name = self.options.id
+        self._owes_since = 0.0
         self._metrics.receipts_unmatched.add(number, name)
         self._warn(
             "receipts_unmatched",
@@ -439,3 +471,9 @@ class Carrier:
         self._warn(
             "receipt_state_unknown", name, self._clock(), carrier=name, word=word[:LONGEST_WORD]
         )
+
+
+def _owes(response: Response) -> bool:
+    """Whether a receipt is to follow."""
+    part = response.context
+    return not response.status and isinstance(part, Part) and part.flight.message.report == "final"

@@ -64,6 +64,9 @@ class DispatchOptions(msgspec.Struct, frozen=True):
 class Dispatch:
     """The flow of messages. `recover` and `configure` come before `run`.
 
+    Attributes:
+        options: what it goes by now.
+
     Args:
         store: opened by the caller, who has what it recovered.
         metrics: told what happens.
@@ -85,7 +88,7 @@ class Dispatch:
         self.ledger = Ledger()
         self.pool = CarrierPool()
         self.hub = EventHub(store, clock)
-        self._scheduler = Scheduler(self.lanes, SchedulerOptions())
+        self.scheduler = Scheduler(self.lanes, SchedulerOptions())
         self._numbers = MessageNumbers()
         self._settler = Settler(
             store, self.pool, self.lanes, self.ledger, self.hub, metrics, clock, self._wake
@@ -101,7 +104,7 @@ class Dispatch:
         self._releaser = Releaser(
             store,
             self.lanes,
-            self._scheduler,
+            self.scheduler,
             self.pool,
             self.tenants,
             self._settler,
@@ -136,6 +139,7 @@ class Dispatch:
             clock,
         )
         self._releasing = trio.CancelScope()
+        self.options = DispatchOptions()
 
     def recover(self, recovery: Recovery) -> None:
         """Take over what an opened store holds."""
@@ -152,9 +156,10 @@ class Dispatch:
 
     def configure(self, options: DispatchOptions) -> None:
         """Go on with these options; called within `run`'s time, and again on each reload."""
+        self.options = options
         policies = chain.build(options.policy, options.policies, self._clock())
         self.tenants.configure([Tenant(one, policies[one.id]) for one in options.tenants])
-        self._scheduler.configure(options.scheduler, self._clock())
+        self.scheduler.configure(options.scheduler, self._clock())
         self.fleet.configure(options.carriers)
         self._lessons.teach(self.fleet.carriers)
         carriers = [one.options.id for one in options.carriers]
@@ -188,6 +193,11 @@ class Dispatch:
             with trio.move_on_after(LAST_WORDS, shield=True):
                 await self._record_doubts()
                 await self.upkeep.keep_texted()
+
+    @property
+    def congested(self) -> bool:
+        """Whether nothing is sent until the store has recorded what has happened."""
+        return self._settler.congested
 
     @property
     def failing(self) -> bool:

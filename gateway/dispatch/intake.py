@@ -471,9 +471,14 @@ class Intake:
 
     def _count(self, tenant: str, results: Sequence[Accepted | Rejected | None]) -> None:
         codes: dict[str, int] = {}
+        repeated = 0
         for result in results:
             if isinstance(result, Rejected):
                 codes[result.error.code] = codes.get(result.error.code, 0) + 1
+            elif result is not None and result.duplicate:
+                repeated += 1
+        if repeated:
+            self._metrics.messages_repeated.add(repeated, tenant)
         for code, count in codes.items():
             self._metrics.messages_refused.add(count, tenant, code)
 

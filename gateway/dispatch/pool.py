@@ -2,8 +2,9 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
-from gateway.dispatch.carriers import Carrier
+from gateway.dispatch.carriers import Carrier, Limit
 from gateway.dispatch.routing import DEFAULT_ROUTE, CarrierShare, RouteOptions, direct
 from gateway.dispatch.shares import Shares
 from gateway.message import URGENT, Category, Message
@@ -83,6 +84,19 @@ class CarrierPool:
         if found is None:
             return REROUTED
         return sum(carrier.room(now, category) for carrier, _ in found.usable())
+
+    def limited_by(
+        self, route: str, now: float, category: Category
+    ) -> Limit | Literal["no_bind"] | None:
+        """Why a route has no `room` for a category; None where it has some. Of several carriers
+        it is the first that tells."""
+        found = self._routes.get(route)
+        if found is None:
+            return None
+        limits = [carrier.limited_by(now, category) for carrier, _ in found.usable()]
+        if not limits:
+            return "no_bind"
+        return None if None in limits else limits[0]
 
     @property
     def torn(self) -> bool:

@@ -319,6 +319,8 @@ class Settler:
         self._ledger.move([flight.message for flight, _ in plan.sent.values()], "queued", "sent")
         tenants = {notice.tenant for notice in plan.settlement.notices}
         finals: dict[tuple[str, str], int] = {}
+        failed: dict[tuple[str, str], int] = {}
+        doubtful: dict[str, int] = {}
         queued: list[Message] = []
         sent_before: list[Message] = []
         for message, event, was_sent in plan.ended.values():
@@ -328,11 +330,20 @@ class Settler:
             self._pool.settled(message)
             key = (message.tenant, event.type)
             finals[key] = finals.get(key, 0) + 1
+            if event.code is not None:
+                why = (message.tenant, event.code)
+                failed[why] = failed.get(why, 0) + 1
+            if event.maybe_duplicate:
+                doubtful[message.tenant] = doubtful.get(message.tenant, 0) + 1
         self._ledger.leave(queued, "queued")
         self._ledger.leave(sent_before, "sent")
         for (tenant, outcome), count in finals.items():
             self._metrics.messages_final.add(count, tenant, outcome)
             tenants.add(tenant)
+        for (tenant, code), count in failed.items():
+            self._metrics.messages_failed.add(count, tenant, code)
+        for tenant, count in doubtful.items():
+            self._metrics.messages_maybe_duplicate.add(count, tenant)
         if plan.later:
             self._ledger.deferred(plan.later)
             for message in plan.later:

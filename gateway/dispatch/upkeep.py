@@ -20,7 +20,7 @@ from gateway.message import Message
 from gateway.ops.logs import Sparing
 from gateway.ops.metrics import Metrics
 from gateway.queue.lanes import Lanes
-from gateway.queue.store import Held, Store
+from gateway.queue.store import Held, Oldest, Store
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +46,7 @@ class Upkeep:
         retention: seconds for which events, outcomes and keys are kept.
         unacknowledged: events that the slowest consumer of each tenant has not acknowledged, of
             those that are there or are missed.
+        oldest: what has stood longest in the store, as of a few seconds ago.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Upkeep:
     ) -> None:
         self.retention = math.inf
         self.unacknowledged: Mapping[str, int] = {}
+        self.oldest: Sequence[Oldest] = ()
         self._store = store
         self._lanes = lanes
         self._pool = pool
@@ -95,6 +97,7 @@ class Upkeep:
             nursery.start_soon(_every, PRUNE_EVERY, self.prune)
             nursery.start_soon(_every, MEMO_EVERY, self.keep_texted)
             nursery.start_soon(_every, STORE_EVERY, self.look_at_consumers)
+            nursery.start_soon(_every, STORE_EVERY, self.look_at_ages)
 
     async def follow_clock(self) -> None:
         """Where the wall clock was set back, what waits for a moment does not wait for it to come
@@ -180,6 +183,10 @@ class Upkeep:
             if (one.tenant, one.name) in connected or in_use(one, now):
                 slowest[one.tenant] = max(one.lag, slowest.get(one.tenant, 0))
         self.unacknowledged = slowest
+
+    async def look_at_ages(self) -> None:
+        """See what has stood longest in the store."""
+        self.oldest = await self._store.oldest(self._clock())
 
     async def keep_texted(self) -> None:
         """Put on record who texted whom last."""

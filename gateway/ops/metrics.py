@@ -226,6 +226,19 @@ class Metrics:
         self.messages_final = Counter(
             "messages_final_total", "Messages that have their outcome.", "tenant", "outcome"
         )
+        self.messages_failed = Counter(
+            "messages_failed_total", "Messages that were not delivered, by why.", "tenant", "code"
+        )
+        self.messages_repeated = Counter(
+            "messages_repeated_total",
+            "Messages submitted again under a key that was known, and not sent twice.",
+            "tenant",
+        )
+        self.messages_maybe_duplicate = Counter(
+            "messages_maybe_duplicate_total",
+            "Messages that may have reached the recipient twice.",
+            "tenant",
+        )
         self.parts_submitted = Counter(
             "parts_submitted_total",
             "Parts that a carrier has answered, by command_status.",
@@ -251,6 +264,12 @@ class Metrics:
             "What carriers sent that does not fit the protocol, and was made the best of.",
             "carrier",
             "kind",
+        )
+        self.binds_lost = Counter(
+            "binds_lost_total", "Binds that were up and ended; each is made again.", "carrier"
+        )
+        self.binds_failed = Counter(
+            "binds_failed_total", "Attempts to bind that came to nothing.", "carrier"
         )
         self.inbound = Counter("inbound_total", "Inbound messages, reassembled.", "carrier")
         self.inbound_unowned = Counter(
@@ -286,6 +305,36 @@ class Metrics:
         self.queued_messages = Gauge(
             "queued_messages", "Messages without an outcome.", "tenant", "category", "state"
         )
+        self.queued_messages_limit = Gauge(
+            "queued_messages_limit", "Messages without an outcome that it may have.", "tenant"
+        )
+        self.oldest_message_seconds = Gauge(
+            "oldest_message_seconds",
+            "For how long the oldest message has been in a place, since it was due.",
+            "tenant",
+            "category",
+            "place",
+        )
+        self.held_messages = Gauge(
+            "held_messages",
+            "Messages in memory, ready to be sent, by what they wait for.",
+            "tenant",
+            "category",
+            "route",
+            "reason",
+        )
+        self.deferred_due_seconds = Gauge(
+            "deferred_due_seconds",
+            "Seconds until the first of the deferred messages is due.",
+            "tenant",
+            "category",
+        )
+        self.tenant_rate_limit = Gauge(
+            "tenant_rate_limit", "Parts per second that it may send; 0 for unlimited.", "tenant"
+        )
+        self.lane_messages_limit = Gauge(
+            "lane_messages_limit", "Messages that there is memory for, ready to be sent."
+        )
         self.lane_messages = Gauge("lane_messages", "Messages in memory, ready to be sent.")
         self.receipts_parked = Gauge(
             "receipts_parked", "Receipts that wait until a message matches them.", "carrier"
@@ -299,6 +348,12 @@ class Metrics:
         )
         self.window_in_use = Gauge(
             "window_in_use", "Parts submitted and not answered yet.", "carrier", "bind"
+        )
+        self.window_size = Gauge("window_size", "Parts that may be unanswered.", "carrier", "bind")
+        self.receipts_silent_seconds = Gauge(
+            "receipts_silent_seconds",
+            "For how long the carrier has taken parts and given no receipt.",
+            "carrier",
         )
         self.carrier_rate_limit = Gauge(
             "carrier_rate_limit", "Parts per second held to now; 0 for unlimited.", "carrier"

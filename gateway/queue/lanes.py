@@ -343,6 +343,15 @@ class Lanes:
         """Take out everything (to hand it back to the store)."""
         return self._extract(list(self._lanes.values()), lambda _message: True)
 
+    def each(self) -> Iterable[Lane]:
+        """All lanes that are not idle."""
+        return self._lanes.values()
+
+    @property
+    def budget(self) -> int:
+        """Messages that all lanes hold at most, but for the `MINIMUM` of each."""
+        return self._budget
+
     def statistics(self) -> LanesStatistics:
         lanes = self._lanes.values()
         messages = sum(len(lane.messages) for lane in lanes)

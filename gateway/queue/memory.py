@@ -29,6 +29,7 @@ from gateway.queue.store import (
     Known,
     Lease,
     Match,
+    Oldest,
     OptoutChange,
     OptoutEntry,
     Record,
@@ -397,6 +398,20 @@ class MemoryStore:
         return (told[0].seq if told else last + 1), last
 
     # --- upkeep ---
+
+    async def oldest(self, now: float) -> Sequence[Oldest]:
+        await self._enter()
+        found: dict[Oldest, float] = {}
+        for row in self._rows.values():
+            m = row.message
+            if row.place == "sent":
+                key, since = Oldest(m.tenant, m.category, "sent", 0.0), row.at
+            elif row.place == "waiting" and m.due <= now:
+                key, since = Oldest(m.tenant, m.category, "waiting", 0.0), m.due
+            else:
+                continue
+            found[key] = min(since, found.get(key, since))
+        return [key._replace(since=since) for key, since in found.items()]
 
     async def remember(self, name: str, value: bytes) -> None:
         await self._enter()

@@ -209,6 +209,11 @@ class Scheduler:
         """Whether there is something to send as soon as there is room for it."""
         return self._lanes.stirring or any(rank.lines for rank in self._ranks.values())
 
+    @property
+    def dry(self) -> set[str]:
+        """The tenants that have messages and wait for their own rate."""
+        return {tenant for _, tenant in self._dry}
+
     def next_ready(self) -> float | None:
         """When the rate of a tenant that has messages will let it go on; None where no message
         waits for that."""

@@ -233,6 +233,16 @@ class Count(NamedTuple):
     messages: int
 
 
+class Oldest(NamedTuple):
+    """The message of a tenant and category that has stood longest in a place of the store:
+    ``waiting`` though it is due, since it was, or ``sent``, since it was recorded so."""
+
+    tenant: str
+    category: Category
+    place: Literal["waiting", "sent"]
+    since: float
+
+
 class Recovery(msgspec.Struct, frozen=True):
     """What a store that was opened holds.
 
@@ -405,6 +415,10 @@ class Store(Protocol):
         """The first ``seq`` that is still kept and the last one given, ``(1, 0)`` for none."""
 
     # --- upkeep ---
+
+    async def oldest(self, now: float) -> Sequence[Oldest]:
+        """The oldest of each tenant, category and place; of those that are sent, among the
+        thousands whose deadline is next."""
 
     async def remember(self, name: str, value: bytes) -> None:
         """Keep a small named value (learnt receipt id forms)."""

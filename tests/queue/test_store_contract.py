@@ -763,6 +763,37 @@ async def test_overdue_tells_sent_messages_past_their_deadline(
     assert await store.overdue(1_100.0, 10) == []
 
 
+async def test_the_oldest_are_told_by_tenant_category_and_place(
+    rig: Rig, entry: MakeEntry, delivered: MakeFinal
+) -> None:
+    store = rig.store
+    await store.accept(
+        [
+            entry(1, due=900.0),
+            entry(2, due=950.0, category="otp"),
+            entry(3, due=1_100.0, category="otp"),
+            entry(4, due=5_000.0, tenant="umbrella"),
+            entry(5, due=800.0, leased=True),
+            entry(6, due=700.0, leased=True, campaign="spring"),
+            entry(7, due=910.0, campaign="spring"),
+        ]
+    )
+    found = {(o.tenant, o.category, o.place): o.since for o in await store.oldest(rig.now)}
+    assert found == {
+        ("acme", "transactional", "waiting"): 900.0,
+        ("acme", "otp", "waiting"): 950.0,
+    }
+    rig.now = 1_010.0
+    await store.settle(Settlement(sent=[Sent(entry(6).message, "alpha", ("r6",), 90_000.0)]))
+    rig.now = 1_020.0
+    await store.settle(Settlement(sent=[Sent(entry(5).message, "alpha", ("r5",), 90_000.0)]))
+    [sent] = [one for one in await store.oldest(rig.now) if one.place == "sent"]
+    assert (sent.tenant, sent.category, sent.since) == ("acme", "transactional", 1_010.0)
+    await store.settle(Settlement(finals=[delivered(entry(6).message)]))
+    [sent] = [one for one in await store.oldest(rig.now) if one.place == "sent"]
+    assert sent.since == 1_020.0
+
+
 async def test_held_things_stay_until_dropped(rig: Rig) -> None:
     first, second = Held("receipt", "k\0", b"1", 10.0), Held("receipt", "k\0", b"2", 20.0)
     other, brief = Held("inbound", "k\0", b"3", 10.0), Held("inbound", "z", b"4", 10.0)

@@ -31,6 +31,7 @@ from gateway.queue.store import (
     Known,
     Lease,
     Match,
+    Oldest,
     OptoutChange,
     OptoutEntry,
     Record,
@@ -307,6 +308,9 @@ class SqliteStore:
         return await self._engine.read(lambda e: reads.bounds(e, number))
 
     # --- upkeep ---
+
+    async def oldest(self, now: float) -> Sequence[Oldest]:
+        return await self._engine.read(lambda e: reads.oldest(e, now))
 
     async def remember(self, name: str, value: bytes) -> None:
         await self._engine.write(lambda s: writes.remember(s, name, value))

@@ -1,0 +1,139 @@
+"""What goes up and down in dispatch, for the metrics: read where the truth is, when somebody asks.
+
+The hard questions are here too: how old is the oldest message in each place, and why do messages
+not move. Both are answered for all lanes at once, in a microsecond or two for each.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+from gateway.dispatch.core import Dispatch
+from gateway.message import Category
+from gateway.ops.metrics import Labels, Metrics
+from gateway.queue.lanes import Lane
+from gateway.smpp.bind import Bind
+
+Values = dict[Labels, float]
+
+Reason = Literal[
+    "store_congested", "paused", "no_bind", "tenant_rate", "window_full", "carrier_rate", "none"
+]
+"""What the messages of a lane wait for, the first that holds; ``none`` where they go at once."""
+
+
+def feed(metrics: Metrics, dispatch: Dispatch, clock: Callable[[], float]) -> None:
+    """Say where the metrics of dispatch that go up and down are read."""
+    fleet, upkeep, lanes = dispatch.fleet, dispatch.upkeep, dispatch.lanes
+
+    def binds(read: Callable[[Bind], float]) -> Callable[[], Values]:
+        return lambda: {
+            (carrier.options.id, bind.name): read(bind)
+            for carrier in fleet.carriers
+            for bind in carrier.all_binds
+        }
+
+    metrics.queued_messages.feed(
+        lambda: {
+            (one.tenant, one.category, one.state): one.messages for one in dispatch.ledger.counts()
+        }
+    )
+    metrics.queued_messages_limit.feed(
+        lambda: {(name,): one.max_queued for name, one in dispatch.options.policies.items()}
+    )
+    metrics.tenant_rate_limit.feed(
+        lambda: {(name,): one.rate for name, one in dispatch.options.scheduler.shares.items()}
+    )
+    metrics.oldest_message_seconds.feed(lambda: oldest(dispatch, clock()))
+    metrics.held_messages.feed(lambda: held(dispatch, clock()))
+    metrics.deferred_due_seconds.feed(lambda: next_due(dispatch, clock()))
+    metrics.lane_messages.feed(lambda: {(): lanes.statistics().messages})
+    metrics.lane_messages_limit.feed(lambda: {(): lanes.budget})
+    metrics.bind_up.feed(binds(lambda bind: bind.up))
+    metrics.carrier_info.feed(
+        lambda: {
+            (carrier.options.id, bind.peer): 1.0
+            for carrier in fleet.carriers
+            for bind in carrier.all_binds
+            if bind.up
+        }
+    )
+    metrics.window_in_use.feed(binds(lambda bind: bind.in_use))
+    metrics.window_size.feed(binds(lambda bind: bind.options.window))
+    metrics.carrier_rate_limit.feed(
+        lambda: {(c.options.id,): c.limit(clock()) for c in fleet.carriers}
+    )
+    metrics.receipts_silent_seconds.feed(
+        lambda: {(c.options.id,): c.silent_for(clock()) for c in fleet.carriers}
+    )
+    metrics.receipts_parked.feed(
+        lambda: {(c.options.id,): c.correlator.parked for c in fleet.carriers}
+    )
+    metrics.events_unacknowledged.feed(
+        lambda: {(tenant,): count for tenant, count in upkeep.unacknowledged.items()}
+    )
+
+
+def oldest(dispatch: Dispatch, now: float) -> Values:
+    """For how long the oldest message has been where it is, by tenant, category and place.
+
+    ``store`` and ``lane`` count from when it was due, ``carrier`` from when it was given to one
+    that has not answered, ``receipt`` from when one had taken it. What the store says is some
+    seconds old and ages on: it does not have to answer.
+    """
+    since: Values = {}
+
+    def note(tenant: str, category: str, place: str, at: float) -> None:
+        key = (tenant, category, place)
+        since[key] = min(at, since.get(key, math.inf))
+
+    for lane in dispatch.lanes.each():
+        if lane.messages:
+            first = lane.messages[0]
+            at = max(first.accepted_at, first.due)
+            note(first.tenant, first.category, "lane", at)
+    for carrier in dispatch.fleet.carriers:
+        for part in carrier.unanswered():
+            message = part.flight.message
+            note(message.tenant, message.category, "carrier", part.flight.released_at)
+    for one in dispatch.upkeep.oldest:
+        note(one.tenant, one.category, "receipt" if one.place == "sent" else "store", one.since)
+    return {key: max(0.0, now - at) for key, at in since.items()}
+
+
+def held(dispatch: Dispatch, now: float) -> Values:
+    """The messages of all lanes, by tenant, category, route and `Reason`. A lane whose messages
+    are all in the store counts with 0."""
+    found: Values = {}
+    dry = dispatch.scheduler.dry
+    limits: dict[tuple[str, Category], Reason | None] = {}
+
+    def reason(lane: Lane) -> Reason:
+        if dispatch.congested:
+            return "store_congested"
+        if lane.paused:
+            return "paused"
+        tenant, category, route, _ = lane.key
+        if (route, category) not in limits:
+            limits[route, category] = dispatch.pool.limited_by(route, now, category)
+        limit = limits[route, category]
+        if limit == "no_bind":
+            return "no_bind"
+        return "tenant_rate" if tenant in dry else limit or "none"
+
+    for lane in dispatch.lanes.each():
+        if lane.messages or lane.backlogged:
+            tenant, category, route, _ = lane.key
+            key = (tenant, category, route, reason(lane))
+            found[key] = found.get(key, 0) + len(lane.messages)
+    return found
+
+
+def next_due(dispatch: Dispatch, now: float) -> Values:
+    """When the first of the deferred messages is due, by tenant and category."""
+    found: Values = {}
+    for lane in dispatch.lanes.each():
+        if lane.next_due < math.inf and not lane.resting:
+            key = (lane.key.tenant, lane.key.category)
+            found[key] = min(max(0.0, lane.next_due - now), found.get(key, math.inf))
+    return found
