@@ -6,6 +6,7 @@ settled is durable, leased messages go back to waiting, and the store is let go 
 """
 
 import gc
+import os
 import signal
 import ssl
 import time
@@ -27,6 +28,7 @@ from gateway.errors import ConfigError
 from gateway.ops.admin import Health
 from gateway.ops.admin import serve as serve_admin
 from gateway.ops.metrics import Metrics
+from gateway.ops.notify import Notifier
 from gateway.queue.sqlite import SqliteStore
 from gateway.queue.store import Store
 
@@ -58,6 +60,7 @@ class App:
         self._settings = self._last = settings
         self._reload = reload
         self._metrics = Metrics()
+        self._notifier = Notifier(os.environ)
         self._accepting = False
         self._tls: ssl.SSLContext | None = None
 
@@ -67,6 +70,14 @@ class App:
         Raises:
             StoreError, ConfigError, GatewayError: it cannot start, and why.
         """
+        async with trio.open_nursery() as nursery:
+            # Around all else: opening and closing a large store may take longer than a watchdog.
+            nursery.start_soon(self._notifier.feed_watchdog)
+            await self._serve(task_status)
+            nursery.cancel_scope.cancel()
+        log.info("stopped")
+
+    async def _serve(self, task_status: trio.TaskStatus[None]) -> None:
         settings = self._settings
         store = SqliteStore(
             settings.queue, observe_commit=self._metrics.store_commit_seconds.observe
@@ -88,10 +99,10 @@ class App:
                 gc.set_threshold(*COLLECT)
                 log.info("serving", version=__version__, listen=settings.api.listen)
                 task_status.started()
+                await self._notifier.ready(f"serving version {__version__}")
                 await self._until_told_to_stop(dispatch, signals)
             await self._shut_down(dispatch, server)
             nursery.cancel_scope.cancel()
-        log.info("stopped")
 
     @asynccontextmanager
     async def _opened(self, store: Store) -> AsyncIterator[Dispatch]:
@@ -132,22 +143,30 @@ class App:
             if number != signal.SIGHUP:
                 log.info("stopping", signal=signal.Signals(number).name)
                 return
-            try:
-                settings = await trio.to_thread.run_sync(self._reload)
-                if self._tls is not None and settings.api.tls is not None:
-                    reload_certificates(self._tls, settings.api.tls)
-            except ConfigError as error:
-                log.error("reload_refused", errors=error.errors)
-                continue
-            dispatch.configure(settings.dispatch)
-            made, waiting = changes(self._settings, self._last, settings)
-            self._last = settings
-            log.info("reloaded", changed=made)
-            if waiting:
-                log.warning("restart_needed", keys=waiting)
+            await self._notifier.reloading()
+            await self._notifier.ready(await self._read_anew(dispatch))
+
+    async def _read_anew(self, dispatch: Dispatch) -> str:
+        """Take the configuration as it is now, if it has no mistakes; returns what came of it."""
+        try:
+            settings = await trio.to_thread.run_sync(self._reload)
+            if self._tls is not None and settings.api.tls is not None:
+                reload_certificates(self._tls, settings.api.tls)
+        except ConfigError as error:
+            log.error("reload_refused", errors=error.errors)
+            return "serving; the new configuration has mistakes, the old one holds: see the log"
+        dispatch.configure(settings.dispatch)
+        made, waiting = changes(self._settings, self._last, settings)
+        self._last = settings
+        log.info("reloaded", changed=made)
+        if waiting:
+            log.warning("restart_needed", keys=waiting)
+            return "serving; some of the new configuration waits for a restart: see the log"
+        return "serving by the new configuration"
 
     async def _shut_down(self, dispatch: Dispatch, server: Server) -> None:
         self._accepting = False
+        await self._notifier.stopping()
         with trio.move_on_after(ANSWER):
             await server.drain()
         with trio.move_on_after(DRAIN) as draining:
