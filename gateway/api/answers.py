@@ -28,6 +28,8 @@ class Answers:
             schema.Quote: self._quote,
             schema.Status: self._status,
             schema.Cancel: self._cancel,
+            schema.Pause: self._pause,
+            schema.Resume: self._resume,
             schema.Subscribe: subscribe,
             schema.Ack: self._acknowledge,
             schema.Consumers: self._consumers,
@@ -118,6 +120,14 @@ class Answers:
             raise RequestError("bad_request", "ids, keys or campaign: one is needed")
         done = await self._backend.cancel(self._tenant, request.ids, request.keys, request.campaign)
         return schema.CancelReply(request.id, True, done.cancelled, done.results)
+
+    async def _pause(self, request: schema.Pause) -> Reply:
+        held = await self._backend.pause(self._tenant, request.campaign)
+        return schema.PauseReply(request.id, True, held)
+
+    async def _resume(self, request: schema.Resume) -> Reply:
+        released = await self._backend.resume(self._tenant, request.campaign, request.extend)
+        return schema.ResumeReply(request.id, True, released)
 
     async def _acknowledge(self, request: schema.Ack) -> Reply:
         seq = await self._backend.acknowledge(

@@ -70,6 +70,13 @@ class Backend(Protocol):
     ) -> Cancelled:
         """Cancel what no carrier has yet."""
 
+    async def pause(self, tenant: str, campaign: str) -> int:
+        """Send nothing more of a campaign; returns how many of its messages that holds."""
+
+    async def resume(self, tenant: str, campaign: str, extend: float | None) -> int:
+        """Go on with a campaign, whose messages then expire ``extend`` seconds later; returns how
+        many were held, 0 where it was not paused."""
+
     async def optout(
         self, tenant: str, action: OptoutAction, numbers: Sequence[str], source: OptoutBy
     ) -> Sequence[OptoutResult | Rejected]:

@@ -171,6 +171,17 @@ class Client:
         fields = {"op": "cancel", "ids": ids, "keys": keys, "campaign": campaign}
         return wire.cancelled(self._ask_one(fields))
 
+    def pause(self, campaign: str) -> int:
+        """Send nothing more of a campaign until it is resumed; returns how many of its messages
+        that holds."""
+        return int(self._ask_one({"op": "pause", "campaign": campaign})["held"])
+
+    def resume(self, campaign: str, extend: float | None = None) -> int:
+        """Go on with a campaign, whose messages then expire ``extend`` seconds later; returns how
+        many were held."""
+        fields = {"op": "resume", "campaign": campaign, "extend": extend}
+        return int(self._ask_one(fields)["released"])
+
     def optout(
         self, action: OptoutAction, numbers: Sequence[str], source: OptoutBy = "api"
     ) -> list[OptoutResult | Rejected]:

@@ -21,10 +21,12 @@ from gateway.api.schema import (
     Hello,
     MessageOptions,
     Optout,
+    Pause,
     Quote,
     Reply,
     Request,
     RequestBase,
+    Resume,
     Status,
     Submit,
     SubmitMessage,
@@ -59,7 +61,17 @@ class _QuotePartial(RequestBase, frozen=True, tag="quote"):
 
 
 _Partial = (
-    Hello | _SubmitPartial | _QuotePartial | Status | Cancel | Subscribe | Ack | Consumers | Optout
+    Hello
+    | _SubmitPartial
+    | _QuotePartial
+    | Status
+    | Cancel
+    | Pause
+    | Resume
+    | Subscribe
+    | Ack
+    | Consumers
+    | Optout
 )
 
 _plain: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

@@ -18,6 +18,10 @@ VERSION: Final = 1
 
 RequestId = int | str
 ConsumerName = Annotated[str, Meta(min_length=1, max_length=64)]
+CampaignName = Annotated[str, Meta(min_length=1, max_length=64)]
+LONGEST_EXTENSION: Final = 30 * 86_400.0
+"""Seconds by which messages may be given more time: a month."""
+
 Seq = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 
 
@@ -78,6 +82,17 @@ class Cancel(RequestBase, frozen=True, tag="cancel"):
     campaign: str | None = None
 
 
+class Pause(RequestBase, frozen=True, tag="pause"):
+    campaign: CampaignName
+
+
+class Resume(RequestBase, frozen=True, tag="resume"):
+    """``extend``: seconds by which what waits is to expire later."""
+
+    campaign: CampaignName
+    extend: Annotated[float, Meta(ge=0, le=LONGEST_EXTENSION)] | None = None
+
+
 Start = Literal["acked", "start", "now"]
 
 
@@ -114,11 +129,16 @@ class Optout(RequestBase, frozen=True, tag="optout"):
     after: str = ""
 
 
-Request = Hello | Submit | Quote | Status | Cancel | Subscribe | Ack | Consumers | Optout
+Request = (
+    Hello | Submit | Quote | Status | Cancel | Pause | Resume | Subscribe | Ack | Consumers | Optout
+)
 
 OPS: Final = frozenset(
-    {"hello", "submit", "quote", "status", "cancel", "subscribe", "ack", "consumers", "optout"}
-)
+    {
+        "hello", "submit", "quote", "status", "cancel", "pause", "resume",
+        "subscribe", "ack", "consumers", "optout",
+    }
+)  # fmt: skip
 
 
 # --- replies ---
@@ -154,6 +174,7 @@ class Quoted(Struct, frozen=True, gc=False, omit_defaults=True):
     note: str | None = None
     to: str | None = None
     region: str | None = None
+    paused: bool = False
 
 
 class Rejected(Struct, frozen=True):
@@ -171,6 +192,7 @@ class MessageStatus(Struct, frozen=True, omit_defaults=True):
         updated_at: Unix seconds of the last change.
         not_before: when a deferred message is due.
         code, detail: as in the event of its outcome.
+        paused: its campaign is.
     """
 
     message_id: str
@@ -185,6 +207,7 @@ class MessageStatus(Struct, frozen=True, omit_defaults=True):
     code: str | None = None
     detail: dict[str, object] | None = None
     variant: str | None = None
+    paused: bool = False
 
 
 class CancelResult(Struct, frozen=True):
@@ -285,6 +308,14 @@ class CancelReply(_Reply, frozen=True):
     results: Sequence[CancelResult | None]
 
 
+class PauseReply(_Reply, frozen=True):
+    held: int
+
+
+class ResumeReply(_Reply, frozen=True):
+    released: int
+
+
 class SubscribeReply(_Reply, frozen=True):
     next: int
     epoch: str
@@ -326,6 +357,8 @@ Reply = (
     | QuoteReply
     | StatusReply
     | CancelReply
+    | PauseReply
+    | ResumeReply
     | SubscribeReply
     | AckReply
     | ConsumersReply

@@ -74,6 +74,7 @@ class Quoted(NamedTuple):
     note: str | None = None
     to: str | None = None
     region: str | None = None
+    paused: bool = False
 
 
 class Rejected(NamedTuple):
@@ -98,6 +99,7 @@ class Status(NamedTuple):
     code: str | None = None
     detail: Mapping[str, Any] | None = None
     variant: str | None = None
+    paused: bool = False
 
 
 class CancelResult(NamedTuple):

@@ -37,6 +37,8 @@ COMMANDS: Final = (
     "sending:quote",
     "asking:status",
     "asking:cancel",
+    "asking:pause",
+    "asking:resume",
     "optouts:optout",
     "asking:consumers",
     "listening:events",

@@ -1,4 +1,4 @@
-"""``gateway status``, ``cancel`` and ``consumers``: a few things, answered at once."""
+"""What is asked in a few words: ``status``, ``cancel``, ``pause``, ``resume``, ``consumers``."""
 
 import sys
 from collections.abc import Sequence
@@ -59,6 +59,39 @@ def cancel(*ids: str, keys: Keys = (), campaign: str | None = None, access: Acce
             )
         return int(not done.cancelled)
     return _show_known([*ids, *keys], done.results)
+
+
+def pause(campaign: str, /, *, access: Access) -> int:
+    """Send nothing more of a campaign until it is resumed.
+
+    Parameters
+    ----------
+    campaign
+        Its name; one that nothing has yet is paused in advance.
+    """
+    with access.client() as client:
+        show([{"campaign": campaign, "held": client.pause(campaign)}])
+    return 0
+
+
+def resume(campaign: str, /, *, extend: float | None = None, access: Access) -> int:
+    """Go on with a campaign that was paused.
+
+    The exit status is 1 if nothing of it was held: perhaps the name is wrong.
+
+    Parameters
+    ----------
+    campaign
+        Its name.
+    extend
+        Seconds by which what waits of it is to expire later.
+    """
+    with access.client() as client:
+        released = client.resume(campaign, extend)
+    show([{"campaign": campaign, "released": released}])
+    if not released:
+        print(f"gateway: {campaign!r}: nothing of this campaign was held", file=sys.stderr)
+    return int(not released)
 
 
 def consumers(action: ConsumersAction, /, *names: str, access: Access) -> int:

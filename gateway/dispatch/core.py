@@ -9,6 +9,7 @@ import trio
 from gateway.dispatch.correlation import Parked
 from gateway.dispatch.events import EventHub
 from gateway.dispatch.fleet import CarrierSettings, Fleet, MakeBind
+from gateway.dispatch.holds import Holds
 from gateway.dispatch.ids import MessageNumbers, began
 from gateway.dispatch.inbound import Inbox
 from gateway.dispatch.intake import Intake
@@ -20,6 +21,7 @@ from gateway.dispatch.release import Refiller, Releaser
 from gateway.dispatch.routing import RouteOptions, Router, narrow_routes
 from gateway.dispatch.service import Service
 from gateway.dispatch.settle import Settler
+from gateway.dispatch.steering import Steering
 from gateway.dispatch.tenants import Tenant, TenantOptions, Tenants
 from gateway.dispatch.texted import MEMO, Texted
 from gateway.dispatch.upkeep import Upkeep
@@ -101,6 +103,8 @@ class Dispatch:
         self._inbox = Inbox(store, self.tenants, self._intake, self._settler, self._texted, metrics)
         self._settler.inbox = self._inbox
         self._refiller = Refiller(store, self.lanes, self.ledger, clock, self._wake)
+        self._holds = Holds(store, self.lanes, lambda: self._numbers.last, clock, self._wake)
+        self._steering = Steering(store, self.lanes, self.ledger, self._settler, self._holds, clock)
         self._releaser = Releaser(
             store,
             self.lanes,
@@ -109,6 +113,7 @@ class Dispatch:
             self.tenants,
             self._settler,
             self.ledger,
+            self._holds,
             self._texted,
             metrics,
             clock,
@@ -123,6 +128,7 @@ class Dispatch:
             self._inbox,
             self._lessons,
             self._texted,
+            self._steering,
             self.ledger,
             self.hub,
             metrics,
@@ -132,9 +138,7 @@ class Dispatch:
             store,
             self.tenants,
             self._intake,
-            self.lanes,
-            self.ledger,
-            self._settler,
+            self._steering,
             self.hub,
             clock,
         )
@@ -177,6 +181,7 @@ class Dispatch:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Move messages until cancelled. Reports as started once it can be configured."""
+        await self._settler.persistently(self._holds.load)
         await self._settler.persistently(self._lessons.load)
         memo = await self._settler.persistently(lambda: self._store.recall(MEMO))
         if memo is not None:

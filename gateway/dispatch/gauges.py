@@ -47,6 +47,9 @@ def feed(metrics: Metrics, dispatch: Dispatch, clock: Callable[[], float]) -> No
     metrics.oldest_message_seconds.feed(lambda: oldest(dispatch, clock()))
     metrics.held_messages.feed(lambda: held(dispatch, clock()))
     metrics.deferred_due_seconds.feed(lambda: next_due(dispatch, clock()))
+    metrics.paused_messages.feed(
+        lambda: {(tenant,): count for tenant, count in upkeep.steering.held.items()}
+    )
     metrics.lane_messages.feed(lambda: {(): lanes.statistics().messages})
     metrics.lane_messages_limit.feed(lambda: {(): lanes.budget})
     metrics.bind_up.feed(binds(lambda bind: bind.up))

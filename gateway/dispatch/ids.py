@@ -32,6 +32,11 @@ class MessageNumbers:
         """Hand out only numbers above ``last``."""
         self._last = max(self._last, last)
 
+    @property
+    def last(self) -> int:
+        """The highest number so far; 0 for none."""
+        return self._last
+
     def take(self, count: int, now: float) -> range:
         """``count`` consecutive numbers, all higher than any before."""
         first = max((self._last >> COUNTER_BITS) + 1, int(now * TICKS)) << COUNTER_BITS

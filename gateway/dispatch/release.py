@@ -20,6 +20,7 @@ import trio
 from gateway.dispatch import outcomes
 from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.flights import Flight
+from gateway.dispatch.holds import Holds
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.pool import CarrierPool
 from gateway.dispatch.references import References
@@ -57,7 +58,8 @@ moment for the whole of a pass, and a store that stalls must not make that an ol
 
 NOT_NOW = 5.0
 """Seconds after which a message is tried again that no carrier of its route would take, though
-there was room: it is to avoid those that are up."""
+there was room: it is to avoid those that are up. The rest of a message whose campaign is paused is
+looked at again after as many."""
 
 
 class _Allowed(NamedTuple):
@@ -84,6 +86,7 @@ class Releaser:
         tenants: Tenants,
         settler: Settler,
         ledger: Ledger,
+        holds: Holds,
         texted: Texted,
         metrics: Metrics,
         clock: Callable[[], float],
@@ -97,6 +100,7 @@ class Releaser:
         self._tenants = tenants
         self._settler = settler
         self._ledger = ledger
+        self._holds = holds
         self._texted = texted
         self._metrics = metrics
         self._clock = clock
@@ -167,6 +171,9 @@ class Releaser:
         released = await self._allowed(key.tenant, messages)
         if not released.messages:
             return
+        if self._holds.paused(key):
+            self._scheduler.give_back(released.messages, now)
+            return
         placed, left = self._pool.place(key.route, released.messages, now, released.at)
         back: list[Message] = []
         for carrier, share in placed:
@@ -226,6 +233,10 @@ class Releaser:
             ends = [outcomes.event(m, "cancelled", now, "tenant_removed") for m in messages]
             self._ended += zip(messages, ends, strict=True)
             return _Allowed((), None, now)
+        if gone := self._holds.cancelled(messages):
+            self._ended += [(m, outcomes.event(m, "cancelled", now)) for m in gone]
+            doomed = {message.id for message in gone}
+            messages = [message for message in messages if message.id not in doomed]
         policy = tenant.policy
         verdicts = policy.release.judge(messages, Facts(opted_out=out), now)
         if not verdicts and all(message.expires_at > now for message in messages):
@@ -290,7 +301,9 @@ class Releaser:
             message = flight.message
             put_off = len(self._deferred)
             released = await self._allowed(message.tenant, [message])
-            if released.messages:
+            if released.messages and self._holds.paused(message.lane):
+                carrier.send_again(flight, indexes, now + NOT_NOW)
+            elif released.messages:
                 self._resubmit(carrier, flight, indexes, now, released)
             elif len(self._deferred) > put_off:
                 # All of it will go again, and the carrier has some of it already.

@@ -1,10 +1,11 @@
 """What a tenant can ask of the gateway: the backend of the API (`gateway.api.backend.Backend`)."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
+import msgspec
 import trio
 
 from gateway.api.schema import (
@@ -24,21 +25,14 @@ from gateway.api.schema import (
     Start,
     SubmitMessage,
 )
-from gateway.dispatch import outcomes
 from gateway.dispatch.events import EventHub, Subscription, too_many
 from gateway.dispatch.intake import TURN, Intake
-from gateway.dispatch.ledger import Ledger
-from gateway.dispatch.settle import Settler
+from gateway.dispatch.steering import Steering
 from gateway.dispatch.tenants import Tenant, Tenants
 from gateway.errors import RequestError
-from gateway.message import Message, message_id, message_number
+from gateway.message import message_id, message_number
 from gateway.numbers import NumberError, read
-from gateway.queue.lanes import Lanes
 from gateway.queue.store import GLOBAL, OptoutChange, OptoutEntry, Record, Store
-
-SLICE = 5_000
-"""Messages of a campaign that are cancelled in one step."""
-
 
 PAGE: Final = 1_000
 """Numbers of a list in one reply, each with up to four opt-outs: a megabyte at most."""
@@ -55,18 +49,14 @@ class Service:
         store: Store,
         tenants: Tenants,
         intake: Intake,
-        lanes: Lanes,
-        ledger: Ledger,
-        settler: Settler,
+        steering: Steering,
         hub: EventHub,
         clock: Callable[[], float],
     ) -> None:
         self._store = store
         self._tenants = tenants
         self._intake = intake
-        self._lanes = lanes
-        self._ledger = ledger
-        self._settler = settler
+        self._steering = steering
         self._hub = hub
         self._clock = clock
 
@@ -89,14 +79,22 @@ class Service:
         self, tenant: str, messages: Sequence[SubmitMessage]
     ) -> Sequence[Quoted | Rejected]:
         """What submitting would give."""
-        return await self._intake.quote(self._tenant(tenant), messages)
+        results = await self._intake.quote(self._tenant(tenant), messages)
+        paused = self._steering.holds.is_paused
+        return [
+            msgspec.structs.replace(result, paused=True)
+            if isinstance(result, Quoted) and paused(tenant, message.campaign)
+            else result
+            for result, message in zip(results, messages, strict=True)
+        ]
 
     async def status(
         self, tenant: str, ids: Sequence[str], keys: Sequence[str]
     ) -> Sequence[MessageStatus | None]:
         """Where messages stand, ids first, then keys."""
+        paused = self._steering.holds.is_paused
         return [
-            None if record is None else _status(record)
+            None if record is None else _status(record, paused)
             for record in await self._find(tenant, ids, keys)
         ]
 
@@ -106,33 +104,33 @@ class Service:
         """Cancel what no carrier has yet."""
         count = 0
         if campaign is not None:
-            count = len(
-                await self._cancel(
-                    tenant,
-                    lambda: self._store.lease_campaign(tenant, campaign, SLICE),
-                    lambda message: message.campaign == campaign,
-                )
-            )
+            count = await self._steering.cancel_campaign(tenant, campaign)
         if not ids and not keys:
             return Cancelled(count)
         known = await self._store.known(tenant, keys)
         numbers = {entry.message for entry in known.values()}
         numbers.update(n for n in map(message_number, ids) if n is not None)
-        done = await self._cancel(
-            tenant,
-            lambda: self._store.lease_ids(tenant, list(numbers)),
-            lambda message: message.id in numbers,
-        )
+        done = await self._steering.cancel(tenant, numbers)
         count += len(done)
+        records = await self._find(tenant, ids, keys)
+        # What is with a bind ends where its carrier refuses it for the time being.
+        met_again = [one.number for one in records if one and one.state in ("queued", "deferred")]
+        await self._steering.holds.cancel_single(met_again)
         results = [
             None
             if record is None
-            else CancelResult(
-                message_id(record.number), record.number in done, _status(record).state
-            )
-            for record in await self._find(tenant, ids, keys)
+            else CancelResult(message_id(record.number), record.number in done, _state(record))
+            for record in records
         ]
         return Cancelled(count, results)
+
+    async def pause(self, tenant: str, campaign: str) -> int:
+        """Send nothing more of a campaign for now; returns how many messages that holds."""
+        return await self._steering.pause(tenant, campaign)
+
+    async def resume(self, tenant: str, campaign: str, extend: float | None) -> int:
+        """Go on with a campaign; returns how many messages were held."""
+        return await self._steering.resume(tenant, campaign, extend)
 
     async def optout(
         self,
@@ -222,28 +220,6 @@ class Service:
         by_number, by_key = await self._store.find(tenant, numbers, keys)
         return by_number + by_key
 
-    async def _cancel(
-        self,
-        tenant: str,
-        lease: Callable[[], Awaitable[list[Message]]],
-        doomed: Callable[[Message], bool],
-    ) -> set[int]:
-        """Cancel what waits in the store, leased with ``lease``, and what is in lanes, until there
-        is nothing left: room in a lane makes it take in more. Returns the numbers of them all."""
-        done: set[int] = set()
-        while True:
-            found = await lease()
-            self._ledger.leased(found)
-            # What was leased for a lane before is on its way there: let it arrive.
-            await trio.lowlevel.cancel_shielded_checkpoint()
-            found += self._lanes.remove(tenant, doomed)
-            if not found:
-                return done
-            now = self._clock()
-            ends = [(message, outcomes.event(message, "cancelled", now)) for message in found]
-            await self._settler.finish(ends, was_sent=False)
-            done.update(message.id for message in found)
-
 
 def _read(written: str, region: str | None) -> str | NumberError:
     """The number that is meant, or why it cannot be told."""
@@ -253,14 +229,19 @@ def _read(written: str, region: str | None) -> str | NumberError:
         return error
 
 
-def _status(record: Record) -> MessageStatus:
-    """A record in the words of the API."""
+def _state(record: Record) -> str:
+    """Where a message stands, in one word."""
+    return record.event.type if record.event is not None else record.state or "queued"
+
+
+def _status(record: Record, paused: Callable[[str, str | None], bool]) -> MessageStatus:
+    """A record in the words of the API; ``paused`` tells which campaigns of a tenant are."""
     identifier = message_id(record.number)
     event, message = record.event, record.message
     if event is not None:
         return MessageStatus(
             identifier,
-            event.type,
+            _state(record),
             True,
             record.updated_at,
             event.parts,
@@ -276,7 +257,7 @@ def _status(record: Record) -> MessageStatus:
         raise AssertionError("a record of nothing")
     return MessageStatus(
         identifier,
-        record.state or "queued",
+        _state(record),
         False,
         record.updated_at,
         message.parts,
@@ -285,6 +266,7 @@ def _status(record: Record) -> MessageStatus:
         message.campaign,
         message.due if record.state == "deferred" else None,
         variant=message.variant,
+        paused=record.state != "sent" and paused(message.tenant, message.campaign),
     )
 
 

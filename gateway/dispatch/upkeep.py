@@ -14,6 +14,7 @@ from gateway.dispatch.lessons import Lessons
 from gateway.dispatch.plan import Plan
 from gateway.dispatch.pool import CarrierPool
 from gateway.dispatch.settle import Settler
+from gateway.dispatch.steering import Steering
 from gateway.dispatch.texted import MEMO, Texted
 from gateway.errors import StoreError
 from gateway.message import Message
@@ -58,6 +59,7 @@ class Upkeep:
         inbox: Inbox,
         lessons: Lessons,
         texted: Texted,
+        steering: Steering,
         ledger: Ledger,
         hub: EventHub,
         metrics: Metrics,
@@ -73,6 +75,7 @@ class Upkeep:
         self._inbox = inbox
         self._lessons = lessons
         self._texted = texted
+        self.steering = steering
         self._ledger = ledger
         self._hub = hub
         self._metrics = metrics
@@ -98,6 +101,7 @@ class Upkeep:
             nursery.start_soon(_every, MEMO_EVERY, self.keep_texted)
             nursery.start_soon(_every, STORE_EVERY, self.look_at_consumers)
             nursery.start_soon(_every, STORE_EVERY, self.look_at_ages)
+            nursery.start_soon(_every, MEMORY_EVERY, self.steering.catch_up)
 
     async def follow_clock(self) -> None:
         """Where the wall clock was set back, what waits for a moment does not wait for it to come

@@ -335,6 +335,9 @@ class Metrics:
         self.lane_messages_limit = Gauge(
             "lane_messages_limit", "Messages that there is memory for, ready to be sent."
         )
+        self.paused_messages = Gauge(
+            "paused_messages", "Messages that a pause of their campaign holds.", "tenant"
+        )
         self.lane_messages = Gauge("lane_messages", "Messages in memory, ready to be sent.")
         self.receipts_parked = Gauge(
             "receipts_parked", "Receipts that wait until a message matches them.", "carrier"

@@ -352,6 +352,14 @@ class Lanes:
         """Messages that all lanes hold at most, but for the `MINIMUM` of each."""
         return self._budget
 
+    def ready_of(self, tenant: str, campaign: str) -> int:
+        """How many messages of a campaign are in lanes."""
+        return sum(
+            len(lane.messages)
+            for lane in self._lanes.values()
+            if lane.key.campaign == campaign and lane.key.tenant == tenant
+        )
+
     def statistics(self) -> LanesStatistics:
         lanes = self._lanes.values()
         messages = sum(len(lane.messages) for lane in lanes)

@@ -20,6 +20,7 @@ from gateway.queue.store import (
     GLOBAL,
     LIFTS,
     MANY,
+    NEWEST,
     Consumer,
     Count,
     Entry,
@@ -182,13 +183,15 @@ class MemoryStore:
             if row.message.tenant == tenant and row.message.id in wanted
         )
 
-    async def lease_campaign(self, tenant: str, campaign: str, limit: int) -> list[Message]:
+    async def lease_campaign(
+        self, tenant: str, campaign: str, last: int, limit: int
+    ) -> list[Message]:
         await self._enter()
-        return _lease(self._waiting_in(tenant, campaign)[:limit])
+        return _lease(self._waiting_in(tenant, campaign, last)[:limit])
 
-    async def waiting_in(self, tenant: str, campaign: str) -> int:
+    async def waiting_in(self, tenant: str, campaign: str, last: int = NEWEST) -> int:
         await self._enter()
-        return len(self._waiting_in(tenant, campaign))
+        return len(self._waiting_in(tenant, campaign, last))
 
     async def extend(self, tenant: str, campaign: str, seconds: float) -> None:
         await self._enter()
@@ -196,11 +199,13 @@ class MemoryStore:
             later = row.message.expires_at + seconds
             row.message = msgspec.structs.replace(row.message, expires_at=later)
 
-    def _waiting_in(self, tenant: str, campaign: str) -> list[_Row]:
+    def _waiting_in(self, tenant: str, campaign: str, last: int = NEWEST) -> list[_Row]:
         return [
             row
             for row in self._waiting()
-            if row.message.tenant == tenant and row.message.campaign == campaign
+            if row.message.tenant == tenant
+            and row.message.campaign == campaign
+            and row.message.id <= last
         ]
 
     async def defer(self, messages: Sequence[Message]) -> None:

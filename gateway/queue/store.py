@@ -284,6 +284,10 @@ MANY: int = 1 << 31
 """More consumers than any tenant has."""
 
 
+NEWEST: int = (1 << 63) - 1
+"""No message has a higher number."""
+
+
 class Store(Protocol):
     """Messages, events and opt-outs on durable storage."""
 
@@ -329,11 +333,14 @@ class Store(Protocol):
     async def lease_ids(self, tenant: str, numbers: Sequence[int]) -> list[Message]:
         """Lease those of these messages that are waiting (to cancel them)."""
 
-    async def lease_campaign(self, tenant: str, campaign: str, limit: int) -> list[Message]:
-        """Lease up to ``limit`` waiting messages of a campaign (to cancel them)."""
+    async def lease_campaign(
+        self, tenant: str, campaign: str, last: int, limit: int
+    ) -> list[Message]:
+        """Lease up to ``limit`` waiting messages of a campaign, numbered up to ``last`` (to cancel
+        them)."""
 
-    async def waiting_in(self, tenant: str, campaign: str) -> int:
-        """How many messages of a campaign wait, due or not."""
+    async def waiting_in(self, tenant: str, campaign: str, last: int = NEWEST) -> int:
+        """How many messages of a campaign wait, due or not, numbered up to ``last``."""
 
     async def extend(self, tenant: str, campaign: str, seconds: float) -> None:
         """Let the messages of a campaign that wait expire so much later. Made again, after a crash

@@ -57,6 +57,8 @@ class Backend:
         self._keys: dict[str, str] = {}
         self.epoch = "1f"
         self._chunks: list[tuple[int, bytes]] = []
+        self.paused: set[tuple[str, str]] = set()
+        self.extended: float | None = None
         self._arrived = trio.Condition()
 
     def restore(self, epoch: str, kept: int, **cursors: int) -> None:
@@ -118,6 +120,19 @@ class Backend:
         names = [*ids, *(self._keys.get(key, "") for key in keys)]
         results = [CancelResult(n, True, "cancelled") if n.startswith("m") else None for n in names]
         return Cancelled(sum(r is not None for r in results), results)
+
+    async def pause(self, tenant: str, campaign: str) -> int:
+        self._fail()
+        self.paused.add((tenant, campaign))
+        return sum(m.campaign == campaign for _, m in self.accepted)
+
+    async def resume(self, tenant: str, campaign: str, extend: float | None) -> int:
+        self._fail()
+        self.extended = extend
+        if (tenant, campaign) not in self.paused:
+            return 0
+        self.paused.remove((tenant, campaign))
+        return sum(m.campaign == campaign for _, m in self.accepted)
 
     async def optout(
         self, tenant: str, action: OptoutAction, numbers: Sequence[str], source: OptoutBy

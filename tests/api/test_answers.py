@@ -76,6 +76,34 @@ async def test_cancel_of_nothing_is_refused(peer: Any) -> None:
     }
 
 
+async def test_pause_and_resume(peer: Any, backend: Any) -> None:
+    messages = [{"to": "1", "text": "x", "campaign": "spring"}]
+    await peer.ask(op="submit", messages=messages)
+    assert await peer.ask(op="pause", campaign="spring") == {"id": 1, "ok": True, "held": 1}
+    reply = await peer.ask(op="resume", campaign="spring", extend=3_600)
+    assert reply == {"id": 1, "ok": True, "released": 1}
+    assert backend.extended == 3_600
+    assert await peer.ask(op="resume", campaign="spring") == {"id": 1, "ok": True, "released": 0}
+
+
+@pytest.mark.parametrize(
+    ("request_", "why"),
+    [
+        ({"op": "pause"}, "campaign: missing"),
+        ({"op": "pause", "campaign": ""}, "campaign: "),
+        ({"op": "pause", "campaign": "x" * 65}, "campaign: "),
+        ({"op": "pause", "campaign": "x", "extend": 1}, "extend: unknown field"),
+        ({"op": "resume", "campaign": "x", "extend": -1}, "extend: "),
+        ({"op": "resume", "campaign": "x", "extend": 1e9}, "extend: "),
+        ({"op": "resume", "campaign": "x", "extend": "1h"}, "extend: "),
+    ],
+)
+async def test_what_is_no_pause_is_refused(peer: Any, request_: dict[str, Any], why: str) -> None:
+    error = (await peer.ask(**request_))["error"]
+    assert error["code"] == "bad_request"
+    assert error["message"].startswith(why)
+
+
 async def test_optout(peer: Any) -> None:
     out = {"number": "447700900123", "opted_out": True, "changed": True}
     reply = await peer.ask(op="optout", action="add", numbers=["447700900123"])

@@ -40,6 +40,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "quote": {"messages": [MESSAGE], "defaults": COMMON},
     "status": {"ids": ["1"], "keys": ["k"]},
     "cancel": {"ids": ["1"], "keys": ["k"], "campaign": "spring"},
+    "pause": {"campaign": "spring"},
+    "resume": {"campaign": "spring", "extend": 60.0},
     "subscribe": {"consumer": "crm", "from": "start"},
     "ack": {"consumer": "crm", "seq": 7, "epoch": "1f"},
     "consumers": {"action": "delete", "consumer": "crm"},

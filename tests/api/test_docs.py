@@ -115,6 +115,8 @@ REPLIES: list[schema.Reply | list[Event]] = [
     schema.CancelReply(
         5, True, 1, [schema.CancelResult("19abc5e9c0000001", True, "cancelled"), None]
     ),
+    schema.PauseReply(10, True, 12_310),
+    schema.ResumeReply(11, True, 12_298),
     schema.OptoutReply(
         6,
         True,
@@ -168,6 +170,7 @@ def test_every_code_event_and_field_is_explained() -> None:
         schema.MessageStatus,
         schema.Accepted,
         schema.ConsumerState,
+        schema.Quoted,
         Event,
     ):
         names |= {field.encode_name for field in msgspec.structs.fields(struct)}

@@ -403,6 +403,20 @@ def test_a_campaign_can_be_cancelled_before_its_time(shop: Run) -> None:
     assert shop("cancel", "none").err == "gateway: none: not known\n"
 
 
+def test_a_campaign_can_be_paused_and_resumed(shop: Run) -> None:
+    later = ("--send-at", str(time.time() + 3600), "--campaign", "winter", "--key", "three")
+    assert shop("send", "--to", "+447700900108", "--text", "Later", *later).status == 0
+    assert shop("pause", "winter").records == [{"campaign": "winter", "held": 1}]
+    assert shop("status", "--key", "three").records[0]["paused"] is True
+    assert shop("resume", "winter", "--extend", "60").records == [
+        {"campaign": "winter", "released": 1}
+    ]
+    shop("cancel", "--campaign", "winter")
+    ended = shop("resume", "wintr")
+    assert (ended.status, ended.records) == (1, [{"campaign": "wintr", "released": 0}])
+    assert ended.err == "gateway: 'wintr': nothing of this campaign was held\n"
+
+
 @pytest.mark.parametrize("name", ["sumer", "Summer", "summer ", "summer"])
 def test_a_campaign_of_which_nothing_waits_is_told(shop: Run, name: str) -> None:
     shop("cancel", "--campaign", "summer")

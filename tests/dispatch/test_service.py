@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from gateway.api.schema import Holder
-from gateway.dispatch import service
+from gateway.dispatch import steering
 from gateway.errors import RequestError, StoreError
 from gateway.queue import lanes
 from gateway.queue.store import GLOBAL, OptoutChange
@@ -97,9 +97,9 @@ async def test_what_no_carrier_has_yet_can_be_cancelled(world: Any, how: str, wh
 
 
 async def test_a_campaign_is_cancelled_whole_wherever_it_waits(
-    world: Any, monkeypatch: pytest.MonkeyPatch
+    world: Any, autojump_clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "SLICE", 7)
+    monkeypatch.setattr(steering, "SLICE", 7)
     world.bind.lose()
     now = world.clock()
     mine = {"campaign": "c"}
@@ -109,6 +109,7 @@ async def test_a_campaign_is_cancelled_whole_wherever_it_waits(
         )
     cancelled = await world.service.cancel("acme", [], [], "c")
     assert cancelled.cancelled == 125
+    await trio.sleep(2)
     assert list((await world.outcomes()).values()) == ["cancelled"] * 125
     assert world.dispatch.ledger.total("acme") == 15
 
@@ -148,7 +149,7 @@ async def test_a_cancel_that_fails_leaves_everything_as_it_was(
 ) -> None:
     world.bind.lose()
     ids = await world.accepted({"campaign": "c"}, {"campaign": "c"})
-    world.store.failing = {"lease_campaign", "lease_ids"}
+    world.store.failing = {"remember", "lease_ids"}
     with pytest.raises(StoreError):
         await world.service.cancel("acme", [], [], "c")
     with pytest.raises(StoreError):

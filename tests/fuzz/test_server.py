@@ -48,6 +48,8 @@ FIELDS: Final[dict[str, dict[str, st.SearchStrategy[Any]]]] = {
     "quote": batch,
     "status": {"ids": some_ids, "keys": some_names},
     "cancel": {"ids": some_ids, "keys": some_names, "campaign": st.none() | names},
+    "pause": {"campaign": names},
+    "resume": {"campaign": names, "extend": st.none() | st.sampled_from([0, 1.5, 60])},
     "ack": {"consumer": names, "seq": st.sampled_from(SEQS)},
     "optout": {
         "action": st.sampled_from(["add", "remove", "check", "list"]),

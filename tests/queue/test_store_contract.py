@@ -20,6 +20,7 @@ from gateway.queue.memory import MemoryStore
 from gateway.queue.sqlite import SqliteStore
 from gateway.queue.store import (
     GLOBAL,
+    NEWEST,
     Count,
     Entry,
     EventChunk,
@@ -560,11 +561,11 @@ async def test_lease_campaign_takes_only_that_campaign(store: Store, entry: Make
         + [entry(4, campaign="spring", tenant="b"), entry(5), entry(6, campaign="x")]
         + [entry(7, campaign="spring", leased=True)]
     )
-    first = await store.lease_campaign("acme", "spring", 2)
-    second = await store.lease_campaign("acme", "spring", 2)
+    first = await store.lease_campaign("acme", "spring", NEWEST, 2)
+    second = await store.lease_campaign("acme", "spring", NEWEST, 2)
     assert sorted(m.id for m in first + second) == [1, 2, 3]
     assert len(first) == 2
-    assert await store.lease_campaign("acme", "spring", 2) == []
+    assert await store.lease_campaign("acme", "spring", NEWEST, 2) == []
 
 
 async def test_each_campaign_is_a_queue_of_its_own(rig: Rig, entry: MakeEntry) -> None:
@@ -596,6 +597,8 @@ async def test_what_waits_of_a_campaign_is_counted(rig: Rig, entry: MakeEntry) -
         ]
     )
     assert await rig.store.waiting_in("acme", "spring") == 2
+    assert await rig.store.waiting_in("acme", "spring", 1) == 1
+    assert [m.id for m in await rig.store.lease_campaign("acme", "spring", 1, 10)] == [1]
     assert await rig.store.waiting_in("acme", "winter") == 0
     assert await rig.store.waiting_in("nobody", "spring") == 0
 
@@ -1146,7 +1149,7 @@ async def answers(rig: Rig, calls: list[tuple[str, Any]]) -> list[Any]:
         elif call == "cancel":
             (tenant, _), numbers = detail
             told.append(sorted(await store.lease_ids(tenant, numbers), key=lambda m: m.id))
-            campaign = await store.lease_campaign(tenant, "spring", 100)
+            campaign = await store.lease_campaign(tenant, "spring", NEWEST, 100)
             told.append(sorted(campaign, key=lambda m: m.id))
         elif call == "defer":
             there = [(made[n], due) for n, due in dict(detail).items() if n in made]

@@ -61,6 +61,8 @@ PROBES: list[tuple[str, str, dict[str, Any]]] = [
     ("cancel", "id", {"ids": ["{}"]}),
     ("cancel", "key", {"keys": ["{}"]}),
     ("cancel", "campaign", {"campaign": "{}"}),
+    ("pause", "campaign", {"campaign": "{}"}),
+    ("resume", "campaign", {"campaign": "{}"}),
     ("subscribe", "consumer", {"consumer": "{}"}),
     ("subscribe", "consumer", {"consumer": "{}", "from": "start"}),
     ("ack", "consumer", {"consumer": "{}", "seq": 0}),

@@ -30,10 +30,10 @@ IN_CAMPAIGN: Final = "lane IN (SELECT id FROM lane WHERE tenant = ?1 AND campaig
 """What holds for the messages of a campaign."""
 
 
-def waiting_in(execute: Execute, tenant: str, campaign: str) -> int:
-    """How many messages of a campaign wait."""
-    query = f"SELECT count(*) FROM message WHERE state = 0 AND {IN_CAMPAIGN}"  # noqa: S608
-    return first(execute, query, (tenant, campaign), 0)
+def waiting_in(execute: Execute, tenant: str, campaign: str, last: int) -> int:
+    """How many messages of a campaign wait, up to the number ``last``."""
+    query = f"SELECT count(*) FROM message WHERE state = 0 AND {IN_CAMPAIGN} AND id <= ?3"  # noqa: S608
+    return first(execute, query, (tenant, campaign, last), 0)
 
 
 def campaign_ids(execute: Execute, tenant: str, campaign: str) -> list[int]:

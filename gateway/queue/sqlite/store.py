@@ -25,6 +25,7 @@ from gateway.queue.sqlite.tail import EventTail
 from gateway.queue.store import (
     GLOBAL,
     MANY,
+    NEWEST,
     Consumer,
     Entry,
     EventChunk,
@@ -170,11 +171,15 @@ class SqliteStore:
             return []
         return await self._engine.write(lambda s: writes.lease_ids(s, tenant, numbers))
 
-    async def lease_campaign(self, tenant: str, campaign: str, limit: int) -> list[Message]:
-        return await self._engine.write(lambda s: writes.lease_campaign(s, tenant, campaign, limit))
+    async def lease_campaign(
+        self, tenant: str, campaign: str, last: int, limit: int
+    ) -> list[Message]:
+        return await self._engine.write(
+            lambda s: writes.lease_campaign(s, tenant, campaign, last, limit)
+        )
 
-    async def waiting_in(self, tenant: str, campaign: str) -> int:
-        return await self._engine.read(lambda e: reads.waiting_in(e, tenant, campaign))
+    async def waiting_in(self, tenant: str, campaign: str, last: int = NEWEST) -> int:
+        return await self._engine.read(lambda e: reads.waiting_in(e, tenant, campaign, last))
 
     async def extend(self, tenant: str, campaign: str, seconds: float) -> None:
         ids = await self._engine.read(lambda e: reads.campaign_ids(e, tenant, campaign))

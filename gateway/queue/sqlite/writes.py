@@ -165,12 +165,14 @@ def lease_ids(session: Session, tenant: str, ids: Sequence[int]) -> list[Message
     return mark_leased(session, found)
 
 
-def lease_campaign(session: Session, tenant: str, campaign: str, limit: int) -> list[Message]:
-    """Lease waiting messages of a campaign."""
+def lease_campaign(
+    session: Session, tenant: str, campaign: str, last: int, limit: int
+) -> list[Message]:
+    """Lease waiting messages of a campaign, up to the number ``last``."""
     found = messages(
         session.execute,
-        f"SELECT body FROM message WHERE state = 0 AND {reads.IN_CAMPAIGN} LIMIT ?",  # noqa: S608
-        (tenant, campaign, limit),
+        f"SELECT body FROM message WHERE state = 0 AND {reads.IN_CAMPAIGN} AND id <= ?3 LIMIT ?4",  # noqa: S608
+        (tenant, campaign, last, limit),
     )
     return mark_leased(session, found)
 

@@ -1,0 +1,141 @@
+"""What is done when somebody pauses, resumes or cancels what was accepted already.
+
+What was said holds from the moment at which it is durable (`holds`), whatever the size of a
+campaign: nothing more of it is sent. What remains to be done for each of its messages, to end it
+or to let it expire later, is done at once for some thousands and goes on behind the answer for
+the rest, over a restart too.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+import msgspec
+import trio
+
+from gateway.dispatch import outcomes
+from gateway.dispatch.holds import Holds
+from gateway.dispatch.ledger import Ledger
+from gateway.dispatch.settle import Settler
+from gateway.errors import StoreError
+from gateway.message import Message
+from gateway.queue.lanes import Lanes
+from gateway.queue.store import Store
+
+SLICE = 5_000
+"""Messages of a campaign that are ended in one step, and before a cancel is answered."""
+
+
+class Steering:
+    """Pauses, resumes and cancels.
+
+    Attributes:
+        held: how many messages pauses hold, by tenant, when it was last looked.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        lanes: Lanes,
+        ledger: Ledger,
+        settler: Settler,
+        holds: Holds,
+        clock: Callable[[], float],
+    ) -> None:
+        self.held: Mapping[str, int] = {}
+        self.holds = holds
+        self._store = store
+        self._lanes = lanes
+        self._ledger = ledger
+        self._settler = settler
+        self._clock = clock
+
+    async def pause(self, tenant: str, campaign: str) -> int:
+        """Send nothing more of a campaign; returns how many of its messages that holds."""
+        await self.holds.pause(tenant, campaign)
+        return await self._waiting(tenant, campaign)
+
+    async def resume(self, tenant: str, campaign: str, extend: float | None) -> int:
+        """Go on with a campaign, whose messages expire ``extend`` seconds later than they would
+        have; returns how many were held."""
+        count = await self._waiting(tenant, campaign)
+        return count if await self.holds.resume(tenant, campaign, extend) else 0
+
+    async def cancel_campaign(self, tenant: str, campaign: str) -> int:
+        """End all that no carrier has of a campaign; returns how many messages that are."""
+        count = await self._waiting(tenant, campaign)
+        last = await self.holds.cancel(tenant, campaign)
+        try:
+            done = await self._end_slice(tenant, campaign, last)
+            return done + await self._store.waiting_in(tenant, campaign, last)
+        except StoreError:
+            return count  # it was said and holds: they are ended behind the answer
+
+    async def cancel(self, tenant: str, numbers: Iterable[int]) -> set[int]:
+        """End those of some messages that no carrier has; returns which."""
+        wanted = set(numbers)
+        done: set[int] = set()
+        while found := await self._lease(
+            tenant,
+            lambda: self._store.lease_ids(tenant, list(wanted)),
+            lambda message: message.id in wanted,
+        ):
+            await self._end(found)
+            done.update(message.id for message in found)
+        return done
+
+    async def catch_up(self) -> None:
+        """Do what was left to be done, and look at what pauses hold."""
+        for tenant, campaign, last in self.holds.unfinished():
+            while await self._store.waiting_in(tenant, campaign, last):
+                if not await self._end_slice(tenant, campaign, last):
+                    break
+        for tenant, campaign, seconds in self.holds.extensions():
+            await self._put_back(tenant, campaign)
+            await self._store.extend(tenant, campaign, seconds)
+            await self.holds.extended(tenant, campaign)
+        held: dict[str, int] = {}
+        for tenant, campaign in self.holds.paused_campaigns():
+            held[tenant] = held.get(tenant, 0) + await self._waiting(tenant, campaign)
+        self.held = held
+        await self.holds.forget()
+
+    async def _waiting(self, tenant: str, campaign: str) -> int:
+        return self._lanes.ready_of(tenant, campaign) + await self._store.waiting_in(
+            tenant, campaign
+        )
+
+    async def _end_slice(self, tenant: str, campaign: str, last: int) -> int:
+        found = await self._lease(
+            tenant,
+            lambda: self._store.lease_campaign(tenant, campaign, last, SLICE),
+            lambda message: message.campaign == campaign and message.id <= last,
+        )
+        await self._end(found)
+        return len(found)
+
+    async def _lease(
+        self,
+        tenant: str,
+        lease: Callable[[], Awaitable[list[Message]]],
+        doomed: Callable[[Message], bool],
+    ) -> list[Message]:
+        """Some of what waits in the store, leased with ``lease``, and all that is in lanes."""
+        found = await lease()
+        self._ledger.leased(found)
+        # What was leased for a lane before is on its way there: let it arrive.
+        await trio.lowlevel.cancel_shielded_checkpoint()
+        return found + self._lanes.remove(tenant, doomed)
+
+    async def _end(self, messages: Iterable[Message]) -> None:
+        now = self._clock()
+        ends = [(message, outcomes.event(message, "cancelled", now)) for message in messages]
+        await self._settler.finish(ends, was_sent=False)
+
+    async def _put_back(self, tenant: str, campaign: str) -> None:
+        """Put into the store what lanes have of a campaign, where it is given more time."""
+        now = self._clock()
+        found = self._lanes.remove(tenant, lambda message: message.campaign == campaign)
+        back = [msgspec.structs.replace(message, due=min(message.due, now)) for message in found]
+        await self._settler.persistently(lambda: self._store.defer(back))
+        self._ledger.deferred(back)
+        for message in back:
+            self._lanes.deferred(message.lane, message.due, now)
