@@ -93,7 +93,15 @@ class Dispatch:
         self.scheduler = Scheduler(self.lanes, SchedulerOptions())
         self._numbers = MessageNumbers()
         self._settler = Settler(
-            store, self.pool, self.lanes, self.ledger, self.hub, metrics, clock, self._wake
+            store,
+            self.pool,
+            self.lanes,
+            self.ledger,
+            self.hub,
+            metrics,
+            clock,
+            self._wake,
+            self.scheduler.refund,
         )
         self.fleet = Fleet(self._settler, metrics, clock, self._wake, make_bind)
         self._intake = Intake(

@@ -16,6 +16,7 @@ class Plan:
         sent: by message id, the flights that a carrier has taken, and until when receipts may come.
         review: carriers with parked receipts that are to be looked at again.
         soon, later: messages to be released again, from their lane or from the store.
+        refused: those of them that no carrier has taken for certain.
     """
 
     def __init__(self, now: float) -> None:
@@ -24,6 +25,7 @@ class Plan:
         self.ended: dict[int, tuple[Message, Event, bool]] = {}
         self.soon: list[Message] = []
         self.later: list[Message] = []
+        self.refused: list[Message] = []
         self.sent: dict[int, tuple[Flight, float]] = {}
         self.review: set[Carrier] = set()
 

@@ -163,8 +163,15 @@ class Releaser:
             self._on_taken()
 
     async def _release(self, key: LaneKey, messages: Sequence[Message], now: float) -> None:
-        """Send what may be sent of a batch. ``now`` is the time of the pass, by which tokens are
-        counted; what may be sent is judged by the time of its writing."""
+        """Send what may be sent of a batch; the tenant's rate is charged for no more than that."""
+        ended, deferred = len(self._ended), len(self._deferred)
+        await self._release_allowed(key, messages, now)
+        self._scheduler.refund(message for message, _ in self._ended[ended:])
+        self._scheduler.refund(self._deferred[deferred:])
+
+    async def _release_allowed(self, key: LaneKey, messages: Sequence[Message], now: float) -> None:
+        """``now`` is the time of the pass, by which tokens are counted; what may be sent is judged
+        by the time of its writing."""
         if self._tenants.get(key.tenant) is not None and not self._pool.has_route(key.route):
             self._reroute(messages, now)
             return
@@ -172,7 +179,7 @@ class Releaser:
         if not released.messages:
             return
         if self._holds.paused(key):
-            self._scheduler.give_back(released.messages, now)
+            self._scheduler.give_back(released.messages)
             return
         placed, left = self._pool.place(key.route, released.messages, now, released.at)
         back: list[Message] = []
@@ -181,7 +188,7 @@ class Releaser:
         if left:
             back += self._put_off(key, left, now, released.at)
         if back:
-            self._scheduler.give_back(sorted(back, key=_place), now)
+            self._scheduler.give_back(sorted(back, key=_place))
 
     def _put_off(
         self, key: LaneKey, messages: Sequence[Message], now: float, at: float

@@ -111,6 +111,8 @@ def _refused(carrier: Carrier, pool: CarrierPool, flight: Flight, plan: Plan) ->
             carrier.send_again(flight, sorted(refused), plan.now + delay)
     else:
         again = _whole_again(carrier, pool, message, act, plan)
+        if again and UNANSWERED not in actions:
+            plan.refused.append(message)
     if again:
         return
     if status == UNANSWERED:

@@ -83,6 +83,10 @@ class Settler:
     Attributes:
         inbox: takes what is no receipt.
         failing: the store refuses to record what has happened.
+
+    Args:
+        on_room: called when there may be room for more.
+        refund: called with messages that a carrier has refused for now.
     """
 
     def __init__(
@@ -95,6 +99,7 @@ class Settler:
         metrics: Metrics,
         clock: Callable[[], float],
         on_room: Callable[[], None],
+        refund: Callable[[Sequence[Message]], None],
     ) -> None:
         self.inbox: Inbound | None = None
         self.failing = False
@@ -106,6 +111,7 @@ class Settler:
         self._metrics = metrics
         self._clock = clock
         self._on_room = on_room
+        self._refund = refund
         self._complain = Sparing(log.error)
         self._failing_since = 0.0
         self._responses: list[tuple[Carrier, Sequence[Response]]] = []
@@ -348,6 +354,7 @@ class Settler:
             self._ledger.deferred(plan.later)
             for message in plan.later:
                 self._lanes.deferred(message.lane, message.due, plan.now)
+        self._refund(plan.refused)
         if plan.soon:
             self._lanes.give_back(sorted(plan.soon, key=_place))
         self._hub.wake(tenants)

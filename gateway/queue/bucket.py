@@ -50,10 +50,14 @@ class TokenBucket:
         return math.floor(self._level)
 
     def take(self, parts: int, now: float) -> None:
-        """Let ``parts`` pass, even if they overdraw. A negative number gives parts back."""
+        """Let ``parts`` pass, even if they overdraw."""
         if self._rate:
             self._refill(now)
-            self._level = min(self._burst, self._level - parts)
+            self._level -= parts
+
+    def give_back(self, parts: int) -> None:
+        """These did not pass after all."""
+        self._level = min(self._burst, self._level + parts)
 
     def ready_at(self, now: float, parts: int = 1) -> float:
         """The earliest moment at which ``parts`` (or a full bucket, if less) will be available."""

@@ -15,7 +15,7 @@ share it in proportion to the weights that stand in them.
 import heapq
 import math
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -172,6 +172,8 @@ class Scheduler:
             # Buckets do not refill while a clock that was set back catches up: ask them anew.
             self._call_back(now if now > self._now else math.inf)
             self._now = now
+        else:
+            self._call_back(now)  # who was refunded meanwhile
         for lane in self._lanes.woken():
             self._join(lane)
         for rank in self._ranks.values():
@@ -192,9 +194,10 @@ class Scheduler:
         for rank in self._ranks.values():
             rank.full.clear()
 
-    def give_back(self, messages: Sequence[Message], now: float) -> None:
+    def give_back(self, messages: Sequence[Message]) -> None:
         """Take back messages that were not sent after all: they go to the front of their lanes, in
         order, and what was charged for them is given back too."""
+        self.refund(messages)
         self._lanes.give_back(messages)
         for message in messages:
             key, parts = message.lane, message.parts
@@ -202,17 +205,31 @@ class Scheduler:
             stand = self._ranks[key.category].stands.get((key.tenant, key.route))
             if stand is not None:
                 stand.deficit += parts
-            self._tenant(key.tenant).bucket.take(-parts, now)
+
+    def refund(self, messages: Iterable[Message]) -> None:
+        """No carrier has taken these: the rates of their tenants are not charged for them."""
+        parts: dict[str, int] = {}
+        for message in messages:
+            parts[message.tenant] = parts.get(message.tenant, 0) + message.parts
+        for name, count in parts.items():
+            tenant = self._tenant(name)
+            tenant.bucket.give_back(count)
+            if tenant.aside:  # for less long than it was to be
+                self._call_back_later(name, tenant)
 
     @property
     def waiting(self) -> bool:
         """Whether there is something to send as soon as there is room for it."""
-        return self._lanes.stirring or any(rank.lines for rank in self._ranks.values())
+        return (
+            self._lanes.stirring
+            or any(rank.lines for rank in self._ranks.values())
+            or bool(self._dry and self._dry[0][0] <= self._now)
+        )
 
     @property
     def dry(self) -> set[str]:
         """The tenants that have messages and wait for their own rate."""
-        return {tenant for _, tenant in self._dry}
+        return {name for _, name in self._dry if self._tenants[name].aside}
 
     def next_ready(self) -> float | None:
         """When the rate of a tenant that has messages will let it go on; None where no message
@@ -340,11 +357,15 @@ class Scheduler:
         stand = line.stands.popleft()
         line.weight -= tenant.weight
         if not tenant.aside:
-            bucket = tenant.bucket
-            ready_at = bucket.ready_at(self._now, max(1, int(bucket.rate * WORTHWHILE)))
-            heapq.heappush(self._dry, (ready_at, stand.tenant))
+            self._call_back_later(stand.tenant, tenant)
         had = self._quantum - stand.deficit / tenant.weight
         tenant.aside.append((stand, line.served + had))
+
+    def _call_back_later(self, name: str, tenant: _Tenant) -> None:
+        """Note when the bucket of a tenant is ready. What was noted before is passed over then."""
+        bucket = tenant.bucket
+        ready_at = bucket.ready_at(self._now, max(1, int(bucket.rate * WORTHWHILE)))
+        heapq.heappush(self._dry, (ready_at, name))
 
     def _call_back(self, until: float) -> None:
         """The tenants whose buckets are ready by ``until`` enter their lines again.

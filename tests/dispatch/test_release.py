@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import trio
 
+from gateway.dispatch.actions import Action
 from gateway.dispatch.routing import CarrierShare, Match, RouteOptions
 from gateway.message import CATEGORIES
 from gateway.policy import chain
@@ -589,6 +590,39 @@ async def test_a_tenant_s_rate_is_kept(world: Any, autojump_clock: object) -> No
         world.bind.reply()
         await trio.sleep(0.1)
     assert len(world.bind.sent) == pytest.approx(15, abs=1)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.75])
+async def test_a_tenant_s_rate_counts_what_carriers_take(
+    world: Any, make_settings: Any, autojump_clock: object, share: float
+) -> None:
+    busy = {0x400: Action("wait", delay=30, tries=4)}
+    await world.configure(
+        carriers=[make_settings(window=100, statuses=busy)],
+        scheduler=SchedulerOptions(shares={"acme": Share(rate=5, burst=5)}),
+    )
+    await world.accepted(*(f"{n}" for n in range(500)))
+    taken = 0
+    for _ in range(200):
+        for pdu, _ in list(world.bind.flying):
+            refused = int(pdu.short_message) % 4 < 4 * share
+            world.bind.reply(pdu, status=0x400 if refused else 0)
+            taken += not refused
+        await trio.sleep(0.1)
+    assert taken == pytest.approx(5 + 5 * 20, abs=3)
+
+
+async def test_what_is_not_sent_after_all_costs_nothing_of_a_tenant_s_rate(
+    world: Any, autojump_clock: object
+) -> None:
+    await world.configure(scheduler=SchedulerOptions(shares={"acme": Share(rate=1, burst=8)}))
+    world.bind.lose()
+    phones = [f"4474001234{n:02}" for n in range(16)]
+    await world.accepted(*({"to": to} for to in phones))
+    await world.service.optout("acme", "add", phones[::2])
+    world.bind.come_up()
+    await trio.sleep(0.1)
+    assert [pdu.destination_addr for pdu in world.bind.sent] == phones[1::2]
 
 
 async def test_a_carrier_s_rate_is_kept(

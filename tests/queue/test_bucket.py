@@ -39,9 +39,9 @@ def test_a_long_message_goes_whole_and_is_waited_for() -> None:
 def test_parts_that_were_not_sent_can_be_given_back() -> None:
     bucket = TokenBucket(10, burst=10)
     bucket.take(10, 0.0)
-    bucket.take(-4, 0.0)
+    bucket.give_back(4)
     assert bucket.available(0.0) == 4
-    bucket.take(-40, 0.0)
+    bucket.give_back(40)
     assert bucket.available(0.0) == 10
 
 

@@ -380,8 +380,23 @@ def test_messages_given_back_keep_their_order_and_cost_nothing() -> None:
     pump.put(batch)
     result = pump.scheduler.next(pump.now, lambda _route, _category: 8)
     assert result
-    pump.scheduler.give_back(result[1][3:], pump.now)
+    pump.scheduler.give_back(result[1][3:])
     assert pump.run(main=100) == batch[3:]
+
+
+def test_a_tenant_that_is_refunded_does_not_wait_for_its_rate() -> None:
+    pump = Pump(SchedulerOptions(shares={"acme": Share(rate=0.5, burst=10)}))
+    pump.put(message() for _ in range(20))
+    sent = pump.run(main=100)
+    assert len(sent) == 10
+    pump.scheduler.refund(sent[:4])
+    assert pump.scheduler.waiting
+    pump.now += 0.001
+    assert len(pump.run(main=100)) == 4
+    assert pump.scheduler.next_ready() == pytest.approx(pump.now + 2, abs=0.1)
+    pump.scheduler.refund(sent)  # more than there is room for in its burst
+    pump.now += 0.001
+    assert len(pump.run(main=100)) == 6
 
 
 def test_a_batch_that_came_back_does_not_cost_its_tenant_a_turn() -> None:
@@ -391,7 +406,7 @@ def test_a_batch_that_came_back_does_not_cost_its_tenant_a_turn() -> None:
     result = pump.scheduler.next(pump.now, lambda _route, _category: 1000)
     assert result
     key, messages = result
-    pump.scheduler.give_back(messages, pump.now)
+    pump.scheduler.give_back(messages)
     pump.run(main=3 * 64)
     assert pump.parts(by_tenant)[key.tenant] == 128
 
@@ -510,7 +525,7 @@ class Gateway(RuleBasedStateMachine):
         assert len(messages) == 1 or parts <= room[key.route]
         self.out[key] += messages[:keep]
         if messages[keep:]:
-            self.scheduler.give_back(messages[keep:], self.now)
+            self.scheduler.give_back(messages[keep:])
         return True
 
     @rule(
