@@ -28,6 +28,7 @@ _EXPECTED: Final = (CycloptsError, GatewayError, ApiError, OSError)
 _MISTAKES: Final = (CycloptsError, UsageError, ConfigError)
 
 COMMANDS: Final = (
+    "beginning:init",
     "serving:serve",
     "configuring:check",
     "configuring:token",

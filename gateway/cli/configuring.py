@@ -67,8 +67,14 @@ def _permissions(settings: "Settings") -> Iterator[str]:
 
 def token() -> None:
     """Make a tenant's token, and its hash for the configuration."""
+    made = new_token()
+    show([{"token": made, "token_sha256": hashlib.sha256(made.encode()).hexdigest()}])
+
+
+def new_token() -> str:
+    """A token that nobody can guess."""
     # 256 bits: the hash in the configuration need not be slow to be safe.
     made = secrets.token_urlsafe(32)
     while made.startswith("-"):  # it would look like an option
         made = secrets.token_urlsafe(32)
-    show([{"token": made, "token_sha256": hashlib.sha256(made.encode()).hexdigest()}])
+    return made

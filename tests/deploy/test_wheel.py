@@ -1,0 +1,110 @@
+"""The wheel, installed into an empty environment: a gateway that begins with nothing."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parents[2]
+LOCK: Final = ROOT / "deploy" / "requirements.lock"
+UNREACHABLE: Final = re.compile("Max retries|NewConnection|Temporary failure|[Tt]imed out")
+
+
+def pins(lock: Path) -> set[str]:
+    """What a lock file has, ``apsw==3.54.1.0`` and so on."""
+    return set(re.findall(r"^([\w-]+==[\w.]+)", lock.read_text(), re.MULTILINE))
+
+
+def test_what_is_deployed_is_what_was_tested() -> None:
+    assert pins(LOCK) <= pins(ROOT / "requirements.lock")
+
+
+def test_all_that_the_gateway_needs_is_deployed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = {re.split("[^a-z-]", one)[0] for one in project["dependencies"]}
+    assert needed <= {pin.partition("==")[0] for pin in pins(LOCK)}
+
+
+def interpreters() -> list[str]:
+    """A Python of each version that is here and that the gateway is for."""
+    found = {f"3.{sys.version_info.minor}": sys.executable}
+    for version in ("3.11", "3.12", "3.13", "3.14"):
+        path = shutil.which(f"python{version}")
+        # What stands there may lead to a version that is not there, as the shims of pyenv do.
+        if (
+            path
+            and not subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode
+        ):
+            found.setdefault(version, path)
+    return [found[version] for version in sorted(found)]
+
+
+def run(*command: str | Path, env: Mapping[str, str] = os.environ) -> str:
+    """What a command prints, run where there is nothing of ours."""
+    ended = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, cwd="/", env=env, check=False
+    )
+    if ended.returncode and UNREACHABLE.search(ended.stderr):
+        pytest.skip("the package index cannot be reached")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this tree."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    [made] = folder.iterdir()
+    return made
+
+
+@pytest.mark.slow  # builds a wheel, and installs it with all that it needs
+@pytest.mark.parametrize("python", interpreters(), ids=lambda path: Path(path).name)
+def test_a_gateway_begins_with_a_wheel_and_nothing_else(
+    python: str, wheel: Path, site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    place = tmp_path / "venv"
+    run(python, "-m", "venv", "--without-pip", place)
+    pip: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        place / "bin" / "python",
+        "--quiet",
+    ]
+    pip += ["--disable-pip-version-check", "--retries=0", "--timeout=20"]
+    run(*pip, "install", "--require-hashes", "--requirement", LOCK)
+    run(*pip, "install", "--no-deps", "--no-index", wheel)
+    run(*pip, "check")
+
+    gateway = str(place / "bin" / "gateway")
+    folder = tmp_path / "mine"
+    made = run(gateway, "init", folder, "--tenant=shop", "--sender=10690001", "--simulator")
+    file = Path(json.loads(made)["file"])
+    port = site.free_port()
+    for old, new in (("7600", site.api), ("7601", site.admin), ("2775", port)):
+        file.write_text(file.read_text().replace(old, str(new)))
+    assert "no mistakes found" in run(gateway, "check", "--config", file)
+    site.start("simulator", gateway, "simulate", "--port", str(port)).wait_for("listening")
+    site.start("gateway", gateway, "serve", "--config", str(file)).wait_for('"bound"')
+    env = {
+        **os.environ,
+        "GATEWAY_ADDRESS": f"tcp://127.0.0.1:{site.api}",
+        "GATEWAY_TOKEN": json.loads(made)["token"],
+    }
+    message = ("--to=+8613912345678", "--text=Hello, 世界", "--category=transactional")
+    run(gateway, "send", *message, env=env)
+    events = run(gateway, "events", "--from=start", "--until-idle=2", env=env)
+    assert [json.loads(line)["type"] for line in events.splitlines()] == ["delivered"]
