@@ -107,13 +107,13 @@ class App:
     @asynccontextmanager
     async def _opened(self, store: Store) -> AsyncIterator[Dispatch]:
         recovery = await store.open()
+        dispatch = Dispatch(store, self._metrics, time.time)
         try:
-            dispatch = Dispatch(store, self._metrics, time.time)
             dispatch.recover(recovery)
             yield dispatch
         finally:
             with trio.CancelScope(shield=True):
-                await store.aclose()
+                await store.aclose(in_doubt=dispatch.in_doubt)
 
     async def _serve_admin(
         self, dispatch: Dispatch, *, task_status: trio.TaskStatus[list[str]]

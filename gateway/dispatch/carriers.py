@@ -291,6 +291,15 @@ class Carrier:
                 self, [Response(Part(flight, i), statuses[i], "", 0.0) for i in indexes]
             )
 
+    def has_begun(self, until: float) -> bool:
+        """Whether there is more of messages of which it was given some parts: parts that wait for
+        room, or to be sent again by ``until``, or are in a window and may yet have to be."""
+        return (
+            bool(self._overhang)
+            or any(bind.in_use for bind in self.binds)
+            or bool(self._again and self._again[0][0] <= until and self.up)
+        )
+
     @property
     def owed(self) -> int:
         """How many parts of long messages wait for room in the window of their bind."""

@@ -68,6 +68,8 @@ class Dispatch:
 
     Attributes:
         options: what it goes by now.
+        in_doubt: it is not on record which messages carriers may have: `run` is not over, or the
+            store has not taken its last words. It must not be closed in order then.
 
     Args:
         store: opened by the caller, who has what it recovered.
@@ -83,6 +85,7 @@ class Dispatch:
         clock: Callable[[], float],
         make_bind: MakeBind = Bind,
     ) -> None:
+        self.in_doubt = False
         self._store = store
         self._clock = clock
         self.tenants = Tenants()
@@ -150,7 +153,7 @@ class Dispatch:
             self.hub,
             clock,
         )
-        self._releasing = trio.CancelScope()
+        self._settling = trio.CancelScope(shield=True)
         self.options = DispatchOptions()
 
     def recover(self, recovery: Recovery) -> None:
@@ -194,18 +197,22 @@ class Dispatch:
         memo = await self._settler.persistently(lambda: self._store.recall(MEMO))
         if memo is not None:
             self._texted.recall(memo)
-        try:
-            async with trio.open_nursery() as nursery:
-                await nursery.start(self.fleet.run)
-                nursery.start_soon(self._settler.run)
-                nursery.start_soon(self._refiller.run)
-                nursery.start_soon(self.upkeep.run)
-                nursery.start_soon(self._release)
-                task_status.started()
-        finally:
-            with trio.move_on_after(LAST_WORDS, shield=True):
-                await self._record_doubts()
-                await self.upkeep.keep_texted()
+        self.in_doubt = True
+        async with trio.open_nursery() as settling:
+            settling.start_soon(self._settle)
+            try:
+                async with trio.open_nursery() as nursery:
+                    await nursery.start(self.fleet.run)
+                    nursery.start_soon(self._refiller.run)
+                    nursery.start_soon(self.upkeep.run)
+                    nursery.start_soon(self._releaser.run)
+                    task_status.started()
+            finally:
+                with trio.move_on_after(LAST_WORDS, shield=True):
+                    await self._record_doubts()
+                    self.in_doubt = False
+                    await self.upkeep.keep_texted()
+                self._settling.cancel()
 
     @property
     def congested(self) -> bool:
@@ -218,19 +225,22 @@ class Dispatch:
         return self._settler.failing
 
     async def drain(self) -> None:
-        """Release nothing more, let what is in flight be answered and settled, and unbind. How
-        long that may take is the caller's to limit."""
-        self._releasing.cancel()
+        """Begin with no further message, let what is begun be completed, answered and settled, and
+        unbind. How long that may take is the caller's to limit."""
+        left = trio.current_effective_deadline() - trio.current_time()
+        await self._releaser.finish(self._clock() + left)
         await self.fleet.drain()
         await self._settler.quiet()
 
-    async def _release(self) -> None:
-        with self._releasing:
-            await self._releaser.run()
+    async def _settle(self) -> None:
+        """Settle until told to stop: longer than all that hands something over."""
+        with self._settling:
+            await self._settler.run()
 
     async def _record_doubts(self) -> None:
-        """Put on record which messages a carrier may have, whole or in part, when all binds are
-        gone: they may go out twice once the gateway runs again."""
+        """Put on record what carriers have answered, and which messages one may have, whole or in
+        part, when all binds are gone: they may go out twice once the gateway runs again."""
+        await self._settler.quiet()
         torn = [
             msgspec.structs.replace(message, maybe_duplicate=True)
             for carrier in self.fleet.carriers
@@ -238,7 +248,6 @@ class Dispatch:
         ]
         if torn:
             await self._settler.persistently(lambda: self._store.defer(torn))
-        await self._settler.round()
         await self._settler.persistently(lambda: self._lessons.save(self.fleet.carriers))
 
     def _wake(self) -> None:

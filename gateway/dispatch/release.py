@@ -8,7 +8,7 @@ news: a message, a free window, a bucket that has filled, a bind that came up.
 
 import math
 import struct
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import NamedTuple
@@ -108,6 +108,8 @@ class Releaser:
         self._references = References(int(clock() * 1000))
         self._news = trio.Event()
         self._held_up = False
+        self._until: float | None = None
+        self._finished = trio.Event()
         self._ended: list[tuple[Message, Event]] = []
         self._deferred: list[Message] = []
         # Routes and categories that get no more in this pass: what is open has no room.
@@ -117,12 +119,25 @@ class Releaser:
         """There may be something to send, or room for it."""
         if self._settler.congested:
             return  # nothing goes out before the end of that, which is told here too
-        if self._held_up or self._scheduler.waiting or self._pool.torn:
+        if self._until is not None or self._held_up or self._scheduler.waiting or self._pool.torn:
             self._news.set()
 
+    async def finish(self, until: float) -> None:
+        """Begin with no message any more. Returns once those are complete of which carriers have
+        some parts, but for what has to wait past ``until``."""
+        self._until = until
+        self._news.set()
+        await self._finished.wait()
+
+    def _has_begun(self, until: float) -> bool:
+        """Whether parts are to be sent, or may be, of messages of which carriers have others."""
+        return not self._settler.idle or any(
+            carrier.has_begun(until) for carrier in self._pool.carriers.values()
+        )
+
     async def run(self) -> None:
-        """Send what comes, until cancelled."""
-        while True:
+        """Send what comes, until cancelled or finished."""
+        while self._until is None or self._has_begun(self._until):
             self._news = news = trio.Event()
             now = self._clock()
             if not self._settler.congested:
@@ -134,6 +149,7 @@ class Releaser:
                 at = math.inf  # time alone changes nothing, though what it was to bring is overdue
             with trio.move_on_after(max(0.0, min(at - self._clock(), NAP))):
                 await news.wait()
+        self._finished.set()
 
     async def _pass(self, now: float) -> None:
         self._full.clear()
@@ -146,7 +162,7 @@ class Releaser:
         for carrier in self._pool.carriers.values():
             await self._release_again(carrier, now)
         count = 0
-        while not self._settler.congested:
+        while self._until is None and not self._settler.congested:
             if self._clock() - now > STALE:
                 self._news.set()
                 break
@@ -304,10 +320,22 @@ class Releaser:
 
     async def _release_again(self, carrier: Carrier, now: float) -> None:
         """Send parts once more of messages that a carrier has others of, if they may go still."""
-        for flight, indexes in carrier.due_again(now):
+        due = deque(carrier.due_again(now))
+        try:
+            await self._send_again(carrier, due, now)
+        finally:
+            for flight, indexes in due:  # cut off: the carrier has others of their parts
+                carrier.send_again(flight, indexes, now)
+
+    async def _send_again(
+        self, carrier: Carrier, due: deque[tuple[Flight, list[int]]], now: float
+    ) -> None:
+        while due:
+            flight, indexes = due[0]
             message = flight.message
             put_off = len(self._deferred)
             released = await self._allowed(message.tenant, [message])
+            due.popleft()
             if released.messages and self._holds.paused(message.lane):
                 carrier.send_again(flight, indexes, now + NOT_NOW)
             elif released.messages:

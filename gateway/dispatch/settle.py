@@ -131,9 +131,14 @@ class Settler:
         """So much waits for the store that nothing more should be submitted."""
         return self._unsettled >= UNSETTLED
 
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was handed over is durable."""
+        return not (self._unsettled or self._unanswered)
+
     async def quiet(self) -> None:
         """Wait until everything that was handed over is durable."""
-        while self._unsettled or self._unanswered:
+        while not self.idle:
             await self._settled.wait()
 
     def responded(self, carrier: Carrier, answered: Sequence[Response]) -> None:
@@ -183,10 +188,6 @@ class Settler:
                 self._work, self._pressing = trio.Event(), trio.Event()
                 due = trio.current_time() + INTERVAL
                 nursery.start_soon(self._conclude, await self._gather())
-
-    async def round(self) -> None:
-        """Settle what was handed over so far."""
-        await self._conclude(await self._gather())
 
     async def _gather(self) -> "_Round":
         """Work out what was handed over so far."""

@@ -110,12 +110,12 @@ class MemoryStore:
             held=list(self._held.values()),
         )
 
-    async def aclose(self) -> None:
+    async def aclose(self, *, in_doubt: bool = False) -> None:
         await trio.lowlevel.checkpoint()
         for row in self._rows.values():
-            if row.place == "leased":
+            if row.place == "leased" and not in_doubt:
                 row.place = "waiting"
-        self._is_open, self._clean = False, True
+        self._is_open, self._clean = False, not in_doubt
 
     async def _enter(self) -> None:
         if not self._is_open:

@@ -305,8 +305,10 @@ class Store(Protocol):
         """Take hold of the store. Raises StoreError where it cannot be opened or written, where
         another process holds it, or where its schema is newer than this program."""
 
-    async def aclose(self) -> None:
-        """Put leased messages back to waiting, unmarked, and let go in order."""
+    async def aclose(self, *, in_doubt: bool = False) -> None:
+        """Put leased messages back to waiting, unmarked, and let go in order. With ``in_doubt``,
+        where the caller does not know which of them went out, just let go: they are marked when the
+        store is opened next, as after a crash."""
 
     # --- the way in ---
 

@@ -137,6 +137,93 @@ async def test_what_was_in_a_window_at_the_end_is_marked_though_the_store_is_clo
         await after.check_finished()
 
 
+async def test_a_long_message_that_is_half_handed_over_is_completed_at_the_end(
+    open_world: OpenWorld, make_settings: Any, autojump_clock: object
+) -> None:
+    async with open_world(carriers=[make_settings(window=4)]) as before:
+        long, waiting = await before.accepted("x" * 1300, "waiting")
+        assert len(before.bind.sent) == 4
+        before.bind.reply(*before.bind.sent[:3])
+        before.bind.reply(before.bind.sent[3], status=Status.ESME_RTHROTTLED)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(before.dispatch.drain)
+            for _ in range(20):
+                await trio.sleep(0.5)
+                before.bind.reply()
+        before.nursery.cancel_scope.cancel()
+    assert not before.dispatch.in_doubt
+    await before.store.aclose()
+    async with open_world(before.store) as after:
+        assert after.bind.texts == ["waiting"]
+        assert await after.states([long, waiting]) == ["sent", "queued"]
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["for room", "to be sent again"])
+async def test_one_that_cannot_be_completed_in_time_is_marked(
+    open_world: OpenWorld, make_settings: Any, autojump_clock: object, waits: bool
+) -> None:
+    async with open_world(carriers=[make_settings(window=4)]) as before:
+        [long] = await before.accepted("x" * (300 if waits else 1300))
+        first, second = before.bind.sent[:2]
+        before.bind.reply(first)
+        if waits:
+            before.bind.reply(second, status=Status.ESME_RMSGQFUL)  # for 30 seconds
+        began = trio.current_time()
+        with trio.move_on_after(20):
+            await before.dispatch.drain()
+        assert trio.current_time() - began == pytest.approx(0 if waits else 20, abs=1)
+        before.nursery.cancel_scope.cancel()
+    await before.store.aclose()
+    async with open_world(before.store) as after:
+        await finish(after, 30)
+        [event] = await after.events()
+        assert (event["message_id"], event["maybe_duplicate"]) == (long, True)
+
+
+async def test_an_end_that_is_cut_off_forgets_no_response_that_waited_for_the_store(
+    open_world: OpenWorld, make_receipt: Any, autojump_clock: object
+) -> None:
+    async with open_world() as before:
+        settle = before.store.settle
+
+        async def slowly(*arguments: Any) -> Any:
+            await trio.sleep(1)
+            return await settle(*arguments)
+
+        before.store.settle = slowly
+        ids = await before.accepted("a", "b")
+        first, second = before.bind.sent
+        before.bind.reply(first)
+        await before.calm()
+        # Looked for in the store, where the first round is to be before that.
+        before.nursery.start_soon(before.bind.receipts, make_receipt("unknown"))
+        before.bind.reply(second)
+        await before.calm()
+        before.nursery.cancel_scope.cancel()
+    del before.store.settle
+    await before.store.aclose()
+    async with open_world(before.store) as after:
+        await after.calm()
+        assert after.bind.sent == []
+        assert await after.states(ids) == ["sent", "sent"]
+
+
+async def test_a_store_that_does_not_take_the_last_words_is_not_closed_in_order(
+    open_world: OpenWorld, autojump_clock: object
+) -> None:
+    async with open_world() as before:
+        ids = await before.accepted("a")
+        before.store.failing = {"settle"}
+        before.bind.reply()
+        before.nursery.cancel_scope.cancel()
+    assert before.dispatch.in_doubt
+    async with open_world(before.store) as after:
+        after.store.failing = set()
+        await finish(after)
+        assert [event["message_id"] for event in await after.events()] == ids
+        assert [event["maybe_duplicate"] for event in await after.events()] == [True]
+
+
 async def test_what_a_killed_process_leaves_the_next_one_sends_marked(
     open_world: OpenWorld, autojump_clock: object
 ) -> None:

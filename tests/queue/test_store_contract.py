@@ -151,6 +151,17 @@ async def test_an_orderly_end_puts_leased_messages_back_unmarked(
     assert leased.messages == [entry(1).message, entry(2).message]
 
 
+async def test_a_store_that_is_closed_in_doubt_marks_what_was_leased(
+    rig: Rig, entry: MakeEntry
+) -> None:
+    await rig.store.accept([entry(1), entry(2, leased=True)])
+    await rig.store.aclose(in_doubt=True)
+    recovery = await rig.store.open()
+    assert not recovery.clean
+    leased = await rig.store.lease(LANE, 1_000.0, 10)
+    assert [(m.id, m.maybe_duplicate) for m in leased.messages] == [(1, False), (2, True)]
+
+
 async def test_a_crash_marks_what_was_leased_and_only_that(rig: Rig, entry: MakeEntry) -> None:
     accepted = [entry(1), entry(2, leased=True), entry(3, due=990.0), entry(4, leased=True)]
     await rig.store.accept(accepted)

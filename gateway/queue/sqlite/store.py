@@ -104,12 +104,13 @@ class SqliteStore:
         self._opened = engine
         return recovery
 
-    async def aclose(self) -> None:
+    async def aclose(self, *, in_doubt: bool = False) -> None:
         if self._opened:
             engine, self._opened = self._opened, None
             try:
                 await self._lineage.end(engine)
-                await engine.write(upkeep.end)
+                if not in_doubt:
+                    await engine.write(upkeep.end)
             finally:
                 await engine.aclose()
 
