@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -22,13 +23,16 @@ from gateway.api.listen import listen, reload_certificates, server_context
 from gateway.api.server import Server
 from gateway.config import Settings
 from gateway.config.changes import changes
+from gateway.config.expiring import expiries
 from gateway.dispatch import gauges
 from gateway.dispatch.core import Dispatch
 from gateway.errors import ConfigError
 from gateway.ops.admin import Health
 from gateway.ops.admin import serve as serve_admin
+from gateway.ops.machine import Expiries, Machine
 from gateway.ops.metrics import Metrics
 from gateway.ops.notify import Notifier
+from gateway.ops.reloads import Reloads
 from gateway.queue.sqlite import SqliteStore
 from gateway.queue.store import Store
 
@@ -61,6 +65,8 @@ class App:
         self._reload = reload
         self._metrics = Metrics()
         self._notifier = Notifier(os.environ)
+        self._reloads = Reloads(self._metrics, settings.digest, time.time())
+        self._machine = Machine(settings.queue, self._expiries)
         self._accepting = False
         self._tls: ssl.SSLContext | None = None
 
@@ -89,6 +95,7 @@ class App:
                 dispatch.configure(settings.dispatch)
                 server = Server(dispatch.service, settings.api.limits)
                 self._feed_gauges(dispatch, server)
+                nursery.start_soon(self._machine.run)
                 await nursery.start(self._serve_admin, dispatch)
                 numbers.load()
                 if settings.api.tls is not None:
@@ -154,10 +161,13 @@ class App:
                 reload_certificates(self._tls, settings.api.tls)
         except ConfigError as error:
             log.error("reload_refused", errors=error.errors)
+            self._reloads.refused()
             return "serving; the new configuration has mistakes, the old one holds: see the log"
         dispatch.configure(settings.dispatch)
         made, waiting = changes(self._settings, self._last, settings)
         self._last = settings
+        self._reloads.done(settings.digest, time.time(), waiting=bool(waiting))
+        await trio.to_thread.run_sync(self._machine.look_at_expiries)
         log.info("reloaded", changed=made)
         if waiting:
             log.warning("restart_needed", keys=waiting)
@@ -175,10 +185,16 @@ class App:
             parts = dispatch.fleet.in_use
             log.warning("carriers_did_not_answer", seconds=DRAIN, parts=parts)
 
+    def _expiries(self) -> Expiries:
+        return expiries(self._last, datetime.now(UTC).date())
+
     def _feed_gauges(self, dispatch: Dispatch, server: Server) -> None:
         """Say where the metrics that go up and down are read."""
         metrics = self._metrics
         gauges.feed(metrics, dispatch, time.time)
+        self._machine.feed(metrics)
+        limit = self._settings.api.limits.max_connections
+        metrics.api_connections_limit.feed(lambda: {(): limit})
         metrics.api_connections_ended.feed(
             lambda: {(reason,): count for reason, count in server.stats.closed.items()}
         )

@@ -8,8 +8,11 @@ relative to the working directory.
 import time
 import tomllib
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from gateway.config.building import build
 from gateway.config.keys import Keys
@@ -40,12 +43,13 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
         ConfigError: it cannot be used; has a line for every fault.
     """
     faults = Faults()
-    keys = read_table(Keys, _parse(path), "", faults)
+    table, digest = _parse(path)
+    keys = read_table(Keys, table, "", faults)
     settings = build(keys, environ, faults)
     if faults.lines:
         raise ConfigError(faults.lines)
     _load_holidays(settings)
-    return settings
+    return msgspec.structs.replace(settings, digest=digest)
 
 
 def store_path(path: Path) -> str:
@@ -55,7 +59,7 @@ def store_path(path: Path) -> str:
         ConfigError: that cannot be told.
     """
     faults = Faults()
-    keys = read_table(Keys, _parse(path), "", faults)
+    keys = read_table(Keys, _parse(path)[0], "", faults)
     wrong = [line for line in faults.lines if line.startswith("queue")]
     if wrong:
         raise ConfigError(wrong)
@@ -72,14 +76,15 @@ def _load_holidays(settings: Settings) -> None:
             CarrierHours(carrier.options.hours).load(years)
 
 
-def _parse(path: Path) -> dict[str, object]:
-    """What the file has. Raises ConfigError, with the line and column where it is no TOML."""
+def _parse(path: Path) -> tuple[dict[str, object], str]:
+    """What the file has, and its `Settings.digest`. Raises ConfigError, with the line and column
+    where it is no TOML."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_SIZE + 1)
         reason = _excess(data)
         if not reason:
-            return tomllib.loads(data.decode())
+            return tomllib.loads(data.decode()), sha256(data).hexdigest()[:12]
     except OSError as error:
         reason = f"cannot be read: {error.strerror}"
     except UnicodeDecodeError as error:

@@ -25,6 +25,7 @@ class Settings(Struct, frozen=True):
         queue: the path of the store's file.
         log: the least level that is logged.
         file: what the file says, to compare it with another.
+        digest: the first 12 digits of the SHA-256 of the file, as ``sha256sum`` tells it.
     """
 
     api: ApiSettings
@@ -33,6 +34,7 @@ class Settings(Struct, frozen=True):
     dispatch: DispatchOptions
     log: Level
     file: Keys
+    digest: str = ""
 
     def __repr__(self) -> str:
         """Without the file, which has passwords."""

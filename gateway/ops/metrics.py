@@ -370,6 +370,44 @@ class Metrics:
         self.api_connections_ended = Tally(
             "api_connections_ended_total", "Connections that the server ended, by why.", "reason"
         )
+        self.api_connections_limit = Gauge(
+            "api_connections_limit", "Connections of tenants that there may be."
+        )
+        self.reloads = Counter(
+            "reloads_total", "Reloads of the configuration, done or refused.", "result"
+        )
+        self.reload_refused = Gauge("reload_refused", "1 where the last reload was refused.")
+        self.restart_needed = Gauge(
+            "restart_needed", "1 while a changed key waits for the next start."
+        )
+        self.config_loaded_timestamp_seconds = Gauge(
+            "config_loaded_timestamp_seconds", "When the configuration in force was loaded."
+        )
+        self.config_info = Gauge(
+            "config_info",
+            "1, labelled with what the file in force begins its SHA-256 with.",
+            "digest",
+        )
+        self.store_free_bytes = Gauge("store_free_bytes", "Room on the disk of the store.")
+        self.store_size_bytes = Gauge("store_size_bytes", "The file of the store.")
+        self.store_log_bytes = Gauge(
+            "store_log_bytes", "The store's write-ahead log, not yet moved into the file."
+        )
+        self.memory_limit_bytes = Gauge(
+            "memory_limit_bytes", "Memory that the container allows, or the machine has."
+        )
+        self.event_loop_longest_turn_seconds = Gauge(
+            "event_loop_longest_turn_seconds",
+            "For how long all else waited for one thing, at most, within the last minute.",
+        )
+        self.certificate_expiry_timestamp_seconds = Gauge(
+            "certificate_expiry_timestamp_seconds", "When a certificate ends to hold.", "key"
+        )
+        self.holidays_known_until_timestamp_seconds = Gauge(
+            "holidays_known_until_timestamp_seconds",
+            "Until when the public holidays are known that hours depend on.",
+            "region",
+        )
         self.build_info = Gauge("build_info", "1, labelled with what runs.", "version")
         running: dict[Labels, float] = {(version("gateway"),): 1.0}
         self.build_info.feed(lambda: running)

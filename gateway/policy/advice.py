@@ -1,6 +1,6 @@
 """What an operator should know of the hours that a configuration comes to; all of it is allowed."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Final
 
@@ -157,6 +157,36 @@ def unknown_holidays(options: QuietHoursOptions, today: date) -> Iterator[str]:
 def carrier_unknown_holidays(options: CarrierHoursOptions, today: date) -> Iterator[str]:
     """The same of a carrier's own hours."""
     return _unknown(CarrierHours(options).hours_at, options.regions, today)
+
+
+AHEAD: Final = 3
+"""Years, this one among them, for which it is looked whether holidays are known."""
+
+
+def holidays_known_until(
+    quiet: QuietHoursOptions, carriers: Iterable[CarrierHoursOptions], today: date
+) -> dict[str, date]:
+    """Until when the public holidays are known that hours depend on, by the name of the calendar;
+    three years at most."""
+    kept = [lambda place: hours_at(place, quiet), *(CarrierHours(one).hours_at for one in carriers)]
+    names = {
+        _calendar(place)
+        for hours_of in kept
+        for place in PLACES
+        if hours_of(place).holidays is not None
+    }
+    last = today.year + AHEAD
+    return {
+        name: date(
+            next(
+                (y for y in range(today.year, last) if not holidays.known_in(name, y)),
+                last,
+            ),
+            1,
+            1,
+        )
+        for name in sorted(names - {""})
+    }
 
 
 def _unknown(

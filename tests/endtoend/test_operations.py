@@ -80,10 +80,13 @@ def test_it_says_when_it_is_ready_and_what_it_does(site: Any) -> None:
         'gateway_bind_up{bind="alpha-1",carrier="alpha"} 1.0',
         'gateway_carrier_info{carrier="alpha",system_id="simulator"} 1.0',
         'gateway_window_in_use{bind="alpha-1",carrier="alpha"} 0.0',
+        "gateway_reload_refused 0.0",
         'gateway_accept_to_submit_seconds_count{category="transactional"} 10.0',
         'gateway_delivery_seconds_count{carrier="alpha"} 10.0',
     ):
         assert line in metrics.splitlines()
+    for name in ("store_free_bytes", "config_info", "event_loop_longest_turn_seconds"):
+        assert f"\ngateway_{name}" in metrics
     assert "86139" not in metrics
     assert "8613900000001" not in gateway.output.read_text()
 

@@ -1,0 +1,151 @@
+"""What the process needs and may run out of: disk, memory, turns on the event loop, time.
+
+Looked at every few seconds in a worker thread, since a file system that hangs must hang nothing
+else; a scrape reads what was last seen. The event loop is watched by a task that wakes up often and
+sees how late it is.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import trio
+
+from gateway.ops.certificates import expiry
+from gateway.ops.metrics import Labels, Metrics
+
+LOOK_EVERY, EXPIRIES_EVERY = 5.0, 3600.0
+"""Seconds between looks at the disk, and at what expires."""
+
+TICK: Final = 0.05
+"""Seconds between looks at the event loop: each costs some 30 µs."""
+
+WINDOW: Final = 30.0
+"""Seconds; the longest turn is told for one to two of them, so that no scrape misses it."""
+
+LIMITS: Final = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""Where Linux says what memory a container may use."""
+
+
+class Expiries(msgspec.Struct, frozen=True):
+    """What expires.
+
+    Attributes:
+        certificates: files in PEM form, by the key of the configuration that names them.
+        holidays: until when the public holidays that hours depend on are known, by region.
+    """
+
+    certificates: Mapping[str, str] = {}
+    holidays: Mapping[str, float] = {}
+
+
+class Machine:
+    """Watches what the process needs.
+
+    Args:
+        store: the file of the store; what SQLite keeps beside it is looked at too.
+        expiries: says what expires; called in a worker thread.
+    """
+
+    def __init__(self, store: str, expiries: Callable[[], Expiries]) -> None:
+        self._store = Path(store)
+        self._expiries = expiries
+        self._sizes: dict[str, float] = {}
+        self._certificates: dict[Labels, float] = {}
+        self._holidays: dict[Labels, float] = {}
+        self._memory = float(memory_limit())
+        self._turns = Turns()
+
+    def feed(self, metrics: Metrics) -> None:
+        """Say where the metrics are read."""
+
+        def size(name: str) -> Callable[[], dict[Labels, float]]:
+            return lambda: {(): self._sizes[name]} if name in self._sizes else {}
+
+        metrics.store_free_bytes.feed(size("free"))
+        metrics.store_size_bytes.feed(size("file"))
+        metrics.store_log_bytes.feed(size("log"))
+        metrics.memory_limit_bytes.feed(lambda: {(): self._memory})
+        metrics.event_loop_longest_turn_seconds.feed(
+            lambda: {(): self._turns.longest(trio.current_time())}
+        )
+        metrics.certificate_expiry_timestamp_seconds.feed(lambda: self._certificates)
+        metrics.holidays_known_until_timestamp_seconds.feed(lambda: self._holidays)
+
+    async def run(self) -> None:
+        """Look, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._every, LOOK_EVERY, self.look)
+            nursery.start_soon(self._every, EXPIRIES_EVERY, self.look_at_expiries)
+            nursery.start_soon(self._watch_turns)
+
+    async def _every(self, seconds: float, look: Callable[[], None]) -> None:
+        while True:
+            await trio.to_thread.run_sync(look, abandon_on_cancel=True)
+            await trio.sleep(seconds)
+
+    async def _watch_turns(self) -> None:
+        while True:
+            due = trio.current_time() + TICK
+            await trio.sleep_until(due)
+            now = trio.current_time()
+            self._turns.note(now - due, now)
+
+    # --- in a worker thread ---
+
+    def look(self) -> None:
+        """See how large the store is, and how much room its disk has."""
+        sizes: dict[str, float] = {}
+        with contextlib.suppress(OSError):
+            disk = os.statvfs(self._store.parent)
+            sizes["free"] = disk.f_bavail * disk.f_frsize
+            sizes["file"] = self._store.stat().st_size
+            sizes["log"] = Path(f"{self._store}-wal").stat().st_size
+        self._sizes = sizes
+
+    def look_at_expiries(self) -> None:
+        """See until when certificates and holidays hold. A certificate that cannot be read tells
+        nothing: whoever uses it does."""
+        found = self._expiries()
+        certificates: dict[Labels, float] = {}
+        for key, path in found.certificates.items():
+            with contextlib.suppress(OSError, ValueError):
+                certificates[key,] = expiry(Path(path).read_text())
+        self._certificates = certificates
+        self._holidays = {(region,): until for region, until in found.holidays.items()}
+
+
+class Turns:
+    """The longest turn of the event loop in the last one to two `WINDOW`s."""
+
+    def __init__(self) -> None:
+        self._since = 0.0
+        self._before = self._now = 0.0
+
+    def note(self, late: float, now: float) -> None:
+        """A task that was due ran so late."""
+        self._turn_over(now)
+        self._now = max(self._now, late)
+
+    def longest(self, now: float) -> float:
+        """The longest, in seconds."""
+        self._turn_over(now)
+        return max(self._before, self._now)
+
+    def _turn_over(self, now: float) -> None:
+        if now - self._since >= WINDOW:
+            self._before = self._now if now - self._since < 2 * WINDOW else 0.0
+            self._now = 0.0
+            self._since = now
+
+
+def memory_limit(files: Iterable[str] = LIMITS) -> int:
+    """Bytes of memory that the process may use: what its container allows, or the machine has."""
+    limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for name in files:
+        with contextlib.suppress(OSError, ValueError):
+            limits.append(int(Path(name).read_text()))
+    return min(limits)
