@@ -2,18 +2,20 @@
 
 import os
 from pathlib import Path
+from typing import Literal
 
 
-def serve(*, config: Path) -> None:
+def serve(*, config: Path, log_format: Literal["json", "text"] = "json") -> None:
     """Run the gateway.
 
-    SIGTERM and SIGINT stop it in order, SIGHUP reads the configuration anew. Logs go to stderr, a
-    JSON object a line.
+    SIGTERM and SIGINT stop it in order, SIGHUP reads the configuration anew. Logs go to stderr.
 
     Parameters
     ----------
     config
         The configuration, a TOML file.
+    log_format
+        Logs as JSON, an object a line, or as text for people.
     """
     import trio  # noqa: PLC0415
 
@@ -22,5 +24,5 @@ def serve(*, config: Path) -> None:
     from gateway.ops import logs  # noqa: PLC0415
 
     settings = load(config, os.environ)
-    logs.configure(settings.log)
+    logs.configure(settings.log, log_format)
     trio.run(App(settings, lambda: load(config, os.environ)).run)

@@ -1,4 +1,5 @@
-"""Logs: one JSON object a line on stderr, with nothing in it that must not be there.
+"""Logs: one JSON object a line on stderr, with nothing in it that must not be there. For people who
+watch there is a text form of the same.
 
 Every line has ``event``, a few words in snake_case, ``level`` and ``timestamp`` (ISO 8601, UTC).
 Whatever a caller hands over, phone numbers are masked, and secrets and texts of messages are left
@@ -7,6 +8,7 @@ same way. Nothing here is for the hot path: that has metrics.
 """
 
 import logging
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -15,11 +17,12 @@ from typing import Any, Final, Literal
 import msgspec
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
-from structlog.typing import EventDict, WrappedLogger
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from gateway.message import masked
 
 Level = Literal["debug", "info", "warning", "error"]
+Format = Literal["json", "text"]
 
 NUMBER_KEYS: Final = frozenset({"to", "sender", "from", "recipient", "number", "numbers"})
 """Their values are masked, whatever they look like."""
@@ -35,21 +38,24 @@ ID_KEYS: Final = frozenset({"timestamp", "message_id", "ref"})
 _NUMBER = re.compile(r"\+\d{7,15}|(?<![\w+-])(?<!\d\.)\d{9,15}(?![\w-]|\.\d)")
 """A phone number within other text: with a ``+``, or standing alone (no UUID, no Unix time)."""
 
+_CONTROLS: Final = {
+    code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"
+}
+"""What would move a terminal's cursor, or do worse, and what is shown instead."""
+
 REMEMBERED: Final = 1000
 """Repeated events that are told apart; beyond, the one that was logged longest ago is forgotten."""
 
 
-def configure(level: Level = "info") -> None:
-    """Send everything that is logged at ``level`` or above to stderr."""
+def configure(level: Level = "info", form: Format = "json") -> None:
+    """Send everything that is logged at ``level`` or above to stderr, in the ``form`` for programs
+    or for people."""
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            # No locals: they hold texts and numbers.
-            structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
-            redact,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            *(_for_people() if form == "text" else _for_programs()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=lambda *_args: structlog.WriteLogger(sys.stderr),
@@ -58,6 +64,37 @@ def configure(level: Level = "info") -> None:
     root = logging.getLogger()
     root.handlers = [_Libraries()]
     root.setLevel(max(number, logging.WARNING))
+
+
+def _for_programs() -> list[Processor]:
+    return [
+        # No locals: they hold texts and numbers.
+        structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
+        redact,
+        structlog.processors.JSONRenderer(ensure_ascii=False),
+    ]
+
+
+def _for_people() -> list[Processor]:
+    return [
+        structlog.processors.format_exc_info,  # has no locals
+        redact,
+        _harmless,
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty() and not os.environ.get("NO_COLOR"),
+            sort_keys=False,
+            # Quoted, so that no value looks like another field, another line or an escape sequence.
+            repr_native_str=True,
+            exception_formatter=structlog.dev.plain_traceback,
+        ),
+    ]
+
+
+def _harmless(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """A structlog processor: escape the controls of a traceback, which is shown line by line."""
+    if "exception" in event:
+        event["exception"] = event["exception"].translate(_CONTROLS)
+    return event
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

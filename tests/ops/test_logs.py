@@ -174,3 +174,65 @@ def test_repeated_events_are_remembered_within_bounds(weigh: Callable[[object], 
         log("refused", str(key), 1.0)
     assert weigh(log) < 1.5 * full
     assert seen == 3 * REMEMBERED
+
+
+@pytest.fixture
+def shown(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], str]]:
+    """Logging for people; gives what came out on stderr since the last call."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    configure("info", "text")
+    yield lambda: capsys.readouterr().err
+    structlog.reset_defaults()
+    root.handlers, root.level = handlers, level
+
+
+def test_for_people_a_line_is_text_in_the_order_it_was_said(shown: Callable[[], str]) -> None:
+    structlog.get_logger().warning("carrier_down", carrier="alpha", binds=2, cannot=["send"])
+    time, text = shown().split(" ", 1)
+    assert datetime.fromisoformat(time).utcoffset() == timedelta(0)
+    assert text.split() == [
+        *("[warning", "]", "carrier_down"),
+        *("carrier='alpha'", "binds=2", "cannot=['send']"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"to": "447700900123"}, "to='4477******23'"),
+        ({"detail": "no route to +447700900123"}, "detail='no route to +4477******23'"),
+        ({"password": "hush", "carrier": "alpha"}, "carrier='alpha'"),
+        ({"text": "hush"}, ""),
+        ({"detail": "a\nlevel=error event=b"}, r"detail='a\nlevel=error event=b'"),
+        ({"detail": "\x1b[2J\x07\x9b1m"}, r"detail='\x1b[2J\x07\x9b1m'"),
+        ({"keys": ["\x1b[31m"]}, r"keys=['\x1b[31m']"),
+    ],
+)
+def test_for_people_the_same_is_left_out_and_nothing_can_be_slipped_in(
+    shown: Callable[[], str], fields: dict[str, Any], told: str
+) -> None:
+    structlog.get_logger().info("odd", **fields)
+    [line] = shown().splitlines()
+    assert line.partition(" odd")[2].strip() == told
+
+
+def test_for_people_a_trace_is_lines_without_locals(shown: Callable[[], str]) -> None:
+    def fail(secret: str) -> None:
+        raise ValueError("no route to 447700900123\x1b[2J")
+
+    try:
+        fail("hush")
+    except ValueError:
+        structlog.get_logger().exception("connection_failed")
+    trace = shown()
+    assert "Traceback (most recent call last)" in trace
+    assert trace.endswith("ValueError: no route to 4477******23\\x1b[2J\n")
+    assert "hush" not in trace.replace('fail("hush")', "")
+
+
+def test_for_people_libraries_come_out_the_same_way(shown: Callable[[], str]) -> None:
+    logging.getLogger("hypercorn").warning("no answer from +447700900123")
+    assert "library_message" in (line := shown())
+    assert "[hypercorn]" in line
+    assert "447700900123" not in line
