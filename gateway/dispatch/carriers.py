@@ -242,7 +242,10 @@ class Carrier:
 
     def send_again(self, flight: Flight, indexes: list[int], at: float) -> None:
         """Parts of a message of which the carrier has others already are to be sent at ``at``."""
-        heappush(self._again, (at, next(self._order), flight, indexes))
+        if self.retired:
+            self._give_up(flight, indexes)
+        else:
+            heappush(self._again, (at, next(self._order), flight, indexes))
 
     def due_again(self, now: float) -> list[tuple[Flight, list[int]]]:
         """Take out the parts to be sent once more, as many as there is room for."""
@@ -285,11 +288,15 @@ class Carrier:
         self.retired = True
         again, self._again = self._again, []
         for _, _, flight, indexes in again:
-            statuses = flight.refused or {}
-            flight.unanswered, flight.refused = len(indexes), None
-            self._sink.responded(
-                self, [Response(Part(flight, i), statuses[i], "", 0.0) for i in indexes]
-            )
+            self._give_up(flight, indexes)
+
+    def _give_up(self, flight: Flight, indexes: Sequence[int]) -> None:
+        """Have parts judged again by their last answer."""
+        statuses = flight.refused or {}
+        flight.unanswered, flight.refused = len(indexes), None
+        self._sink.responded(
+            self, [Response(Part(flight, i), statuses[i], "", 0.0) for i in indexes]
+        )
 
     def has_begun(self, until: float) -> bool:
         """Whether there is more of messages of which it was given some parts: parts that wait for

@@ -222,6 +222,21 @@ async def test_parts_are_sent_again_when_it_is_time_and_there_is_room(
     assert carrier.torn == []
 
 
+def test_a_carrier_that_is_removed_while_parts_are_judged_hands_them_back(
+    bench: Any, make_message: Any, start: float
+) -> None:
+    carrier = bench.carrier()
+    [flight] = flights(bench, carrier, make_message, 2)
+    flight.refused = {1: UNANSWERED}
+    carrier.send_again(flight, [1], start)
+    [again] = carrier.due_again(start)  # opt-outs are looked up now, which may take a while
+    carrier.retire()
+    carrier.binds[0].lose()
+    carrier.resubmit(*again, start)
+    assert [(r.context.number, r.status) for r in bench.sink.responses] == [(1, UNANSWERED)]
+    assert carrier.torn == []
+
+
 def test_parts_that_cannot_go_out_after_all_wait_on(
     bench: Any, make_message: Any, start: float
 ) -> None:
