@@ -44,6 +44,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell that starts a program in the background has it ignore SIGINT, and what that starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[UNEXPECTED] = []
     if config.getoption("--may-skip") is not None:
         config.pluginmanager.register(Skips(config), "skips")

@@ -64,4 +64,4 @@ def test_rows_that_are_no_numbers_of_the_region_are_told_by_their_line() -> None
     ]
     assert "neither a number of CN" in told[0][2]
     assert "short code" in told[1][2]
-    assert "spreadsheet has rounded" in told[2][2]
+    assert "rounded by a spreadsheet" in told[2][2]

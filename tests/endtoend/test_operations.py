@@ -183,7 +183,7 @@ def test_a_consumer_loses_nothing_when_a_backup_is_restored(site: Any) -> None:
     gateway = site.gateway()
     gateway.wait_for('"bound"', 2)
     client = site.client()
-    following = Following(f"tcp://127.0.0.1:{site.api}")
+    following = Following(f"tcp://127.0.0.1:{site.api}", last="last-0")
     following.wait_for(submit(client, 10))
     database, copy = site.folder / "gateway.db", back_up(site)
     following.wait_for(submit(client, 20))
@@ -206,6 +206,9 @@ def test_a_consumer_loses_nothing_when_a_backup_is_restored(site: Any) -> None:
     assert client.ask("ack", consumer="shop", seq=40, epoch=second)["seq"] == 40
     [consumer] = client.ask("consumers", action="list")["consumers"]
     assert (consumer["consumer"], consumer["lag"]) == ("shop", 0)
+    submit(client, 1, key="last")
+    following.join(30)
+    assert not following.is_alive()
 
 
 def back_up(site: Any) -> Path:
@@ -260,21 +263,26 @@ def restoring() -> str:
     return 'cd "$0"\n' + "\n".join(lines)
 
 
-class Following:
-    """Follows the events in a thread of its own, for as long as the test runs."""
+class Following(threading.Thread):
+    """Follows the events in a thread of its own, until that of the message with the key ``last``:
+    one that went on would meet the gateways of other tests."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, last: str) -> None:
+        super().__init__(daemon=True)
         self.seen: list[Event] = []
         self._address = address
+        self._last = last
         self._more = threading.Condition()
-        threading.Thread(target=self._follow, daemon=True).start()
+        self.start()
 
-    def _follow(self) -> None:
+    def run(self) -> None:
         with connect(self._address, TOKEN) as client:
             for event in client.events("shop"):
                 with self._more:
                     self.seen.append(event)
                     self._more.notify()
+                if event.key == self._last:
+                    return
 
     def wait_for(self, ids: list[str]) -> None:
         """Until these messages have their outcome."""

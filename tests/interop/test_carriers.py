@@ -72,7 +72,7 @@ def test_what_phones_send_through_the_npm_server_reaches_the_tenant(
         ("inbound", "447700900123", texts.long[:300]),
         ("inbound", "447700900123", texts.long_chinese[:120]),
         ("inbound", "447700900123", "Stop"),
-        ("optout", "447700900123", None),
+        ("optout", "447700900123", "Stop"),
     ]
     assert {one["status"] for one in smsc.told("answered", 7)} == {0}
 
