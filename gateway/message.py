@@ -29,6 +29,13 @@ WaitingState = Literal["deferred", "queued", "sent"]
 """Where a message without an outcome is: due later, due now, or with a carrier."""
 
 
+NAME_MAX: Final = 64
+"""Octets of an idempotency key, characters of a campaign."""
+
+VARIANT_MAX: Final = 16
+"""Characters of a variant."""
+
+
 class LaneKey(NamedTuple):
     """Names a queue, and the lane that is its ready part in memory: the messages of one tenant,
     category, route and campaign.

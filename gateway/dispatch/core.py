@@ -6,6 +6,7 @@ import msgspec
 import structlog
 import trio
 
+from gateway.dispatch.aside import Aside
 from gateway.dispatch.correlation import Parked
 from gateway.dispatch.events import EventHub
 from gateway.dispatch.fleet import CarrierSettings, Fleet, MakeBind
@@ -95,12 +96,14 @@ class Dispatch:
         self.hub = EventHub(store, clock)
         self.scheduler = Scheduler(self.lanes, SchedulerOptions())
         self._numbers = MessageNumbers()
+        self._aside = Aside()
         self._settler = Settler(
             store,
             self.pool,
             self.lanes,
             self.ledger,
             self.hub,
+            self._aside,
             metrics,
             clock,
             self._wake,
@@ -108,7 +111,14 @@ class Dispatch:
         )
         self.fleet = Fleet(self._settler, metrics, clock, self._wake, make_bind)
         self._intake = Intake(
-            store, self.lanes, self.ledger, metrics, self._numbers, clock, self._wake
+            store,
+            self.lanes,
+            self.ledger,
+            self._aside,
+            metrics,
+            self._numbers,
+            clock,
+            self._wake,
         )
         self._texted = Texted()
         self._inbox = Inbox(store, self.tenants, self._intake, self._settler, self._texted, metrics)
@@ -126,6 +136,7 @@ class Dispatch:
             self.ledger,
             self._holds,
             self._texted,
+            self._aside,
             metrics,
             clock,
             self._refiller.wake,

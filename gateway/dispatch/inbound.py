@@ -32,6 +32,7 @@ from gateway.ops.metrics import Metrics
 from gateway.policy.optout import OptoutOptions
 from gateway.policy.replies import Kind, answer
 from gateway.queue.store import GLOBAL, LIFTS, Held, Notice, OptoutChange, OptoutEntry, Store
+from gateway.queue.tallies import add
 from gateway.smpp.pdu import DataSm, DeliverSm
 
 log = structlog.get_logger(__name__)
@@ -57,6 +58,7 @@ class Inbox:
         self._intake = intake
         self._settler = settler
         self._metrics = metrics
+        self._texted = texted
         self._replies = Replies(intake, metrics)
         self._pieces = Reassembly(lambda carrier: metrics.inbound_repeated.add(1, carrier))
         self._understanding = Understanding(tenants, texted, intake.number)
@@ -102,6 +104,7 @@ class Inbox:
         self._report(text, plan.now)
         if len(text.owner.tenants) == 1:
             self._tell("inbound", text, plan)
+            self._count("inbound", text.owner.tenants[0], text, plan)
         if text.asked is None:
             return
         request = text.asked.request
@@ -163,6 +166,12 @@ class Inbox:
         for tenant in tenants or text.owner.tenants:
             plan.settlement.notices.append(Notice(tenant.options.id, event))
 
+    def _count(self, code: str, tenant: Tenant, text: Text, plan: Plan) -> None:
+        """Count it for the campaign that the phone was last texted with."""
+        name, phone = tenant.options.id, text.piece.phone
+        campaign, variant = self._texted.campaign(name, phone) if phone else (None, None)
+        add(plan.settlement.tallies, {(name, campaign, variant, text.piece.carrier, code): 1})
+
     def _suspect(self, text: Text, plan: Plan) -> None:
         """What may be an opt-out and cannot be taken for one: somebody is to look at it, of each
         tenant that it may be meant for."""
@@ -184,6 +193,7 @@ class Inbox:
                 OptoutChange(scope, number, True, "keyword", plan.now, text.name, text.text)
             )
         self._tell("optout", text, plan, [tenant], action="add", source="keyword")
+        self._count("optouts", tenant, text, plan)
         if len(text.owner.tenants) == 1:
             self._answer("optout", tenant, text, phone, plan)
 

@@ -21,12 +21,21 @@ import trio
 from gateway.api.schema import Accepted, Error, Quoted, Rejected, SubmitMessage
 from gateway.api.turnstile import Turnstile
 from gateway.dispatch import contents, parameters
+from gateway.dispatch.aside import Aside
 from gateway.dispatch.ids import MessageNumbers
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.routing import Router
 from gateway.dispatch.tenants import Tenant, TenantOptions
 from gateway.errors import MessageCode, StoreError
-from gateway.message import CATEGORIES, Category, Message, Report, message_id
+from gateway.message import (
+    CATEGORIES,
+    NAME_MAX,
+    VARIANT_MAX,
+    Category,
+    Message,
+    Report,
+    message_id,
+)
 from gateway.numbers import NumberError, read, region_of
 from gateway.ops.metrics import Metrics
 from gateway.policy.rules import Defer, Facts, Refuse, Verdicts
@@ -36,12 +45,6 @@ from gateway.queue.store import Entry, Known, Record, Store
 from gateway.smpp.tlv import Tlvs
 from gateway.text.errors import TextError
 from gateway.text.measuring import measure
-
-NAME_MAX = 64
-"""Octets of an idempotency key, characters of a campaign."""
-
-VARIANT_MAX: Final = 16
-"""Characters of a variant."""
 
 BULK = 2_000
 """Messages, but for one-time passwords, that may be on their way into the store at once: some ten
@@ -106,6 +109,7 @@ class Intake:
         store: Store,
         lanes: Lanes,
         ledger: Ledger,
+        aside: Aside,
         metrics: Metrics,
         numbers: MessageNumbers,
         clock: Callable[[], float],
@@ -115,6 +119,7 @@ class Intake:
         self._store = store
         self._lanes = lanes
         self._ledger = ledger
+        self._aside = aside
         self._metrics = metrics
         self._numbers = numbers
         self._clock = clock
@@ -139,7 +144,7 @@ class Intake:
                 results = await self._submit(tenant, submitted)
             finally:
                 self._bulk.leave(len(submitted))
-        self._count(tenant.options.id, results)
+        self._count(tenant.options.id, submitted, results)
         self._metrics.accept_seconds.observe(self._clock() - started, len(submitted))
         found = iter(results)
         return [[_answered(next(found)) for _ in batch] for batch in batches]
@@ -153,7 +158,7 @@ class Intake:
         drafts, refused = await self._drafts(tenant, submitted, results, now)
         admitted: list[tuple[int, Message]] = []
         digests: list[int] = []
-        put_off: Counter[str] = Counter()
+        put_off: Counter[tuple[str, str | None, str | None]] = Counter()
         out = await self._opted_out(tenant, drafts)
         try:
             for start in range(0, len(drafts), TURN):
@@ -165,7 +170,7 @@ class Intake:
                     if verdict is None:
                         admitted.append((index, draft))
                     elif isinstance(verdict, Defer):
-                        put_off[verdict.rule] += 1
+                        put_off[verdict.rule, draft.campaign, draft.variant] += 1
                         admitted.append((index, _deferred(draft, verdict.until)))
                     else:
                         results[index] = _rejected(verdict.code, verdict.why)
@@ -186,8 +191,9 @@ class Intake:
                         later,
                         note=_note(submitted[index].send_at, now),
                     )
-            for rule, count in put_off.items():
+            for (rule, campaign, variant), count in put_off.items():
                 self._metrics.messages_deferred.add(count, tenant.options.id, rule)
+                self._aside.note(tenant.options.id, campaign, variant, f"deferred {rule}", count)
             if not admitted:
                 return results
             known = await self._accept([message for _, message in admitted], digests, now)
@@ -469,18 +475,24 @@ class Intake:
         self._ledger.leave([m for m in messages if m.due <= now], "queued")
         self._ledger.leave([m for m in messages if m.due > now], "deferred")
 
-    def _count(self, tenant: str, results: Sequence[Accepted | Rejected | None]) -> None:
-        codes: dict[str, int] = {}
+    def _count(
+        self,
+        tenant: str,
+        submitted: Sequence[SubmitMessage],
+        results: Sequence[Accepted | Rejected | None],
+    ) -> None:
+        codes: Counter[tuple[str, str | None, str | None]] = Counter()
         repeated = 0
-        for result in results:
+        for message, result in zip(submitted, results, strict=True):
             if isinstance(result, Rejected):
-                codes[result.error.code] = codes.get(result.error.code, 0) + 1
+                codes[result.error.code, message.campaign, message.variant] += 1
             elif result is not None and result.duplicate:
                 repeated += 1
         if repeated:
             self._metrics.messages_repeated.add(repeated, tenant)
-        for code, count in codes.items():
+        for (code, campaign, variant), count in codes.items():
             self._metrics.messages_refused.add(count, tenant, code)
+            self._aside.note(tenant, campaign, variant, f"refused {code}", count)
 
 
 async def _turn(start: int) -> None:

@@ -3,6 +3,7 @@
 from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.flights import Flight
 from gateway.message import Event, Message
+from gateway.queue import tallies
 from gateway.queue.store import Final, Progress, Ref, Sent, Settlement
 
 
@@ -14,6 +15,7 @@ class Plan:
         settlement: goes to the store, after `complete`.
         ended: the outcomes in it by message id, and whether the message was on record as sent.
         sent: by message id, the flights that a carrier has taken, and until when receipts may come.
+        taken: flights that a carrier has taken, with receipts to come or without, to be counted.
         review: carriers with parked receipts that are to be looked at again.
         soon, later: messages to be released again, from their lane or from the store.
         refused: those of them that no carrier has taken for certain.
@@ -27,6 +29,7 @@ class Plan:
         self.later: list[Message] = []
         self.refused: list[Message] = []
         self.sent: dict[int, tuple[Flight, float]] = {}
+        self.taken: list[Flight] = []
         self.review: set[Carrier] = set()
 
     def send(self, flight: Flight, deadline: float) -> None:
@@ -58,6 +61,10 @@ class Plan:
         taken and has its outcome already is not in ``sent``."""
         for flight, _ in self.sent.values():
             flight.recorded = True
+        taken, self.taken = self.taken, []
+        if taken:
+            counts = tallies.sent([(one.message, one.carrier, len(one.refs)) for one in taken])
+            tallies.add(self.settlement.tallies, counts)
         self.settlement.sent = [
             Sent(flight.message, flight.carrier, flight.known_refs(), deadline)
             for flight, deadline in self.sent.values()

@@ -18,6 +18,7 @@ import structlog
 import trio
 
 from gateway.dispatch import outcomes
+from gateway.dispatch.aside import Aside
 from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.flights import Flight
 from gateway.dispatch.holds import Holds
@@ -88,6 +89,7 @@ class Releaser:
         ledger: Ledger,
         holds: Holds,
         texted: Texted,
+        aside: Aside,
         metrics: Metrics,
         clock: Callable[[], float],
         on_taken: Callable[[], None],
@@ -102,6 +104,7 @@ class Releaser:
         self._ledger = ledger
         self._holds = holds
         self._texted = texted
+        self._aside = aside
         self._metrics = metrics
         self._clock = clock
         self._on_taken = on_taken
@@ -213,7 +216,7 @@ class Releaser:
         this hour only has no room, or none is up any longer, else in the store. Returns the former.
         """
         full: list[Message] = []
-        shut = 0
+        shut: list[Message] = []
         has_room = self._pool.room(key.route, now) > 0
         for message in messages:
             until = self._pool.takes_from(message, at)
@@ -225,12 +228,12 @@ class Releaser:
             else:
                 # One that never opens may yet be replaced: it is time that ends the message.
                 until = min(until, message.expires_at)
-                shut += 1
+                shut.append(message)
             self._deferred.append(msgspec.structs.replace(message, due=until))
         if full:
             self._full.add((key.route, key.category))
         if shut:
-            self._metrics.messages_deferred.add(shut, key.tenant, CarrierHours.name)
+            self._count_deferred(CarrierHours.name, shut)
         return full
 
     def _reroute(self, messages: Sequence[Message], now: float) -> None:
@@ -265,7 +268,7 @@ class Releaser:
         if not verdicts and all(message.expires_at > now for message in messages):
             return _Allowed(messages, policy.quiet_hours, now)
         allowed: list[Message] = []
-        put_off: Counter[str] = Counter()
+        put_off: dict[str, list[Message]] = {}
         for index, message in enumerate(messages):
             verdict = None if message.exempt else verdicts.get(index)
             if message.expires_at <= now:
@@ -273,15 +276,15 @@ class Releaser:
             elif verdict is None:
                 allowed.append(message)
             elif isinstance(verdict, Defer):
-                put_off[verdict.rule] += 1
+                put_off.setdefault(verdict.rule, []).append(message)
                 self._deferred.append(msgspec.structs.replace(message, due=verdict.until))
             else:
                 outcome: Outcome = "expired" if verdict.code == "expired" else "blocked"
                 detail = {"rule": verdict.rule, "reason": verdict.why}
                 event = outcomes.event(message, outcome, now, verdict.code, detail)
                 self._ended.append((message, event))
-        for rule, count in put_off.items():
-            self._metrics.messages_deferred.add(count, name, rule)
+        for rule, those in put_off.items():
+            self._count_deferred(rule, those)
         return _Allowed(allowed, policy.quiet_hours, now)
 
     def _send(
@@ -302,7 +305,7 @@ class Releaser:
                 # With the least that it takes, the carrier could deliver after the hours have
                 # ended. By then the message is judged again, and waits for the next ones.
                 self._deferred.append(msgspec.structs.replace(message, due=end))
-                self._metrics.messages_deferred.add(1, message.tenant, "min_validity")
+                self._count_deferred("min_validity", [message])
                 continue
             try:
                 pdus = carrier.dialect.parts(message, self._references, end - at, at)
@@ -314,6 +317,7 @@ class Releaser:
         sent = [flight.message for flight in flights[: len(flights) - len(back)]]
         if sent:
             self._texted.note(name, sent[0].tenant, (message.to for message in sent))
+            self._texted.note_campaign(sent)
             waited = [at - max(message.accepted_at, message.due) for message in sent]
             self._metrics.accept_to_submit_seconds.observe_many(waited, sent[0].category)
         return [flight.message for flight in back]
@@ -353,10 +357,17 @@ class Releaser:
         opens = carrier.hours.opens(message, released.at) if carrier.hours else released.at
         if opens > released.at:
             carrier.send_again(flight, indexes, min(opens, message.expires_at))
-            self._metrics.messages_deferred.add(1, message.tenant, CarrierHours.name)
+            self._count_deferred(CarrierHours.name, [message])
         else:
             [flight.until] = _ends(released.quiet_hours, carrier, [message], released.at)
             carrier.resubmit(flight, indexes, now)
+
+    def _count_deferred(self, rule: str, messages: Sequence[Message]) -> None:
+        """A rule puts off messages of one tenant and campaign."""
+        first = messages[0]
+        self._metrics.messages_deferred.add(len(messages), first.tenant, rule)
+        for variant, count in Counter([message.variant for message in messages]).items():
+            self._aside.note(first.tenant, first.campaign, variant, f"deferred {rule}", count)
 
     async def _put_on_record(self) -> None:
         """Make durable what was decided not to be sent now, or ever."""

@@ -15,6 +15,7 @@ import structlog
 import trio
 
 from gateway.dispatch import desk, missed, responses
+from gateway.dispatch.aside import Aside
 from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.correlation import Parked
 from gateway.dispatch.events import EventHub
@@ -27,6 +28,7 @@ from gateway.errors import StoreError
 from gateway.message import Event, Message
 from gateway.ops.logs import Sparing
 from gateway.ops.metrics import Metrics
+from gateway.queue import tallies
 from gateway.queue.lanes import Lanes
 from gateway.queue.store import Match, Ref, Store
 from gateway.smpp.bind import Bind
@@ -96,6 +98,7 @@ class Settler:
         lanes: Lanes,
         ledger: Ledger,
         hub: EventHub,
+        aside: Aside,
         metrics: Metrics,
         clock: Callable[[], float],
         on_room: Callable[[], None],
@@ -108,6 +111,7 @@ class Settler:
         self._lanes = lanes
         self._ledger = ledger
         self._hub = hub
+        self._aside = aside
         self._metrics = metrics
         self._clock = clock
         self._on_room = on_room
@@ -281,6 +285,7 @@ class Settler:
     async def commit(self, plan: Plan) -> None:
         """Make a plan durable, however long the store takes, and then true in memory."""
         settlement = plan.complete()
+        tallies.add(settlement.tallies, self._aside.take())
         gone = await self.persistently(lambda: self._store.settle(settlement))
         if plan.later:
             await self.persistently(lambda: self._store.defer(plan.later))
@@ -312,6 +317,11 @@ class Settler:
         self.failing = False
         self._complain.over()
         log.info("store_recovered", seconds=round(trio.current_time() - self._failing_since))
+
+    async def count(self) -> None:
+        """Make durable what was counted aside, if there is anything."""
+        if self._aside:
+            await self.commit(Plan(self._clock()))
 
     async def finish(self, ends: Iterable[tuple[Message, Event]], *, was_sent: bool) -> None:
         """Make outcomes durable that no carrier decided; ``was_sent`` says where the messages

@@ -1,30 +1,36 @@
-"""Which tenant texted a phone last through which carrier: whose its text to nobody's number is.
+"""Which tenant texted a phone last through which carrier: whose its text to nobody's number is; and
+with a message of which campaign: what its text is counted for.
 
-It is noted only for carriers that several tenants use, as messages go out; the latest of them are
-known. Every minute, and when the gateway stops, it is put on record: after a crash, the last minute
-is not known.
+The tenant is noted only for carriers that several tenants use, as messages go out; the latest of
+them are known. Every minute, and when the gateway stops, it is put on record: after a crash, the
+last minute is not known. Campaigns are not put on record: what a phone says after a restart is
+counted for no campaign.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
 
+from gateway.message import Message
 from gateway.numbers import canonical
 
 PHONES: Final = 100_000
-"""Phones that are known at least half of, the latest: some 15 MB."""
+"""Phones that are known at least half of, the latest: some 15 MB; and so many with campaigns."""
 
 MEMO: Final = "texted"
 """The name under which the store keeps it."""
 
 _Generation = dict[str, dict[str, str]]
+Wording = tuple[str, str, str | None]
+"""A tenant, its campaign and the variant of that."""
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[_Generation]).decode
 
 
 class Texted:
-    """The tenant that texted a phone last, by carrier."""
+    """The tenant that texted a phone last, by carrier, and the campaign."""
 
     def __init__(self) -> None:
         # By carrier, then phone; when the younger half is full the older one is forgotten whole,
@@ -34,6 +40,8 @@ class Texted:
         self._count = 0
         self._shared: frozenset[str] = frozenset()
         self._changed = False
+        self._campaigns: dict[str, Wording] = {}
+        self._older: dict[str, Wording] = {}
 
     def configure(self, shared: Iterable[str]) -> None:
         """These carriers are used by several tenants."""
@@ -51,6 +59,21 @@ class Texted:
         if self._count > PHONES // 2:
             self._old, self._young, self._count = self._young, {}, 0
 
+    def note_campaign(self, messages: Sequence[Message]) -> None:
+        """Messages of one campaign of a tenant, or of none, go out."""
+        tenant, campaign = messages[0].tenant, messages[0].campaign
+        if campaign is None:
+            return
+        # One wording for all that have it: it is kept once.
+        variants = [message.variant for message in messages]
+        wordings: dict[str | None, Wording] = {
+            variant: (tenant, campaign, variant) for variant in set(variants)
+        }
+        phones = [canonical(message.to) for message in messages]
+        self._campaigns.update(zip(phones, map(wordings.__getitem__, variants), strict=True))
+        if len(self._campaigns) > PHONES // 2:
+            self._older, self._campaigns = self._campaigns, {}
+
     def last(self, carrier: str, phone: str) -> str | None:
         """Who texted a phone last; None where that is not known."""
         phone = canonical(phone)
@@ -58,6 +81,13 @@ class Texted:
             if tenant := generation.get(carrier, {}).get(phone):
                 return tenant
         return None
+
+    def campaign(self, tenant: str, phone: str) -> tuple[str | None, str | None]:
+        """The campaign, and its variant, of which a tenant texted a phone last; None and None where
+        that is not known, or another tenant's campaign has come since."""
+        phone = canonical(phone)
+        wording = self._campaigns.get(phone) or self._older.get(phone)
+        return wording[1:] if wording is not None and wording[0] == tenant else (None, None)
 
     def memo(self) -> bytes | None:
         """All of it, to be kept; None where nothing has changed since the last time."""

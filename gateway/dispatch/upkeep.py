@@ -99,6 +99,7 @@ class Upkeep:
             nursery.start_soon(_every, STORE_EVERY, self.look_at_receipts)
             nursery.start_soon(_every, PRUNE_EVERY, self.prune)
             nursery.start_soon(_every, MEMO_EVERY, self.keep_texted)
+            nursery.start_soon(_every, MEMORY_EVERY, self._settler.count)
             nursery.start_soon(_every, STORE_EVERY, self.look_at_consumers)
             nursery.start_soon(_every, STORE_EVERY, self.look_at_ages)
             nursery.start_soon(_every, MEMORY_EVERY, self.steering.catch_up)

@@ -38,6 +38,7 @@ from gateway.queue.store import (
     Ref,
     Settlement,
 )
+from gateway.queue.tallies import HOUR, KEPT, SPAN, Key, Stat, Stats, accepted, add, ended
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -83,6 +84,7 @@ class MemoryStore:
         self._optouts: dict[tuple[str, str], dict[str, OptoutEntry]] = {}
         self._consumers: dict[tuple[str, str], Consumer] = {}
         self._memos: dict[str, bytes] = {}
+        self._tallies: dict[int, dict[Key, int]] = {}  # by the hour
         self.epoch = "memory"
         self.restored = False
 
@@ -146,6 +148,7 @@ class MemoryStore:
         for m, leased in ((entry.message, entry.leased) for entry in stored):
             self._rows[m.id] = _Row(m, "leased" if leased else "waiting", m.accepted_at)
         self._last_id = max([self._last_id, *ids])
+        self._count(accepted([entry.message for entry in stored]))
         return duplicates
 
     async def known(self, tenant: str, keys: Sequence[str]) -> Mapping[str, Known]:
@@ -248,12 +251,14 @@ class MemoryStore:
             if row := self._rows.get(number):
                 row.states = bytes(states)
         passed_over = set()
-        for ended in settlement.finals:
-            m, event = ended.message, ended.event
-            for at_carrier in ended.refs:
+        told: list[tuple[Message, Event]] = []
+        for one in settlement.finals:
+            m, event = one.message, one.event
+            for at_carrier in one.refs:
                 self._parts.pop(at_carrier, None)
             if self._rows.pop(m.id, None):
                 self._tell(m.tenant, event, m.id)
+                told.append((m, event))
             else:
                 passed_over.add(m.id)
         for tenant, event in settlement.notices:
@@ -263,6 +268,8 @@ class MemoryStore:
         for name in settlement.drop:
             self._held.pop(name, None)
         self._change_optouts(settlement.optouts)
+        self._count(ended(told))
+        self._count(settlement.tallies)
         return frozenset(passed_over)
 
     async def overdue(self, now: float, limit: int) -> list[tuple[Message, bytes]]:
@@ -346,6 +353,29 @@ class MemoryStore:
         await self._enter()
         wanted = sorted(n for scope, n in self._optouts if scope == tenant and n > after)[:limit]
         return [entry for n in wanted for entry in self._optouts[tenant, n].values()]
+
+    # --- counts ---
+
+    def _count(self, counts: Mapping[Key, int]) -> None:
+        if counts:
+            add(self._tallies.setdefault(int(self._clock() // HOUR), {}), counts)
+
+    async def stats(
+        self, tenant: str, campaign: str | None, start: int, stop: int, limit: int
+    ) -> Stats:
+        await self._enter()
+        rows: list[Stat] = []
+        hours = sorted(hour for hour in self._tallies if start <= hour < stop)
+        for hour in hours:
+            of_hour = [
+                Stat(hour, name, variant, carrier, code, number)
+                for (owner, name, variant, carrier, code), number in self._tallies[hour].items()
+                if owner == tenant and campaign in (None, name)
+            ]
+            if rows and (len(rows) + len(of_hour) > limit or hour >= hours[0] + SPAN):
+                return Stats(rows, hour)
+            rows += of_hour
+        return Stats(rows, None)
 
     # --- events ---
 
@@ -444,6 +474,8 @@ class MemoryStore:
             lambda part: part[2] < before and part[0] not in self._rows,
             limit - gone,
         )
+        for hour in [one for one in self._tallies if one < self._clock() // HOUR - KEPT]:
+            del self._tallies[hour]
         return gone
 
 

@@ -20,6 +20,7 @@ from typing import Literal, NamedTuple, Protocol
 import msgspec
 
 from gateway.message import Category, Encoding, Event, LaneKey, Message, WaitingState
+from gateway.queue.tallies import Key, Stats
 
 GLOBAL: str = ""
 """The opt-out scope that holds for every tenant."""
@@ -139,7 +140,8 @@ class Settlement(msgspec.Struct):
 
     ``finals`` whose message is gone already (it has its outcome) are passed over: there is never
     a second outcome. What is in ``sent`` and ``finals`` both is final; what is in ``hold`` and
-    ``drop`` both is dropped.
+    ``drop`` both is dropped. ``tallies`` are counted beside what the store counts by itself
+    (`gateway.queue.tallies`).
     """
 
     sent: list[Sent] = []
@@ -149,6 +151,7 @@ class Settlement(msgspec.Struct):
     hold: list[Held] = []
     drop: list[tuple[HeldKind, str]] = []
     optouts: list["OptoutChange"] = []
+    tallies: dict[Key, int] = {}
 
 
 OptoutSource = Literal["keyword", "api", "import", "complaint"]
@@ -398,6 +401,13 @@ class Store(Protocol):
         """The tenant's own opt-outs of the ``limit`` numbers that come after ``after``, as texts
         are ordered, each with all of its entries; empty where there are none."""
 
+    async def stats(
+        self, tenant: str, campaign: str | None, start: int, stop: int, limit: int
+    ) -> Stats:
+        """What was counted for a tenant, of one campaign or of everything, in the hours (since the
+        epoch) from ``start`` until before ``stop``: whole hours, about ``limit`` rows and
+        `gateway.queue.tallies.SPAN` hours at most, of one hour however many rows it has."""
+
     # --- events ---
 
     async def events(self, tenant: str, after: int, limit: int) -> list[EventChunk]:
@@ -439,4 +449,5 @@ class Store(Protocol):
         """Forget events, outcomes, keys and unmatched parts from before a moment, and consumers not
         seen since, about ``limit`` rows; returns how many rows went, 0 once there is nothing left
         to do. The keys of messages without an outcome stay. Keys and parts may stay for a day
-        longer."""
+        longer. What was counted for ``stats`` goes after `gateway.queue.tallies.KEPT` hours,
+        whatever ``before`` is."""

@@ -1,5 +1,7 @@
 """Who texted a phone last."""
 
+from typing import Any
+
 import pytest
 
 from gateway.dispatch import texted
@@ -56,3 +58,33 @@ def test_a_phone_of_several_numbers_is_one() -> None:
     known.note("alpha", "a", ["5215512345678", "551187654321"])
     assert known.last("alpha", "525512345678") == "a"
     assert known.last("alpha", "5511987654321") == "a"
+
+
+def test_the_campaign_that_texted_a_phone_last_is_known(make_message: Any) -> None:
+    known = made("beta")
+    one = [
+        make_message(to="1", campaign="c", variant="a"),
+        make_message(to="2", campaign="c", variant="b"),
+        make_message(to="5215512345678", campaign="c"),
+    ]
+    known.note_campaign(one)
+    assert [known.campaign("acme", phone) for phone in ("1", "2", "525512345678", "3")] == [
+        ("c", "a"), ("c", "b"), ("c", None), (None, None),
+    ]  # fmt: skip
+    known.note_campaign([make_message(to="1", campaign="d")])
+    known.note_campaign([make_message(to="1")])  # of no campaign
+    known.note_campaign([make_message(to="2", tenant="b", campaign="x")])
+    assert known.campaign("acme", "1") == ("d", None)
+    assert known.campaign("acme", "2") == (None, None)
+    assert known.campaign("b", "2") == ("x", None)
+    assert known.memo() is None
+
+
+def test_the_latest_campaigns_are_known(monkeypatch: pytest.MonkeyPatch, make_message: Any) -> None:
+    monkeypatch.setattr(texted, "PHONES", 8)
+    known = made()
+    for number in range(100):
+        known.note_campaign([make_message(to=str(number), campaign="c")])
+    named = [known.campaign("acme", str(number)) == ("c", None) for number in range(100)]
+    assert all(named[-4:])
+    assert sum(named) <= 10

@@ -32,6 +32,7 @@ from gateway.queue.store import (
     Sent,
     Settlement,
 )
+from gateway.queue.tallies import NAMES
 
 LANE = LaneKey("acme", "transactional", "uk")
 NOBODY = 65_534
@@ -450,6 +451,7 @@ KILLED = """
 import sys, trio
 from gateway.message import Message, Event, message_id
 from gateway.queue.sqlite import SqliteStore
+from gateway.queue.tallies import NAMES
 from gateway.queue.store import Entry, Final, Settlement
 
 def message(n):
@@ -864,3 +866,43 @@ async def test_parts_are_looked_through_in_blocks(
     assert total == len(ended)
     refs = [Ref(s.carrier, s.refs[0]) for s in sent]
     assert len(await store.match(refs)) == len(entries) - len(ended)
+
+
+async def test_names_of_campaigns_are_bounded(path: str, entry: MakeEntry) -> None:
+    store = SqliteStore(path, clock=lambda: 9_000_000.0)
+    await store.open()
+    names = [f"c{n}" for n in range(NAMES + 200)]
+    for start in (0, 2_000):
+        await store.accept([entry(start + n, campaign=c) for n, c in enumerate(names, 1)])
+    rows, _ = await store.stats("acme", None, 0, 3_000, 9)  # an hour is told whole
+    assert len(rows) == NAMES + 1
+    assert {row.campaign: row.number for row in rows} == dict.fromkeys(names[:NAMES], 2) | {
+        None: 400
+    }
+    await store.aclose()
+
+
+async def test_a_count_takes_a_hundred_bytes(path: str, entry: MakeEntry) -> None:
+    now = 1_800_000_000.0
+    store = SqliteStore(path, clock=lambda: now)
+    await store.open()
+    codes = ["accepted", "sent", "parts", "ended delivered", "ended failed undelivered"]
+    for _ in range(200):
+        now += 3_600.0
+        tallies: dict[Any, int] = {
+            ("acme", f"{campaign:064}", variant * 16, "alpha", code): 20_000
+            for campaign in range(10)
+            for variant in "ab"
+            for code in codes
+        }
+        await store.settle(Settlement(tallies=tallies))
+    await store.aclose()
+    connection = apsw.Connection(path)
+    connection.execute("ATTACH ':memory:' AS other")
+    for table in ("message", "event"):
+        assert connection.execute(f"SELECT count(*) FROM {table}").fetchall() == [(0,)]
+    size = connection.pragma("page_count") * 4_096
+    rows = connection.execute("SELECT count(*) FROM stat").fetchall()[0][0]
+    connection.close()
+    assert rows == 20_000
+    assert size / rows < 100  # 36 when this was written

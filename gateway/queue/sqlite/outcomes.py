@@ -9,12 +9,14 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from gateway.queue import events
+from gateway.queue import events, store
 from gateway.queue.sqlite import writes
 from gateway.queue.sqlite.bulk import Rows, numbers, texts
 from gateway.queue.sqlite.schema import TENANT_BITS
 from gateway.queue.sqlite.session import Session
+from gateway.queue.sqlite.stats import Place
 from gateway.queue.store import EventChunk, HeldKind, Settlement
+from gateway.queue.tallies import HOUR, add, ended
 
 _SENT: Final = Rows(
     "WITH new (id, deadline, at) AS (",
@@ -51,8 +53,11 @@ class Stream(msgspec.Struct):
 
 
 class SettlementRows(msgspec.Struct):
-    """A `Settlement` as rows."""
+    """A `Settlement` as rows; ``counts`` are those of the ``hour``, with all of ``finals``."""
 
+    hour: int
+    finals: list[store.Final] = []
+    counts: dict[Place, int] = {}
     streams: dict[str, Stream] = {}
     repeated: set[int] = set()
     sent: list[Any] = []
@@ -73,20 +78,24 @@ class Settled(NamedTuple):
 
 def settlement_rows(session: Session, settlement: Settlement, now: float) -> SettlementRows:
     """The rows of a settlement."""
-    rows = SettlementRows(drop=settlement.drop)
+    rows = SettlementRows(int(now // HOUR), drop=settlement.drop)
+    number_of = session.carriers.number
+    refs: dict[str, list[str]] = {}
+    carriers: dict[str, int] = {}
     final: set[int] = set()
-    for ended in settlement.finals:
-        message, event = ended.message, ended.event
+    for one in settlement.finals:
+        message, event = one.message, one.event
         if message.id in final:
             rows.repeated.add(message.id)
             continue
         final.add(message.id)
+        rows.finals.append(one)
         stream = rows.streams.get(message.tenant) or _stream(session, rows, message.tenant)
         stream.ids.append(message.id)
         stream.outcomes.append(events.encode(event))
         stream.times.append(event.at)
-        for carrier, ref in ended.refs:
-            rows.refs.setdefault(session.carriers.number(carrier), []).append(ref)
+        for carrier, ref in one.refs:
+            refs.setdefault(carrier, []).append(ref)
     for tenant, event in settlement.notices:
         stream = rows.streams.get(tenant) or _stream(session, rows, tenant)
         stream.notices.append(events.encode(event))
@@ -96,15 +105,20 @@ def settlement_rows(session: Session, settlement: Settlement, now: float) -> Set
         # A message that is sent and final at once never needs to be found by a receipt.
         if message.id not in final:
             rows.sent += (message.id, sent.deadline, now)
-            number = session.carriers.number(sent.carrier)
+            carrier = sent.carrier
+            number = carriers.get(carrier) or carriers.setdefault(carrier, number_of(carrier))
             for part, reference in enumerate(sent.refs):
                 if reference:
                     rows.parts += (number, reference, message.id, part, now)
+    rows.refs = {number_of(carrier): gone for carrier, gone in refs.items()}
     for number, states in settlement.progress:
         rows.progress += (number, bytes(states))
     for held in settlement.hold:
         rows.hold += held
     rows.optouts = writes.optout_rows(session, settlement.optouts)
+    counts = ended([(one.message, one.event) for one in rows.finals])
+    add(counts, settlement.tallies)
+    rows.counts = session.places(counts, rows.hour)
     return rows
 
 
@@ -137,6 +151,10 @@ def settle(session: Session, rows: SettlementRows) -> Settled:
         )
     if rows.optouts:
         writes.optout(session, rows.optouts)
+    session.stats.add(rows.counts)
+    if gone:
+        late = ended([(one.message, one.event) for one in rows.finals if one.message.id in gone])
+        session.stats.add(session.places(late, rows.hour), -1)
     return Settled(frozenset(gone | rows.repeated), chunks)
 
 

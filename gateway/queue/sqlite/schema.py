@@ -115,6 +115,14 @@ STEPS: Final[Sequence[str]] = (
     DROP TABLE lane;
     ALTER TABLE lane_2 RENAME TO lane;
     """,
+    """
+    CREATE TABLE stat_name (id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, campaign TEXT NOT NULL,
+        variant TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+        UNIQUE (tenant, campaign, variant));
+    CREATE TABLE stat (tenant INTEGER NOT NULL, hour INTEGER NOT NULL, name INTEGER NOT NULL,
+        carrier INTEGER NOT NULL, code TEXT NOT NULL, count INTEGER NOT NULL,
+        PRIMARY KEY (tenant, hour, name, carrier, code)) WITHOUT ROWID;
+    """,
 )
 """Step *n* leads from version *n* to *n* + 1. Steps are added, never changed. They may call the
 functions `phone` and `as_dialled`, which follow the rules of `gateway.numbers` as they are now."""

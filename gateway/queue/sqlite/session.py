@@ -10,12 +10,14 @@ more. Nothing else is written before that has succeeded.
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 import apsw
 
 from gateway.queue.sqlite.bulk import Execute
+from gateway.queue.sqlite.stats import UNNAMED, Place, StatTable
+from gateway.queue.tallies import Key
 
 T = TypeVar("T")
 LaneName = tuple[str, str, str, str]
@@ -100,6 +102,7 @@ class Session:
         seqs: the last ``seq`` of tenants, by number, as far as known; forgotten with a
             transaction that fails.
         tenants, carriers, lanes: the numbers of names.
+        stats: what the transaction counts.
     """
 
     def __init__(self, connection: apsw.Connection) -> None:
@@ -116,6 +119,7 @@ class Session:
             "INSERT INTO lane VALUES (?, ?, ?, ?, ?)", lambda number, name: (number, *name)
         )
         self._names = (self.tenants, self.carriers, self.lanes)
+        self.stats = StatTable()
         self._doubtful = False
 
     def load(self) -> None:
@@ -124,6 +128,21 @@ class Session:
         self.carriers.load(self.execute("SELECT id, name FROM carrier"))
         lanes = self.execute("SELECT id, tenant, category, route, campaign FROM lane")
         self.lanes.load((number, (*name,)) for number, *name in lanes)
+
+    def places(self, counts: Mapping[Key, int], hour: int) -> dict[Place, int]:
+        """Counts of an hour, under the numbers of their tenants and carriers."""
+        tenant_number, carrier_number = self.tenants.number, self.carriers.number
+        return {
+            (
+                tenant_number(tenant),
+                hour,
+                campaign or "",
+                variant or "",
+                carrier_number(carrier) if carrier else UNNAMED,
+                code,
+            ): count
+            for (tenant, campaign, variant, carrier, code), count in counts.items()
+        }
 
     def last_seq(self, tenant: int) -> int:
         """The last ``seq`` of a tenant, by its number; in a transaction."""
@@ -139,7 +158,9 @@ class Session:
         def body() -> list[T]:
             for names in self._names:
                 names.write(self.execute)
-            return [work() for work in works]
+            values = [work() for work in works]
+            self.stats.write(self.execute)
+            return values
 
         self.clear_doubt()
         values = self._transaction(body)
@@ -161,6 +182,7 @@ class Session:
             self._doubtful = False
         except BaseException:
             self.seqs.clear()
+            self.stats.forget()
             if self.connection.in_transaction:  # some errors roll back by themselves
                 with contextlib.suppress(apsw.Error):  # the transaction is gone nevertheless
                     self.execute("ROLLBACK")

@@ -16,7 +16,7 @@ from gateway.errors import StoreError
 from gateway.message import LaneKey, Message
 from gateway.numbers import canonical
 from gateway.queue import events
-from gateway.queue.sqlite import keys, outcomes, reads, upkeep, writes
+from gateway.queue.sqlite import keys, outcomes, reads, stats, upkeep, writes
 from gateway.queue.sqlite.bulk import Execute
 from gateway.queue.sqlite.engine import Engine, Synchronous
 from gateway.queue.sqlite.lineage import Lineage
@@ -40,6 +40,7 @@ from gateway.queue.store import (
     Ref,
     Settlement,
 )
+from gateway.queue.tallies import HOUR, KEPT, Stats
 
 
 class SqliteStore:
@@ -93,6 +94,7 @@ class SqliteStore:
             self._tail = EventTail(await engine.read(reads.last_seqs))
             self._pruned_tenant = 0
             self._lanes_done = -math.inf
+            self._stats_done = 0
             self._parts_next: upkeep.PartKey | None = None
             self._parts_done = -math.inf
             now = self._clock()
@@ -125,7 +127,8 @@ class SqliteStore:
     async def accept(self, entries: Sequence[Entry]) -> Mapping[int, Known]:
         if not entries:
             return {}
-        rows = writes.accept_rows(self._engine.session, self._keys, entries)
+        hour = int(self._clock() // HOUR)
+        rows = writes.accept_rows(self._engine.session, self._keys, entries, hour)
         return await self._engine.write(lambda s: writes.accept(s, rows))
 
     async def known(self, tenant: str, keys: Sequence[str]) -> Mapping[str, Known]:
@@ -269,6 +272,14 @@ class SqliteStore:
         self._optouts.include([row.number for row in rows if row.entry is not None])
         return await self._engine.write(lambda s: writes.optout(s, rows))
 
+    async def stats(
+        self, tenant: str, campaign: str | None, start: int, stop: int, limit: int
+    ) -> Stats:
+        own = self._engine.session.tenants.known(tenant)
+        if own is None:
+            return Stats([], None)
+        return await self._engine.read(lambda e: stats.find(e, own, campaign, start, stop, limit))
+
     # --- events ---
 
     async def events(self, tenant: str, after: int, limit: int) -> list[EventChunk]:
@@ -332,6 +343,7 @@ class SqliteStore:
             or await self._prune_keys(before)
             or await self._prune_lanes(before)
             or await self._prune_parts(before)
+            or await self._prune_stats()
         )
 
     async def _prune_events(self, before: float, limit: int) -> int:
@@ -394,4 +406,16 @@ class SqliteStore:
             if gone:
                 return gone
         self._parts_done = before
+        return 0
+
+    async def _prune_stats(self) -> int:
+        before = int(self._clock() // HOUR) - KEPT
+        if before < self._stats_done + upkeep.STATS_PASS:
+            return 0
+        old = await self._engine.read(lambda e: stats.old(e, before))
+        if old:
+            await self._engine.write(lambda s: stats.forget(s.execute, old))
+            return len(old)
+        await self._engine.write(lambda s: stats.forget_names(s.execute, before))
+        self._stats_done = before
         return 0

@@ -33,6 +33,9 @@ PARTS_PASS: Final = 86_400.0
 """Seconds between passes over all parts: how much longer than asked for one may be kept. Parts
 mostly go with their message; only those of messages that never got a receipt are left."""
 
+STATS_PASS: Final = 24
+"""Hours between looks for counts that are too old."""
+
 LAST_MESSAGE: Final = (1 << 63) - 1
 
 _MARK: Final = Rows(

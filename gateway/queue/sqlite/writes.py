@@ -24,7 +24,9 @@ from gateway.queue.sqlite.bulk import (
 from gateway.queue.sqlite.keys import KeyIndex, KeyRow, KeyRows
 from gateway.queue.sqlite.schema import GLOBAL_SCOPE, LEASED, WAITING
 from gateway.queue.sqlite.session import LaneName, Session
+from gateway.queue.sqlite.stats import Place
 from gateway.queue.store import GLOBAL, LIFTS, Entry, Known, Lease, OptoutChange
+from gateway.queue.tallies import Key, accepted, add
 
 # An insertion that may fail half-way keeps the old pages of what it changes, unless its failure
 # undoes the whole transaction, which is what happens here in any case: hence OR ROLLBACK.
@@ -58,41 +60,58 @@ _OPTOUT: Final = Rows.inserted("OR ROLLBACK INTO optout", 6)
 
 class AcceptRows(NamedTuple):
     """Entries as rows: ``ids`` of all; ``messages`` by their ``state`` and ``at``, with `_COLUMNS`
-    columns each, one after the other."""
+    columns each, one after the other; ``counts`` are of them all, in that ``hour``."""
 
+    entries: Sequence[Entry]
+    hour: int
+    counts: dict[Place, int]
     ids: list[int]
     messages: list[tuple[tuple[int, float], list[Any]]]
     keys: KeyRows | None
 
 
-def accept_rows(session: Session, index: KeyIndex, entries: Sequence[Entry]) -> AcceptRows:
-    """The rows of entries, at least one."""
-    places: dict[tuple[int, float], list[Any]] = {}
+class _Lane(msgspec.Struct):
+    """The number of a lane, and the messages that a call brings for it."""
+
+    number: int
+    messages: int = 0
+
+
+def accept_rows(
+    session: Session, index: KeyIndex, entries: Sequence[Entry], hour: int
+) -> AcceptRows:
+    """The rows of entries, at least one, that come in an hour."""
+    rows_of: dict[tuple[int, float], list[Any]] = {}
     prefixes: dict[str, str] = {}
-    lanes: dict[tuple[str, str, str, str | None], int] = {}
+    lanes: dict[tuple[str, str, str, str | None, str | None], _Lane] = {}
     ids: list[int] = []
     keyed: list[int] = []
     names: list[str] = []
     for at, entry in enumerate(entries):
         m = entry.message
-        name = (m.tenant, m.category, m.route, m.campaign)
+        # With the variant: to count here costs a quarter of what `tallies.accepted` would.
+        name = (m.tenant, m.category, m.route, m.campaign, m.variant)
         lane = lanes.get(name)
         if lane is None:
-            lane = lanes[name] = session.lanes.number(lane_name(name))
+            lane = lanes[name] = _Lane(session.lanes.number(lane_name(name[:4])))
             prefixes[m.tenant] = keys.name(session.tenants.number(m.tenant), "")
         place = (LEASED if entry.leased else WAITING, m.accepted_at)
-        rows = places.get(place)
+        rows = rows_of.get(place)
         if rows is None:
-            rows = places[place] = []
-        rows += (m.id, lane, m.due, m.expires_at, encode_message(m))
+            rows = rows_of[place] = []
+        lane.messages += 1
+        rows += (m.id, lane.number, m.due, m.expires_at, encode_message(m))
         ids.append(m.id)
         key = m.key
         if key is not None:
             keyed.append(at)
             names.append(prefixes[m.tenant] + key)
-    return AcceptRows(
-        ids, [*places.items()], _key_rows(index, entries, keyed, names) if keyed else None
-    )
+    counts: dict[Key, int] = {}
+    for (tenant, _, _, campaign, variant), lane in lanes.items():
+        add(counts, {(tenant, campaign, variant, "", "accepted"): lane.messages})
+    places = session.places(counts, hour)
+    key_rows = _key_rows(index, entries, keyed, names) if keyed else None
+    return AcceptRows(entries, hour, places, ids, [*rows_of.items()], key_rows)
 
 
 def lane_name(key: tuple[str, str, str, str | None]) -> LaneName:
@@ -122,6 +141,10 @@ def accept(session: Session, rows: AcceptRows) -> dict[int, Known]:
     """Store messages, but for duplicates by their key."""
     duplicates = keys.insert(session.execute, rows.keys) if rows.keys else {}
     passed_over = {rows.ids[at] for at in duplicates}
+    session.stats.add(rows.counts)
+    if duplicates:
+        twice = accepted([rows.entries[at].message for at in duplicates])
+        session.stats.add(session.places(twice, rows.hour), -1)
     for place, flat in rows.messages:
         stored = _without(passed_over, flat) if passed_over else flat
         _ACCEPT.run(session.execute, stored, place)
