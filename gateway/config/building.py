@@ -1,5 +1,6 @@
 """From keys to settings, with the checks that take more than one key to make."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import convert
@@ -11,7 +12,13 @@ from gateway.config.reading import Faults, below, meant
 from gateway.config.settings import ApiSettings, Settings
 from gateway.dispatch.core import DispatchOptions
 from gateway.dispatch.fleet import CarrierSettings
-from gateway.dispatch.routing import DEFAULT_ROUTE, CarrierShare, Match, RouteOptions
+from gateway.dispatch.routing import (
+    DEFAULT_ROUTE,
+    CarrierShare,
+    Match,
+    RouteOptions,
+    named_by_content,
+)
 from gateway.dispatch.tenants import TenantOptions
 from gateway.errors import ConfigError
 from gateway.message import Category
@@ -180,12 +187,23 @@ def _carriers(file: keys.Keys, environ: Mapping[str, str], faults: Faults) -> li
 def _routes(file: keys.Keys, faults: Faults) -> list[RouteOptions]:
     carrier_ids = {carrier.id for carrier in file.carriers}
     tenant_ids = {tenant.id for tenant in file.tenants}
-    names = []
+    names = [
+        (f"routes[{number}].name", route.name or "") for number, route in enumerate(file.routes)
+    ]
+    unnamed: Counter[str] = Counter()
     routes = []
     for number, route in enumerate(file.routes):
         where = f"routes[{number}]"
-        name = route.name or f"route-{number + 1}"
-        names.append((f"{where}.name", name))
+        match = Match(
+            prefix=list(route.match.prefix),
+            category=list(route.match.category),
+            tenant=list(route.match.tenant),
+        )
+        name = route.name or named_by_content(match)
+        if not route.name:
+            unnamed[name] += 1
+            if unnamed[name] > 1:  # it never matches, of which there is a warning
+                name += f" ({unnamed[name]})"
         shares = [(f"{where}.carriers[{i}].id", share.id) for i, share in enumerate(route.carriers)]
         backup = [(f"{where}.backup[{i}]", carrier) for i, carrier in enumerate(route.backup)]
         tenants = [(f"{where}.match.tenant[{i}]", t) for i, t in enumerate(route.match.tenant)]
@@ -196,15 +214,11 @@ def _routes(file: keys.Keys, faults: Faults) -> list[RouteOptions]:
             RouteOptions(
                 name=name,
                 carriers=[CarrierShare(share.id, share.weight) for share in route.carriers],
-                match=Match(
-                    prefix=list(route.match.prefix),
-                    category=list(route.match.category),
-                    tenant=list(route.match.tenant),
-                ),
+                match=match,
                 backup=list(route.backup),
             )
         )
-    _unique(names, faults, "every route has a name of its own, route-1, route-2, … by default")
+    _unique([one for one in names if one[1]], faults, "every route has a name of its own")
     for where, name in names:
         if name == DEFAULT_ROUTE:
             faults.add(where, f"{name!r} is what the route is called that is there without any")

@@ -6,6 +6,7 @@ released (`gateway.dispatch.carriers`).
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from hashlib import sha256
 
 import msgspec
 
@@ -67,6 +68,27 @@ class RouteOptions(msgspec.Struct, frozen=True):
     carriers: list[CarrierShare]
     match: Match = Match()
     backup: list[str] = []
+
+
+NAME = 64
+"""Characters of a name that a route has by what it takes."""
+
+
+def named_by_content(match: Match) -> str:
+    """The name of a route that has been given none: what it takes. Where it stands in the list does
+    not matter, so that what is queued for it stays its own when others are put before it."""
+    lists: dict[str, Sequence[str]] = {
+        "prefix": match.prefix,
+        "category": match.category,
+        "tenant": match.tenant,
+    }
+    taken = "; ".join(
+        f"{what} {', '.join(sorted(set(items)))}" for what, items in lists.items() if items
+    )
+    name = f"match: {taken or 'everything'}"  # no configured name has a colon
+    if len(name) <= NAME:
+        return name
+    return f"{name[: NAME - 10]}… {sha256(name.encode()).hexdigest()[:8]}"
 
 
 def narrow_routes(routes: Iterable[RouteOptions], carriers: Collection[str]) -> frozenset[str]:

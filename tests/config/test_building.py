@@ -177,14 +177,14 @@ def test_two_tenants_share_neither_id_nor_token(faults: Faulty, tenants: TwoTena
 # --- routes ---
 
 
-def test_routes_are_named_by_their_place_unless_they_have_a_name(read: Read) -> None:
+def test_routes_are_named_by_what_they_take_unless_they_have_a_name(read: Read) -> None:
     share = [{"id": "alpha", "weight": 3}]
     routes = [
         {"name": "china", "match": {"prefix": ["86"]}, "carriers": share},
         {"carriers": share},
     ]
     found = read(routes=routes).dispatch.routes
-    assert [route.name for route in found] == ["china", "route-2"]
+    assert [route.name for route in found] == ["china", "match: everything"]
     assert found[0].match.prefix == ["86"]
     assert found[0].carriers[0].weight == 3
 
@@ -209,18 +209,20 @@ def test_routes_are_named_by_their_place_unless_they_have_a_name(read: Read) -> 
             {"name": "default"},
             "routes[0].name: 'default' is what the route is called that is there without any",
         ),
-        (
-            {"name": "route-2"},
-            (
-                "routes[1].name: the same as routes[0].name; every route has a name of its own, "
-                "route-1, route-2, … by default"
-            ),
-        ),
     ],
 )
 def test_a_route_leads_somewhere(faults: Faulty, route: dict[str, Any], line: str) -> None:
     whole = {"carriers": [{"id": "alpha"}]}
     assert faults(routes=[whole | route, whole]) == [line]
+
+
+def test_every_route_has_a_name_of_its_own(read: Read, faults: Faulty) -> None:
+    whole = {"carriers": [{"id": "alpha"}]}
+    assert faults(routes=[whole | {"name": "a"}, whole, whole | {"name": "a"}]) == [
+        "routes[2].name: the same as routes[0].name; every route has a name of its own"
+    ]
+    twice = [route.name for route in read(routes=[whole, whole]).dispatch.routes]
+    assert twice == ["match: everything", "match: everything (2)"]
 
 
 # --- the rest ---

@@ -40,7 +40,7 @@ def told(settings: Settings, begin: str) -> list[str]:
                     {"match": {"prefix": ["86"]}, "carriers": [{"id": "alpha"}]},
                 ]
             },
-            "routes[1]: never matches, for 'route-1' takes all that it could",
+            "routes[1]: never matches, for 'match: everything' takes all that it could",
         ),
     ],
 )

@@ -6,11 +6,13 @@ import pytest
 
 from gateway.dispatch import routing
 from gateway.dispatch.routing import (
+    NAME,
     CarrierShare,
     Match,
     RouteOptions,
     Router,
     direct,
+    named_by_content,
     narrow_routes,
 )
 from gateway.message import Category
@@ -79,3 +81,27 @@ def test_routes_with_a_carrier_by_whatever_place_it_has() -> None:
     ]
     assert narrow_routes(routes, {"gamma"}) == {"two", "three", direct("gamma")}
     assert narrow_routes(routes, set()) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("match", "name"),
+    [
+        (Match(), "match: everything"),
+        (Match(prefix=["86", "852", "86"]), "match: prefix 852, 86"),
+        (Match(prefix=["852", "86"]), "match: prefix 852, 86"),
+        (
+            Match(prefix=["44"], category=["otp"], tenant=["acme"]),
+            "match: prefix 44; category otp; tenant acme",
+        ),
+        (Match(tenant=["otp"]), "match: tenant otp"),
+        (Match(category=["otp"]), "match: category otp"),
+    ],
+)
+def test_a_route_without_a_name_is_called_by_what_it_takes(match: Match, name: str) -> None:
+    assert named_by_content(match) == name
+
+
+def test_such_names_are_short_and_differ() -> None:
+    names = {named_by_content(Match(prefix=[*map(str, range(100, n))])) for n in range(101, 999)}
+    assert len(names) == 898
+    assert max(map(len, names)) <= NAME
