@@ -8,9 +8,11 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 import msgspec
+from rich.console import Console
 
 from benchmarks import (
     backlog,
+    compare,
     fairness,
     guard,
     latency,
@@ -20,8 +22,10 @@ from benchmarks import (
     throughput,
     turns,
 )
-from benchmarks.benchmark import Benchmark, run
+from benchmarks.benchmark import WIDTH, Benchmark, run
 from benchmarks.options import add_arguments, read
+from benchmarks.target import arguments
+from benchmarks.target import command as target
 
 BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "throughput": throughput.BENCHMARK,
@@ -58,6 +62,12 @@ def parser() -> ArgumentParser:
     check.add_argument("--scratch", type=Path, metavar="FOLDER", default=VAR)
     add_arguments(check, guard.GuardOptions)
     check.set_defaults(name="check")
+    load = names.add_parser("target", help="load a gateway that runs already")
+    arguments.add(load, VAR / "load-tests")
+    load.set_defaults(name="target")
+    two = names.add_parser("compare", help="lay two results side by side")
+    two.add_argument("results", type=Path, nargs=2, metavar="FILE.json")
+    two.set_defaults(name="compare")
     return made
 
 
@@ -65,12 +75,26 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run what is asked for; 1 where the check fails."""
     commands = parser()
     namespace = commands.parse_args(words)
+    if namespace.name == "target":
+        return target.main(namespace)
+    if namespace.name == "compare":
+        return _compare(*namespace.results)
     namespace.scratch.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="benchmark-", dir=namespace.scratch) as scratch:
         try:
             return _run(namespace, Path(scratch))
         except msgspec.ValidationError as error:
             return commands.exit(2, f"{commands.prog}: {error}\n")
+
+
+def _compare(one: Path, other: Path) -> int:
+    try:
+        results = compare.load(one), compare.load(other)
+    except ValueError as error:
+        print(f"python -m benchmarks compare: {error}", file=sys.stderr)
+        return 2
+    compare.show(*results, Console(width=None if sys.stdout.isatty() else WIDTH))
+    return 0
 
 
 def _run(namespace: Namespace, scratch: Path) -> int:

@@ -59,10 +59,20 @@ def run(name: str, benchmark: Benchmark, options: Options, scratch: Path, output
         )
     seconds = time.monotonic() - started
     result = Result(name, benchmark.about, at, seconds, about, known, settings, findings)
+    keep(result, benchmark.draw, console, output)
+    return result
+
+
+def keep(
+    result: Result, draw: Callable[[Result, "Figure"], None], console: Console, output: Path
+) -> None:
+    """Print a result, and leave it and its plot in a folder."""
+    findings = result.findings
     show(findings, console)
     output.mkdir(parents=True, exist_ok=True)
-    console.print(f"{seconds:.0f} s; wrote {write(result, output)}", highlight=False, style="dim")
+    console.print(
+        f"{result.seconds:.0f} s; wrote {write(result, output)}", highlight=False, style="dim"
+    )
     if findings.cases:
-        told = plots.save(result, benchmark.draw, output)
+        told = plots.save(result, draw, output)
         console.print(told, highlight=False, style="dim")
-    return result

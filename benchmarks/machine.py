@@ -17,8 +17,8 @@ PACKAGES: Final = ("gateway", "trio", "msgspec", "apsw")
 FSYNCS: Final = 30
 
 
-def machine(folder: Path) -> dict[str, str]:
-    """The machine, and the file system that ``folder`` is on."""
+def computer() -> dict[str, str]:
+    """The machine."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     return {
         "processor": _processor(),
@@ -26,6 +26,12 @@ def machine(folder: Path) -> dict[str, str]:
         "memory": f"{memory:.1f} GB",
         "load average at start": f"{os.getloadavg()[0]:.1f}",
         "system": f"{platform.system()} {platform.release()}",
+    }
+
+
+def machine(folder: Path) -> dict[str, str]:
+    """The machine, and the file system that ``folder`` is on."""
+    return computer() | {
         "store's file system": _file_system(folder),
         "fsync of 4 KiB": f"{_fsync_seconds(folder) * 1e3:.2f} ms (median of {FSYNCS})",
     }

@@ -23,9 +23,11 @@ class Link:
 
     Attributes:
         limits: what the server takes.
+        tenant: whose token it was.
     """
 
     limits: wire.Limits
+    tenant: str
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self.stream = stream
@@ -78,6 +80,7 @@ async def open_link(target: Target) -> Link:
         if error := wire.refused(welcome):
             raise error
         link.limits = wire.limits(welcome)
+        link.tenant = welcome["tenant"]
     except BaseException:
         await trio.aclose_forcefully(stream)
         raise
