@@ -30,6 +30,7 @@ class Answers:
             schema.Cancel: self._cancel,
             schema.Pause: self._pause,
             schema.Resume: self._resume,
+            schema.Stats: self._stats,
             schema.Subscribe: subscribe,
             schema.Ack: self._acknowledge,
             schema.Consumers: self._consumers,
@@ -128,6 +129,12 @@ class Answers:
     async def _resume(self, request: schema.Resume) -> Reply:
         released = await self._backend.resume(self._tenant, request.campaign, request.extend)
         return schema.ResumeReply(request.id, True, released)
+
+    async def _stats(self, request: schema.Stats) -> Reply:
+        found = await self._backend.stats(
+            self._tenant, request.campaign, request.since, request.until
+        )
+        return schema.StatsReply(request.id, True, found.rows, found.following)
 
     async def _acknowledge(self, request: schema.Ack) -> Reply:
         seq = await self._backend.acknowledge(

@@ -13,6 +13,7 @@ from gateway.api.schema import (
     Cancelled,
     ConsumersAction,
     ConsumerState,
+    Counted,
     MessageStatus,
     OptoutAction,
     OptoutBy,
@@ -76,6 +77,13 @@ class Backend(Protocol):
     async def resume(self, tenant: str, campaign: str, extend: float | None) -> int:
         """Go on with a campaign, whose messages then expire ``extend`` seconds later; returns how
         many were held, 0 where it was not paused."""
+
+    async def stats(
+        self, tenant: str, campaign: str | None, since: float | None, until: float | None
+    ) -> Counted:
+        """What was counted for a tenant, of one campaign or of everything, from the hour in which
+        ``since`` is to the one before ``until``; from the first to the last one where they are
+        None."""
 
     async def optout(
         self, tenant: str, action: OptoutAction, numbers: Sequence[str], source: OptoutBy

@@ -33,6 +33,7 @@ from gateway.api.wire import (
     Quoted,
     Rejected,
     Start,
+    Stat,
     Status,
 )
 
@@ -181,6 +182,24 @@ class Client:
         many were held."""
         fields = {"op": "resume", "campaign": campaign, "extend": extend}
         return int(self._ask_one(fields)["released"])
+
+    def stats(
+        self,
+        campaign: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+    ) -> list[Stat]:
+        """What was counted, of one campaign or of everything, in the hours from the one in which
+        ``since`` is to the one before ``until``."""
+        found: list[Stat] = []
+        following = since
+        while True:
+            fields = {"op": "stats", "campaign": campaign, "from": following, "to": until}
+            reply = self._ask_one(fields)
+            found += wire.stats(reply)
+            following = reply.get("next")
+            if following is None:
+                return found
 
     def optout(
         self, action: OptoutAction, numbers: Sequence[str], source: OptoutBy = "api"

@@ -37,6 +37,7 @@ from gateway.api.wire import (
     Quoted,
     Rejected,
     Start,
+    Stat,
     Status,
 )
 
@@ -146,6 +147,24 @@ class Client:
         many were held."""
         fields = {"op": "resume", "campaign": campaign, "extend": extend}
         return int((await self._ask(fields))["released"])
+
+    async def stats(
+        self,
+        campaign: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+    ) -> list[Stat]:
+        """What was counted, of one campaign or of everything, in the hours from the one in which
+        ``since`` is to the one before ``until``."""
+        found: list[Stat] = []
+        following = since
+        while True:
+            fields = {"op": "stats", "campaign": campaign, "from": following, "to": until}
+            reply = await self._ask(fields)
+            found += wire.stats(reply)
+            following = reply.get("next")
+            if following is None:
+                return found
 
     async def optout(
         self, action: OptoutAction, numbers: Sequence[str], source: OptoutBy = "api"

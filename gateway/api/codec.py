@@ -27,6 +27,7 @@ from gateway.api.schema import (
     Request,
     RequestBase,
     Resume,
+    Stats,
     Status,
     Submit,
     SubmitMessage,
@@ -68,6 +69,7 @@ _Partial = (
     | Cancel
     | Pause
     | Resume
+    | Stats
     | Subscribe
     | Ack
     | Consumers

@@ -115,6 +115,16 @@ class Consumers(RequestBase, frozen=True, tag="consumers"):
     consumer: ConsumerName | None = None
 
 
+Moment = Annotated[float, Meta(ge=0, le=1e11)]
+"""Unix seconds."""
+
+
+class Stats(RequestBase, frozen=True, tag="stats"):
+    campaign: CampaignName | None = None
+    since: Moment | None = field(default=None, name="from")
+    until: Moment | None = field(default=None, name="to")
+
+
 OptoutAction = Literal["add", "remove", "check"]
 OptoutBy = Literal["api", "import", "complaint"]
 """Who says so: a program, a list that was brought along, or somebody who complained."""
@@ -130,12 +140,23 @@ class Optout(RequestBase, frozen=True, tag="optout"):
 
 
 Request = (
-    Hello | Submit | Quote | Status | Cancel | Pause | Resume | Subscribe | Ack | Consumers | Optout
+    Hello
+    | Submit
+    | Quote
+    | Status
+    | Cancel
+    | Pause
+    | Resume
+    | Stats
+    | Subscribe
+    | Ack
+    | Consumers
+    | Optout
 )
 
 OPS: Final = frozenset(
     {
-        "hello", "submit", "quote", "status", "cancel", "pause", "resume",
+        "hello", "submit", "quote", "status", "cancel", "pause", "resume", "stats",
         "subscribe", "ack", "consumers", "optout",
     }
 )  # fmt: skip
@@ -271,6 +292,43 @@ class ConsumerState(Struct, frozen=True, gc=False):
     connected: bool
 
 
+class StatsRow(Struct, frozen=True, gc=False, omit_defaults=True):
+    """What was counted in one hour. What is 0, or of no campaign, variant or carrier, is absent.
+
+    Attributes:
+        hour: Unix seconds when it began.
+        accepted: messages.
+        refused: messages that were not accepted, by code.
+        deferred: how often rules put messages off, by rule.
+        sent: messages all of whose parts the carrier has taken.
+        parts: of these.
+        outcomes: messages, by outcome.
+        codes: those that have a code, by that.
+        inbound, optouts: texts from phones, and opt-outs among them.
+    """
+
+    hour: int
+    campaign: str | None = None
+    variant: str | None = None
+    carrier: str | None = None
+    accepted: int = 0
+    refused: dict[str, int] = {}
+    deferred: dict[str, int] = {}
+    sent: int = 0
+    parts: int = 0
+    outcomes: dict[str, int] = {}
+    codes: dict[str, int] = {}
+    inbound: int = 0
+    optouts: int = 0
+
+
+class Counted(Struct, frozen=True):
+    """Rows in order of their hours, and where there are more: from ``following``, Unix seconds."""
+
+    rows: Sequence[StatsRow]
+    following: int | None = None
+
+
 class Limits(Struct, frozen=True):
     max_frame: int
     max_batch: int
@@ -316,6 +374,15 @@ class ResumeReply(_Reply, frozen=True):
     released: int
 
 
+class StatsReply(Struct, frozen=True, omit_defaults=True):
+    """``following``, where there is more, is the ``from`` of the request that goes on."""
+
+    id: RequestId
+    ok: bool
+    rows: Sequence[StatsRow]
+    following: int | None = field(default=None, name="next")
+
+
 class SubscribeReply(_Reply, frozen=True):
     next: int
     epoch: str
@@ -359,6 +426,7 @@ Reply = (
     | CancelReply
     | PauseReply
     | ResumeReply
+    | StatsReply
     | SubscribeReply
     | AckReply
     | ConsumersReply

@@ -138,6 +138,24 @@ class Consumer(NamedTuple):
     connected: bool
 
 
+class Stat(NamedTuple):
+    """What was counted in the hour that began at ``hour``, in Unix seconds; see ``docs/api.md``."""
+
+    hour: int
+    campaign: str | None = None
+    variant: str | None = None
+    carrier: str | None = None
+    accepted: int = 0
+    refused: Mapping[str, int] = {}
+    deferred: Mapping[str, int] = {}
+    sent: int = 0
+    parts: int = 0
+    outcomes: Mapping[str, int] = {}
+    codes: Mapping[str, int] = {}
+    inbound: int = 0
+    optouts: int = 0
+
+
 class Event(NamedTuple):
     """A durable notice; which fields are there depends on ``type``, see ``docs/api.md``.
 
@@ -227,6 +245,10 @@ def listed(reply: Reply) -> list[OptoutResult]:
 
 def consumers(reply: Reply) -> list[Consumer]:
     return [_known(Consumer, each) for each in reply["consumers"]]
+
+
+def stats(reply: Reply) -> list[Stat]:
+    return [_known(Stat, row) for row in reply["rows"]]
 
 
 def event(fields: Fields, epoch: str | None) -> Event:

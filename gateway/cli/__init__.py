@@ -40,6 +40,7 @@ COMMANDS: Final = (
     "asking:cancel",
     "asking:pause",
     "asking:resume",
+    "counting:stats",
     "optouts:optout",
     "asking:consumers",
     "listening:events",

@@ -14,7 +14,7 @@ from gateway.errors import GatewayError
 
 Record = Mapping[str, Any]
 
-_TIMES: Final = frozenset({"at", "updated_at", "not_before", "seen_at"})
+_TIMES: Final = frozenset({"at", "updated_at", "not_before", "seen_at", "hour"})
 """Fields that are Unix seconds."""
 
 

@@ -1,5 +1,6 @@
 """What a tenant can ask of the gateway: the backend of the API (`gateway.api.backend.Backend`)."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -14,6 +15,7 @@ from gateway.api.schema import (
     CancelResult,
     ConsumersAction,
     ConsumerState,
+    Counted,
     Error,
     Holder,
     MessageStatus,
@@ -25,6 +27,7 @@ from gateway.api.schema import (
     Start,
     SubmitMessage,
 )
+from gateway.dispatch import counted
 from gateway.dispatch.events import EventHub, Subscription, too_many
 from gateway.dispatch.intake import TURN, Intake
 from gateway.dispatch.steering import Steering
@@ -33,9 +36,13 @@ from gateway.errors import RequestError
 from gateway.message import message_id, message_number
 from gateway.numbers import NumberError, read
 from gateway.queue.store import GLOBAL, OptoutChange, OptoutEntry, Record, Store
+from gateway.queue.tallies import HOUR
 
 PAGE: Final = 1_000
 """Numbers of a list in one reply, each with up to four opt-outs: a megabyte at most."""
+
+COUNTS: Final = 5_000
+"""Counts in one reply, some three to a row: half a megabyte; an hour is told whole."""
 
 SHOWN: Final = 160
 """Characters of a text that an opt-out is told with: a reply to 10,000 numbers fits its frame."""
@@ -131,6 +138,18 @@ class Service:
     async def resume(self, tenant: str, campaign: str, extend: float | None) -> int:
         """Go on with a campaign; returns how many messages were held."""
         return await self._steering.resume(tenant, campaign, extend)
+
+    async def stats(
+        self, tenant: str, campaign: str | None, since: float | None, until: float | None
+    ) -> Counted:
+        """What was counted, in whole hours."""
+        start = 0 if since is None else int(since // HOUR)
+        stop = int(self._clock() // HOUR) + 1
+        if until is not None:
+            stop = min(stop, math.ceil(until / HOUR))
+        found = await self._store.stats(tenant, campaign, start, stop, COUNTS)
+        following = None if found.next is None else found.next * HOUR
+        return Counted(counted.rows(found.rows), following)
 
     async def optout(
         self,

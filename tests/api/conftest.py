@@ -21,6 +21,7 @@ from gateway.api.schema import (
     CancelResult,
     ConsumersAction,
     ConsumerState,
+    Counted,
     Error,
     MessageStatus,
     OptoutAction,
@@ -29,6 +30,7 @@ from gateway.api.schema import (
     Quoted,
     Rejected,
     Start,
+    StatsRow,
     SubmitMessage,
 )
 from gateway.api.server import Server
@@ -133,6 +135,16 @@ class Backend:
             return 0
         self.paused.remove((tenant, campaign))
         return sum(m.campaign == campaign for _, m in self.accepted)
+
+    async def stats(
+        self, tenant: str, campaign: str | None, since: float | None, until: float | None
+    ) -> Counted:
+        """Messages of each hour from 0 until the one before ``until``, one hour at a time."""
+        self._fail()
+        hour = int(since or 0)
+        more = until is not None and hour + 1 < until
+        row = StatsRow(hour, campaign, accepted=len(self.accepted), outcomes={"delivered": hour})
+        return Counted([row], hour + 1 if more else None)
 
     async def optout(
         self, tenant: str, action: OptoutAction, numbers: Sequence[str], source: OptoutBy

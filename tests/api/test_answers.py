@@ -104,6 +104,41 @@ async def test_what_is_no_pause_is_refused(peer: Any, request_: dict[str, Any], 
     assert error["message"].startswith(why)
 
 
+async def test_stats(peer: Any) -> None:
+    await peer.ask(op="submit", messages=[{"to": "1", "text": "x"}])
+    assert await peer.ask(op="stats") == {
+        "id": 1,
+        "ok": True,
+        "rows": [{"hour": 0, "accepted": 1, "outcomes": {"delivered": 0}}],
+    }
+    reply = await peer.ask(op="stats", campaign="spring", **{"from": 7, "to": 9.5})
+    assert reply["rows"] == [
+        {"hour": 7, "campaign": "spring", "accepted": 1, "outcomes": {"delivered": 7}}
+    ]
+    assert reply["next"] == 8
+
+
+@pytest.mark.parametrize(
+    ("request_", "why"),
+    [
+        ({"from": -1}, "from: "),
+        ({"from": "2026-11-11"}, "from: "),
+        ({"to": 1e12}, "to: "),
+        ({"to": float("nan")}, "to: "),
+        ({"from": float("inf")}, "from: "),
+        ({"campaign": 7}, "campaign: "),
+        ({"campaign": ""}, "campaign: "),
+        ({"since": 7}, "since: unknown field"),
+    ],
+)
+async def test_what_cannot_be_counted_is_refused(
+    peer: Any, request_: dict[str, Any], why: str
+) -> None:
+    error = (await peer.ask(op="stats", **request_))["error"]
+    assert error["code"] == "bad_request"
+    assert error["message"].startswith(why)
+
+
 async def test_optout(peer: Any) -> None:
     out = {"number": "447700900123", "opted_out": True, "changed": True}
     reply = await peer.ask(op="optout", action="add", numbers=["447700900123"])

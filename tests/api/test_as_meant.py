@@ -42,6 +42,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "cancel": {"ids": ["1"], "keys": ["k"], "campaign": "spring"},
     "pause": {"campaign": "spring"},
     "resume": {"campaign": "spring", "extend": 60.0},
+    "stats": {"campaign": "spring", "from": 7.5, "to": 8.5},
     "subscribe": {"consumer": "crm", "from": "start"},
     "ack": {"consumer": "crm", "seq": 7, "epoch": "1f"},
     "consumers": {"action": "delete", "consumer": "crm"},

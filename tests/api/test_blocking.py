@@ -56,6 +56,7 @@ async def test_every_request(running: Any) -> None:
             assert client.cancel(keys=["k"]) == (1, [CancelResult("m1", True, "cancelled")])
             assert client.optout("check", ["44"]) == [OptoutResult("44", False, False)]
             assert client.optouts() == []
+            assert [one.hour for one in client.stats(since=3, until=6)] == [3, 4, 5]
             assert client.ack("crm", 5) == 5
             assert client.ack("crm", 6, "of another epoch") == 5
             (consumer,) = client.consumers()

@@ -103,6 +103,11 @@ async def test_results_are_typed_and_in_order(running: Any) -> None:
         cancelled = await client.cancel(ids=["m2"], keys=["?"])
         assert cancelled == (1, [CancelResult("m2", True, "cancelled"), None])
         assert (await client.cancel(campaign="none")).cancelled == 0
+        stats = await client.stats("spring", 3, 6)
+        assert [(one.hour, one.campaign, one.sent) for one in stats] == [
+            (hour, "spring", 0) for hour in (3, 4, 5)
+        ]
+        assert stats[0].outcomes == {"delivered": 3}
         assert await client.optout("add", ["44"]) == [OptoutResult("44", True, True)]
         assert await client.optouts() == [OptoutResult("44", True, False)]
         assert await client.optouts("44") == []

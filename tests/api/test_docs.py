@@ -117,6 +117,33 @@ REPLIES: list[schema.Reply | list[Event]] = [
     ),
     schema.PauseReply(10, True, 12_310),
     schema.ResumeReply(11, True, 12_298),
+    schema.StatsReply(
+        12,
+        True,
+        [
+            schema.StatsRow(
+                1792224000,
+                "spring",
+                "b",
+                accepted=1_000,
+                refused={"opted_out": 12},
+                deferred={"quiet_hours": 140},
+            ),
+            schema.StatsRow(
+                1792224000,
+                "spring",
+                "b",
+                "alpha",
+                sent=860,
+                parts=1_720,
+                outcomes={"delivered": 801, "failed": 9},
+                codes={"undelivered": 9},
+                inbound=6,
+                optouts=2,
+            ),
+        ],
+        1792227600,
+    ),
     schema.OptoutReply(
         6,
         True,
@@ -170,6 +197,7 @@ def test_every_code_event_and_field_is_explained() -> None:
         schema.MessageStatus,
         schema.Accepted,
         schema.ConsumerState,
+        schema.StatsRow,
         schema.Quoted,
         Event,
     ):

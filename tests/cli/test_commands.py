@@ -514,3 +514,32 @@ def test_a_list_can_come_through_a_pipe() -> None:
     rows = "to,text\n+447700900114,Hi\n"
     ended = subprocess.run(command, input=rows, capture_output=True, text=True, check=True)
     assert json.loads(ended.stdout)["accepted"] == 1
+
+
+def test_what_was_counted_is_told_hour_by_hour_and_in_all(shop: Run, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text("to,variant\n+447700900130,a\n+447700900131,b\n+447700900132,b\nnobody,b\n")
+    shop("send", str(file), "--text", "Hi", "--campaign", "counted")
+    rows: list[Any] = []
+    while sum(row.get("sent", 0) for row in rows[:-1]) < 3:
+        rows = shop("stats", "counted").records
+    *hours, total = rows
+    assert {row["campaign"] for row in hours} == {"counted"}
+    assert all(row["hour"] % 3_600 == 0 for row in hours)
+    assert (total["accepted"], total["sent"], total["parts"]) == (3, 3, 3)
+    assert total["refused"] == {"invalid_recipient": 1}
+    assert "hour" not in total
+    of_b = [row for row in hours if row.get("variant") == "b"]
+    assert sum(row.get("accepted", 0) for row in of_b) == 2
+    day = shop("stats").records
+    assert day[-1]["accepted"] >= 3
+    assert shop("stats", "counted", "--to", "1999-01-01T00:00+00:00").status == 1
+
+
+def test_a_campaign_of_which_nothing_was_counted_is_told(shop: Run) -> None:
+    ended = shop("stats", "sumer")
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err == "gateway: 'sumer': nothing of this campaign was counted then\n"
+    ended = shop("stats", "--from", "yesterday")
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith("gateway: --from: 'yesterday' is neither Unix seconds nor a time")
