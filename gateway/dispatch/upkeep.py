@@ -197,7 +197,7 @@ class Upkeep:
         """Put on record who texted whom last."""
         memo = self._texted.memo()
         if memo is not None:
-            await self._store.remember(MEMO, memo)
+            await self._settler.persistently(lambda: self._store.remember(MEMO, memo))
 
     async def prune(self) -> None:
         """Forget history that is older than the retention, and consumers that were silent for as

@@ -224,6 +224,20 @@ async def test_a_store_that_does_not_take_the_last_words_is_not_closed_in_order(
         assert [event["maybe_duplicate"] for event in await after.events()] == [True]
 
 
+async def test_it_ends_in_order_though_the_disk_is_full(
+    open_world: OpenWorld, autojump_clock: object
+) -> None:
+    async with open_world() as before:
+        await before.accepted({"report": "none"})
+        before.bind.reply()
+        await trio.sleep(1)
+        before.store.failing = {"remember"}
+        before.nursery.cancel_scope.cancel()
+    before.store.failing = set()
+    async with open_world(before.store) as after:
+        assert list((await after.outcomes()).values()) == ["sent"]
+
+
 async def test_what_a_killed_process_leaves_the_next_one_sends_marked(
     open_world: OpenWorld, autojump_clock: object
 ) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import trio
 
+from gateway.dispatch.texted import MEMO
 from gateway.smpp.status import Status
 
 
@@ -96,3 +97,16 @@ async def test_a_job_that_fails_is_done_the_next_time(
     assert sorted((await world.outcomes()).values()) == ["expired", "unknown"]
     await trio.sleep(300)
     assert await world.events() == []
+
+
+async def test_who_texted_whom_is_kept_once_the_store_takes_it(
+    world: Any, autojump_clock: object
+) -> None:
+    await world.configure()
+    await world.accepted("a")
+    world.store.failing = {"remember"}
+    await trio.sleep(100)
+    assert await world.store.recall(MEMO) is None
+    world.store.failing = set()
+    await trio.sleep(2)
+    assert await world.store.recall(MEMO) is not None
