@@ -6,6 +6,8 @@ import msgspec
 import structlog
 import trio
 
+from gateway.dispatch import absent
+from gateway.dispatch.absent import Absent
 from gateway.dispatch.aside import Aside
 from gateway.dispatch.correlation import Parked
 from gateway.dispatch.events import EventHub
@@ -124,7 +126,10 @@ class Dispatch:
         self._inbox = Inbox(store, self.tenants, self._intake, self._settler, self._texted, metrics)
         self._settler.inbox = self._inbox
         self._refiller = Refiller(store, self.lanes, self.ledger, clock, self._wake)
-        self._holds = Holds(store, self.lanes, lambda: self._numbers.last, clock, self._wake)
+        self._absent = Absent(self.ledger, clock)
+        self._holds = Holds(
+            store, self.lanes, self._absent, lambda: self._numbers.last, clock, self._wake
+        )
         self._steering = Steering(store, self.lanes, self.ledger, self._settler, self._holds, clock)
         self._releaser = Releaser(
             store,
@@ -135,6 +140,7 @@ class Dispatch:
             self._settler,
             self.ledger,
             self._holds,
+            self._absent,
             self._texted,
             self._aside,
             metrics,
@@ -151,6 +157,7 @@ class Dispatch:
             self._lessons,
             self._texted,
             self._steering,
+            self._absent,
             self.ledger,
             self.hub,
             metrics,
@@ -197,6 +204,10 @@ class Dispatch:
         self.pool.configure(self.fleet.carriers, routes)
         narrow = {one.options.id for one in options.carriers if one.options.narrow}
         self._intake.router = self._releaser.router = Router(routes, narrow_routes(routes, narrow))
+        self._absent.configure(
+            [one.id for one in options.tenants], [route.name for route in routes]
+        )
+        self._holds.apply()
         self.upkeep.retention = options.retention
         self._unpark()
         self._wake()
@@ -208,6 +219,9 @@ class Dispatch:
         memo = await self._settler.persistently(lambda: self._store.recall(MEMO))
         if memo is not None:
             self._texted.recall(memo)
+        memo = await self._settler.persistently(lambda: self._store.recall(absent.MEMO))
+        if memo is not None:
+            self._absent.recall(memo)
         self.in_doubt = True
         async with trio.open_nursery() as settling:
             settling.start_soon(self._settle)
@@ -223,6 +237,7 @@ class Dispatch:
                     await self._record_doubts()
                     self.in_doubt = False
                     await self.upkeep.keep_texted()
+                    await self.upkeep.look_at_absent()
                 self._settling.cancel()
 
     @property

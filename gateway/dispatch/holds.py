@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 import trio
 
+from gateway.dispatch.absent import Absent
 from gateway.errors import RequestError, StoreError
 from gateway.message import LaneKey, Message
 from gateway.queue.lanes import Lanes
@@ -68,6 +69,7 @@ class Holds:
     Args:
         store: keeps them.
         lanes: told which are paused.
+        absent: knows the queues that wait for their tenant to come back.
         last: the number of the last message that was accepted.
         clock: Unix time.
         on_change: called when something may go on.
@@ -77,12 +79,14 @@ class Holds:
         self,
         store: Store,
         lanes: Lanes,
+        absent: Absent,
         last: Callable[[], int],
         clock: Callable[[], float],
         on_change: Callable[[], None],
     ) -> None:
         self._store = store
         self._lanes = lanes
+        self._absent = absent
         self._last = last
         self._clock = clock
         self._on_change = on_change
@@ -99,13 +103,13 @@ class Holds:
             self._paused = {(tenant, name): one for tenant, name, one in kept.paused}
             self._cancelled = {(tenant, name): one for tenant, name, one in kept.cancelled}
             self._single = dict(kept.single)
-            self._lanes.pause(self.paused)
+        self.apply()
 
     # --- what holds ---
 
     def paused(self, key: LaneKey) -> bool:
         """Whether nothing of a queue is to be sent for now."""
-        return self.is_paused(key.tenant, key.campaign)
+        return self.is_paused(key.tenant, key.campaign) or self._absent.holds(key)
 
     def is_paused(self, tenant: str, campaign: str | None) -> bool:
         """Whether a campaign is paused; what belongs to none never is."""
@@ -203,15 +207,16 @@ class Holds:
         async with self._lock:
             before = dict(self._paused), dict(self._cancelled), dict(self._single)
             yield
-            self._apply()
+            self.apply()
             try:
                 await self._store.remember(MEMO, _encode(self._memo()))
             except StoreError:
                 self._paused, self._cancelled, self._single = before
-                self._apply()
+                self.apply()
                 raise
 
-    def _apply(self) -> None:
+    def apply(self) -> None:
+        """Pause what is to be paused now, and let the rest go on."""
         self._lanes.pause(self.paused)
         self._on_change()
 

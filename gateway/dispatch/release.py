@@ -18,6 +18,7 @@ import structlog
 import trio
 
 from gateway.dispatch import outcomes
+from gateway.dispatch.absent import LOOK, Absent
 from gateway.dispatch.aside import Aside
 from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.flights import Flight
@@ -88,6 +89,7 @@ class Releaser:
         settler: Settler,
         ledger: Ledger,
         holds: Holds,
+        absent: Absent,
         texted: Texted,
         aside: Aside,
         metrics: Metrics,
@@ -103,6 +105,7 @@ class Releaser:
         self._settler = settler
         self._ledger = ledger
         self._holds = holds
+        self._absent = absent
         self._texted = texted
         self._aside = aside
         self._metrics = metrics
@@ -236,13 +239,22 @@ class Releaser:
             self._count_deferred(CarrierHours.name, shut)
         return full
 
+    def _awaits(self, route: str) -> bool:
+        """Whether messages wait for a route that is not there; answers go by one carrier or not."""
+        return not is_direct(route) and self._absent.holds_route(route)
+
     def _reroute(self, messages: Sequence[Message], now: float) -> None:
-        """Give messages a route again whose own a reload has removed."""
+        """Give messages a route again whose own a reload has removed. What none takes waits for it
+        to come back."""
         for message in messages:
             route = None
             if not is_direct(message.route):
                 route = self.router.route(message.tenant, message.category, message.to)
-            if route is None:
+            if route is None and self._awaits(message.route):
+                until = min(now + LOOK, message.expires_at)
+                self._deferred.append(msgspec.structs.replace(message, due=until))
+                self._count_deferred("no_route", [message])
+            elif route is None:
                 event = outcomes.event(message, "failed", now, "no_route")
                 self._ended.append((message, event))
             else:
@@ -255,6 +267,8 @@ class Releaser:
         out = await self._settler.persistently(lambda: self._store.opted_out(name, phones))
         # However long that took: what holds now decides, and nothing is awaited before the writing.
         tenant, now = self._tenants.get(name), self._clock()
+        if tenant is None and self._absent.holds(messages[0].lane):
+            return _Allowed(messages, None, now)  # for the caller to find that they are held
         if tenant is None:
             ends = [outcomes.event(m, "cancelled", now, "tenant_removed") for m in messages]
             self._ended += zip(messages, ends, strict=True)

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import structlog
 import trio
 
-from gateway.dispatch import outcomes
+from gateway.dispatch import absent, outcomes
+from gateway.dispatch.absent import Absent
 from gateway.dispatch.events import EventHub, in_use
 from gateway.dispatch.inbound import Inbox
 from gateway.dispatch.ledger import Ledger
@@ -60,6 +61,7 @@ class Upkeep:
         lessons: Lessons,
         texted: Texted,
         steering: Steering,
+        absent: Absent,
         ledger: Ledger,
         hub: EventHub,
         metrics: Metrics,
@@ -76,6 +78,7 @@ class Upkeep:
         self._lessons = lessons
         self._texted = texted
         self.steering = steering
+        self._absent = absent
         self._ledger = ledger
         self._hub = hub
         self._metrics = metrics
@@ -99,6 +102,7 @@ class Upkeep:
             nursery.start_soon(_every, STORE_EVERY, self.look_at_receipts)
             nursery.start_soon(_every, PRUNE_EVERY, self.prune)
             nursery.start_soon(_every, MEMO_EVERY, self.keep_texted)
+            nursery.start_soon(_every, MEMO_EVERY, self.look_at_absent)
             nursery.start_soon(_every, MEMORY_EVERY, self._settler.count)
             nursery.start_soon(_every, STORE_EVERY, self.look_at_consumers)
             nursery.start_soon(_every, STORE_EVERY, self.look_at_ages)
@@ -198,6 +202,14 @@ class Upkeep:
         memo = self._texted.memo()
         if memo is not None:
             await self._settler.persistently(lambda: self._store.remember(MEMO, memo))
+
+    async def look_at_absent(self) -> None:
+        """See which tenants are missed, and for how long already; put that on record."""
+        self._absent.look()
+        self.steering.holds.apply()
+        memo = self._absent.memo()
+        if memo is not None:
+            await self._store.remember(absent.MEMO, memo)
 
     async def prune(self) -> None:
         """Forget history that is older than the retention, and consumers that were silent for as

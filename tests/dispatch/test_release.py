@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import trio
 
+from gateway.dispatch import absent
 from gateway.dispatch.actions import Action
 from gateway.dispatch.routing import CarrierShare, Match, RouteOptions
 from gateway.message import CATEGORIES
@@ -17,7 +18,7 @@ from gateway.queue.scheduler import SchedulerOptions, Share
 from gateway.queue.store import Entry
 from gateway.smpp.status import Status
 from gateway.smpp.times import parse as parse_time
-from tests.dispatch.conftest import carrier_settings
+from tests.dispatch.conftest import TENANTS, carrier_settings
 
 BREAK = chain.PolicyOptions(
     quiet_hours=QuietHoursOptions(
@@ -479,26 +480,66 @@ async def test_messages_of_a_removed_route_take_another(
     await world.check_finished()
 
 
-async def test_what_no_route_takes_any_more_fails(world: Any) -> None:
+@pytest.fixture
+def held_for_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(absent, "HOLD", 3600.0)
+
+
+@pytest.mark.usefixtures("held_for_an_hour")
+async def test_what_no_route_takes_any_more_waits_for_one(
+    world: Any, autojump_clock: object
+) -> None:
     await world.configure(routes=[route("old", "alpha")])
     world.bind.lose()
-    await world.accepted("a")
-    await world.configure(routes=[route("otp", "alpha", category=["otp"])])
-    event = await only_event(world)
-    assert (event["type"], event["code"]) == ("failed", "no_route")
-    await world.check_finished()
-
-
-async def test_messages_of_a_removed_tenant_are_cancelled(world: Any) -> None:
-    world.bind.lose()
-    await world.accepted("a")
-    await world.configure(tenants=world.options.tenants[1:])
+    [back, gone] = await world.accepted("back", {"text": "gone", "to": "8613800000000"})
+    otp = route("otp", "alpha", category=["otp"])
+    await world.configure(routes=[otp])
     world.bind.come_up()
-    await world.calm()
-    event = await only_event(world)
-    assert (event["type"], event["code"]) == ("cancelled", "tenant_removed")
-    assert world.bind.sent == []
+    await trio.sleep(2000)
+    assert world.counts() == {("acme", "deferred"): 2}
+    await world.configure(routes=[otp, route("new", "alpha", prefix=["44"])])
+    await trio.sleep(absent.LOOK + 1)
+    assert world.bind.texts == ["back"]
+    await world.deliver()
+    await trio.sleep(1800)
+    assert await world.outcomes() == {back: "delivered", gone: "failed"}
+    assert (await world.events())[1]["code"] == "no_route"
     await world.check_finished()
+
+
+@pytest.mark.usefixtures("held_for_an_hour")
+async def test_messages_of_a_removed_tenant_wait_for_it(world: Any, autojump_clock: object) -> None:
+    await world.configure(routes=[route("old", "alpha")])
+    ids = await world.accepted(*(f"{n}" for n in range(11)), {"send_at": world.clock() + 60})
+    world.bind.reply(*world.bind.sent[:9])
+    await world.configure(tenants=world.options.tenants[1:])
+    world.bind.reply(status=Status.ESME_RTHROTTLED)
+    await trio.sleep(3500)
+    assert len(world.bind.sent) == 10
+    assert await world.outcomes() == {}
+    await world.configure(tenants=TENANTS)
+    await trio.sleep(5)
+    assert world.bind.texts == [*(f"{n}" for n in range(10)), "9", "10", "hello"]
+    assert await world.states(ids[:9]) == ["sent"] * 9
+
+
+@pytest.mark.usefixtures("held_for_an_hour")
+async def test_and_are_cancelled_in_the_end(open_world: Any, autojump_clock: object) -> None:
+    async with open_world() as before:
+        before.bind.lose()
+        await before.accepted("a", {"text": "b", "expires_at": before.clock() + 1000})
+        await before.configure(tenants=before.options.tenants[1:])
+        await trio.sleep(500)
+        before.nursery.cancel_scope.cancel()
+    await before.store.aclose()
+    async with open_world(before.store, tenants=TENANTS[1:]) as after:
+        await trio.sleep(2500)
+        assert [event["code"] for event in await after.events()] == ["expired"]
+        await trio.sleep(800)
+        assert after.bind.sent == []
+        event = (await after.events())[1]
+        assert (event["type"], event["code"]) == ("cancelled", "tenant_removed")
+        await after.check_finished()
 
 
 # --- carriers that refuse or are gone ---
