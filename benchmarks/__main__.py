@@ -24,7 +24,7 @@ from benchmarks import (
 )
 from benchmarks.benchmark import WIDTH, Benchmark, run
 from benchmarks.options import add_arguments, read
-from benchmarks.target import arguments
+from benchmarks.target import arguments, report
 from benchmarks.target import command as target
 
 BENCHMARKS: Final[Mapping[str, Benchmark]] = {
@@ -67,6 +67,7 @@ def parser() -> ArgumentParser:
     load.set_defaults(name="target")
     two = names.add_parser("compare", help="lay two results side by side")
     two.add_argument("results", type=Path, nargs=2, metavar="FILE.json")
+    two.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw both, too")
     two.set_defaults(name="compare")
     return made
 
@@ -78,7 +79,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if namespace.name == "target":
         return target.main(namespace)
     if namespace.name == "compare":
-        return _compare(*namespace.results)
+        return _compare(namespace.results, namespace.plot)
     namespace.scratch.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="benchmark-", dir=namespace.scratch) as scratch:
         try:
@@ -87,13 +88,23 @@ def main(words: Sequence[str] | None = None) -> int:
             return commands.exit(2, f"{commands.prog}: {error}\n")
 
 
-def _compare(one: Path, other: Path) -> int:
+def _compare(paths: Sequence[Path], plot: Path | None) -> int:
     try:
-        results = compare.load(one), compare.load(other)
+        one, other = map(compare.load, paths)
+        kinds = [
+            each.benchmark if each.benchmark in BENCHMARKS else "target" for each in (one, other)
+        ]
+        if plot is not None and len(set(kinds)) > 1:
+            raise ValueError(f"--plot: one is a result of {kinds[0]}, the other of {kinds[1]}")
     except ValueError as error:
         print(f"python -m benchmarks compare: {error}", file=sys.stderr)
         return 2
-    compare.show(*results, Console(width=None if sys.stdout.isatty() else WIDTH))
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    compare.show(one, other, console)
+    if plot is not None:
+        draw = report.draw if kinds[0] == "target" else BENCHMARKS[kinds[0]].draw
+        plot.parent.mkdir(parents=True, exist_ok=True)
+        console.print(compare.plot(one, other, draw, plot), highlight=False)
     return 0
 
 

@@ -1,14 +1,20 @@
-"""``python -m benchmarks compare A B``: two results side by side."""
+"""``python -m benchmarks compare A B``: two results side by side, as tables and as plots."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import plots
+from benchmarks.plots import Draw
 from benchmarks.results import Figure, Result, number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
 
 
 class Pair(NamedTuple):
@@ -74,3 +80,23 @@ def show(one: Result, other: Result, console: Console) -> None:
         medians = ("" if figure is None else number(figure.median) for figure in figures)
         table.add_row(pair.case, pair.name, unit, *medians, pair.change)
     console.print(table)
+
+
+def plot(one: Result, other: Result, draw: Draw, path: Path) -> str:
+    """Draw both, one above the other on the same scales; says where, or why not."""
+
+    def both(_: Result, canvas: "Canvas") -> None:
+        upper, lower = canvas.subfigures(2, 1, squeeze=False)[:, 0]
+        for result, part in ((one, upper), (other, lower)):
+            draw(result, part)
+            part.suptitle(f"{result.benchmark}: {result.about}")
+        for above, below in zip(upper.axes, lower.axes, strict=False):
+            _align(above, below)
+
+    return plots.save(one, both, path.parent, name=path.stem, height=10)
+
+
+def _align(above: "Axes", below: "Axes") -> None:
+    (low, high), (other_low, other_high) = above.get_ylim(), below.get_ylim()
+    for ax in (above, below):
+        ax.set_ylim(min(low, other_low), max(high, other_high))

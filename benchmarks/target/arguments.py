@@ -1,21 +1,20 @@
 """The command line of ``python -m benchmarks target``, read into one frozen value and checked."""
 
 import os
-import re
 import time
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Mapping
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar, get_args
+from typing import Final, Literal, TypeVar, get_args
 
 from msgspec import Struct
 
 from benchmarks.load import TEXTS, TextKind
-from benchmarks.target import fictional, schedule
-from benchmarks.target.driver import NAME, Party
+from benchmarks.target import fictional, schedule, values
 from benchmarks.target.fictional import Recipients
 from benchmarks.target.ramp import Limits
+from benchmarks.target.reach import NAME, Party
 from benchmarks.target.schedule import Curve
 from benchmarks.target.tally import STAGES, Stage
 from gateway.api.address import TcpAddress, parse_address
@@ -79,7 +78,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     recipients: Recipients
     curve: Curve
     stamps: list[tuple[str, int]]
-    metrics: str | None
+    metrics: str
     metrics_token: str | None
     yes: bool
     name: str
@@ -91,7 +90,7 @@ def add(parser: ArgumentParser, output: Path) -> None:
     env = os.environ.get
     reach = parser.add_argument_group("whom to load")
     put = reach.add_argument
-    put("--address", default=env("GATEWAY_ADDRESS", "tcp://127.0.0.1:7600"), type=_address)
+    put("--address", default=env("GATEWAY_ADDRESS", "tcp://127.0.0.1:7600"), type=values.address)
     put("--token", help="or GATEWAY_TOKEN, which others cannot list")
     put("--tenants", type=Path, metavar="FILE", help="a line TOKEN or TOKEN,WEIGHT for each tenant")
     put("--tls", action="store_true", help="speak TLS, and trust what this machine trusts")
@@ -103,35 +102,40 @@ def add(parser: ArgumentParser, output: Path) -> None:
     much = parser.add_argument_group("how much, and when")
     put = much.add_argument
     put("--mode", choices=get_args(Mode), default="fixed")
-    rate = _number(0.01, 1e6)
+    rate = values.number(0.01, 1e6)
     put("--rate", type=rate, help="messages a second; a ramp begins there, a replay peaks there")
     put("--highest", type=rate, default=100_000.0, help="the highest rate that a ramp tries")
-    put("--seconds", type=_number(1, LONGEST), help=f"bound on the time: {_each(SECONDS)}")
-    put("--messages", type=_whole(1, MOST), help=f"bound on the count: {_each(MESSAGES)}")
-    put("--drain", type=_number(0, 86_400), default=30.0, help="seconds to wait for outcomes")
-    put("--step", type=_number(1, 3600), default=10.0, help="seconds of each rate of a ramp")
+    put("--seconds", type=values.number(1, LONGEST), help=f"bound on the time: {_each(SECONDS)}")
+    put("--messages", type=values.whole(1, MOST), help=f"bound on the count: {_each(MESSAGES)}")
+    put("--drain", type=values.number(0, 86_400), default=30.0, help="seconds to wait for outcomes")
+    put("--step", type=values.number(1, 3600), default=10.0, help="seconds of each rate of a ramp")
     put("--stage", choices=STAGES, default="outcome", help="up to where a latency is judged")
-    put("--p99", type=_number(0.0001, 86_400), help="seconds that 99 of 100 take at most")
-    put("--loss", type=_number(0, 1), help="share that may be refused, fail or stay open")
+    put("--p99", type=values.number(0.0001, 86_400), help="seconds that 99 of 100 take at most")
+    put("--loss", type=values.number(0, 1), help="share that may be refused, fail or stay open")
     put("--curve", type=Path, metavar="FILE", help="a day to replay: lines HH:MM,HOW-MUCH")
     what = parser.add_argument_group("what is sent, and to whom")
     put = what.add_argument
-    put("--text", type=_mix(_text), default="one part", metavar="KIND=WEIGHT,…",
+    put("--text", type=values.mix(values.text_kind), default="one part", metavar="KIND=WEIGHT,…",
         help=f"of {', '.join(TEXTS)}")  # fmt: skip
-    put("--batch", type=_mix(_size), default="10", metavar="SIZE=WEIGHT,…",
+    put("--batch", type=values.mix(values.size), default="10", metavar="SIZE=WEIGHT,…",
         help="messages in a request")  # fmt: skip
-    put("--otp", type=_number(0, 1), default=0.0, help="share of one-time passwords")
+    put("--otp", type=values.number(0, 1), default=0.0, help="share of one-time passwords")
     put("--category", choices=get_args(Category), default="transactional", help="of all others")
     put("--from", dest="sender", help="the sender; the tenant's first where there is none")
     put("--recipients", default="all", metavar="REGIONS|FILE",
         help=f"numbers of no phone, of {','.join(fictional.RANGES)} or all; or a file")  # fmt: skip
-    put("--stamps", action="append", default=[], type=_host_port, metavar="HOST:PORT",
+    put("--stamps", action="append", default=[], type=values.host_port, metavar="HOST:PORT",
         help="of `gateway simulate --stamp`; repeat for more")  # fmt: skip
-    put("--seed", type=_whole(0, 1 << 63), default=0)
+    put("--seed", type=values.whole(0, 1 << 63), default=0)
     kept = parser.add_argument_group("what is kept")
     put = kept.add_argument
     put("--output", type=Path, metavar="FOLDER", default=output)
-    put("--name", dest="result", type=_name, help="of the result; default: target and the time")
+    put(
+        "--name",
+        dest="result",
+        type=values.name,
+        help="of the result; default: target and the time",
+    )
 
 
 def read(namespace: Namespace) -> Asked:
@@ -193,8 +197,8 @@ def _or(given: T | None, otherwise: T | None) -> T | None:
     return otherwise if given is None else given
 
 
-def _each(values: Mapping[Mode, float]) -> str:
-    return ", ".join(f"{mode} {value:,.0f}" for mode, value in values.items())
+def _each(bounds: Mapping[Mode, float]) -> str:
+    return ", ".join(f"{mode} {value:,.0f}" for mode, value in bounds.items())
 
 
 # --- what is in files ---
@@ -268,80 +272,9 @@ def _why(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-# --- single values ---
-
-
-def _metrics_of(address: str) -> str | None:
+def _metrics_of(address: str) -> str:
     parsed = parse_address(address)
     if not isinstance(parsed, TcpAddress):
         return "http://127.0.0.1:7601/metrics"
     host = f"[{parsed.host}]" if ":" in parsed.host else parsed.host
     return f"http://{host}:7601/metrics"
-
-
-def _address(text: str) -> str:
-    try:
-        parse_address(text)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from None
-    return text
-
-
-def _host_port(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
-        raise ArgumentTypeError(f"{text!r} is not HOST:PORT")
-    return host.strip("[]"), int(port)
-
-
-def _name(text: str) -> str:
-    if not re.fullmatch(r"[\w][\w.-]{0,99}", text):
-        raise ArgumentTypeError(f"{text!r} is no name for a file: letters, digits, - and _")
-    return text
-
-
-def _number(least: float, most: float) -> Callable[[str], float]:
-    def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
-        if not least <= value <= most:
-            raise ArgumentTypeError(f"{text!r} is not a number between {least:,g} and {most:,.12g}")
-        return value
-
-    return read
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.isdecimal() or not least <= int(text) <= most:
-            raise ArgumentTypeError(f"{text!r} is not a whole number from {least:,} to {most:,}")
-        return int(text)
-
-    return read
-
-
-def _text(text: str) -> TextKind:
-    if text not in TEXTS:
-        raise ArgumentTypeError(f"{text!r} is none of {', '.join(TEXTS)}")
-    return text
-
-
-_size = _whole(1, 100_000)
-
-
-def _mix(read: Callable[[str], Any]) -> Callable[[str], dict[Any, float]]:
-    """Reads ``one=70,other=30``, or ``one`` alone."""
-
-    def mix(text: str) -> dict[Any, float]:
-        found: dict[Any, float] = {}
-        for token in text.split(","):
-            choice, equals, weight = (word.strip() for word in token.partition("="))
-            value = read(choice)
-            if value in found:
-                raise ArgumentTypeError(f"{choice!r} stands there twice")
-            found[value] = _number(0.000001, 1e9)(weight) if equals else 1.0
-        return found
-
-    return mix

@@ -21,8 +21,9 @@ from benchmarks.machine import computer, versions
 from benchmarks.results import Result
 from benchmarks.target import caution, ramp, report, schedule
 from benchmarks.target.arguments import Asked, MistakeError, read
-from benchmarks.target.driver import NAME, Driver, Party, address_of
+from benchmarks.target.driver import Driver
 from benchmarks.target.ramp import Limits
+from benchmarks.target.reach import NAME, Party, address_of
 from benchmarks.target.report import Step
 from benchmarks.target.traffic import Traffic
 from gateway.api.client import connect
@@ -183,7 +184,7 @@ def _doubts(asked: Asked) -> list[str]:
     if asked.metrics_token is not None:
         headers["authorization"] = f"Bearer {asked.metrics_token}"
     try:
-        request = Request(str(asked.metrics), headers=headers)
+        request = Request(asked.metrics, headers=headers)
         with urlopen(request, timeout=SCRAPE) as reply:
             return caution.doubts(reply.read().decode())
     except (OSError, ValueError) as error:

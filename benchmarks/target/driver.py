@@ -9,22 +9,18 @@ import contextlib
 import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-import msgspec
 import trio
 
+from benchmarks.target.reach import NAME, Connection, Party, address_of
 from benchmarks.target.schedule import Schedule
-from benchmarks.target.tally import OUTCOMES, Event, Result, Stage, Tally, Timeline
+from benchmarks.target.tally import OUTCOMES, Stage, Tally, Timeline
 from benchmarks.target.traffic import Traffic
-from gateway.api.address import UnixAddress
 from gateway.api.client import connect
-from gateway.api.dialogue import ALIVE, MAX_REPLY
-from gateway.api.frames import FrameReader, frame
-from gateway.api.link import Link, Target, open_link
-from gateway.api.outbox import Outbox
-from gateway.api.wire import ApiError, Fields
-from gateway.errors import RemoteProtocolError
+from gateway.api.dialogue import ALIVE
+from gateway.api.link import open_link
+from gateway.api.wire import ApiError
 
 BEHIND: Final = 10.0
 """Seconds' worth of messages that may be unanswered: more says nothing that this does not."""
@@ -45,66 +41,6 @@ LOOK_EVERY: Final = 0.02
 
 ALIVE_EVERY: Final = 10
 """Seconds between signs of life on connections that have nothing else to say."""
-
-NAME: Final = "load-test"
-"""What the gateway's log calls us."""
-
-
-class Party(NamedTuple):
-    """A tenant: how to reach the gateway as it, how often it submits beside the others, and its
-    name."""
-
-    target: Target
-    weight: float
-    name: str = ""
-
-
-class Reply(msgspec.Struct):
-    """A reply or a frame of events, as far as it matters here."""
-
-    id: int | str = 0
-    ok: bool = True
-    error: dict[str, Any] = {}
-    results: list[Result] = []
-    events: list[Event] = []
-
-
-_decode = msgspec.msgpack.Decoder(Reply).decode
-
-
-class Connection:
-    """A connection past its hello."""
-
-    def __init__(self, link: Link) -> None:
-        self.stream = link.stream
-        self.outbox = Outbox()
-        self._reader = FrameReader(MAX_REPLY)
-
-    def ask(self, fields: Fields) -> None:
-        """Make a request whose reply nobody needs but for its refusal."""
-        self.put(frame(msgspec.msgpack.encode({"id": "", **fields})))
-
-    def put(self, data: bytes) -> None:
-        """Have a frame written."""
-        self.outbox.buffer += data
-        self.outbox.wake()
-
-    async def receive(self) -> list[Reply]:
-        """The next replies. Raises ConnectionError at the end."""
-        found: list[Reply] = []
-        try:
-            while not found:
-                data = await self.stream.receive_some()
-                if not data:
-                    raise ConnectionError("the gateway closed the connection")
-                self._reader.receive(data)
-                while (body := self._reader.next_frame()) is not None:
-                    found.append(_decode(body))
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise ConnectionError("the connection to the gateway was lost") from error
-        except (RemoteProtocolError, msgspec.MsgspecError) as error:
-            raise ConnectionError(f"the gateway sent what is no reply: {error}") from error
-        return found
 
 
 class Driver:
@@ -362,12 +298,3 @@ class Driver:
                 f"consumer {self._traffic.campaign} is left behind: {failed}; "
                 f"`gateway consumers delete {self._traffic.campaign}` deletes it"
             )
-
-
-def address_of(target: Target) -> str:
-    """The address as it is written."""
-    address = target.address
-    if isinstance(address, UnixAddress):
-        return f"unix://{address.path}"
-    host = f"[{address.host}]" if ":" in address.host else address.host
-    return f"tcp://{host}:{address.port}"

@@ -54,7 +54,8 @@ def findings(
             )
             if found.rate >= settings.highest:
                 told.append("no higher rate was tried: --highest bounds it")
-            told.append(f"what follows the table of rates is of {found.rate:,.4g} a second")
+        rate = steps[-1].rate if found is None else found.rate
+        told.append(f"what follows the table of rates is of {rate:,.4g} a second")
     else:
         if settings.p99 is not None:
             p99 = steps[-1].trial(settings).p99
@@ -72,7 +73,7 @@ def findings(
             f"the load generator was {tally.late * 1e3:,.0f} ms late at worst, which its latencies "
             "hold: use a faster machine, larger batches, or fewer messages"
         )
-    return Findings(cases, targets, _curves(tally, timeline), told)
+    return Findings(cases, targets, curves_of(tally, timeline), told)
 
 
 def _wanted(settings: Settings) -> str:
@@ -125,7 +126,8 @@ def _stages(tally: Tally) -> list[Case]:
     return cases
 
 
-def _curves(tally: Tally, timeline: Timeline) -> dict[str, tuple[list[float], list[float]]]:
+def curves_of(tally: Tally, timeline: Timeline) -> dict[str, tuple[list[float], list[float]]]:
+    """What is plotted, by name."""
     seconds = timeline.seconds
     curves = {
         f"{BY_SECOND}{name}": ([s.at for s in seconds], [getattr(s, name) for s in seconds])

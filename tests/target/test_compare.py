@@ -8,6 +8,8 @@ import pytest
 from benchmarks import __main__ as command
 from benchmarks.compare import differences, pairs
 from benchmarks.results import Case, Findings, Result, Value, case, write
+from benchmarks.target.report import curves_of
+from benchmarks.target.tally import Tally, Timeline
 
 
 def result(name: str, *cases: Case, **options: Any) -> Result:
@@ -47,6 +49,32 @@ def test_two_files_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[st
     told = capsys.readouterr().out
     assert "+50%" in told
     assert "rate" in told
+
+
+def test_two_load_tests_are_drawn_on_the_same_scales(tmp_path: Path) -> None:
+    timeline = Timeline()
+    tally = Tally(0, "outcome", timeline, stamped=False)
+    tally.offer(["1"], due=0.0, now=0.0, otp=False)
+    tally.end(0, "delivered", None, 1.0)
+    timeline.tick(2.0)
+    curves = curves_of(tally, timeline)
+    drawn = [
+        Result(name, "", "", 1.0, {"processor": "p", "cores": "2"}, {}, {"stage": "outcome"}, found)
+        for name in ("one", "other")
+        for found in [Findings([], curves=curves)]
+    ]
+    files = [str(write(each, tmp_path)) for each in drawn]
+    assert command.main(["compare", *files, "--plot", str(tmp_path / "both.svg")]) == 0
+    text = (tmp_path / "both.svg").read_text()
+    assert text.count("messages a second") == 2
+
+
+def test_results_of_two_kinds_are_not_drawn_together(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(write(each, tmp_path)) for each in (ONE, result("latency"))]
+    assert command.main(["compare", *files, "--plot", str(tmp_path / "both.svg")]) == 2
+    assert "one is a result of target, the other of latency" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
