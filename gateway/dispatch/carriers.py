@@ -15,7 +15,7 @@ import structlog
 import trio
 
 from gateway.dispatch.actions import Action, action
-from gateway.dispatch.correlation import Correlator
+from gateway.dispatch.correlation import Budget, Correlator
 from gateway.dispatch.crowd import Crowd
 from gateway.dispatch.flights import Flight, Part
 from gateway.dispatch.options import CarrierOptions
@@ -85,6 +85,7 @@ class Carrier:
 
     Args:
         on_room: called when a bind has come up.
+        budget: of parts in memory, for all carriers; left out, it has one of its own.
     """
 
     def __init__(
@@ -94,11 +95,12 @@ class Carrier:
         metrics: Metrics,
         clock: Callable[[], float],
         on_room: Callable[[], None],
+        budget: Budget | None = None,
     ) -> None:
         self.options = options
         self.binds: tuple[Bind, ...] = ()
         self.all_binds: tuple[Bind, ...] = ()
-        self.correlator = Correlator(options.receipt_id, options.long_receipts)
+        self.correlator = Correlator(options.receipt_id, options.long_receipts, budget)
         self.words = StateWords(options.receipt_states)
         self.dialect = Dialect(options)
         self.hours: CarrierHours | None = None

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import islice
 from typing import Final, NamedTuple
+from weakref import WeakSet
 
 from gateway.dispatch.flights import Flight, Part
 from gateway.dispatch.owed import NOT_OWED, LongForm, LongReceipts
@@ -20,9 +21,12 @@ from gateway.smpp.receipts import Claim
 from gateway.smpp.tlv import NetworkError
 
 FLIGHTS = 65_536
-"""Parts kept in memory per carrier in the hope of an early receipt; about 50 MB when full. Those of
-messages that are not on record in the store yet stay, whatever their number: the windows and the
-settler bound it."""
+"""Parts of all carriers kept in memory in the hope of an early receipt; about 80 MB when full.
+Those of messages that are not on record in the store yet stay, whatever their number: the windows
+and the settler bound it."""
+
+AT_ONCE: Final = 64
+"""One of so many is forgotten at once when they are full, so that they are seldom counted."""
 
 LOOK: Final = 16
 """Parts that are looked at for one to forget."""
@@ -71,6 +75,35 @@ class Parked(NamedTuple):
         return (Claim(ref_raw, self.state, self.word), *self.also)
 
 
+class Budget:
+    """The room in memory that the parts of all carriers share: the carrier that has most makes
+    room.
+
+    Attributes:
+        left: parts that may be added before they are counted again.
+    """
+
+    def __init__(self) -> None:
+        self.left = 0
+        self._correlators: WeakSet[Correlator] = WeakSet()
+
+    def join(self, correlator: "Correlator") -> None:
+        """Count the parts of this carrier too, for as long as it is there."""
+        self._correlators.add(correlator)
+
+    def recount(self) -> None:
+        """Count the parts, and have the oldest forgotten where they are too many."""
+        held = sum(correlator.parts for correlator in self._correlators)
+        if held > FLIGHTS:
+            goal = FLIGHTS - FLIGHTS // AT_ONCE
+            while held > goal:
+                forgotten = max(self._correlators, key=_parts).make_room()
+                if not forgotten:
+                    goal = held  # what is left is not on record: look again a while later
+                held -= forgotten
+        self.left = max(FLIGHTS - held, FLIGHTS // AT_ONCE)
+
+
 class Correlator:
     """The parts of one carrier that wait for a receipt, and the receipts that wait for a part.
 
@@ -81,11 +114,15 @@ class Correlator:
             their ids.
     """
 
-    def __init__(self, stated: ReceiptId, long: LongReceipts = "auto") -> None:
+    def __init__(
+        self, stated: ReceiptId, long: LongReceipts = "auto", budget: Budget | None = None
+    ) -> None:
         self.ids = ReceiptIds(stated)
         self.long = LongForm(long)
         self.review: dict[str, Parked] = {}
         self._parts: OrderedDict[str, Part] = OrderedDict()
+        self._budget = budget or Budget()
+        self._budget.join(self)
         # The phones of ended parts, in two generations, and those that had no receipt.
         self._ended: dict[str, str] = {}
         self._ended_before: dict[str, str] = {}
@@ -105,8 +142,9 @@ class Correlator:
         there is no doubt that it means this part. Others that may mean it are put up for
         ``review``."""
         self._parts[ref] = part
-        if len(self._parts) > FLIGHTS:
-            self._make_room()
+        self._budget.left -= 1
+        if self._budget.left < 0:
+            self._budget.recount()
         if not self._waiting:
             return None
         early = self._waiting.get(ref)
@@ -137,6 +175,11 @@ class Correlator:
         return self._parts.get(ref)
 
     @property
+    def parts(self) -> int:
+        """How many parts are in memory."""
+        return len(self._parts)
+
+    @property
     def example(self) -> str:
         """The id that a response gave lately; empty where none waits for a receipt in memory."""
         return next(reversed(self._parts), "")
@@ -147,15 +190,17 @@ class Correlator:
             if ref is not None:
                 self._parts.pop(ref, None)
 
-    def _make_room(self) -> None:
-        """Forget the parts of the oldest message that is on record. Whole messages go: one half in
-        memory would not know of the other half's receipts; and one that is not on record would be
-        found nowhere."""
+    def make_room(self) -> int:
+        """Forget the parts of the oldest message that is on record, and say how many. Whole
+        messages go: one half in memory would not know of the other half's receipts; and one that is
+        not on record would be found nowhere."""
+        before = len(self._parts)
         for ref, part in list(islice(self._parts.items(), LOOK)):
             if part.flight.recorded:
                 self.forget(part.flight)
-                return
+                break
             self._parts.move_to_end(ref)
+        return before - len(self._parts)
 
     # --- parts of messages that have their outcome ---
 
@@ -273,6 +318,10 @@ class Correlator:
             others.remove(kept)
             if not others:
                 del self._waiting[ref]
+
+
+def _parts(correlator: Correlator) -> int:
+    return correlator.parts
 
 
 _LIKELY: Final = (Agreement.AGREES, Agreement.SILENT, Agreement.DISAGREES)

@@ -8,6 +8,7 @@ import structlog
 import trio
 
 from gateway.dispatch.carriers import Carrier, Sink
+from gateway.dispatch.correlation import Budget
 from gateway.dispatch.options import CarrierOptions
 from gateway.ops.metrics import Metrics
 from gateway.smpp.bind import Bind, BindListener
@@ -57,6 +58,7 @@ class Fleet:
         self._clock = clock
         self._on_room = on_room
         self._make_bind = make_bind
+        self._budget = Budget()
         self._nursery: trio.Nursery | None = None
         self._settings: dict[str, CarrierSettings] = {}
         self._carriers: dict[str, Carrier] = {}
@@ -93,7 +95,7 @@ class Fleet:
             carrier = self._carriers.get(name)
             if carrier is None:
                 carrier = Carrier(
-                    new.options, self._sink, self._metrics, self._clock, self._on_room
+                    new.options, self._sink, self._metrics, self._clock, self._on_room, self._budget
                 )
                 self._carriers[name] = carrier
             else:

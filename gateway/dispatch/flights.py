@@ -34,6 +34,7 @@ class Flight:
         message: what was submitted.
         carrier: the id of the carrier.
         pdus: the parts as sent, in order; one that was refused for now is sent again from here.
+            Empty once the carrier has taken all of them.
         refs: the carrier's id of each part in canonical form; None while it has not taken it.
         states: a byte for each part, see `gateway.dispatch.owed`.
         reasons: why parts were not delivered, by their states.

@@ -1,12 +1,13 @@
 """Which part a receipt speaks of."""
 
+import gc
 from typing import Any
 
 import msgspec
 import pytest
 
 from gateway.dispatch import correlation
-from gateway.dispatch.correlation import Correlator, Parked
+from gateway.dispatch.correlation import Budget, Correlator, Parked
 from gateway.dispatch.flights import Flight, Part
 from gateway.smpp.receipt_ids import ReceiptId, readings
 from gateway.smpp.receipts import Claim
@@ -52,6 +53,25 @@ class TestCorrelator:
             flight.recorded = flight.whole
         # The fifth part takes the place of both parts of the first message.
         assert [ref for ref in refs if correlator.find(ref)] == ["c", "d", "e"]
+
+    def test_all_carriers_share_the_room(
+        self, flights: list[Flight], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(correlation, "FLIGHTS", 4)
+        budget = Budget()
+        busy, other = Correlator("auto", budget=budget), Correlator("auto", budget=budget)
+        for place, ref in enumerate(["a", "b", "c", "d"]):
+            self.expect(busy, flights[place // 2], place % 2, ref)
+            flights[place // 2].recorded = flights[place // 2].whole
+        self.expect(other, flights[2], 0, "e")
+        assert (busy.parts, other.parts) == (2, 1)
+        assert busy.find("c")
+        assert other.find("e")
+        del busy
+        gc.collect()
+        for index, ref in enumerate("fg"):
+            self.expect(other, flights[0], index, ref)
+        assert other.parts == 3  # a carrier that is gone takes no room
 
     def test_what_is_not_on_record_stays(
         self, flights: list[Flight], monkeypatch: pytest.MonkeyPatch
