@@ -118,7 +118,7 @@ def show(findings: Findings, console: Console) -> None:
         word = "[green]met[/]" if target.met else "[red]missed[/]"
         console.print(f"{word}: {target.what}: {number(target.measured)}, {target.wanted}")
     for note in findings.notes:
-        console.print(f"note: {note}", highlight=False)
+        console.print(f"note: {note}", highlight=False, markup=False)
 
 
 def _columns(one: Case) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from rich.console import Console
 
 from benchmarks import __main__ as command
 from benchmarks import fairness, guard, load, options, processes, results, throughput
@@ -37,6 +38,11 @@ def test_a_figure_has_the_median_and_the_spread_of_its_repeats() -> None:
     figure = results.figure("s", [3.0, 1.0, 2.0])
     assert (figure.median, figure.min, figure.max) == (2.0, 1.0, 3.0)
     assert str(figure) == "2.00 (1.00-3.00)"
+
+
+def test_a_note_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    results.show(results.Findings([], notes=["refused: carriers[1] [/red]"]), Console(width=80))
+    assert "note: refused: carriers[1] [/red]" in capsys.readouterr().out
 
 
 def test_a_short_sample_has_no_far_percentiles() -> None:

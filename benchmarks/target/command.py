@@ -238,7 +238,11 @@ async def _plan(asked: Asked, driver: Driver, steps: list[Step]) -> None:
             return
         steps.append(Step(rate, tally))
         if tally.open:
-            await driver.cancel()
+            try:
+                await driver.cancel()
+            except (OSError, ApiError) as error:
+                driver.notes.append(f"the search ended, since what is left cannot go: {error}")
+                return
 
 
 class _Progress:

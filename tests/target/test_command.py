@@ -148,6 +148,19 @@ def test_a_ramp_that_nothing_holds_fails(site: Site) -> None:
     assert site.run(*words, "--batch", "1") == 1
 
 
+def test_a_ramp_leaves_nothing_of_a_rate_to_the_next(tmp_path: Path) -> None:
+    with site_in(tmp_path, binds=1, window=5, simulator=("--latency", "1")) as site:
+        words = ("--mode", "ramp", "--rate", "80", "--step", "1", "--seconds", "9", "--drain", "1")
+        assert site.run(*words) == 1
+        tried = [
+            case["settings"]["tried, messages/s"]
+            for case in site.result()["findings"]["cases"]
+            if "tried, messages/s" in case["settings"]
+        ]
+        assert tried[:2] == [80, 40]
+        assert site.running.metric("messages_final_total", outcome="cancelled") >= 60
+
+
 def test_a_goal_that_is_missed_fails(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     assert site.run("--rate", "50", "--seconds", "1", "--p99", "0.0001") == 1
     assert "missed: p99 to outcome" in capsys.readouterr().out
