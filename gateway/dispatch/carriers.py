@@ -121,6 +121,7 @@ class Carrier:
         self._order = count()
         # By bind, the last parts of a long message that its window had no room for.
         self._overhang: dict[Bind, list[Request]] = {}
+        self._handed_over = trio.Event()
         self._delivery_seconds: list[float] = []
         self._warn = Sparing(log.warning)
         self._standing = Standing(options.id)
@@ -332,6 +333,17 @@ class Carrier:
             bind.submit(waiting[:room])
         if len(waiting) > room:
             self._overhang[bind] = waiting[room:]
+        elif owed:
+            self._note_handed_over()
+
+    async def handed_over(self, bind: Bind) -> None:
+        """Wait until a bind has all of the messages of which it has some parts, or is lost."""
+        while bind in self._overhang:
+            await self._handed_over.wait()
+
+    def _note_handed_over(self) -> None:
+        self._handed_over.set()
+        self._handed_over = trio.Event()
 
     def _still_due(self, waiting: Sequence[Request]) -> list[Request]:
         """Parts that were made some time ago, with the time that the carrier has for them by now.
@@ -362,6 +374,7 @@ class Carrier:
         self._standing.lost(bind, reason, self._clock())
         self._metrics.binds_lost.add(1, self.options.id)
         contexts = [*unanswered, *(context for _, context in self._overhang.pop(bind, ()))]
+        self._note_handed_over()
         if contexts:
             self._sink.unanswered(self, contexts)
 

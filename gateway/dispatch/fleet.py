@@ -17,7 +17,8 @@ from gateway.smpp.options import BindOptions
 log = structlog.get_logger(__name__)
 
 GRACE = 10.0
-"""Seconds that binds which a reload removed or changed may take to end in order."""
+"""Seconds that binds which a reload removed or changed may take to end in order. Those that take
+their places begin after that."""
 
 
 class CarrierSettings(msgspec.Struct, frozen=True):
@@ -63,6 +64,7 @@ class Fleet:
         self._settings: dict[str, CarrierSettings] = {}
         self._carriers: dict[str, Carrier] = {}
         self._scopes: dict[Bind, trio.CancelScope] = {}
+        self._ended: dict[Bind, trio.Event] = {}
 
     @property
     def carriers(self) -> Sequence[Carrier]:
@@ -88,7 +90,7 @@ class Fleet:
         for name in self._carriers.keys() - wanted.keys():
             gone = self._carriers.pop(name)
             gone.retire()
-            self._let_go(gone.all_binds)
+            self._let_go(gone)
             del self._settings[name]
         for name, new in wanted.items():
             old = self._settings.get(name)
@@ -101,8 +103,8 @@ class Fleet:
             else:
                 carrier.reconfigure(new.options)
             if old is None or old.identity != new.identity:
-                self._let_go(carrier.all_binds)
-                carrier.use(self._start(carrier, new.binds))
+                self._let_go(carrier)
+                carrier.use(self._start(carrier, new.binds, carrier.all_binds))
             self._settings[name] = new
 
     async def drain(self) -> None:
@@ -112,7 +114,11 @@ class Fleet:
                 for bind in carrier.all_binds:
                     nursery.start_soon(bind.drain)
 
-    def _start(self, carrier: Carrier, binds: Sequence[BindOptions]) -> tuple[Bind, ...]:
+    def _start(
+        self, carrier: Carrier, binds: Sequence[BindOptions], before: Sequence[Bind]
+    ) -> tuple[Bind, ...]:
+        """Start binds in the place of others: each once the one that it replaces has ended, since a
+        carrier that allows so many sessions refuses one more."""
         if self._nursery is None:
             raise AssertionError("configured before it runs")
         made = tuple(
@@ -121,23 +127,29 @@ class Fleet:
             )
             for number, options in enumerate(binds, 1)
         )
-        for bind in made:
+        for place, bind in enumerate(made):
             self._scopes[bind] = trio.CancelScope()
-            self._nursery.start_soon(self._run, bind)
+            after = [self._ended[one] for one in before[place :: len(made)] if one in self._ended]
+            self._ended[bind] = trio.Event()
+            self._nursery.start_soon(self._run, bind, after)
         return made
 
-    async def _run(self, bind: Bind) -> None:
+    async def _run(self, bind: Bind, after: Sequence[trio.Event]) -> None:
         with self._scopes[bind]:
+            for ended in after:
+                await ended.wait()
             await bind.run()
         del self._scopes[bind]
+        self._ended.pop(bind).set()
 
-    def _let_go(self, binds: Sequence[Bind]) -> None:
+    def _let_go(self, carrier: Carrier) -> None:
         if self._nursery is not None:
-            for bind in binds:
-                self._nursery.start_soon(self._end, bind)
+            for bind in carrier.all_binds:
+                self._nursery.start_soon(self._end, carrier, bind)
 
-    async def _end(self, bind: Bind) -> None:
+    async def _end(self, carrier: Carrier, bind: Bind) -> None:
         with trio.move_on_after(GRACE):
+            await carrier.handed_over(bind)
             await bind.drain()
         if bind in self._scopes:
             self._scopes[bind].cancel()

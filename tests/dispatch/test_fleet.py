@@ -26,15 +26,49 @@ async def test_a_bind_that_changed_is_replaced_when_its_window_is_empty(
     await world.configure(carriers=[make_settings(port=2776)])
     new = world.bind
     assert new is not old
-    assert old.up
+    assert (old.up, new.up) == (True, False)  # the carrier may allow no session more
     [second] = await world.accepted("b")
-    assert (old.texts, new.texts) == (["a"], ["b"])
-    await world.deliver()
     old.reply()
     await world.calm()
-    assert not old.up
+    assert (old.up, new.up) == (False, True)
+    assert (old.texts, new.texts) == (["a"], ["b"])
+    await world.deliver()
     assert await world.outcomes() == {second: "delivered"}
     assert await world.states([first]) == ["sent"]
+
+
+async def test_a_carrier_never_has_more_sessions_than_it_allows(
+    world: Any, make_settings: Any, autojump_clock: object
+) -> None:
+    await world.configure(carriers=[make_settings(binds=3)])
+    generations = [dict(world.made)]
+    await world.accepted(*(f"{n}" for n in range(30)))
+    for binds, port in ((2, 1), (2, 2), (3, 3)):  # while those before are not gone
+        await world.configure(carriers=[make_settings(binds=binds, port=port)])
+        generations.append({name: world.made[name] for name in list(world.made)[:binds]})
+    flying = [bind for bind in generations[0].values() if bind.flying]
+    assert len(flying) == 3
+    for bind in flying:
+        bind.reply()
+        await world.calm()
+        assert sum(one.up for made in generations for one in made.values()) <= 3
+    await trio.sleep(1)
+    assert [bind.up for bind in generations[3].values()] == [True] * 3
+
+
+async def test_a_bind_that_changed_completes_what_it_has_parts_of(
+    world: Any, make_settings: Any, autojump_clock: object
+) -> None:
+    await world.configure(carriers=[make_settings(window=4)])
+    old = world.bind
+    [number] = await world.accepted("x" * 1300)
+    await world.configure(carriers=[make_settings(window=5)])
+    for _ in range(4):
+        old.reply()
+        await world.calm()
+    assert len(old.sent) == 9
+    assert await world.states([number]) == ["sent"]
+    assert (old.up, world.bind.up, world.bind.sent) == (False, True, [])
 
 
 async def test_a_removed_carrier_s_bind_ends_in_order(
