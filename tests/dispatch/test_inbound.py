@@ -711,11 +711,13 @@ async def test_a_phone_is_answered_once_a_day_by_kind(
         await confirm(after, help="Acme, call 1234.")
         await receive(after, make_inbound("HELP"))
         assert after.bind.texts == []
-        await trio.sleep(86_400)
-        await receive(after, make_inbound("HELP"), make_inbound("HELP"))
-        assert after.bind.texts == ["Acme, call 1234."]
+    world.store.beginning += 86_400
+    async with open_world(world.store) as later:
+        await confirm(later, help="Acme, call 1234.")
+        await receive(later, make_inbound("HELP"), make_inbound("HELP"))
+        assert later.bind.texts == ["Acme, call 1234."]
         spared = 'gateway_replies_total{kind="help",result="spared",tenant="acme"}'
-        assert f"{spared} 2.0" in rendered(after)
+        assert f"{spared} 1.0" in rendered(later)
 
 
 async def test_answers_that_are_remembered_are_bounded(
