@@ -195,10 +195,13 @@ class Holds:
                 for number in [number for number, at in self._single.items() if at <= before]:
                     del self._single[number]
 
-    def unfinished(self) -> list[tuple[str, str, int]]:
-        """The campaigns that were cancelled of late, up to which message: some may wait still."""
+    def unfinished(self) -> list[tuple[str, str, int, float]]:
+        """The campaigns that were cancelled of late, up to which message and when: some may wait
+        still."""
         since = self._clock() - UNFINISHED
-        return [(*name, one.last) for name, one in self._cancelled.items() if one.at > since]
+        return [
+            (*name, one.last, one.at) for name, one in self._cancelled.items() if one.at > since
+        ]
 
     @asynccontextmanager
     async def _change(self) -> AsyncIterator[None]:

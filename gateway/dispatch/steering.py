@@ -12,7 +12,7 @@ import msgspec
 import trio
 
 from gateway.dispatch import outcomes
-from gateway.dispatch.holds import Holds
+from gateway.dispatch.holds import UNFINISHED, Holds
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.settle import Settler
 from gateway.errors import StoreError
@@ -42,6 +42,8 @@ class Steering:
     ) -> None:
         self.held: Mapping[str, int] = {}
         self.holds = holds
+        # When campaigns that were cancelled are looked for again: after twice as long each time.
+        self._later: dict[tuple[str, str, int], float] = {}
         self._store = store
         self._lanes = lanes
         self._ledger = ledger
@@ -83,20 +85,33 @@ class Steering:
         return done
 
     async def catch_up(self) -> None:
-        """Do what was left to be done, and look at what pauses hold."""
-        for tenant, campaign, last in self.holds.unfinished():
-            while await self._store.waiting_in(tenant, campaign, last):
-                if not await self._end_slice(tenant, campaign, last):
+        """Do what was left to be done."""
+        now, later = self._clock(), {}
+        for tenant, campaign, last, since in self.holds.unfinished():
+            name = (tenant, campaign, last)
+            if now < (at := self._later.get(name, now)) <= now + UNFINISHED:
+                later[name] = at
+                continue
+            while await self._store.waiting_in(*name):
+                if not await self._end_slice(*name):
                     break
+            later[name] = now + max(0.0, now - since)
+        self._later = later
         for tenant, campaign, seconds in self.holds.extensions():
             await self._put_back(tenant, campaign)
             await self._store.extend(tenant, campaign, seconds)
             await self.holds.extended(tenant, campaign)
-        held: dict[str, int] = {}
-        for tenant, campaign in self.holds.paused_campaigns():
-            held[tenant] = held.get(tenant, 0) + await self._waiting(tenant, campaign)
-        self.held = held
         await self.holds.forget()
+
+    async def look(self) -> None:
+        """See how many messages pauses hold. A million that wait take the store some 40 ms."""
+        paused = self.holds.paused_campaigns()
+        here = {(lane.key.tenant, lane.key.campaign) for lane in self._lanes.each() if paused}
+        held: dict[str, int] = {}
+        for name in paused:
+            if name in here:
+                held[name[0]] = held.get(name[0], 0) + await self._waiting(*name)
+        self.held = held
 
     async def _waiting(self, tenant: str, campaign: str) -> int:
         return self._lanes.ready_of(tenant, campaign) + await self._store.waiting_in(

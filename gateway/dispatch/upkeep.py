@@ -107,6 +107,7 @@ class Upkeep:
             nursery.start_soon(_every, STORE_EVERY, self.look_at_consumers)
             nursery.start_soon(_every, STORE_EVERY, self.look_at_ages)
             nursery.start_soon(_every, MEMORY_EVERY, self.steering.catch_up)
+            nursery.start_soon(_every, STORE_EVERY, self.steering.look)
 
     async def follow_clock(self) -> None:
         """Where the wall clock was set back, what waits for a moment does not wait for it to come

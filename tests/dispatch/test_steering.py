@@ -62,7 +62,7 @@ async def test_a_pause_is_seen(world: Any) -> None:
         "acme", [SubmitMessage(to="+447400123456", text="x", campaign=c) for c in CAMPAIGNS]
     )
     assert [one.paused for one in quoted] == [True, False, False]
-    await world.dispatch.upkeep.steering.catch_up()
+    await world.dispatch.upkeep.steering.look()
     assert world.dispatch.upkeep.steering.held == {"acme": 1}
 
 
@@ -229,6 +229,18 @@ async def test_a_campaign_of_the_same_name_may_begin_anew(world: Any, autojump_c
     await world.deliver()
     outcomes = await world.outcomes()
     assert outcomes == {old: "cancelled", **dict.fromkeys(new, "delivered")}
+
+
+async def test_campaigns_with_nothing_left_are_not_asked_for_again_and_again(
+    world: Any, autojump_clock: Any
+) -> None:
+    await world.accepted(*of("spring", "a", send_at=world.clock() + 3600))
+    await cancelled(world, "spring")
+    await cancelled(world, "autumn")
+    await world.service.pause("acme", "winter")
+    asked = world.store.calls["waiting_in"]
+    await trio.sleep(1000)
+    assert world.store.calls["waiting_in"] < asked + 2 * 12
 
 
 async def test_a_cancel_ends_a_pause(world: Any) -> None:
