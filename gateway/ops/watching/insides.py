@@ -1,0 +1,263 @@
+"""The boards of what is our own: tenants and their policies, the store and the process."""
+
+from typing import Final
+
+from gateway.ops.watching.declared import Board, Query, Variable
+from gateway.ops.watching.drawing import RATE, level, lines, numbers, per, spread
+
+OF = ',tenant=~"$tenant"'
+"""Of the tenants that were chosen."""
+
+TENANTS: Final = Board(
+    "tenants",
+    "Gateway: tenants and policy",
+    "Whose messages wait and why, what policy holds and refuses, who is behind.",
+    (
+        lines(
+            "Oldest message by tenant",
+            "For how long the oldest has been where it is.",
+            "s",
+            level("oldest_message_seconds", "tenant", "category", "place", how="max", where=OF),
+        ),
+        lines(
+            "Messages held",
+            "In memory, by what they wait for.",
+            "short",
+            level("held_messages", "tenant", "category", "reason", where=OF),
+        ),
+        lines(
+            "Messages held by the tenant's own rate",
+            "In memory, waiting for the rate that is stated for the tenant.",
+            "short",
+            level("held_messages", "tenant", where=f'{OF},reason="tenant_rate"'),
+        ),
+        lines(
+            "Paused",
+            "Messages that a pause of their campaign holds.",
+            "short",
+            level("paused_messages", "tenant", where=OF),
+        ),
+        lines(
+            "Rate limit of the tenant",
+            "Parts a second; 0 for unlimited.",
+            "ops",
+            level("tenant_rate_limit", "tenant", how="max", where=OF),
+        ),
+        lines(
+            "Queued by tenant",
+            "Messages without an outcome.",
+            "short",
+            level("queued_messages", "tenant", "state", where=OF),
+        ),
+        lines(
+            "Share of the queue limit",
+            "Beyond it submissions are refused as queue_full.",
+            "percentunit",
+            Query(
+                f"sum by (tenant) (gateway_queued_messages{{@{OF}}}) / sum by (tenant)"
+                f" (gateway_queued_messages_limit{{@{OF}}})",
+                "{{tenant}}",
+            ),
+            warn=0.9,
+        ),
+        lines(
+            "Accepted",
+            "Messages made durable, a second.",
+            "ops",
+            per("messages_accepted_total", "tenant", "category", where=OF),
+        ),
+        lines(
+            "Refused when submitted",
+            "Messages refused, a second, by code.",
+            "ops",
+            per("messages_refused_total", "tenant", "code", where=OF),
+        ),
+        lines(
+            "Deferred by rule",
+            "How often a rule put a message off, a second.",
+            "ops",
+            per("messages_deferred_total", "tenant", "rule", where=OF),
+        ),
+        lines(
+            "Deferred until",
+            "Seconds until the first of the deferred messages is due.",
+            "s",
+            level("deferred_due_seconds", "tenant", "category", how="min", where=OF),
+        ),
+        lines(
+            "Outcomes",
+            "How messages end, a second.",
+            "ops",
+            per("messages_final_total", "tenant", "outcome", where=OF),
+        ),
+        lines(
+            "Why messages were not delivered",
+            "By code, a second.",
+            "ops",
+            per("messages_failed_total", "tenant", "code", where=OF),
+        ),
+        lines(
+            "Repeated and maybe twice",
+            "Submitted again under a known key, and such as may have reached their recipient"
+            " twice, a second.",
+            "ops",
+            Query(per("messages_repeated_total", "tenant", where=OF).expr, "{{tenant}} repeated"),
+            Query(
+                per("messages_maybe_duplicate_total", "tenant", where=OF).expr,
+                "{{tenant}} maybe twice",
+            ),
+        ),
+        lines(
+            "Events not handled",
+            "How far the slowest consumer in use is behind.",
+            "short",
+            level("events_unacknowledged", "tenant", how="max", where=OF),
+            warn=1000,
+        ),
+        lines(
+            "Texts without an owner",
+            "Texts to a number that no tenant has, an hour: one may be a STOP.",
+            "short",
+            Query(
+                "sum by (carrier) (increase(gateway_inbound_unowned_total{@}[1h]))", "{{carrier}}"
+            ),
+        ),
+        lines(
+            "Opt-outs to judge, and replies",
+            "Texts that may be opt-outs, for people to judge, and the gateway's own answers,"
+            " a second.",
+            "ops",
+            Query(per("optouts_suspected_total", "tenant", where=OF).expr, "{{tenant}} suspected"),
+            per("replies_total", "tenant", "kind", "result", where=OF),
+        ),
+        lines(
+            "Connections",
+            "Open ones beside how many there may be.",
+            "short",
+            level("api_connections"),
+            level("api_connections_limit"),
+        ),
+        lines(
+            "Connections ended",
+            "Those that the server ended, a second, by why.",
+            "ops",
+            per("api_connections_ended_total", "reason"),
+        ),
+    ),
+    (Variable("tenant", "gateway_queued_messages_limit"),),
+)
+
+STORE: Final = Board(
+    "store",
+    "Gateway: store and process",
+    "Disk, memory, processor, and which configuration is in force.",
+    (
+        lines(
+            "Commits",
+            "Seconds that commits to disk take.",
+            "s",
+            *spread("store_commit_seconds", "instance", quantiles=(0.5, 0.99)),
+            warn=0.25,
+        ),
+        lines(
+            "Size of the store",
+            "Its file, and its log: what was written and is not in the file yet.",
+            "bytes",
+            Query(level("store_size_bytes", "instance").expr, "{{instance}} file"),
+            Query(level("store_log_bytes", "instance").expr, "{{instance}} log"),
+        ),
+        lines(
+            "Room on the disk",
+            "Free bytes on the disk of the store.",
+            "bytes",
+            level("store_free_bytes", "instance", how="min"),
+        ),
+        lines(
+            "Hours until the disk is full",
+            "At the pace of the last three hours; nothing where room grows.",
+            "short",
+            Query(
+                "(gateway_store_free_bytes{@} / -deriv(gateway_store_free_bytes{@}[3h]) /"
+                " 3600) > 0",
+                "{{instance}}",
+            ),
+        ),
+        lines(
+            "Memory",
+            "What the process uses, beside what it may.",
+            "bytes",
+            Query("process_resident_memory_bytes{@}", "{{instance}} in use"),
+            Query("gateway_memory_limit_bytes{@}", "{{instance}} limit"),
+        ),
+        lines(
+            "Messages in memory",
+            "Ready to be sent, beside how many there is memory for.",
+            "short",
+            level("lane_messages"),
+            level("lane_messages_limit"),
+        ),
+        lines(
+            "Processor",
+            "Cores in use; the event loop can use one.",
+            "short",
+            Query(f"rate(process_cpu_seconds_total{{@}}{RATE})", "{{instance}}"),
+            warn=0.9,
+        ),
+        lines(
+            "Longest turn",
+            "For how long all else waited for one thing, at most.",
+            "s",
+            level("event_loop_longest_turn_seconds", "instance", how="max"),
+            warn=0.5,
+        ),
+        lines(
+            "Open files",
+            "File descriptors in use, beside how many there may be.",
+            "short",
+            Query("process_open_fds{@}", "{{instance}} open"),
+            Query("process_max_fds{@}", "{{instance}} limit"),
+        ),
+        numbers(
+            "Version", "What runs.", "short", level("build_info", "instance", "version", how="max")
+        ),
+        numbers(
+            "Configuration",
+            "1 where the last reload was refused, and where a restart is needed.",
+            "bool",
+            Query("gateway_reload_refused{@}", "{{instance}} refused"),
+            Query("gateway_restart_needed{@}", "{{instance}} restart needed"),
+            warn=1,
+        ),
+        numbers(
+            "Configuration in force",
+            "How the SHA-256 of the file begins.",
+            "short",
+            level("config_info", "instance", "digest", how="max"),
+        ),
+        numbers(
+            "Loaded at",
+            "When the configuration in force was loaded.",
+            "dateTimeAsIso",
+            Query("gateway_config_loaded_timestamp_seconds{@} * 1000", "{{instance}}"),
+        ),
+        lines(
+            "Reloads",
+            "Done and refused, an hour.",
+            "short",
+            Query(
+                "sum by (instance, result) (increase(gateway_reloads_total{@}[1h]))",
+                "{{instance}} {{result}}",
+            ),
+        ),
+        numbers(
+            "Days until certificates and holidays end",
+            "Certificates are to be renewed; the `holidays` package to be updated.",
+            "short",
+            Query("(gateway_certificate_expiry_timestamp_seconds{@} - time()) / 86400", "{{key}}"),
+            Query(
+                "(gateway_holidays_known_until_timestamp_seconds{@} - time()) / 86400",
+                "holidays {{region}}",
+            ),
+        ),
+    ),
+)
