@@ -63,7 +63,12 @@ class Plan:
             flight.recorded = True
         taken, self.taken = self.taken, []
         if taken:
-            counts = tallies.sent([(one.message, one.carrier, len(one.refs)) for one in taken])
+            counts = tallies.sent(
+                [
+                    ((m := one.message).tenant, m.campaign, m.variant, one.carrier, len(one.refs))
+                    for one in taken
+                ]
+            )
             tallies.add(self.settlement.tallies, counts)
         self.settlement.sent = [
             Sent(flight.message, flight.carrier, flight.known_refs(), deadline)

@@ -25,6 +25,7 @@ from gateway.queue.store import (
     Count,
     Entry,
     EventChunk,
+    Final,
     Held,
     HeldKind,
     Known,
@@ -251,14 +252,14 @@ class MemoryStore:
             if row := self._rows.get(number):
                 row.states = bytes(states)
         passed_over = set()
-        told: list[tuple[Message, Event]] = []
+        told: list[Final] = []
         for one in settlement.finals:
             m, event = one.message, one.event
             for at_carrier in one.refs:
                 self._parts.pop(at_carrier, None)
             if self._rows.pop(m.id, None):
                 self._tell(m.tenant, event, m.id)
-                told.append((m, event))
+                told.append(one)
             else:
                 passed_over.add(m.id)
         for tenant, event in settlement.notices:

@@ -91,6 +91,17 @@ def copies(records: Iterable[Path]) -> Counter[tuple[str, str]]:
     return found
 
 
+def counts(site: Any) -> Counter[str]:
+    """What the gateway has counted in all."""
+    found: Counter[str] = Counter()
+    client = site.client()
+    for row in client.ask("stats")["rows"]:
+        found.update(accepted=row.get("accepted", 0), sent=row.get("sent", 0))
+        found.update(row.get("outcomes", {}))
+    client.close()
+    return found
+
+
 @pytest.mark.parametrize("kind", [Machine, Powered])
 def test_killed_under_load(
     site: Any,
@@ -121,6 +132,7 @@ def test_killed_under_load(
     accepted = set(campaign.accepted.values())
     reader.wait_for(len(accepted))
     reader.stop()
+    counted = counts(site)
     assert machine.process.terminate() == 0
     site.stop_carriers()
 
@@ -129,6 +141,9 @@ def test_killed_under_load(
     assert outcomes.keys() == accepted
     assert set(outcomes.values()) == {1}
     assert {event["type"] for event in reader.events.values()} == {"delivered"}
+    # What is counted is what the events tell, whenever the process was killed.
+    assert counted["accepted"] == counted["delivered"] == len(accepted)
+    assert counted["sent"] <= len(accepted)
     taken = copies(records)
     assert {phone for phone, _ in taken} == set(campaign.recipients.values())
     twice = {part: count for part, count in taken.items() if count > 1}

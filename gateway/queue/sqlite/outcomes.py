@@ -89,13 +89,15 @@ def settlement_rows(session: Session, settlement: Settlement, now: float) -> Set
             rows.repeated.add(message.id)
             continue
         final.add(message.id)
-        rows.finals.append(one)
         stream = rows.streams.get(message.tenant) or _stream(session, rows, message.tenant)
         stream.ids.append(message.id)
         stream.outcomes.append(events.encode(event))
         stream.times.append(event.at)
         for carrier, ref in one.refs:
-            refs.setdefault(carrier, []).append(ref)
+            of_carrier = refs.get(carrier)
+            if of_carrier is None:
+                of_carrier = refs[carrier] = []
+            of_carrier.append(ref)
     for tenant, event in settlement.notices:
         stream = rows.streams.get(tenant) or _stream(session, rows, tenant)
         stream.notices.append(events.encode(event))
@@ -116,7 +118,10 @@ def settlement_rows(session: Session, settlement: Settlement, now: float) -> Set
     for held in settlement.hold:
         rows.hold += held
     rows.optouts = writes.optout_rows(session, settlement.optouts)
-    counts = ended([(one.message, one.event) for one in rows.finals])
+    rows.finals = settlement.finals
+    if rows.repeated:  # the first one counts
+        rows.finals = [*{one.message.id: one for one in reversed(settlement.finals)}.values()]
+    counts = ended(rows.finals)
     add(counts, settlement.tallies)
     rows.counts = session.places(counts, rows.hour)
     return rows
@@ -153,7 +158,7 @@ def settle(session: Session, rows: SettlementRows) -> Settled:
         writes.optout(session, rows.optouts)
     session.stats.add(rows.counts)
     if gone:
-        late = ended([(one.message, one.event) for one in rows.finals if one.message.id in gone])
+        late = ended([one for one in rows.finals if one.message.id in gone])
         session.stats.add(session.places(late, rows.hour), -1)
     return Settled(frozenset(gone | rows.repeated), chunks)
 
