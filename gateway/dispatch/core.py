@@ -193,7 +193,9 @@ class Dispatch:
         policies = chain.build(options.policy, options.policies, self._clock())
         self.tenants.configure([Tenant(one, policies[one.id]) for one in options.tenants])
         self.scheduler.configure(options.scheduler, self._clock())
+        before = self.fleet.carriers
         self.fleet.configure(options.carriers)
+        self.upkeep.gone += [one for one in before if one not in self.fleet.carriers]
         self._lessons.teach(self.fleet.carriers)
         carriers = [one.options.id for one in options.carriers]
         routes = routes_or_default(options.routes, carriers)
@@ -281,7 +283,13 @@ class Dispatch:
         self._refiller.wake()
 
     def _unpark(self) -> None:
-        """Give the receipts that the store held to the carriers they came from."""
+        """Give the receipts that the store held, or carriers that were gone, to the carriers they
+        came from."""
+        for carrier in self.upkeep.gone:
+            back = self.pool.carriers.get(carrier.options.id)
+            if back is not None:
+                for parked in carrier.correlator.take_parked():
+                    back.correlator.park(parked)
         homeless: list[Held] = []
         for one in self.upkeep.homeless:
             name, parked = msgspec.msgpack.decode(one.body, type=tuple[str, Parked])

@@ -256,6 +256,13 @@ class Correlator:
             gone.append(oldest)
         return gone
 
+    def take_parked(self) -> list[Parked]:
+        """Take out all receipts that wait."""
+        taken = [*self._parked.values(), *self._open.values()]
+        for parked in taken:
+            self.unpark(parked)
+        return taken
+
     def has_parked(self, key: str) -> bool:
         """Whether a receipt of that name waits already."""
         return key in self._parked or key in self._open

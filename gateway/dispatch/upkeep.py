@@ -8,6 +8,7 @@ import trio
 
 from gateway.dispatch import absent, outcomes
 from gateway.dispatch.absent import Absent
+from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.events import EventHub, in_use
 from gateway.dispatch.inbound import Inbox
 from gateway.dispatch.ledger import Ledger
@@ -45,6 +46,7 @@ class Upkeep:
 
     Attributes:
         homeless: receipts that the store holds for carriers which are not configured (any more).
+        gone: carriers that a reload has removed, while receipts wait at them.
         retention: seconds for which events, outcomes and keys are kept.
         unacknowledged: events that the slowest consumer of each tenant has not acknowledged, of
             those that are there or are missed.
@@ -84,6 +86,7 @@ class Upkeep:
         self._metrics = metrics
         self._clock = clock
         self.homeless: Sequence[Held] = ()
+        self.gone: list[Carrier] = []
         self._ahead = 0.0  # of the wall clock before trio's, the last time we looked
 
     def expect(self, latest: float, now: float) -> None:
@@ -158,7 +161,7 @@ class Upkeep:
     async def give_up_halves(self) -> None:
         """Parked receipts and parts of inbound messages whose other half did not come."""
         plan = Plan(self._clock())
-        for carrier in self._pool.carriers.values():
+        for carrier in [*self._pool.carriers.values(), *self.gone]:
             over = carrier.correlator.given_up(plan.now)
             plan.settlement.drop += [("receipt", parked.key) for parked in over]
             if over:
@@ -167,6 +170,9 @@ class Upkeep:
         if expired:
             self.homeless = [one for one in self.homeless if one.expires_at > plan.now]
             plan.settlement.drop += [(one.kind, one.key) for one in expired]
+        self.gone = [
+            one for one in self.gone if one.correlator.parked or any(b.up for b in one.all_binds)
+        ]
         await self._inbox.overdue(plan)
         if plan.settlement.drop:
             await self._settler.commit(plan)

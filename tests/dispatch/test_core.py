@@ -288,6 +288,31 @@ async def test_a_receipt_that_was_parked_for_a_carrier_that_is_gone_is_given_up_
         assert not (await after.store.open()).held
 
 
+@pytest.mark.parametrize("back", [False, True])
+async def test_one_for_a_carrier_that_a_reload_removes_waits_for_it_and_no_longer(
+    open_world: OpenWorld,
+    make_receipt: Any,
+    make_settings: Any,
+    autojump_clock: object,
+    back: bool,
+) -> None:
+    async with open_world() as world:
+        await world.bind.receipts(make_receipt("m1"))
+        await world.calm()
+        await world.configure(carriers=[make_settings("beta")])
+        await trio.sleep(60)
+        if back:
+            await world.configure(carriers=[make_settings()])
+            [number] = await world.accepted("a")
+            world.bind.reply(ids=["m1"])
+            await world.calm()
+            assert await world.outcomes() == {number: "delivered"}
+        else:
+            await trio.sleep(3_600)
+        world.nursery.cancel_scope.cancel()
+    assert not (await world.store.open()).held
+
+
 async def test_ids_go_on_above_those_of_the_process_before(open_world: OpenWorld) -> None:
     async with open_world() as before:
         [first] = await before.accepted("a")
