@@ -245,6 +245,7 @@ class MemoryStore:
                 continue
             if row := self._rows.get(m.id):
                 row.place, row.at, row.deadline = "sent", now, sent.deadline
+                row.message = m
             for part, ref in enumerate(sent.refs):
                 if ref:
                     self._parts[Ref(sent.carrier, ref)] = (m.id, part, now)

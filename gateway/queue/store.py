@@ -69,7 +69,8 @@ class Lease(NamedTuple):
 
 
 class Sent(msgspec.Struct, frozen=True, gc=False):
-    """A message all of whose parts a carrier has taken. ``refs`` are the carrier's message ids in
+    """A message all of whose parts a carrier has taken, with the ``maybe_duplicate`` that it has
+    now. ``refs`` are the carrier's message ids in
     canonical form (`gateway.smpp.receipts`), in the order of the parts, empty where it gave none;
     ``deadline`` is when the message gets the outcome ``unknown`` unless a receipt came."""
 

@@ -605,6 +605,24 @@ async def test_a_lost_bind_s_messages_go_out_again_marked(
     await world.check_finished()
 
 
+async def test_the_mark_of_a_torn_message_lasts_as_long(
+    world: Any, make_receipt: Any, autojump_clock: object
+) -> None:
+    [number] = await world.accepted("x" * 300)
+    first, second = world.bind.sent
+    world.bind.reply(first, ids=["m1"])
+    world.bind.time_out(second)
+    await trio.sleep(2)
+    world.bind.reply(ids=["m2"])
+    await world.calm()
+    assert await world.states([number]) == ["sent"]
+    world.forget_parts()
+    await world.bind.receipts(make_receipt("m1"), make_receipt("m2"))
+    await world.calm()
+    event = await only_event(world)
+    assert (event["type"], event["maybe_duplicate"]) == ("delivered", True)
+
+
 async def test_the_mark_lasts_until_a_receipt_is_matched_in_the_store(
     world: Any, make_receipt: Any, autojump_clock: object
 ) -> None:

@@ -179,6 +179,17 @@ async def test_a_crash_marks_what_was_leased_and_only_that(rig: Rig, entry: Make
     assert (await rig.store.match([Ref("alpha", "r4")]))[Ref("alpha", "r4")].message.id == 4
 
 
+async def test_what_is_sent_keeps_the_mark_that_it_has_by_then(rig: Rig, entry: MakeEntry) -> None:
+    await rig.store.accept([entry(1, leased=True), entry(2, leased=True)])
+    torn = msgspec.structs.replace(entry(1).message, maybe_duplicate=True)
+    sent = [Sent(torn, "alpha", ("r1",), 9e3), Sent(entry(2).message, "alpha", ("r2",), 9e3)]
+    await rig.store.settle(Settlement(sent=sent))
+    await rig.crash()
+    found = await rig.store.match([Ref("alpha", "r1"), Ref("alpha", "r2")])
+    marks = {ref.ref: match.message.maybe_duplicate for ref, match in found.items()}
+    assert marks == {"r1": True, "r2": False}
+
+
 async def test_opening_tells_what_there_is(
     rig: Rig, entry: MakeEntry, delivered: MakeFinal
 ) -> None:

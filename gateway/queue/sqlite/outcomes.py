@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.queue import events, store
 from gateway.queue.sqlite import writes
-from gateway.queue.sqlite.bulk import Rows, numbers, texts
+from gateway.queue.sqlite.bulk import Rows, encode_message, numbers, texts
 from gateway.queue.sqlite.schema import TENANT_BITS
 from gateway.queue.sqlite.session import Session
 from gateway.queue.sqlite.stats import Place
@@ -23,6 +23,11 @@ _SENT: Final = Rows(
     3,
     """) UPDATE OR ROLLBACK message SET state = 2, due = new.deadline, at = new.at
     FROM new WHERE message.id = new.id""",
+)
+_MARK: Final = Rows(
+    "WITH new (id, body) AS (",
+    2,
+    ") UPDATE OR ROLLBACK message SET body = new.body FROM new WHERE message.id = new.id",
 )
 _PARTS: Final = Rows.inserted("OR REPLACE INTO part", 5)
 _PROGRESS: Final = Rows(
@@ -61,6 +66,7 @@ class SettlementRows(msgspec.Struct):
     streams: dict[str, Stream] = {}
     repeated: set[int] = set()
     sent: list[Any] = []
+    marked: list[Any] = []
     parts: list[Any] = []
     progress: list[Any] = []
     refs: dict[int, list[str]] = {}
@@ -107,6 +113,8 @@ def settlement_rows(session: Session, settlement: Settlement, now: float) -> Set
         # A message that is sent and final at once never needs to be found by a receipt.
         if message.id not in final:
             rows.sent += (message.id, sent.deadline, now)
+            if message.maybe_duplicate:
+                rows.marked += (message.id, encode_message(message))
             carrier = sent.carrier
             number = carriers.get(carrier) or carriers.setdefault(carrier, number_of(carrier))
             for part, reference in enumerate(sent.refs):
@@ -136,6 +144,7 @@ def settle(session: Session, rows: SettlementRows) -> Settled:
     """Record a settlement."""
     execute = session.execute
     _SENT.run(execute, rows.sent)
+    _MARK.run(execute, rows.marked)
     _PARTS.run(execute, rows.parts)
     _PROGRESS.run(execute, rows.progress)
     gone = _remove(session, rows.streams.values())
