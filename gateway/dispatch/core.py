@@ -169,6 +169,7 @@ class Dispatch:
             self._intake,
             self._steering,
             self.hub,
+            metrics,
             clock,
         )
         self._settling = trio.CancelScope(shield=True)

@@ -17,7 +17,14 @@ from gateway.smpp.bind import Bind
 Values = dict[Labels, float]
 
 Reason = Literal[
-    "store_congested", "paused", "no_bind", "tenant_rate", "window_full", "carrier_rate", "none"
+    "store_congested",
+    "tenant_missing",
+    "paused",
+    "no_bind",
+    "tenant_rate",
+    "window_full",
+    "carrier_rate",
+    "none",
 ]
 """What the messages of a lane wait for, the first that holds; ``none`` where they go at once."""
 
@@ -109,14 +116,15 @@ def held(dispatch: Dispatch, now: float) -> Values:
     are all in the store counts with 0."""
     found: Values = {}
     dry = dispatch.scheduler.dry
+    tenants = {one.id for one in dispatch.options.tenants}
     limits: dict[tuple[str, Category], Reason | None] = {}
 
     def reason(lane: Lane) -> Reason:
         if dispatch.congested:
             return "store_congested"
-        if lane.paused:
-            return "paused"
         tenant, category, route, _ = lane.key
+        if lane.paused:
+            return "paused" if tenant in tenants else "tenant_missing"
         if (route, category) not in limits:
             limits[route, category] = dispatch.pool.limited_by(route, now, category)
         limit = limits[route, category]

@@ -194,6 +194,7 @@ class Inbox:
             )
         self._tell("optout", text, plan, [tenant], action="add", source="keyword")
         self._count("optouts", tenant, text, plan)
+        self._metrics.optouts.add(1, name, "keyword", "add")
         if len(text.owner.tenants) == 1:
             self._answer("optout", tenant, text, phone, plan)
 
@@ -210,6 +211,7 @@ class Inbox:
         if lifted:
             more = {"opted_out": True, "held_by": [one.source for one in left]} if left else {}
             self._tell("optout", text, plan, [tenant], action="remove", source="keyword", **more)
+            self._metrics.optouts.add(1, name, "keyword", "remove")
         if left:
             self._answer("still_out", tenant, text, phone, plan)
         elif lifted:

@@ -35,6 +35,7 @@ from gateway.dispatch.tenants import Tenant, Tenants
 from gateway.errors import RequestError
 from gateway.message import message_id, message_number
 from gateway.numbers import NumberError, read
+from gateway.ops.metrics import Metrics
 from gateway.queue.store import GLOBAL, OptoutChange, OptoutEntry, Record, Store
 from gateway.queue.tallies import HOUR
 
@@ -58,6 +59,7 @@ class Service:
         intake: Intake,
         steering: Steering,
         hub: EventHub,
+        metrics: Metrics,
         clock: Callable[[], float],
     ) -> None:
         self._store = store
@@ -65,6 +67,7 @@ class Service:
         self._intake = intake
         self._steering = steering
         self._hub = hub
+        self._metrics = metrics
         self._clock = clock
 
     @property
@@ -175,6 +178,8 @@ class Service:
             ]
             for number, did in zip(valid, await self._store.optout(changes), strict=True):
                 changed[number] = changed.get(number, False) or did
+            if done := sum(changed.values()):
+                self._metrics.optouts.add(done, tenant, source, action)
         held = await self._store.optout_entries(tenant, valid)
         return [
             _optout_result(number, changed.get(number, False), held.get(number, ()))

@@ -298,6 +298,9 @@ class Metrics:
             "kind",
             "result",
         )
+        self.optouts = Counter(
+            "optouts_total", "Opt-outs added and removed.", "tenant", "source", "action"
+        )
         self.optouts_suspected = Counter(
             "optouts_suspected_total", "Texts that may be opt-outs, for people to judge.", "tenant"
         )

@@ -185,3 +185,33 @@ async def test_messages_that_may_have_gone_twice_are_counted(world: Any) -> None
     await world.deliver()
     family = world.metrics.messages_maybe_duplicate.snapshot()()
     assert [(s.labels, s.value) for s in family.samples] == [({"tenant": "acme"}, 1)]
+
+
+async def test_messages_of_a_tenant_that_is_gone_wait_for_it(world: Any) -> None:
+    world.bind.lose()
+    await world.accepted("first", "second")
+    await world.configure(tenants=world.options.tenants[1:])
+    assert reasons(world) == {"tenant_missing": 2}
+
+
+async def test_opt_outs_are_counted_by_who_said_so(world: Any, make_inbound: Any) -> None:
+    def told() -> dict[tuple[str, ...], float]:
+        family = world.metrics.optouts.snapshot()()
+        return {(s.labels["source"], s.labels["action"]): s.value for s in family.samples}
+
+    phones = ["447400123456", "447400123457", "447400123457"]
+    await world.service.optout("acme", "add", phones, "complaint")
+    await world.service.optout("acme", "add", phones, "complaint")  # they are there already
+    await world.service.optout("acme", "check", phones)
+    assert told() == {("complaint", "add"): 2}
+    await world.service.optout("acme", "remove", phones[:1], "complaint")
+    await world.bind.receipts(make_inbound("STOP", "447400123458"))
+    await world.calm()
+    await world.bind.receipts(make_inbound("START", "447400123458"))
+    await world.calm()
+    assert told() == {
+        ("complaint", "add"): 2,
+        ("complaint", "remove"): 1,
+        ("keyword", "add"): 1,
+        ("keyword", "remove"): 1,
+    }

@@ -236,6 +236,11 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case(True, 70, of_tenant("messages_maybe_duplicate_total", "0+10x90")),
         Case(False, 70, of_tenant("messages_maybe_duplicate_total", "0+0.5x90")),
     ),
+    "TenantMissing": (
+        Case(True, 5, held("tenant_missing")),
+        Case(True, 5, held("tenant_missing", "0x120")),  # all of them in the store
+        Case(False, 5, held("paused")),
+    ),
     "PausedForLong": (
         Case(True, 80, of_tenant("paused_messages", "50x120")),
         Case(False, 80, of_tenant("paused_messages", "50x30 0x90")),

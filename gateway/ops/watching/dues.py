@@ -89,6 +89,20 @@ DUES: Final = (
         "An hour with fewer.",
     ),
     Alert(
+        "TenantMissing",
+        "warning",
+        'sum by (tenant) (gateway_held_messages{reason="tenant_missing"}) >= 0',
+        "1m",
+        "messages wait for {{ $labels.tenant }}, which the configuration does not have",
+        ("tenants", "Messages held"),
+        "A reload or a start with a line too few. They are held for a day and age meanwhile; after"
+        " that they are cancelled.",
+        ("the log: `tenant_missing`", "`gateway_reloads_total`: when the last one was"),
+        "Put the tenant back and reload: its messages go on.",
+        "Waiting for the day to end where the tenant was not removed on purpose.",
+        "The reason `tenant_missing` is gone, and the log has `tenant_back`.",
+    ),
+    Alert(
         "PausedForLong",
         "info",
         "sum by (tenant) (gateway_paused_messages) > 0",

@@ -123,6 +123,12 @@ TENANTS: Final = Board(
             ),
         ),
         lines(
+            "Opt-outs",
+            "Opt-outs that were new or lifted, a second, by who said so.",
+            "ops",
+            per("optouts_total", "tenant", "source", "action", where=OF),
+        ),
+        lines(
             "Opt-outs to judge, and replies",
             "Texts that may be opt-outs, for people to judge, and the gateway's own answers,"
             " a second.",
