@@ -52,12 +52,14 @@ bench: setup  ## run every benchmark: some 17 minutes; results in benchmarks/res
 bench-check: setup  ## fail where the CPU time of a message has grown by half
 	$(BIN)/python -m benchmarks check
 
-lock: $(STAMP)  ## resolve pyproject.toml anew into requirements.lock and deploy/requirements.lock
+lock: $(STAMP)  ## resolve pyproject.toml anew into requirements.lock, and the locks in deploy/
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--extra dev --python-version 3.11 --upgrade -o requirements.lock pyproject.toml
 	$(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--constraint requirements.lock --python-version 3.11 -o deploy/requirements.lock pyproject.toml
+	echo hatchling | $(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+		--no-header --constraint requirements.lock --python-version 3.11 -o deploy/build.lock -
 
 clean:  ## remove what the commands made
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis var build dist
