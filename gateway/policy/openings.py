@@ -13,10 +13,6 @@ from gateway.policy.windows import Memory, Schedule, Window
 class Openings:
     """The windows of numbers. Those that share time zones and a schedule share one.
 
-    Attributes:
-        recent: windows by the leading digits that settle a number's place, for who cannot afford
-            the call of `of`; it forgets.
-
     Args:
         schedule: the hours at a place.
         margin: as `Window` has it.
@@ -26,7 +22,8 @@ class Openings:
     def __init__(
         self, schedule: Callable[[Place], Schedule], margin: int, zone: str | None = None
     ) -> None:
-        self.recent: dict[str, Window] = {}
+        # By the leading digits that settle a number's place; it forgets.
+        self._recent: dict[str, Window] = {}
         self._schedule = schedule
         self._margin = margin
         self._zones = None if zone is None else frozenset({zone})
@@ -37,11 +34,11 @@ class Openings:
     def of(self, number: str) -> Window:
         """The window of E.164 digits."""
         prefix = number[: DEPTHS.get(number[:HEAD], HEAD)]
-        window = self.recent.get(prefix)
+        window = self._recent.get(prefix)
         if window is None:
-            if len(self.recent) >= RECENT:
-                self.recent.clear()
-            window = self.recent[prefix] = self.at(place_of(number))
+            if len(self._recent) >= RECENT:
+                self._recent.clear()
+            window = self._recent[prefix] = self.at(place_of(number))
         return window
 
     def at(self, place: Place) -> Window:
