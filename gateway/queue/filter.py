@@ -42,7 +42,7 @@ _PATTERNS: Final = tuple(_patterns(_PATTERN_MASK + 1))
 
 
 class _Layer:
-    __slots__ = ("mask", "newest", "room", "words")
+    __slots__ = ("mask", "newest", "room", "used", "words")
 
     def __init__(self, wanted: int) -> None:
         size = 1 << (max(SMALLEST, min(LARGEST, wanted)) - 1).bit_length()
@@ -50,6 +50,7 @@ class _Layer:
         self.mask = size // 8 - 1
         self.room = size // BYTES
         self.newest = 0
+        self.used = False
 
     def add(self, things: Iterable[Hashable]) -> None:
         words, mask, patterns = self.words, self.mask, _PATTERNS
@@ -87,6 +88,7 @@ class BitFilter:
             layer.add(islice(things, start, stop))
             layer.room -= stop - start
             layer.newest = age
+            layer.used = True
             start = stop
 
     def include(self, things: Sequence[Hashable]) -> None:
@@ -99,7 +101,8 @@ class BitFilter:
         """Those that may have been put in; every one that was is among them."""
         found: set[Thing] = set()
         for layer in self._layers:
-            found.update(layer.maybe(things))
+            if layer.used:
+                found.update(layer.maybe(things))
         return found
 
     @property
