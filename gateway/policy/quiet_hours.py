@@ -132,8 +132,7 @@ class QuietHours:
                 start = to[: depth(to[:HEAD], HEAD)]
                 state = states.get(start) or self._state(to, now, start, states)
                 closing = state.until + margin if state.open else now
-                if closing < end:
-                    end = closing
+                end = min(end, closing)
             ends.append(end)
         return ends
 
