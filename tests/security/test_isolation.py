@@ -63,6 +63,7 @@ PROBES: list[tuple[str, str, dict[str, Any]]] = [
     ("cancel", "campaign", {"campaign": "{}"}),
     ("pause", "campaign", {"campaign": "{}"}),
     ("resume", "campaign", {"campaign": "{}"}),
+    ("stats", "campaign", {"campaign": "{}"}),
     ("subscribe", "consumer", {"consumer": "{}"}),
     ("subscribe", "consumer", {"consumer": "{}", "from": "start"}),
     ("ack", "consumer", {"consumer": "{}", "seq": 0}),
