@@ -206,15 +206,15 @@ class Correlator:
 
     def end(self, flight: Flight) -> None:
         """The message has its outcome."""
-        parts, ended, phone = self._parts, self._ended, flight.message.to
-        for ref in flight.refs:
+        parts, ended, phone, refs = self._parts, self._ended, flight.message.to, flight.refs
+        for ref in refs:
             if ref:
                 parts.pop(ref, None)
                 ended[ref] = phone
-        if self.long.one:
+        if len(refs) > 1 and self.long.one:
             self._spare.update(
                 ref
-                for ref, state in zip(flight.refs, flight.states, strict=True)
+                for ref, state in zip(refs, flight.states, strict=True)
                 if ref and state == NOT_OWED
             )
         if len(ended) > ENDED:

@@ -75,10 +75,10 @@ def _share(states: bytearray, parts: Sequence[int], mode: LongReceipts) -> None:
 
 def fill(states: bytearray, part: int, state: int) -> bool:
     """The receipt for a part has come; says whether it is the first one for it, which counts."""
-    if states[part] and SHARED in states:
+    if states[part]:
+        if SHARED not in states:
+            return False
         part = states.index(SHARED)
-    elif states[part]:
-        return False
     states[part] = state
     return True
 

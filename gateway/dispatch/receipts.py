@@ -59,8 +59,9 @@ def note_final(carrier: Carrier, part: Part, state: int, reason: Reason | None, 
 def part_final(carrier: Carrier, flight: Flight, plan: Plan) -> None:
     """A flight that the carrier has taken whole got final receipts: is that all of them?"""
     message, states, correlator = flight.message, flight.states, carrier.correlator
-    if owed.complete(states, one=correlator.long.one):
-        if len(states) > 1 and owed.came(states) > 1:
+    single = len(states) == 1  # as most are; their one receipt is here
+    if single or owed.complete(states, one=correlator.long.one):
+        if not single and owed.came(states) > 1:
             correlator.long.several(message.id)
         correlator.end(flight)
         name = carrier.options.id

@@ -121,7 +121,10 @@ class ReceiptIds:
     def likeliest(self, ref: str) -> str:
         """The canonical id that ``ref`` stands for by what was learnt; empty where nothing was,
         or where it can be none."""
-        return written(ref, self.learnt) or "" if self.learnt is not None else ""
+        form = self.learnt
+        if form == "same":
+            return canonical(ref, "text")
+        return written(ref, form) or "" if form is not None else ""
 
     def candidates(self, ref: str) -> list[Reading]:
         """The `readings` of a receipt's id, the likeliest first; only one form is possible where
