@@ -4,6 +4,9 @@ Given are all parts, in memory and in the store, that the receipt's id names in 
 is decided here can be wrong in one way only that matters: the outcome of another message. So what
 fits in several ways waits until one of them is known to be right.
 
+- Carriers use ids again, some from the first one on whenever they start anew. So while a part to
+  that phone is unanswered, which may have got the same id, no part is meant whose message has its
+  outcome, nor one to another phone.
 - Where the form of ids is stated, or learnt, or the id can be read in one form only: the part that
   fits in that form, whatever its phone.
 - Where nothing fits in what was learnt, or what does has another phone: the one part whose phone
@@ -31,12 +34,14 @@ class Fit(NamedTuple):
         phone: what the receipt's addresses say of its phone.
         waits: no final receipt has come for it.
         place: which of the parts that the caller has found.
+        over: its message has its outcome.
     """
 
     form: Form
     phone: Agreement
     waits: bool
     place: int
+    over: bool = False
 
 
 class Decision(NamedTuple):
@@ -72,6 +77,8 @@ def decide(
         awaited: whether a part to that phone, or to one of which it cannot be known, was submitted
             before the receipt came and is not answered yet, so that its id is not known.
     """
+    if any(fit.over or fit.phone is DISAGREES for fit in fits) and awaited():
+        fits = [fit for fit in fits if not fit.over and fit.phone is not DISAGREES]
     if not fits:
         return UNKNOWN
     certain = ids.certain(ids.candidates(ref_raw))

@@ -163,7 +163,7 @@ class Desk:
         fits: list[Fit] = []
         for form, ref in correlator.ids.candidates(claim.ref_raw):
             at = Ref(name, ref)
-            part, match, sender, waits = correlator.find(ref), None, "", False
+            part, match, sender, waits, over = correlator.find(ref), None, "", False, False
             if part is not None:
                 message = part.flight.message
                 waits = owed.waits(part.flight.states, part.number)
@@ -174,11 +174,11 @@ class Desk:
             if part is not None or match is not None:
                 phone, sender = message.to, message.sender
             elif (known := correlator.phone_of_ended(ref)) is not None:
-                phone = known
+                phone, over = known, True
             else:
                 continue
             said = agreement(one.source, one.destination, phone, sender)
-            fits.append(Fit(form, said, waits, len(targets)))
+            fits.append(Fit(form, said, waits, len(targets), over))
             targets.append(Target(at, part, match))
         return targets, fits
 

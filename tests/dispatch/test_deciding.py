@@ -120,5 +120,26 @@ def test_a_short_id_may_be_that_of_a_part_which_is_not_answered_yet(
 
 @pytest.mark.parametrize("phone", [YES, NOTHING, NO])
 def test_a_stated_form_is_believed_whatever_the_phone(phone: Agreement) -> None:
-    decision = decided("hex-dec", None, SHORT, [(HEX_DEC, phone)], awaited=True)
+    decision = decided("hex-dec", None, SHORT, [(HEX_DEC, phone)], awaited=False)
     assert decision == Decision(Fit(HEX_DEC, phone, True, 0))
+
+
+@pytest.mark.parametrize("stated", ["auto", "hex-dec"])
+@pytest.mark.parametrize(
+    ("fit", "believed"),
+    [
+        (Fit(HEX_DEC, YES, True, 0), True),
+        (Fit(HEX_DEC, NOTHING, True, 0), True),
+        (Fit(HEX_DEC, NO, True, 0), False),
+        (Fit(HEX_DEC, YES, False, 0, over=True), False),
+        (Fit(HEX_DEC, NO, False, 0, over=True), False),
+    ],
+)
+def test_ids_may_be_used_again_while_one_to_that_phone_is_unanswered(
+    stated: ReceiptId, fit: Fit, believed: bool
+) -> None:
+    ids = ReceiptIds(stated)
+    if not ids.is_stated:
+        ids.learn(HEX_DEC)
+    assert decide(ids, LONG, [fit], lambda: True) == (Decision(fit) if believed else Decision())
+    assert decide(ids, LONG, [fit], lambda: False) == Decision(fit)

@@ -36,6 +36,50 @@ def metric(world: Any, name: str, **labels: str) -> float:
     return sum(float(line.split()[-1]) for line in rendered.splitlines() if line.startswith(wanted))
 
 
+# --- ids that a carrier uses again ---
+
+
+@pytest.mark.parametrize("again", [PHONE, OTHER], ids=["the same phone", "another"])
+@pytest.mark.parametrize("first", ["ended", "waits"])
+@pytest.mark.parametrize("stated", ["auto", "same"])
+async def test_an_early_receipt_under_an_id_that_was_there_before(
+    world: Any, make_receipt: Any, make_settings: Any, stated: str, first: str, again: str
+) -> None:
+    await world.configure(carriers=[make_settings(receipt_id=stated)])
+    for number in range(3):  # the form is learnt
+        await sent(world, [f"100000000{number}"], THIRD)
+        await deliver(world, make_receipt(f"100000000{number}", phone=THIRD))
+    [old] = await sent(world, ["1000000007"], PHONE)
+    if first == "ended":
+        await deliver(world, make_receipt("1000000007", phone=PHONE))
+    elif again == PHONE:
+        return  # nobody can tell whose receipt that is
+    # The carrier starts anew, and its receipt is here before its response.
+    [new] = await world.accepted({"to": again})
+    await deliver(world, make_receipt("1000000007", phone=again, stat="UNDELIV"))
+    assert (await world.outcomes()).get(old) == ("delivered" if first == "ended" else None)
+    world.bind.reply(ids=["1000000007"])
+    await world.calm()
+    outcomes = await world.outcomes()
+    assert outcomes[new] == "failed"
+    assert outcomes.get(old) == ("delivered" if first == "ended" else None)
+
+
+async def test_a_receipt_that_comes_again_while_others_are_unanswered(
+    world: Any, make_receipt: Any, autojump_clock: Any
+) -> None:
+    [old] = await sent(world, ["1000000007"], PHONE)
+    await deliver(world, make_receipt("1000000007", phone=PHONE))
+    [new] = await world.accepted({"to": PHONE})
+    await deliver(world, make_receipt("1000000007", phone=PHONE))
+    world.bind.reply(ids=["1000000008"])
+    await trio.sleep(30)
+    assert await world.outcomes() == {old: "delivered"}
+    assert world.parked() == {"alpha": 0}
+    await deliver(world, make_receipt("1000000008", phone=PHONE))
+    assert (await world.outcomes())[new] == "delivered"
+
+
 # --- D1: addresses ---
 
 ADDRESSES = [
