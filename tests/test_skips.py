@@ -1,5 +1,6 @@
 """Of tests that are skipped, a run can be made to fail but for those that were expected."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -41,7 +42,10 @@ def test_a_skip_that_nobody_expected_fails_the_run(
     file.write_text(TESTS)
     command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", str(file), *options]
     root = Path(__file__).parents[1]
-    ended = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    outer = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    ended = subprocess.run(
+        command, cwd=root, env=outer, capture_output=True, text=True, check=False
+    )
     assert ended.returncode == status, ended.stdout
     unexpected = [line for line in ended.stdout.splitlines() if "UNEXPECTEDLY" in line]
     assert len(unexpected) == len(told)
