@@ -26,6 +26,13 @@ MEMO: Final = "holds"
 PAUSED: Final = 1_000
 """Campaigns of one tenant that may be paused at a time: each is looked up for each batch."""
 
+CANCELLED: Final = 1_000
+"""Campaigns of one tenant whose cancellation is remembered, the latest: all of them are written at
+each change. Of one that is forgotten, what was in a window then may be sent again."""
+
+SINGLE: Final = 20_000
+"""Messages cancelled alone that are remembered, the latest: as many as a carrier has in windows."""
+
 REMEMBERED: Final = 86_400.0
 """Seconds for which a cancellation is remembered: what a carrier refuses for the time being, or
 what waited for a commit, is back by then."""
@@ -173,7 +180,11 @@ class Holds:
         pause of it is over."""
         last = self._last()
         async with self._change():
+            self._cancelled.pop((tenant, campaign), None)  # it becomes the latest
             self._cancelled[tenant, campaign] = _Cancelled(last, self._clock())
+            theirs = [name for name in self._cancelled if name[0] == tenant]
+            for name in theirs[:-CANCELLED]:
+                del self._cancelled[name]
             self._paused.pop((tenant, campaign), None)
         return last
 
@@ -182,6 +193,8 @@ class Holds:
         if numbers:
             async with self._change():
                 self._single.update(dict.fromkeys(numbers, self._clock()))
+                for number in list(self._single)[:-SINGLE]:
+                    del self._single[number]
 
     async def forget(self) -> None:
         """Forget cancellations that nothing can come back from any more."""

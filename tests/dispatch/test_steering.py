@@ -285,6 +285,23 @@ async def test_a_large_campaign_is_cancelled_behind_the_answer(
     await world.check_finished()
 
 
+async def test_only_so_many_cancellations_are_remembered(
+    world: Any, autojump_clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holds, "CANCELLED", 20)
+    for number in range(20):
+        await cancelled(world, f"c{number}")
+    kept = len(await world.store.recall("holds"))
+    for number in range(100):
+        await cancelled(world, f"d{number:02}")
+    assert len(await world.store.recall("holds")) < kept * 1.2
+    [one] = await world.accepted(*of("d99", "a"))
+    await cancelled(world, "d99")
+    world.bind.reply(status=THROTTLED)
+    await trio.sleep(60)
+    assert await world.outcomes() == {one: "cancelled"}
+
+
 async def test_cancellations_are_forgotten_in_the_end(
     world: Any, autojump_clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
