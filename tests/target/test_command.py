@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -259,6 +260,10 @@ def test_what_was_measured_is_told_where_the_gateway_goes_away(tmp_path: Path) -
         os.kill(site.running.pid, signal.SIGKILL)
         told, _ = running.communicate(timeout=PATIENCE)
         assert running.returncode == 1
-        assert "ended early: the gateway closed the connection" in told
+        # By an end, or by a reset where something was still on its way to it.
+        assert re.search(
+            "ended early: the (gateway closed the connection|connection to the gateway was lost)",
+            told,
+        )
         assert "is left behind" in told
         assert site.case(of="the run")["messages"] >= 100
