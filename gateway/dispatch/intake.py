@@ -184,12 +184,13 @@ class Intake:
                 # Before it is accepted: no event of a message is to come before its reply.
                 for index, message in admitted[passed:]:
                     later = message.due if message.due > now else None
+                    send_at = submitted[index].send_at
                     results[index] = Accepted(
                         message_id(message.id),
                         message.parts,
                         message.encoding,
                         later,
-                        note=_note(submitted[index].send_at, now),
+                        note=None if send_at is None else _note(send_at, now),
                     )
             for (rule, campaign, variant), count in put_off.items():
                 self._metrics.messages_deferred.add(count, tenant.options.id, rule)

@@ -106,6 +106,11 @@ class BitFilter:
         return found
 
     @property
+    def empty(self) -> bool:
+        """Whether nothing was ever put in, as far as is known."""
+        return not any(layer.used for layer in self._layers)
+
+    @property
     def size(self) -> int:
         """Bytes of memory."""
         return sum(8 * len(layer.words) for layer in self._layers)
@@ -123,9 +128,9 @@ class BitFilter:
 class SlicedFilter:
     """For each thing, in which of `COLUMNS` sets it may be, all of them asked in one go.
 
-    A thing's hash names three rows of bits, one bit for each set: it is in none whose bit is clear
-    in one of the rows. As a filter for each set would, with 2 bytes for each thing, it looks in
-    vain in five sets of a thousand.
+    A thing's hash names two rows of bits, one bit for each set: it is in none whose bit is clear in
+    one of the rows. With 2 bytes for each thing, it looks in vain in one set of seventy; a third
+    row would make that one of two hundred, and cost every thing that is put in 0.1 µs.
 
     Args:
         room: things in each set.
@@ -146,11 +151,10 @@ class SlicedFilter:
         for thing in things:
             code = hash(thing)
             rows[code & mask] |= bit
-            rows[code >> 20 & mask] |= bit
-            rows[code >> 40 & mask] |= bit
+            rows[code >> 32 & mask] |= bit
 
     def columns(self, thing: Hashable) -> list[int]:
         """The sets that a thing may be in, the highest first."""
         rows, mask, code = self._rows, self._mask, hash(thing)
-        found = rows[code & mask] & rows[code >> 20 & mask] & rows[code >> 40 & mask]
+        found = rows[code & mask] & rows[code >> 32 & mask]
         return [column for column in range(found.bit_length() - 1, -1, -1) if found >> column & 1]

@@ -240,6 +240,8 @@ def canonical(ref: str, base: IdBase) -> str:
     An id that is no number in ``base`` counts as text: case, leading zeros, a leading ``0x`` and
     the octets that GSM 03.38 has for ``_``, ``@`` and the like do not matter.
     """
+    if base == "text" and ref.isdecimal() and ref.isascii():  # as most are
+        return ref.lstrip("0") or "0"
     ref = ref.strip("\0 ")
     bare = ref.casefold().lstrip("0")
     if bare < "x" and base == "text" and bare.isprintable():  # neither 0x nor octets to be spelled

@@ -153,6 +153,8 @@ class SqliteStore:
 
     async def opted_out(self, tenant: str, numbers: Sequence[str]) -> set[str]:
         engine = self._engine
+        if self._optouts.empty:
+            return set()
         phones = list(map(canonical, numbers))
         perhaps = self._optouts.maybe(phones)
         if not perhaps:
