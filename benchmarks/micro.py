@@ -24,10 +24,10 @@ from gateway.api.frames import HEADER_SIZE, MAX_FRAME, FrameReader
 from gateway.dispatch.options import CarrierOptions
 from gateway.dispatch.references import References
 from gateway.dispatch.submission import Dialect
+from gateway.facts import Facts
 from gateway.message import Event, Message, message_id
 from gateway.policy import chain
 from gateway.policy.quiet_hours import QuietHoursOptions
-from gateway.policy.rules import Facts
 from gateway.queue import events
 from gateway.queue.filter import BitFilter
 from gateway.queue.sqlite import SqliteStore

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 LAYERS = [
-    {"message", "errors"},
+    {"message", "errors", "facts"},
     {"text", "numbers"},
     {"api", "smpp", "queue", "policy", "ops"},
     {"dispatch"},
@@ -24,6 +24,7 @@ LAYERS = [
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 
 PURE = [
+    "facts",
     "text/*",
     "numbers/*",
     "policy/*",

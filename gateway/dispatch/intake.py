@@ -27,6 +27,7 @@ from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.routing import Router
 from gateway.dispatch.tenants import Tenant, TenantOptions
 from gateway.errors import MessageCode, StoreError
+from gateway.facts import Facts
 from gateway.message import (
     CATEGORIES,
     NAME_MAX,
@@ -38,7 +39,7 @@ from gateway.message import (
 )
 from gateway.numbers import NumberError, read, region_of
 from gateway.ops.metrics import Metrics
-from gateway.policy.rules import Defer, Facts, Refuse, Verdicts
+from gateway.policy.rules import Defer, Refuse, Verdicts
 from gateway.policy.senders import normalise as normalise_sender
 from gateway.queue.lanes import Lanes
 from gateway.queue.store import Entry, Known, Record, Store
@@ -159,12 +160,12 @@ class Intake:
         admitted: list[tuple[int, Message]] = []
         digests: list[int] = []
         put_off: Counter[tuple[str, str | None, str | None]] = Counter()
-        out = await self._opted_out(tenant, drafts)
+        facts = await self._facts(tenant, drafts)
         try:
             for start in range(0, len(drafts), TURN):
                 await _turn(start)
                 passed, places = len(admitted), drafts[start : start + TURN]
-                verdicts = self._judge(tenant, places, out, now)
+                verdicts = self._judge(tenant, places, facts, now)
                 for position, (index, draft) in enumerate(places):
                     verdict = verdicts.get(position) if verdicts else None
                     if verdict is None:
@@ -219,7 +220,7 @@ class Intake:
         found: list[Accepted | Rejected | None] = [None] * len(submitted)
         await self._recognise(tenant, submitted, found)
         drafts, _ = await self._drafts(tenant, submitted, found, now)
-        out = await self._opted_out(tenant, drafts)
+        facts = await self._facts(tenant, drafts)
         results: list[Quoted | Rejected | None] = [
             _quoted(one, message, tenant) if isinstance(one, Accepted) else one
             for one, message in zip(found, submitted, strict=True)
@@ -228,7 +229,7 @@ class Intake:
         for start in range(0, len(drafts), TURN):
             await _turn(start)
             places = drafts[start : start + TURN]
-            verdicts = self._judge(tenant, places, out, now, waiting)
+            verdicts = self._judge(tenant, places, facts, now, waiting)
             for position, (index, draft) in enumerate(places):
                 verdict = verdicts.get(position)
                 if isinstance(verdict, Refuse):
@@ -418,19 +419,22 @@ class Intake:
 
     # --- verdicts ---
 
-    async def _opted_out(self, tenant: Tenant, drafts: Sequence[tuple[int, Message]]) -> set[str]:
-        return await self._store.opted_out(tenant.options.id, [draft.to for _, draft in drafts])
+    async def _facts(self, tenant: Tenant, drafts: Sequence[tuple[int, Message]]) -> Facts:
+        """What the admission rules want to know of drafts."""
+        numbers = [draft.to for _, draft in drafts]
+        return await self._store.facts(tenant.options.id, numbers, tenant.policy.admission.wants)
 
     def _judge(
         self,
         tenant: Tenant,
         drafts: Sequence[tuple[int, Message]],
-        out: set[str],
+        known: Facts,
         now: float,
         waiting: int = 0,
     ) -> Verdicts:
         """The verdicts on drafts, where so many more wait than are counted."""
-        facts = Facts(opted_out=out, queued=self._ledger.total(tenant.options.id) + waiting)
+        queued = self._ledger.total(tenant.options.id) + waiting
+        facts = msgspec.structs.replace(known, queued=queued)
         return tenant.policy.admission.judge([draft for _, draft in drafts], facts, now)
 
     # --- acceptance ---

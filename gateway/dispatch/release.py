@@ -10,6 +10,7 @@ import math
 import struct
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -31,12 +32,13 @@ from gateway.dispatch.settle import Settler
 from gateway.dispatch.tenants import Tenants
 from gateway.dispatch.texted import Texted
 from gateway.errors import LocalProtocolError, StoreError
+from gateway.facts import NO_FACTS, NOTHING, Facts
 from gateway.message import Category, Event, LaneKey, Message, Outcome
 from gateway.ops.logs import Sparing
 from gateway.ops.metrics import Metrics
 from gateway.policy.carrier_hours import CarrierHours
 from gateway.policy.quiet_hours import QuietHours
-from gateway.policy.rules import Defer, Facts
+from gateway.policy.rules import Defer
 from gateway.queue.lanes import RETRY, Lanes
 from gateway.queue.scheduler import Scheduler
 from gateway.queue.store import Store
@@ -263,8 +265,7 @@ class Releaser:
     async def _allowed(self, name: str, messages: Sequence[Message]) -> "_Allowed":
         """Those of a tenant's messages that may be sent, and the moment for which that was judged;
         what becomes of the others is noted."""
-        phones = [message.to for message in messages]
-        out = await self._settler.persistently(lambda: self._store.opted_out(name, phones))
+        facts = await self._facts(name, messages)
         # However long that took: what holds now decides, and nothing is awaited before the writing.
         tenant, now = self._tenants.get(name), self._clock()
         if tenant is None and self._absent.holds(messages[0].lane):
@@ -278,7 +279,7 @@ class Releaser:
             doomed = {message.id for message in gone}
             messages = [message for message in messages if message.id not in doomed]
         policy = tenant.policy
-        verdicts = policy.release.judge(messages, Facts(opted_out=out), now)
+        verdicts = policy.release.judge(messages, facts, now)
         if not verdicts and all(message.expires_at > now for message in messages):
             return _Allowed(messages, policy.quiet_hours, now)
         allowed: list[Message] = []
@@ -300,6 +301,18 @@ class Releaser:
         for rule, those in put_off.items():
             self._count_deferred(rule, those)
         return _Allowed(allowed, policy.quiet_hours, now)
+
+    async def _facts(self, name: str, messages: Sequence[Message]) -> Facts:
+        """What the release rules that a tenant has now, even after a reload meanwhile, want to know
+        of a batch."""
+        facts, asked = NO_FACTS, NOTHING
+        numbers = [message.to for message in messages]
+        while (tenant := self._tenants.get(name)) and (
+            wants := tenant.policy.release.wants
+        ) - asked:
+            look_up = partial(self._store.facts, name, numbers, wants)
+            facts, asked = await self._settler.persistently(look_up), wants
+        return facts
 
     def _send(
         self,

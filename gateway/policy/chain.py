@@ -11,12 +11,13 @@ from typing import Final
 
 import msgspec
 
+from gateway.facts import NOTHING, Facts
 from gateway.message import Message
 from gateway.policy.holidays import years_ahead
 from gateway.policy.limits import QueueLimit
 from gateway.policy.optout import Optout, OptoutOptions
 from gateway.policy.quiet_hours import QuietHours, QuietHoursOptions
-from gateway.policy.rules import Defer, Facts, Rule, Verdicts
+from gateway.policy.rules import Defer, Rule, Verdicts
 from gateway.policy.senders import ANY, Senders, normalise
 
 MAX_QUEUED: Final = 1_000_000
@@ -24,10 +25,15 @@ MAX_QUEUED: Final = 1_000_000
 
 
 class Chain:
-    """Rules in the order in which they are asked."""
+    """Rules in the order in which they are asked.
+
+    Attributes:
+        wants: what any of them reads of the store's facts.
+    """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = tuple(rules)
+        self.wants = NOTHING.union(*[rule.wants for rule in rules])
 
     def judge(self, messages: Sequence[Message], facts: Facts, now: float) -> Verdicts:
         """The verdicts on a batch of one tenant's messages, see `Rule.judge`."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from gateway.facts import NOTHING, Facts
 from gateway.message import Message
-from gateway.policy.rules import Facts, Refuse, Verdicts
+from gateway.policy.rules import Refuse, Verdicts
 
 
 class QueueLimit:
@@ -11,6 +12,7 @@ class QueueLimit:
     than ``max_queued`` messages without an outcome."""
 
     name = "queue_limit"
+    wants = NOTHING
 
     def __init__(self, max_queued: int) -> None:
         self._max_queued = max_queued

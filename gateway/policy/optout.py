@@ -10,10 +10,11 @@ from typing import Literal
 
 import msgspec
 
+from gateway.facts import OPTOUTS, Facts
 from gateway.message import CATEGORIES, Category, Message
 from gateway.policy import replies
 from gateway.policy.regions import REGIONS
-from gateway.policy.rules import Facts, Refuse, Verdicts
+from gateway.policy.rules import Refuse, Verdicts
 
 
 class OptoutRegion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,6 +78,7 @@ class Optout:
     """Refuses messages to recipients who have opted out, as `opted_out`."""
 
     name = "optout"
+    wants = OPTOUTS
     _REFUSE = Refuse("optout", "opted_out", "the recipient has opted out")
 
     def __init__(self, options: OptoutOptions) -> None:

@@ -17,12 +17,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from gateway.facts import NOTHING, Facts
 from gateway.message import Category, Message
 from gateway.policy import holidays
 from gateway.policy.hours import DEFAULT_OPEN, KNOWN_HOURS, RegionHours, names_of
 from gateway.policy.openings import Openings
 from gateway.policy.regions import DEPTHS, HEAD, PLACES, Place, place_of
-from gateway.policy.rules import Defer, Facts, Refuse, Verdicts
+from gateway.policy.rules import Defer, Refuse, Verdicts
 from gateway.policy.windows import Schedule, State, parse_hours
 
 MAX_MARGIN: Final = 3600
@@ -79,6 +80,7 @@ class QuietHours:
     """
 
     name = "quiet_hours"
+    wants = NOTHING
 
     def __init__(self, options: QuietHoursOptions) -> None:
         problems = options.problems()

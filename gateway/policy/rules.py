@@ -7,9 +7,8 @@ which messages it refuses or defers, and why. It reads no clock, no store and no
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-import msgspec
-
 from gateway.errors import MessageCode
+from gateway.facts import Facts, Wants
 from gateway.message import Message
 
 
@@ -36,23 +35,15 @@ Verdicts = dict[int, Verdict]
 """By index in the batch; a message without an entry is allowed."""
 
 
-class Facts(msgspec.Struct, frozen=True):
-    """What rules need to know of a batch beyond its messages, looked up in one call.
-
-    Attributes:
-        opted_out: the recipients of this batch that opted out.
-        queued: messages without an outcome that the tenant has before this batch.
-    """
-
-    opted_out: frozenset[str] | set[str] = frozenset()
-    queued: int = 0
-
-
 class Rule(Protocol):
     """One rule of a tenant's policy."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def wants(self) -> Wants:
+        """What of `Facts` it reads; what the store is asked for when a tenant has the rule."""
 
     def judge(self, messages: Sequence[Message], facts: Facts, now: float) -> Verdicts:
         """The verdicts on a batch of one tenant's messages that are to be sent at ``now`` or, where

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from gateway.facts import NOTHING, Facts
 from gateway.message import Message
-from gateway.policy.rules import Facts, Refuse, Verdicts
+from gateway.policy.rules import Refuse, Verdicts
 
 ANY: Final = "*"
 """Stands among a tenant's senders for every sender."""
@@ -41,6 +42,7 @@ class Senders:
     """
 
     name = "senders"
+    wants = NOTHING
 
     def __init__(self, senders: Iterable[str]) -> None:
         senders = tuple(senders)

@@ -13,6 +13,7 @@ import msgspec
 import trio
 
 from gateway.errors import StoreError
+from gateway.facts import Facts, Wants
 from gateway.message import Event, LaneKey, Message, WaitingState
 from gateway.numbers import canonical
 from gateway.queue import events
@@ -156,9 +157,12 @@ class MemoryStore:
         await self._enter()
         return {key: self._keys[tenant, key][0] for key in keys if (tenant, key) in self._keys}
 
-    async def opted_out(self, tenant: str, numbers: Sequence[str]) -> set[str]:
+    async def facts(self, tenant: str, numbers: Sequence[str], wants: Wants) -> Facts:
         if not self._is_open:
             raise StoreError("memory: the store is not open")
+        return Facts(opted_out=self._opted_out(tenant, numbers) if "optouts" in wants else set())
+
+    def _opted_out(self, tenant: str, numbers: Sequence[str]) -> set[str]:
         return {
             number
             for number in numbers

@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
+from gateway.facts import Facts, Wants
 from gateway.message import Category, Encoding, Event, LaneKey, Message, WaitingState
 from gateway.queue.tallies import Key, Stats
 
@@ -327,9 +328,13 @@ class Store(Protocol):
     async def known(self, tenant: str, keys: Sequence[str]) -> Mapping[str, Known]:
         """The messages that idempotency keys stand for; unknown keys are left out."""
 
-    async def opted_out(self, tenant: str, numbers: Sequence[str]) -> set[str]:
-        """Those of ``numbers`` whose phone is opted out of this tenant's texts, or of everybody's,
-        in whichever spelling. Does not block in the common case that none is."""
+    async def facts(self, tenant: str, numbers: Sequence[str], wants: Wants) -> Facts:
+        """What is known of ``numbers``, in any spelling of their phones, that rules want to know;
+        what is not wanted is left empty. Does not block where nothing is wanted, nor in the common
+        case that nothing is known of any. ``Facts.queued`` is not the store's to say.
+
+            optouts   who is opted out of this tenant's texts, or of everybody's
+        """
 
     # --- lanes ---
 

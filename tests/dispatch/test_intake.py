@@ -477,7 +477,7 @@ async def test_a_batch_is_one_commit(world: Any) -> None:
     world.store.calls.clear()
     await world.submit(*(f"{n}" for n in range(200)))
     assert world.store.calls["accept"] == 1
-    assert world.store.calls["opted_out"] < 20
+    assert world.store.calls["facts"] < 20
 
 
 # --- the longest turn ---

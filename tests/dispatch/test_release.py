@@ -144,7 +144,7 @@ async def test_a_store_that_stalls_past_the_closing_lets_nothing_through(
     await keep_quiet_hours(world)
     world.bind.lose()
     ids = await world.accepted(*({"to": f"4474001234{n:02}"} for n in range(30)))
-    world.store.failing = {"opted_out"}
+    world.store.failing = {"facts"}
     world.bind.come_up()
     await trio.sleep(CLOSING)
     world.store.failing = set()
@@ -160,7 +160,7 @@ async def test_a_store_that_stalls_past_the_expiry_lets_nothing_through(
 ) -> None:
     world.bind.lose()
     [number] = await world.accepted({"expires_at": world.clock() + 60})
-    world.store.failing = {"opted_out"}
+    world.store.failing = {"facts"}
     world.bind.come_up()
     await trio.sleep(60.5)
     world.store.failing = set()
@@ -176,7 +176,7 @@ async def test_the_time_that_a_stalled_store_took_is_not_given_to_the_carrier(
     await keep_quiet_hours(world)
     world.bind.lose()
     await world.accepted("a")
-    world.store.failing = {"opted_out"}
+    world.store.failing = {"facts"}
     world.bind.come_up()
     await trio.sleep(300)
     world.store.failing = set()
@@ -718,10 +718,10 @@ async def test_a_bind_that_is_lost_while_opt_outs_are_looked_up_parks_nothing(
 ) -> None:
     await world.configure(carriers=[make_settings(binds=binds)])
     ids = await world.accepted(*(f"{n}" for n in range(in_flight)))
-    look_up = world.store.opted_out
+    look_up = world.store.facts
 
     async def slowly(*arguments: Any) -> Any:
-        del world.store.opted_out
+        del world.store.facts
         await trio.lowlevel.checkpoint()
         world.bind.lose()
         return await look_up(*arguments)
@@ -730,7 +730,7 @@ async def test_a_bind_that_is_lost_while_opt_outs_are_looked_up_parks_nothing(
         for _, ref in world.bind.reply():
             await world.bind.receipts(make_receipt(ref))
         await world.calm()
-    world.store.opted_out = slowly
+    world.store.facts = slowly
     ids += await world.accepted(*(f"{n}" for n in range(in_flight, in_flight + 10)))
     await world.calm()
     world.bind.come_up()

@@ -37,7 +37,7 @@ async def test_a_store_that_fails_for_a_while_costs_nothing(
     world: Any, make_receipt: Any, autojump_clock: object
 ) -> None:
     ids = await world.accepted(*"abcdef")
-    world.store.failing = {"settle", "defer", "match", "opted_out", "lease", "overdue", "expired"}
+    world.store.failing = {"settle", "defer", "match", "facts", "lease", "overdue", "expired"}
     taken = world.bind.reply(*[pdu for pdu, _ in world.bind.flying[:3]])
     world.bind.reply(world.bind.flying[0][0], status=Status.ESME_RTHROTTLED)
     world.bind.reply(world.bind.flying[0][0], status=Status.ESME_RSYSERR)

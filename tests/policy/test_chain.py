@@ -2,11 +2,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
+from gateway.facts import NOTHING, Facts
 from gateway.message import Message
 from gateway.policy.chain import Chain, PolicyOptions, TenantOptions, build
 from gateway.policy.hours import RegionHours
 from gateway.policy.quiet_hours import QuietHoursOptions
-from gateway.policy.rules import Defer, Facts, Refuse, Verdict, Verdicts
+from gateway.policy.rules import Defer, Refuse, Verdict, Verdicts
 
 MakeMessage = Callable[..., Message]
 Moment = Callable[[str], float]
@@ -14,6 +15,8 @@ Moment = Callable[[str], float]
 
 class Scripted:
     """A rule that says what it is told to of each recipient, and remembers what it was asked."""
+
+    wants = NOTHING
 
     def __init__(self, name: str, script: Mapping[str, Verdict]) -> None:
         self.name = name

@@ -2,9 +2,10 @@ from collections.abc import Callable
 
 import pytest
 
+from gateway.facts import Facts
 from gateway.message import Message
 from gateway.policy.limits import QueueLimit
-from gateway.policy.rules import Facts, Refuse
+from gateway.policy.rules import Refuse
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 from collections.abc import Callable
 
+from gateway.facts import Facts
 from gateway.message import CATEGORIES, Message
 from gateway.policy.optout import Optout, OptoutOptions
-from gateway.policy.rules import Facts, Refuse
+from gateway.policy.rules import Refuse
 
 
 def test_who_has_opted_out_gets_nothing(make_message: Callable[..., Message]) -> None:

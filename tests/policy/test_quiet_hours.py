@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.facts import Facts
 from gateway.message import Category, Message
 from gateway.policy import clocks, holidays
 from gateway.policy.chain import PolicyOptions, TenantOptions, build
 from gateway.policy.hours import RegionHours
 from gateway.policy.quiet_hours import QuietHours, QuietHoursOptions
 from gateway.policy.regions import place_of
-from gateway.policy.rules import Defer, Facts, Refuse, Verdict
+from gateway.policy.rules import Defer, Refuse, Verdict
 from gateway.policy.windows import HORIZON
 
 MakeMessage = Callable[..., Message]

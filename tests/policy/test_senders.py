@@ -2,8 +2,9 @@ from collections.abc import Callable
 
 import pytest
 
+from gateway.facts import Facts
 from gateway.message import Message
-from gateway.policy.rules import Facts, Refuse
+from gateway.policy.rules import Refuse
 from gateway.policy.senders import Senders, default_sender, normalise
 
 

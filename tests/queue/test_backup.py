@@ -15,6 +15,7 @@ from gateway.message import Event, Message
 from gateway.queue.sqlite import SqliteStore
 from gateway.queue.sqlite.backup import SUFFIX, Copied, backup
 from gateway.queue.store import Entry, Final, OptoutChange, Settlement
+from tests.queue.asking import opted_out
 
 
 def messages(first: int, count: int) -> list[Message]:
@@ -69,7 +70,7 @@ async def test_the_copy_has_what_the_store_had(
     assert restored.restored
     assert restored.epoch != store.epoch
     assert sum(count.messages for count in recovery.counts) == 2_999
-    assert await restored.opted_out("acme", ["447400123451", "447400123453"]) == {"447400123451"}
+    assert await opted_out(restored, "acme", ["447400123451", "447400123453"]) == {"447400123451"}
     [first, second], _ = await restored.find("acme", [1, 2], [])
     assert first is not None
     assert second is not None

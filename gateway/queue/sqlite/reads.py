@@ -47,21 +47,6 @@ def used_lanes(execute: Execute) -> set[int]:
     return {number for [number] in execute("SELECT DISTINCT lane FROM message")}
 
 
-def opted_out(execute: Execute, scopes: Iterable[int], asked: Iterable[str]) -> set[str]:
-    """Those of ``asked`` that are opted out in one of the scopes."""
-    return {number for scope in scopes for number in stored_numbers(execute, scope, asked)}
-
-
-def stored_numbers(execute: Execute, scope: int, asked: Iterable[str]) -> list[str]:
-    """Those of ``asked`` that are opted out in a scope."""
-    [[found]] = execute(
-        """SELECT json_group_array(number) FROM optout WHERE scope = ?
-        AND number IN (SELECT CAST(value AS TEXT) FROM carray(?))""",
-        (scope, texts(asked)),
-    )
-    return decode_texts(found)
-
-
 def optout_sources(execute: Execute, scope: int, asked: Iterable[str]) -> list[tuple[str, str]]:
     """Which of ``asked`` are opted out in a scope, with each of their sources."""
     [[found]] = execute(

@@ -13,10 +13,11 @@ from functools import partial
 import trio
 
 from gateway.errors import StoreError
+from gateway.facts import NO_FACTS, Facts, Wants
 from gateway.message import LaneKey, Message
 from gateway.numbers import canonical
 from gateway.queue import events
-from gateway.queue.sqlite import keys, outcomes, reads, stats, upkeep, writes
+from gateway.queue.sqlite import facts, keys, outcomes, reads, stats, upkeep, writes
 from gateway.queue.sqlite.bulk import Execute
 from gateway.queue.sqlite.engine import Engine, Synchronous
 from gateway.queue.sqlite.lineage import Lineage
@@ -151,18 +152,9 @@ class SqliteStore:
 
         return lookup if perhaps else None
 
-    async def opted_out(self, tenant: str, numbers: Sequence[str]) -> set[str]:
-        engine = self._engine
-        if self._optouts.empty:
-            return set()
-        phones = list(map(canonical, numbers))
-        perhaps = self._optouts.maybe(phones)
-        if not perhaps:
-            return set()
-        own = engine.session.tenants.known(tenant)
-        scopes = [GLOBAL_SCOPE] if own is None else [GLOBAL_SCOPE, own]
-        out = await engine.read(lambda e: reads.opted_out(e, scopes, perhaps))
-        return {number for number, phone in zip(numbers, phones, strict=True) if phone in out}
+    async def facts(self, tenant: str, numbers: Sequence[str], wants: Wants) -> Facts:
+        lookup = facts.lookup(tenant, numbers, wants, self._engine.session, self._optouts)
+        return await self._engine.read(lookup) if lookup else NO_FACTS
 
     # --- lanes ---
 
