@@ -111,6 +111,7 @@ class Dispatch:
             self._wake,
             self.scheduler.refund,
         )
+        self._expect = metrics.expect
         self.fleet = Fleet(self._settler, metrics, clock, self._wake, make_bind)
         self._intake = Intake(
             store,
@@ -205,6 +206,7 @@ class Dispatch:
         self._inbox.configure(options.policy.optout, carried, use)
         self._texted.configure(name for name, tenants in use.items() if len(tenants) > 1)
         self.pool.configure(self.fleet.carriers, routes)
+        self._expect((one.id for one in options.tenants), carriers)
         narrow = {one.options.id for one in options.carriers if one.options.narrow}
         self._intake.router = self._releaser.router = Router(routes, narrow_routes(routes, narrow))
         self._absent.configure(

@@ -33,7 +33,7 @@ from gateway.dispatch.tenants import Tenants
 from gateway.dispatch.texted import Texted
 from gateway.errors import LocalProtocolError, StoreError
 from gateway.facts import NO_FACTS, NOTHING, Facts
-from gateway.message import Category, Event, LaneKey, Message, Outcome
+from gateway.message import Category, Event, LaneKey, Message, Outcome, message_id
 from gateway.ops.logs import Sparing
 from gateway.ops.metrics import Metrics
 from gateway.policy.carrier_hours import CarrierHours
@@ -346,7 +346,11 @@ class Releaser:
             self._texted.note(name, sent[0].tenant, (message.to for message in sent))
             self._texted.note_campaign(sent)
             waited = [at - max(message.accepted_at, message.due) for message in sent]
+            longest = max(waited)
             self._metrics.accept_to_submit_seconds.observe_many(waited, sent[0].category)
+            self._metrics.accept_to_submit_seconds.exemplify(
+                longest, message_id(sent[waited.index(longest)].id), at, sent[0].category
+            )
         return [flight.message for flight in back]
 
     async def _release_again(self, carrier: Carrier, now: float) -> None:

@@ -25,7 +25,7 @@ from gateway.dispatch.plan import Plan
 from gateway.dispatch.pool import CarrierPool
 from gateway.dispatch.receipts import end_halves, match_in_memory
 from gateway.errors import StoreError
-from gateway.message import Event, Message
+from gateway.message import Event, Message, message_id
 from gateway.ops.logs import Sparing
 from gateway.ops.metrics import Metrics
 from gateway.queue import tallies
@@ -338,6 +338,7 @@ class Settler:
         finals: dict[tuple[str, str], int] = {}
         failed: dict[tuple[str, str], int] = {}
         doubtful: dict[str, int] = {}
+        reached: dict[str, list[Message]] = {}
         queued: list[Message] = []
         sent_before: list[Message] = []
         for message, event, was_sent in plan.ended.values():
@@ -352,6 +353,8 @@ class Settler:
                 failed[why] = failed.get(why, 0) + 1
             if event.maybe_duplicate:
                 doubtful[message.tenant] = doubtful.get(message.tenant, 0) + 1
+            if event.type == "delivered":
+                reached.setdefault(message.category, []).append(message)
         self._ledger.leave(queued, "queued")
         self._ledger.leave(sent_before, "sent")
         for (tenant, outcome), count in finals.items():
@@ -361,6 +364,13 @@ class Settler:
             self._metrics.messages_failed.add(count, tenant, code)
         for tenant, count in doubtful.items():
             self._metrics.messages_maybe_duplicate.add(count, tenant)
+        for category, messages in reached.items():
+            took = [plan.now - max(one.accepted_at, one.due) for one in messages]
+            self._metrics.accept_to_phone_seconds.observe_many(took, category)
+            slowest = messages[took.index(max(took))]
+            self._metrics.accept_to_phone_seconds.exemplify(
+                max(took), message_id(slowest.id), plan.now, category
+            )
         if plan.later:
             self._ledger.deferred(plan.later)
             for message in plan.later:

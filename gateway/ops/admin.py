@@ -19,7 +19,6 @@ import trio
 from hypercorn.config import Config
 from hypercorn.trio import serve as serve_http
 from hypercorn.typing import ASGIFramework
-from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -91,10 +90,11 @@ def _application(
     healthy: Callable[[], Health],
     ready: Callable[[], Health],
 ) -> Starlette:
-    async def exposition(_request: Request) -> Response:
+    async def exposition(request: Request) -> Response:
         # A large installation has tens of thousands of lines: not in the event loop.
-        text = await trio.to_thread.run_sync(metrics.snapshot().render)
-        return Response(text, media_type=CONTENT_TYPE_LATEST)
+        accept = request.headers.get("accept", "")
+        text, media_type = await trio.to_thread.run_sync(metrics.snapshot().page, accept)
+        return Response(text, headers={"content-type": media_type})
 
     def probe(ask: Callable[[], Health]) -> Endpoint:
         async def answer(_request: Request) -> Response:

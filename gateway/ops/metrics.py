@@ -7,7 +7,7 @@ so a name that does not exist fails the type check.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from itertools import accumulate
 from typing import ClassVar, Final
@@ -19,6 +19,8 @@ from prometheus_client.core import (
     HistogramMetricFamily,
     Metric,
 )
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.samples import Exemplar
 
 Labels = tuple[str, ...]
 
@@ -110,10 +112,11 @@ class Counter(_Metric):
 
 
 class _Series:
-    __slots__ = ("counts", "total")
+    __slots__ = ("counts", "exemplars", "total")
 
     def __init__(self, size: int) -> None:
         self.counts = [0] * size
+        self.exemplars: list[Exemplar | None] = [None] * size
         self.total = 0.0
 
 
@@ -142,18 +145,36 @@ class Histogram(_Metric):
             counts[bisect_left(buckets, value)] += 1
         series.total += sum(values)
 
+    def exemplify(self, value: float, message: str, at: float, *labels: str) -> None:
+        """One of what was observed, to look at: the id of a message, and when it was so. Call it
+        once for a batch, with what stands out."""
+        series = self._values.get(labels) or self._new(labels)
+        place = bisect_left(self.buckets, value)
+        series.exemplars[place] = Exemplar({"message_id": message}, value, at)
+
     def _new(self, labels: Labels) -> _Series:
         labels = self._series(labels, len(self._values))
         return self._values.setdefault(labels, _Series(len(self._names)))
 
     def snapshot(self) -> Callable[[], Metric]:
-        values = [(labels, s.counts.copy(), s.total) for labels, s in self._values.items()]
+        values = [
+            (labels, s.counts.copy(), s.exemplars.copy(), s.total)
+            for labels, s in self._values.items()
+        ]
 
         def family() -> Metric:
             metric = HistogramMetricFamily(self.name, self.documentation, labels=self.labels)
-            for labels, counts, total in values:
-                buckets = list(zip(self._names, accumulate(counts), strict=True))
-                metric.add_metric(labels, buckets, total)
+            for labels, counts, exemplars, total in values:
+                metric.add_metric(
+                    labels,
+                    [
+                        (bound, number) if one is None else (bound, number, one)
+                        for bound, number, one in zip(
+                            self._names, accumulate(counts), exemplars, strict=True
+                        )
+                    ],
+                    total,
+                )
             return metric
 
         return family
@@ -207,6 +228,15 @@ class Snapshot:
     def render(self) -> bytes:
         """The text format of Prometheus. Takes about 5 µs a line, so call it in a thread."""
         return generate_latest(self)
+
+    def page(self, accept: str) -> tuple[bytes, str]:
+        """What an ``Accept`` header asks for, and its media type: OpenMetrics, which has exemplars,
+        or the text format."""
+        try:
+            encode, media_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # a version that is no number
+            encode, media_type = choose_encoder("")
+        return encode(self), media_type
 
 
 class Metrics:
@@ -431,8 +461,26 @@ class Metrics:
         self.delivery_seconds = Histogram(
             "delivery_seconds", "From submission to the final receipt.", DELIVERY, "carrier"
         )
+        self.accept_to_phone_seconds = Histogram(
+            "accept_to_phone_seconds",
+            "From when a message was accepted, or due, to the receipt that it is with the phone.",
+            DELIVERY,
+            "category",
+        )
         self._process = CollectorRegistry()
         ProcessCollector(registry=self._process)
+
+    def expect(self, tenants: Iterable[str], carriers: Iterable[str]) -> None:
+        """Have counters that know nothing but a tenant or a carrier begin at 0 for each of these:
+        Prometheus sees no increase where a series appears with its first event."""
+        names: Mapping[Labels, Sequence[str]] = {
+            ("tenant",): list(tenants),
+            ("carrier",): list(carriers),
+        }
+        for metric in vars(self).values():
+            if isinstance(metric, Counter):
+                for name in names.get(metric.labels, ()):
+                    metric.add(0, name)
 
     def snapshot(self) -> Snapshot:
         """What every metric says now."""

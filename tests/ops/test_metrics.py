@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.ops.metrics import OTHER, SERIES, Counter, Gauge, Histogram, Labels, Metrics
@@ -124,3 +125,51 @@ def test_made_up_labels_cannot_fill_the_memory() -> None:
         }
         assert len(values) == SERIES + 1
         assert values[OTHER] == SERIES
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        ("", "text/plain; version=0.0.4; charset=utf-8"),
+        ("*/*", "text/plain; version=0.0.4; charset=utf-8"),
+        ("text/html", "text/plain; version=0.0.4; charset=utf-8"),
+        (
+            "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5",
+            "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores",
+        ),
+        ("application/openmetrics-text;version=x", "text/plain; version=0.0.4; charset=utf-8"),
+    ],
+)
+def test_the_page_is_what_the_reader_accepts(accept: str, media_type: str) -> None:
+    page, told = Metrics().snapshot().page(accept)
+    assert told == media_type
+    assert page.endswith(b"# EOF\n") is media_type.startswith("application/openmetrics")
+
+
+def test_an_exemplar_names_a_message_to_look_at() -> None:
+    metrics = Metrics()
+    metrics.accept_to_submit_seconds.observe_many([0.2, 7.0], "otp")
+    metrics.accept_to_submit_seconds.exemplify(7.0, "19abc", 1_800_000_000.0, "otp")
+    page, _ = metrics.snapshot().page("application/openmetrics-text; version=1.0.0")
+    found = {
+        sample.labels["le"]: sample.exemplar
+        for family in openmetrics.text_string_to_metric_families(  # type: ignore[no-untyped-call]
+            page.decode()
+        )
+        for sample in family.samples
+        if sample.name == "gateway_accept_to_submit_seconds_bucket" and sample.exemplar
+    }
+    [(bound, exemplar)] = found.items()
+    assert (bound, exemplar.labels, exemplar.value) == ("30.0", {"message_id": "19abc"}, 7.0)
+    assert b"19abc" not in metrics.snapshot().render()
+
+
+def test_counters_of_tenants_and_carriers_begin_at_zero() -> None:
+    """Else the first text without an owner, which may be a STOP, would be no increase."""
+    metrics = Metrics()
+    metrics.inbound_unowned.add(2, "alpha")
+    metrics.expect(["acme"], ["alpha", "beta"])
+    found = scrape(metrics)
+    assert found["gateway_inbound_unowned_total", (("carrier", "alpha"),)] == 2
+    assert found["gateway_inbound_unowned_total", (("carrier", "beta"),)] == 0
+    assert found["gateway_optouts_suspected_total", (("tenant", "acme"),)] == 0

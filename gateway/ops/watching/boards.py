@@ -83,6 +83,12 @@ NOW: Final = Board(
             "s",
             *spread("delivery_seconds", "carrier", quantiles=(0.5,)),
         ),
+        lines(
+            "From acceptance to the phone",
+            "From when a message was accepted, or due, to the receipt that it is with the phone.",
+            "s",
+            *spread("accept_to_phone_seconds", "category", quantiles=(0.5, 0.9)),
+        ),
     ),
 )
 
