@@ -26,15 +26,18 @@ from gateway.config.changes import changes
 from gateway.config.expiring import expiries
 from gateway.dispatch import gauges
 from gateway.dispatch.core import Dispatch
+from gateway.dispatch.operating.operator import Operator
 from gateway.errors import ConfigError
 from gateway.ops.admin import Health
 from gateway.ops.admin import serve as serve_admin
 from gateway.ops.machine import Expiries, Machine
 from gateway.ops.metrics import Metrics
 from gateway.ops.notify import Notifier
+from gateway.ops.operations import Running
 from gateway.ops.reloads import Reloads
+from gateway.ops.views import Diff
+from gateway.queue.operators import OperatorStore
 from gateway.queue.sqlite import SqliteStore
-from gateway.queue.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +70,7 @@ class App:
         self._notifier = Notifier(os.environ)
         self._reloads = Reloads(self._metrics, settings.digest, time.time())
         self._machine = Machine(settings.queue, self._expiries)
+        self._reloading = trio.Lock()
         self._accepting = False
         self._tls: ssl.SSLContext | None = None
 
@@ -96,7 +100,7 @@ class App:
                 server = Server(dispatch.service, settings.api.limits)
                 self._feed_gauges(dispatch, server)
                 nursery.start_soon(self._machine.run)
-                await nursery.start(self._serve_admin, dispatch)
+                await nursery.start(self._serve_admin, dispatch, store)
                 numbers.load()
                 if settings.api.tls is not None:
                     self._tls = server_context(settings.api.tls)
@@ -112,7 +116,7 @@ class App:
             nursery.cancel_scope.cancel()
 
     @asynccontextmanager
-    async def _opened(self, store: Store) -> AsyncIterator[Dispatch]:
+    async def _opened(self, store: OperatorStore) -> AsyncIterator[Dispatch]:
         recovery = await store.open()
         dispatch = Dispatch(store, self._metrics, time.time)
         try:
@@ -123,8 +127,14 @@ class App:
                 await store.aclose(in_doubt=dispatch.in_doubt)
 
     async def _serve_admin(
-        self, dispatch: Dispatch, *, task_status: trio.TaskStatus[list[str]]
+        self,
+        dispatch: Dispatch,
+        store: OperatorStore,
+        *,
+        task_status: trio.TaskStatus[list[str]],
     ) -> None:
+        configuration = _Configuration(self, dispatch)
+
         def healthy() -> Health:
             return Health(("the store does not take writes",) if dispatch.failing else ())
 
@@ -139,6 +149,7 @@ class App:
         await serve_admin(
             self._settings.admin,
             self._metrics,
+            Operator(dispatch, store, configuration, self._metrics, time.time),
             healthy=healthy,
             ready=ready,
             task_status=task_status,
@@ -150,11 +161,40 @@ class App:
             if number != signal.SIGHUP:
                 log.info("stopping", signal=signal.Signals(number).name)
                 return
-            await self._notifier.reloading()
-            await self._notifier.ready(await self._read_anew(dispatch))
+            await self.reload(dispatch)
 
-    async def _read_anew(self, dispatch: Dispatch) -> str:
-        """Take the configuration as it is now, if it has no mistakes; returns what came of it."""
+    @property
+    def running(self) -> Running:
+        """What runs."""
+        return self._reloads.running
+
+    async def reload(self, dispatch: Dispatch) -> Diff:
+        """Read the configuration anew; returns what changed, or why nothing did."""
+        async with self._reloading:
+            await self._notifier.reloading()
+            diff, said = await self._read_anew(dispatch)
+            await self._notifier.ready(said)
+            return diff
+
+    async def diff(self) -> Diff:
+        """What that would change now."""
+        digest = self.running.digest
+        try:
+            settings = await trio.to_thread.run_sync(self._reload)
+        except ConfigError as error:
+            return Diff(running=digest, file=None, made=(), waiting=(), errors=tuple(error.errors))
+        made, waiting = changes(self._settings, self._last, settings)
+        return Diff(
+            running=digest,
+            file=settings.digest,
+            made=tuple(made),
+            waiting=tuple(waiting),
+            errors=(),
+        )
+
+    async def _read_anew(self, dispatch: Dispatch) -> tuple[Diff, str]:
+        """Take the configuration as it is now, if it has no mistakes; returns what came of it, for
+        programs and for a person."""
         try:
             settings = await trio.to_thread.run_sync(self._reload)
             if self._tls is not None and settings.api.tls is not None:
@@ -162,17 +202,34 @@ class App:
         except ConfigError as error:
             log.error("reload_refused", errors=error.errors)
             self._reloads.refused()
-            return "serving; the new configuration has mistakes, the old one holds: see the log"
+            diff = Diff(
+                running=self.running.digest,
+                file=None,
+                made=(),
+                waiting=(),
+                errors=tuple(error.errors),
+            )
+            return (
+                diff,
+                "serving; the new configuration has mistakes, the old one holds: see the log",
+            )
         dispatch.configure(settings.dispatch)
         made, waiting = changes(self._settings, self._last, settings)
         self._last = settings
         self._reloads.done(settings.digest, time.time(), waiting=bool(waiting))
         await trio.to_thread.run_sync(self._machine.look_at_expiries)
         log.info("reloaded", changed=made)
+        diff = Diff(
+            running=settings.digest,
+            file=settings.digest,
+            made=tuple(made),
+            waiting=tuple(waiting),
+            errors=(),
+        )
         if waiting:
             log.warning("restart_needed", keys=waiting)
-            return "serving; some of the new configuration waits for a restart: see the log"
-        return "serving by the new configuration"
+            return diff, "serving; some of the new configuration waits for a restart: see the log"
+        return diff, "serving by the new configuration"
 
     async def _shut_down(self, dispatch: Dispatch, server: Server) -> None:
         self._accepting = False
@@ -199,3 +256,21 @@ class App:
             lambda: {(reason,): count for reason, count in server.stats.closed.items()}
         )
         metrics.api_connections.feed(lambda: {(): server.stats.connections})
+
+
+class _Configuration:
+    """The configuration as operators see it (`gateway.ops.operations.Configuration`)."""
+
+    def __init__(self, app: App, dispatch: Dispatch) -> None:
+        self._app = app
+        self._dispatch = dispatch
+
+    @property
+    def running(self) -> Running:
+        return self._app.running
+
+    async def diff(self) -> Diff:
+        return await self._app.diff()
+
+    async def reload(self) -> Diff:
+        return await self._app.reload(self._dispatch)

@@ -8,6 +8,8 @@ logged and costs that one connection.
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+import trio
+
 from gateway.api.schema import (
     Accepted,
     Cancelled,
@@ -27,7 +29,13 @@ from gateway.api.schema import (
 
 class Subscription(Protocol):
     """One consumer's place in its tenant's events. It needs no closing: who stops calling
-    `receive` has let go of it."""
+    `receive` has let go of it.
+
+    Attributes:
+        scope: cancelled where the gateway's operators end it, and with it the connection.
+    """
+
+    scope: trio.CancelScope
 
     @property
     def next(self) -> int:

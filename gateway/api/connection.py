@@ -230,7 +230,7 @@ class Connection:
     async def _pump(self, consumer: str, subscription: Subscription) -> None:
         """Send events as fast as the client takes them, and no faster."""
         prefix = codec.events_prefix(consumer, self._shared.backend.epoch)
-        with self._contained():
+        with self._contained(), subscription.scope:
             while True:
                 await self._outbox.room()
                 chunks = await subscription.receive()
@@ -240,6 +240,9 @@ class Connection:
                     codec.encode_events(prefix, count, body, self._outbox.buffer)
                     self._shared.stats.events += count
                 self._outbox.wake()
+        if subscription.scope.cancelled_caught:
+            self._shared.ended("disconnected", self._peer)
+            self._nursery.cancel_scope.cancel()
 
 
 def _peer(stream: trio.abc.Stream) -> str:

@@ -18,7 +18,7 @@ logger = structlog.get_logger(__name__)
 
 Reason = Literal[
     "no_hello", "unauthenticated", "too_many", "tls", "frame_too_large", "idle", "slow_reader",
-    "stalled", "error",
+    "stalled", "error", "disconnected",
 ]  # fmt: skip
 """Why the server ended a connection."""
 

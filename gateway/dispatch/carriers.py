@@ -81,7 +81,9 @@ class Carrier:
         words: what its words for states mean.
         dialect: makes the PDUs that it is sent.
         hours: when it takes which messages; None where that is always.
+        standing: since when it is as it is, and why.
         retired: see `retire`.
+        paused: see `steer`.
 
     Args:
         on_room: called when a bind has come up.
@@ -105,6 +107,8 @@ class Carrier:
         self.dialect = Dialect(options)
         self.hours: CarrierHours | None = None
         self.retired = False
+        self.paused = False
+        self._rate_set: float | None = None
         self._sink = sink
         self._metrics = metrics
         self._clock = clock
@@ -124,18 +128,18 @@ class Carrier:
         self._handed_over = trio.Event()
         self._delivery_seconds: list[float] = []
         self._warn = Sparing(log.warning)
-        self._standing = Standing(options.id)
+        self.standing = Standing(options.id)
         self._keep_hours()
 
     def use(self, binds: Sequence[Bind]) -> None:
         """Send on these binds from now on."""
         self.all_binds = tuple(binds)
         self.binds = tuple(bind for bind in binds if bind.options.mode != "receiver")
-        self._standing.use(binds)
+        self.standing.use(binds)
 
     def reconfigure(self, options: CarrierOptions) -> None:
         """Go on with other options; what is in flight stays so."""
-        self._pace.change(options.rate)
+        self._pace.change(self._ceiling(options.rate))
         if options.receipt_id != self.options.receipt_id:
             self.correlator.ids = ReceiptIds(options.receipt_id)
         if options.long_receipts != self.options.long_receipts:
@@ -154,12 +158,31 @@ class Carrier:
             self.hours = CarrierHours(options)
             self.hours.load(years_ahead(self._clock()))
 
+    def steer(self, *, paused: bool, rate: float | None) -> None:
+        """What an operator wants: while it is paused nothing is sent here, also of messages of
+        which it has some parts; ``rate`` is parts per second at most, None for its own."""
+        if rate != self._rate_set:
+            self._rate_set = rate
+            self._pace.change(self._ceiling(self.options.rate))
+        if paused != self.paused:
+            self.paused = paused
+            for bind in list(self._overhang):
+                self._hand_over(bind, ())
+
+    def _ceiling(self, stated: float) -> float:
+        return min(filter(None, (stated, self._rate_set)), default=0.0)
+
     # --- what it can take ---
 
     @property
     def up(self) -> bool:
         """Whether a bind is up that can send."""
         return any(bind.up for bind in self.binds)
+
+    @property
+    def usable(self) -> bool:
+        """Whether it is up and may be sent to."""
+        return not self.paused and self.up
 
     def limit(self, now: float) -> float:
         """Parts per second that it is given at most; 0 for unlimited."""
@@ -168,7 +191,7 @@ class Carrier:
     def room(self, now: float, category: Category = URGENT) -> int:
         """Parts of a category that could go out at once: free window, within the rate. While
         there are one-time passwords, some places in the window are kept for them."""
-        if self._returning:
+        if self._returning or self.paused:
             return 0
         free = self._free(now, category)
         if free <= 0:
@@ -190,6 +213,11 @@ class Carrier:
             return "window_full"
         return "carrier_rate" if self._pace.room(now) <= 0 else None
 
+    @property
+    def rate_found(self) -> bool:
+        """Whether its `limit` was found out, and is not the one that is stated."""
+        return self._pace.searching
+
     def silent_for(self, now: float) -> float:
         """Seconds for which it has taken parts and given no receipt, or 0."""
         return max(0.0, now - self._owes_since) if self._owes_since else 0.0
@@ -207,7 +235,10 @@ class Carrier:
 
     def look(self, now: float) -> None:
         """Tell what time alone has ended. To be called every few seconds."""
-        self._standing.look(now, self._pace.limit(now))
+        if self.paused:  # what waits for the end of that is not to wait longer than it may
+            for bind in list(self._overhang):
+                self._hand_over(bind, ())
+        self.standing.look(now, self._pace.limit(now))
 
     def set_back(self, seconds: float) -> None:
         """The clock was set back: what waits does not wait for so much longer."""
@@ -305,9 +336,9 @@ class Carrier:
         """Whether there is more of messages of which it was given some parts: parts that wait for
         room, or to be sent again by ``until``, or are in a window and may yet have to be."""
         return (
-            bool(self._overhang)
+            (bool(self._overhang) and not self.paused)
             or any(bind.in_use for bind in self.binds)
-            or bool(self._again and self._again[0][0] <= until and self.up)
+            or bool(self._again and self._again[0][0] <= until and self.usable)
         )
 
     @property
@@ -316,7 +347,7 @@ class Carrier:
         return sum(map(len, self._overhang.values()))
 
     def _room(self, bind: Bind) -> int:
-        return 0 if bind in self._overhang else bind.room
+        return 0 if self.paused or bind in self._overhang else bind.room
 
     def _roomiest(self) -> Bind | None:
         """The bind with the most free window; None where none has any. One that is lost has none,
@@ -328,7 +359,7 @@ class Carrier:
         """Give a bind what its window has room for, what it is owed already first."""
         owed = self._overhang.pop(bind, None)
         waiting = [*(self._still_due(owed) if owed else ()), *requests]
-        room = bind.room
+        room = 0 if self.paused else bind.room
         if room and waiting:
             bind.submit(waiting[:room])
         if len(waiting) > room:
@@ -367,11 +398,11 @@ class Carrier:
     # --- what binds tell (`gateway.smpp.bind.BindListener`) ---
 
     def bound(self, bind: Bind) -> None:
-        self._standing.bound(bind, self._clock())
+        self.standing.bound(bind, self._clock())
         self._on_room()
 
     def lost(self, bind: Bind, unanswered: Sequence[object], reason: str) -> None:
-        self._standing.lost(bind, reason, self._clock())
+        self.standing.lost(bind, reason, self._clock())
         self._metrics.binds_lost.add(1, self.options.id)
         contexts = [*unanswered, *(context for _, context in self._overhang.pop(bind, ()))]
         self._note_handed_over()
@@ -379,7 +410,7 @@ class Carrier:
             self._sink.unanswered(self, contexts)
 
     def failed(self, bind: Bind, reason: str, status: int) -> None:
-        self._standing.failed(bind, reason, status, self._clock())
+        self.standing.failed(bind, reason, status, self._clock())
         self._metrics.binds_failed.add(1, self.options.id)
 
     def timed_out(self, bind: Bind, contexts: Sequence[object]) -> None:
@@ -428,13 +459,13 @@ class Carrier:
             self._pace.refused(now, act.delay or PAUSE)
         if slows:
             self._returning[id(responses)] = responses
-            self._standing.throttled(now, self._pace.limit(now))
+            self.standing.throttled(now, self._pace.limit(now))
         if full:
             contexts = [response.context for response in responses if response.status == FULL]
             phones = {part.flight.message.to for part in contexts if isinstance(part, Part)}
             if self._crowd.met(phones, now):
                 self._pace.refused(now, FULL_PAUSE)
-                self._standing.throttled(now, self._pace.limit(now))
+                self.standing.throttled(now, self._pace.limit(now))
 
     def settled(self, responses: Sequence[Response]) -> None:
         """What these said is on record, and what is to be sent again back in its lane."""

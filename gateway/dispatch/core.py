@@ -25,14 +25,17 @@ from gateway.dispatch.routing import RouteOptions, Router, narrow_routes
 from gateway.dispatch.service import Service
 from gateway.dispatch.settle import Settler
 from gateway.dispatch.steering import Steering
+from gateway.dispatch.stops import Stops
 from gateway.dispatch.tenants import Tenant, TenantOptions, Tenants
 from gateway.dispatch.texted import MEMO, Texted
 from gateway.dispatch.upkeep import Upkeep
+from gateway.message import LaneKey
 from gateway.ops.metrics import Metrics
 from gateway.policy import chain
 from gateway.queue.lanes import Lanes
+from gateway.queue.operators import OperatorStore
 from gateway.queue.scheduler import Scheduler, SchedulerOptions
-from gateway.queue.store import Held, Recovery, Store
+from gateway.queue.store import Held, Recovery
 from gateway.smpp.bind import Bind
 
 log = structlog.get_logger(__name__)
@@ -83,7 +86,7 @@ class Dispatch:
 
     def __init__(
         self,
-        store: Store,
+        store: OperatorStore,
         metrics: Metrics,
         clock: Callable[[], float],
         make_bind: MakeBind = Bind,
@@ -128,10 +131,26 @@ class Dispatch:
         self._settler.inbox = self._inbox
         self._refiller = Refiller(store, self.lanes, self.ledger, clock, self._wake)
         self._absent = Absent(self.ledger, clock)
+        self.stops = Stops(store, clock, self._steer)
         self._holds = Holds(
-            store, self.lanes, self._absent, lambda: self._numbers.last, clock, self._wake
+            store,
+            self.lanes,
+            self._absent,
+            self.stops,
+            lambda: self._numbers.last,
+            clock,
+            self._wake,
         )
-        self._steering = Steering(store, self.lanes, self.ledger, self._settler, self._holds, clock)
+        self._steering = Steering(
+            store,
+            self.lanes,
+            self.ledger,
+            self._settler,
+            self._holds,
+            self.stops,
+            self._is_paused,
+            clock,
+        )
         self._releaser = Releaser(
             store,
             self.lanes,
@@ -172,6 +191,7 @@ class Dispatch:
             self.hub,
             metrics,
             clock,
+            self._is_paused,
         )
         self._settling = trio.CancelScope(shield=True)
         self.options = DispatchOptions()
@@ -212,7 +232,7 @@ class Dispatch:
         self._absent.configure(
             [one.id for one in options.tenants], [route.name for route in routes]
         )
-        self._holds.apply()
+        self._steer()
         self.upkeep.retention = options.retention
         self._unpark()
         self._wake()
@@ -220,6 +240,7 @@ class Dispatch:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Move messages until cancelled. Reports as started once it can be configured."""
         await self._settler.persistently(self._holds.load)
+        await self._settler.persistently(self.stops.load)
         await self._settler.persistently(self._lessons.load)
         memo = await self._settler.persistently(lambda: self._store.recall(MEMO))
         if memo is not None:
@@ -280,6 +301,20 @@ class Dispatch:
         if torn:
             await self._settler.persistently(lambda: self._store.defer(torn))
         await self._settler.persistently(lambda: self._lessons.save(self.fleet.carriers))
+
+    def _steer(self) -> None:
+        """Have what operators and tenants have said hold from now on."""
+        for carrier in self.fleet.carriers:
+            name = carrier.options.id
+            rate = self.stops.rate(name)
+            carrier.steer(
+                paused=self.stops.carrier(name) is not None, rate=rate.rate if rate else None
+            )
+        self._holds.apply()
+
+    def _is_paused(self, key: LaneKey) -> bool:
+        """Whether somebody has paused a queue, or the carriers that it goes by."""
+        return self._holds.is_paused(key) or (self.stops.any_carrier and self.pool.holds(key.route))
 
     def _wake(self) -> None:
         self._releaser.wake()

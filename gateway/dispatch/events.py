@@ -25,6 +25,9 @@ Start = Literal["acked", "start", "now"]
 class Subscription:
     """One consumer's reading of one tenant's events.
 
+    Attributes:
+        scope: is cancelled where somebody ends it.
+
     Args:
         after: the last ``seq`` that it has no need of.
         first: the first that is kept.
@@ -34,6 +37,7 @@ class Subscription:
         self, hub: "EventHub", store: Store, consumer: tuple[str, str], after: int, first: int
     ) -> None:
         self.consumer = consumer
+        self.scope = trio.CancelScope()
         self._hub = hub
         self._store = store
         self._after = after
@@ -101,6 +105,17 @@ class EventHub:
     def connected(self) -> Collection[tuple[str, str]]:
         """The consumers with a subscription that somebody holds, by tenant and name."""
         return {subscription.consumer for subscription in self._open}
+
+    def disconnect(self, tenant: str, consumer: str) -> int:
+        """End the connections of a consumer; returns how many that were."""
+        found = [
+            one
+            for one in self._open
+            if one.consumer == (tenant, consumer) and not one.scope.cancel_called
+        ]
+        for subscription in found:
+            subscription.scope.cancel()
+        return len(found)
 
     def news(self, tenant: str) -> trio.Event:
         """An event that is set once the tenant has events newer than now."""

@@ -11,6 +11,7 @@ from gateway.dispatch.carriers import Carrier, Sink
 from gateway.dispatch.correlation import Budget
 from gateway.dispatch.options import CarrierOptions
 from gateway.ops.metrics import Metrics
+from gateway.ops.problems import ProblemError
 from gateway.smpp.bind import Bind, BindListener
 from gateway.smpp.options import BindOptions
 
@@ -104,8 +105,28 @@ class Fleet:
                 carrier.reconfigure(new.options)
             if old is None or old.identity != new.identity:
                 self._let_go(carrier)
-                carrier.use(self._start(carrier, new.binds, carrier.all_binds))
+                names = [f"{name}-{number}" for number in range(1, len(new.binds) + 1)]
+                carrier.use(self._start(carrier, new.binds, carrier.all_binds, names))
             self._settings[name] = new
+
+    def bind(self, name: str) -> tuple[Carrier, Bind]:
+        """A bind by its name, with its carrier. Raises ProblemError where there is none."""
+        for carrier in self._carriers.values():
+            for bind in carrier.all_binds:
+                if bind.name == name:
+                    return carrier, bind
+        raise ProblemError("not_found", f"there is no bind {name!r}")
+
+    def let_go(self, carrier: Carrier, bind: Bind) -> None:
+        """End one bind in order; its place stays empty until `replace`."""
+        if self._nursery is not None:
+            self._nursery.start_soon(self._end, carrier, bind)
+
+    def replace(self, carrier: Carrier, bind: Bind) -> None:
+        """End one bind in order, and make another in its place."""
+        self.let_go(carrier, bind)
+        [made] = self._start(carrier, [bind.options], [bind], [bind.name])
+        carrier.use([made if one is bind else one for one in carrier.all_binds])
 
     async def drain(self) -> None:
         """End every bind in order; how long that may take is the caller's to limit."""
@@ -115,17 +136,19 @@ class Fleet:
                     nursery.start_soon(bind.drain)
 
     def _start(
-        self, carrier: Carrier, binds: Sequence[BindOptions], before: Sequence[Bind]
+        self,
+        carrier: Carrier,
+        binds: Sequence[BindOptions],
+        before: Sequence[Bind],
+        names: Sequence[str],
     ) -> tuple[Bind, ...]:
         """Start binds in the place of others: each once the one that it replaces has ended, since a
         carrier that allows so many sessions refuses one more."""
         if self._nursery is None:
             raise AssertionError("configured before it runs")
         made = tuple(
-            self._make_bind(
-                options, f"{carrier.options.id}-{number}", carrier, clock=trio.current_time
-            )
-            for number, options in enumerate(binds, 1)
+            self._make_bind(options, name, carrier, clock=trio.current_time)
+            for options, name in zip(binds, names, strict=True)
         )
         for place, bind in enumerate(made):
             self._scopes[bind] = trio.CancelScope()

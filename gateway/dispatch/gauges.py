@@ -6,27 +6,15 @@ not move. Both are answered for all lanes at once, in a microsecond or two for e
 
 import math
 from collections.abc import Callable
-from typing import Literal
 
 from gateway.dispatch.core import Dispatch
 from gateway.message import Category
 from gateway.ops.metrics import Labels, Metrics
+from gateway.ops.views import Reason
 from gateway.queue.lanes import Lane
 from gateway.smpp.bind import Bind
 
 Values = dict[Labels, float]
-
-Reason = Literal[
-    "store_congested",
-    "tenant_missing",
-    "paused",
-    "no_bind",
-    "tenant_rate",
-    "window_full",
-    "carrier_rate",
-    "none",
-]
-"""What the messages of a lane wait for, the first that holds; ``none`` where they go at once."""
 
 
 def feed(metrics: Metrics, dispatch: Dispatch, clock: Callable[[], float]) -> None:
@@ -111,10 +99,8 @@ def oldest(dispatch: Dispatch, now: float) -> Values:
     return {key: max(0.0, now - at) for key, at in since.items()}
 
 
-def held(dispatch: Dispatch, now: float) -> Values:
-    """The messages of all lanes, by tenant, category, route and `Reason`. A lane whose messages
-    are all in the store counts with 0."""
-    found: Values = {}
+def reasons(dispatch: Dispatch, now: float) -> Callable[[Lane], Reason]:
+    """Tells what the messages of a lane wait for."""
     dry = dispatch.scheduler.dry
     tenants = {one.id for one in dispatch.options.tenants}
     limits: dict[tuple[str, Category], Reason | None] = {}
@@ -128,10 +114,18 @@ def held(dispatch: Dispatch, now: float) -> Values:
         if (route, category) not in limits:
             limits[route, category] = dispatch.pool.limited_by(route, now, category)
         limit = limits[route, category]
-        if limit == "no_bind":
-            return "no_bind"
+        if limit in ("no_bind", "paused"):
+            return limit
         return "tenant_rate" if tenant in dry else limit or "none"
 
+    return reason
+
+
+def held(dispatch: Dispatch, now: float) -> Values:
+    """The messages of all lanes, by tenant, category, route and `Reason`. A lane whose messages
+    are all in the store counts with 0."""
+    found: Values = {}
+    reason = reasons(dispatch, now)
     for lane in dispatch.lanes.each():
         if lane.messages or lane.backlogged:
             tenant, category, route, _ = lane.key

@@ -16,9 +16,11 @@ import msgspec
 import trio
 
 from gateway.dispatch.absent import Absent
+from gateway.dispatch.stops import Stops
 from gateway.errors import RequestError, StoreError
 from gateway.message import LaneKey, Message
 from gateway.queue.lanes import Lanes
+from gateway.queue.operators import Which
 from gateway.queue.store import Store
 
 MEMO: Final = "holds"
@@ -29,6 +31,10 @@ PAUSED: Final = 1_000
 CANCELLED: Final = 1_000
 """Campaigns of one tenant whose cancellation is remembered, the latest: all of them are written at
 each change. Of one that is forgotten, what was in a window then may be sent again."""
+
+WHERE: Final = 50
+"""Filters of messages whose cancellation is remembered, the latest: each message that is released
+is compared with them."""
 
 SINGLE: Final = 20_000
 """Messages cancelled alone that are remembered, the latest: as many as a carrier has in windows."""
@@ -64,6 +70,7 @@ class _Memo(msgspec.Struct, frozen=True):
     paused: list[tuple[str, str, _Paused]] = []
     cancelled: list[tuple[str, str, _Cancelled]] = []
     single: list[tuple[int, float]] = []
+    where: list[tuple[Which, _Cancelled]] = []
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -77,6 +84,7 @@ class Holds:
         store: keeps them.
         lanes: told which are paused.
         absent: knows the queues that wait for their tenant to come back.
+        stops: knows what operators have paused.
         last: the number of the last message that was accepted.
         clock: Unix time.
         on_change: called when something may go on.
@@ -87,6 +95,7 @@ class Holds:
         store: Store,
         lanes: Lanes,
         absent: Absent,
+        stops: Stops,
         last: Callable[[], int],
         clock: Callable[[], float],
         on_change: Callable[[], None],
@@ -94,6 +103,7 @@ class Holds:
         self._store = store
         self._lanes = lanes
         self._absent = absent
+        self._stops = stops
         self._last = last
         self._clock = clock
         self._on_change = on_change
@@ -101,6 +111,7 @@ class Holds:
         self._paused: dict[Campaign, _Paused] = {}
         self._cancelled: dict[Campaign, _Cancelled] = {}
         self._single: dict[int, float] = {}
+        self._where: list[tuple[Which, _Cancelled]] = []
 
     async def load(self) -> None:
         """Take over what was kept."""
@@ -110,26 +121,38 @@ class Holds:
             self._paused = {(tenant, name): one for tenant, name, one in kept.paused}
             self._cancelled = {(tenant, name): one for tenant, name, one in kept.cancelled}
             self._single = dict(kept.single)
+            self._where = kept.where
         self.apply()
 
     # --- what holds ---
 
     def paused(self, key: LaneKey) -> bool:
         """Whether nothing of a queue is to be sent for now."""
-        return self.is_paused(key.tenant, key.campaign) or self._absent.holds(key)
+        return self.is_paused(key) or self._absent.holds(key)
 
-    def is_paused(self, tenant: str, campaign: str | None) -> bool:
-        """Whether a campaign is paused; what belongs to none never is."""
-        return campaign is not None and (tenant, campaign) in self._paused
+    def is_paused(self, key: LaneKey) -> bool:
+        """Whether somebody has paused a queue: its tenant the campaign, or an operator."""
+        return (
+            key.campaign is not None and (key.tenant, key.campaign) in self._paused
+        ) or self._stops.of(key) is not None
+
+    def paused_at(self, tenant: str, campaign: str) -> float | None:
+        """When a tenant has paused its campaign; None where it has not."""
+        paused = self._paused.get((tenant, campaign))
+        return None if paused is None else paused.at
 
     def cancelled(self, messages: Iterable[Message]) -> list[Message]:
         """Those that are to end instead of being sent."""
-        if not self._cancelled and not self._single:
+        if not self._cancelled and not self._single and not self._where:
             return []
         return [message for message in messages if self._is_cancelled(message)]
 
     def _is_cancelled(self, message: Message) -> bool:
         if message.id in self._single:
+            return True
+        if self._where and any(
+            message.id <= one.last and which.takes(message.lane) for which, one in self._where
+        ):
             return True
         if message.campaign is None:
             return False
@@ -188,6 +211,15 @@ class Holds:
             self._paused.pop((tenant, campaign), None)
         return last
 
+    async def cancel_where(self, which: Which) -> int:
+        """End all that was accepted so far of some messages, whoever's they are, up to the number
+        that this returns."""
+        last = self._last()
+        async with self._change():
+            kept = [one for one in self._where if one[0] != which][1 - WHERE :]
+            self._where = [*kept, (which, _Cancelled(last, self._clock()))]
+        return last
+
     async def cancel_single(self, numbers: Collection[int]) -> None:
         """End these messages, should they be met again."""
         if numbers:
@@ -199,10 +231,13 @@ class Holds:
     async def forget(self) -> None:
         """Forget cancellations that nothing can come back from any more."""
         before = self._clock() - REMEMBERED
-        if any(one.at <= before for one in self._cancelled.values()) or any(
-            at <= before for at in self._single.values()
+        if (
+            any(one.at <= before for one in self._cancelled.values())
+            or any(at <= before for at in self._single.values())
+            or any(one.at <= before for _, one in self._where)
         ):
             async with self._change():
+                self._where = [one for one in self._where if one[1].at > before]
                 for name in [name for name, one in self._cancelled.items() if one.at <= before]:
                     del self._cancelled[name]
                 for number in [number for number, at in self._single.items() if at <= before]:
@@ -216,18 +251,23 @@ class Holds:
             (*name, one.last, one.at) for name, one in self._cancelled.items() if one.at > since
         ]
 
+    def unfinished_where(self) -> list[tuple[Which, int]]:
+        """The same of filters: which messages were cancelled, up to which."""
+        since = self._clock() - UNFINISHED
+        return [(which, one.last) for which, one in self._where if one.at > since]
+
     @asynccontextmanager
     async def _change(self) -> AsyncIterator[None]:
         """What is done within holds from then on, and is durable at the end; where the store
         refuses, nothing was done."""
         async with self._lock:
-            before = dict(self._paused), dict(self._cancelled), dict(self._single)
+            before = dict(self._paused), dict(self._cancelled), dict(self._single), self._where
             yield
             self.apply()
             try:
                 await self._store.remember(MEMO, _encode(self._memo()))
             except StoreError:
-                self._paused, self._cancelled, self._single = before
+                self._paused, self._cancelled, self._single, self._where = before
                 self.apply()
                 raise
 
@@ -241,4 +281,5 @@ class Holds:
             [(*name, one) for name, one in self._paused.items()],
             [(*name, one) for name, one in self._cancelled.items()],
             [*self._single.items()],
+            self._where,
         )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from itertools import compress
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 import msgspec
 import trio
@@ -33,6 +33,7 @@ from gateway.message import (
     NAME_MAX,
     VARIANT_MAX,
     Category,
+    LaneKey,
     Message,
     Report,
     message_id,
@@ -248,6 +249,12 @@ class Intake:
                     region=region_of(draft.to),
                 )
         return [result for result in results if result is not None]
+
+    def lane(self, tenant: Tenant, submitted: SubmitMessage, to: str) -> LaneKey:
+        """The queue that a message to this number would stand in."""
+        category = cast("Category", submitted.category or tenant.options.category)
+        route = self.router.route(tenant.options.id, category, to) or ""
+        return LaneKey(tenant.options.id, category, route, submitted.campaign)
 
     async def reply(self, messages: Sequence[Message]) -> None:
         """Accept messages of our own making (confirmations of opt-outs)."""

@@ -145,6 +145,11 @@ class Pace:
             return self._ceiling
         return limit
 
+    @property
+    def searching(self) -> bool:
+        """Whether the carrier bears less than the ceiling, as far as is known."""
+        return bool(self._base)
+
     def room(self, now: float) -> int:
         """Parts that may be sent at once."""
         if now < self._paused_until or (self._probing and now < self._asked_until):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from gateway.dispatch.carriers import Carrier, Limit
-from gateway.dispatch.routing import DEFAULT_ROUTE, CarrierShare, RouteOptions, direct
+from gateway.dispatch.routing import DEFAULT_ROUTE, CarrierShare, RouteOptions, direct, is_direct
 from gateway.dispatch.shares import Shares
 from gateway.message import URGENT, Category, Message
 
@@ -34,12 +34,17 @@ class _Route:
         self.had = Shares()
 
     def usable(self) -> list[tuple[Carrier, int]]:
-        """The carriers that take messages now: those that share the load and are up; failing
-        them, the first backup that is up."""
-        found = [(carrier, weight) for carrier, weight in self.shares if carrier.up]
+        """The carriers that take messages now: those that share the load, are up and not paused;
+        failing them, the first backup that is."""
+        found = [(carrier, weight) for carrier, weight in self.shares if carrier.usable]
         if not found:
-            found = [(carrier, 1) for carrier in self.backup if carrier.up][:1]
+            found = [(carrier, 1) for carrier in self.backup if carrier.usable][:1]
         return found
+
+    @property
+    def paused(self) -> bool:
+        """Whether messages wait because what could take them is paused."""
+        return any(carrier.paused and carrier.up for carrier in self.carriers())
 
     def carriers(self) -> Iterable[Carrier]:
         yield from (carrier for carrier, _ in self.shares)
@@ -77,6 +82,11 @@ class CarrierPool:
     def has_route(self, name: str) -> bool:
         return name in self._routes
 
+    @property
+    def routes(self) -> list[str]:
+        """The names of all routes, but for those that are one carrier."""
+        return [name for name in self._routes if not is_direct(name)]
+
     def room(self, route: str, now: float, category: Category = URGENT) -> int:
         """Parts of a category that could go out on a route at once. One that a reload has removed
         has room for its messages to be given another route."""
@@ -87,7 +97,7 @@ class CarrierPool:
 
     def limited_by(
         self, route: str, now: float, category: Category
-    ) -> Limit | Literal["no_bind"] | None:
+    ) -> Limit | Literal["no_bind", "paused"] | None:
         """Why a route has no `room` for a category; None where it has some. Of several carriers
         it is the first that tells."""
         found = self._routes.get(route)
@@ -95,8 +105,17 @@ class CarrierPool:
             return None
         limits = [carrier.limited_by(now, category) for carrier, _ in found.usable()]
         if not limits:
-            return "no_bind"
+            return "paused" if found.paused else "no_bind"
         return None if None in limits else limits[0]
+
+    def holds(self, route: str) -> bool:
+        """Whether nothing is sent on a route because its carriers that are up are paused."""
+        found = self._routes.get(route)
+        return found is not None and found.paused and not found.usable()
+
+    def routes_of(self, carrier: str) -> list[str]:
+        """The routes that may use a carrier, but for its own."""
+        return [name for name in self.routes if carrier in self._routes[name].names()]
 
     @property
     def torn(self) -> bool:
@@ -175,7 +194,7 @@ class CarrierPool:
         avoided = self._avoid.get(message.id, ())
         left = [carrier for carrier in route.carriers() if carrier.options.id not in avoided]
         opened = [carrier for carrier in left if carrier.options.id not in shut]
-        if any(carrier.up for carrier in opened):
+        if any(carrier.usable for carrier in opened):
             return at
         openings = [shut[carrier.options.id] for carrier in left if carrier.options.id in shut]
         if opened:  # and down: nobody knows for how long

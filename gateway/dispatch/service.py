@@ -33,7 +33,7 @@ from gateway.dispatch.intake import TURN, Intake
 from gateway.dispatch.steering import Steering
 from gateway.dispatch.tenants import Tenant, Tenants
 from gateway.errors import RequestError
-from gateway.message import message_id, message_number
+from gateway.message import LaneKey, message_id, message_number
 from gateway.numbers import NumberError, read
 from gateway.ops.metrics import Metrics
 from gateway.queue.store import GLOBAL, OptoutChange, OptoutEntry, Record, Store
@@ -50,7 +50,11 @@ SHOWN: Final = 160
 
 
 class Service:
-    """Answers tenants' requests."""
+    """Answers tenants' requests.
+
+    Args:
+        paused: tells whether somebody has paused a queue, or the carriers that it would go by.
+    """
 
     def __init__(
         self,
@@ -61,7 +65,9 @@ class Service:
         hub: EventHub,
         metrics: Metrics,
         clock: Callable[[], float],
+        paused: Callable[[LaneKey], bool],
     ) -> None:
+        self._paused = paused
         self._store = store
         self._tenants = tenants
         self._intake = intake
@@ -89,11 +95,12 @@ class Service:
         self, tenant: str, messages: Sequence[SubmitMessage]
     ) -> Sequence[Quoted | Rejected]:
         """What submitting would give."""
-        results = await self._intake.quote(self._tenant(tenant), messages)
-        paused = self._steering.holds.is_paused
+        known = self._tenant(tenant)
+        results = await self._intake.quote(known, messages)
         return [
             msgspec.structs.replace(result, paused=True)
-            if isinstance(result, Quoted) and paused(tenant, message.campaign)
+            if isinstance(result, Quoted)
+            and self._paused(self._intake.lane(known, message, result.to or ""))
             else result
             for result, message in zip(results, messages, strict=True)
         ]
@@ -102,9 +109,8 @@ class Service:
         self, tenant: str, ids: Sequence[str], keys: Sequence[str]
     ) -> Sequence[MessageStatus | None]:
         """Where messages stand, ids first, then keys."""
-        paused = self._steering.holds.is_paused
         return [
-            None if record is None else _status(record, paused)
+            None if record is None else _status(record, self._paused)
             for record in await self._find(tenant, ids, keys)
         ]
 
@@ -258,8 +264,8 @@ def _state(record: Record) -> str:
     return record.event.type if record.event is not None else record.state or "queued"
 
 
-def _status(record: Record, paused: Callable[[str, str | None], bool]) -> MessageStatus:
-    """A record in the words of the API; ``paused`` tells which campaigns of a tenant are."""
+def _status(record: Record, paused: Callable[[LaneKey], bool]) -> MessageStatus:
+    """A record in the words of the API; ``paused`` tells which queues are."""
     identifier = message_id(record.number)
     event, message = record.event, record.message
     if event is not None:
@@ -290,7 +296,7 @@ def _status(record: Record, paused: Callable[[str, str | None], bool]) -> Messag
         message.campaign,
         message.due if record.state == "deferred" else None,
         variant=message.variant,
-        paused=record.state != "sent" and paused(message.tenant, message.campaign),
+        paused=record.state != "sent" and paused(message.lane),
     )
 
 

@@ -9,6 +9,7 @@ for metrics.
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import msgspec
 import structlog
 
 from gateway.smpp.bind import HOPELESS, Bind
@@ -28,6 +29,15 @@ ABILITIES: Final[Mapping[str, frozenset[Mode]]] = {
 log = structlog.get_logger(__name__)
 
 
+class BindStanding(msgspec.Struct, frozen=True):
+    """How a bind stands: ``up`` since when, and why it was lost or failed last, and when."""
+
+    up: bool = False
+    since: float | None = None
+    error: str | None = None
+    error_at: float | None = None
+
+
 class Standing:
     """What was told of a carrier, and of which binds. ``now`` is any clock in seconds."""
 
@@ -36,6 +46,7 @@ class Standing:
         # Why a bind is not up: "" where it is, None where its first attempt is still under way.
         self._why: dict[Bind, str | None] = {}
         self._refused: dict[Bind, int] = {}
+        self._stands: dict[str, BindStanding] = {}
         self._cannot: tuple[str, ...] = ()
         self._down_since = 0.0
         self._throttled_since: float | None = None
@@ -45,18 +56,40 @@ class Standing:
         """These are its binds from now on, each about to make its first attempt."""
         self._why = dict.fromkeys(binds)
         self._refused = {}
+        names = {bind.name for bind in binds}
+        self._stands = {name: one for name, one in self._stands.items() if name in names}
+
+    def of(self, bind: str) -> BindStanding:
+        """How a bind of this name stands."""
+        return self._stands.get(bind, BindStanding())
+
+    @property
+    def down_since(self) -> float | None:
+        """Since when no bind can send, or none can receive; None where it is otherwise."""
+        return self._down_since if self._cannot else None
+
+    @property
+    def throttled_since(self) -> float | None:
+        """Since when it refuses parts for coming too fast; None where it does not."""
+        return self._throttled_since
 
     def bound(self, bind: Bind, now: float) -> None:
         """A bind is up."""
+        before = self.of(bind.name)
+        self._stands[bind.name] = BindStanding(True, now, before.error, before.error_at)
         self._refused.pop(bind, None)
         self._judge(bind, "", now)
 
     def lost(self, bind: Bind, reason: str, now: float) -> None:
         """A bind was up and is not any more."""
+        self._stands[bind.name] = BindStanding(False, now, reason, now)
         self._judge(bind, reason, now)
 
     def failed(self, bind: Bind, reason: str, status: int, now: float) -> None:
         """An attempt of a bind came to nothing; ``status`` is the carrier's refusal, if it was."""
+        before = self.of(bind.name)
+        since = now if before.since is None else before.since
+        self._stands[bind.name] = BindStanding(False, since, reason, now)
         if status in HOPELESS and bind in self._why:
             if status not in self._refused.values():
                 log.warning(

@@ -15,10 +15,11 @@ from gateway.dispatch import outcomes
 from gateway.dispatch.holds import UNFINISHED, Holds
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.settle import Settler
+from gateway.dispatch.stops import Stops
 from gateway.errors import StoreError
-from gateway.message import Message
+from gateway.message import LaneKey, Message
 from gateway.queue.lanes import Lanes
-from gateway.queue.store import Store
+from gateway.queue.operators import OperatorStore, Which
 
 SLICE = 5_000
 """Messages of a campaign that are ended in one step, and before a cancel is answered."""
@@ -29,17 +30,25 @@ class Steering:
 
     Attributes:
         held: how many messages pauses hold, by tenant, when it was last looked.
+        holds, stops: what tenants and operators have said.
+
+    Args:
+        paused: tells whether somebody has paused a queue, or the carriers that it goes by.
     """
 
     def __init__(
         self,
-        store: Store,
+        store: OperatorStore,
         lanes: Lanes,
         ledger: Ledger,
         settler: Settler,
         holds: Holds,
+        stops: Stops,
+        paused: Callable[[LaneKey], bool],
         clock: Callable[[], float],
     ) -> None:
+        self.stops = stops
+        self._is_paused = paused
         self.held: Mapping[str, int] = {}
         self.holds = holds
         # When campaigns that were cancelled are looked for again: after twice as long each time.
@@ -71,6 +80,17 @@ class Steering:
         except StoreError:
             return count  # it was said and holds: they are ended behind the answer
 
+    async def cancel_where(self, which: Which) -> int:
+        """End all that no carrier has of some messages, whoever's they are; returns how many."""
+        last = await self.holds.cancel_where(which)
+        done = await self._end_where(which, last)
+        return done + await self._store.waiting_where(which, last)
+
+    async def extend(self, tenant: str, campaign: str, seconds: float) -> None:
+        """Let what waits of a campaign expire later."""
+        await self._put_back(tenant, campaign)
+        await self._store.extend(tenant, campaign, seconds)
+
     async def cancel(self, tenant: str, numbers: Iterable[int]) -> set[int]:
         """End those of some messages that no carrier has; returns which."""
         wanted = set(numbers)
@@ -97,20 +117,26 @@ class Steering:
                     break
             later[name] = now + max(0.0, now - since)
         self._later = later
+        for which, last in self.holds.unfinished_where():
+            while await self._store.waiting_where(which, last):
+                if not await self._end_where(which, last):
+                    break
         for tenant, campaign, seconds in self.holds.extensions():
-            await self._put_back(tenant, campaign)
-            await self._store.extend(tenant, campaign, seconds)
+            await self.extend(tenant, campaign, seconds)
             await self.holds.extended(tenant, campaign)
         await self.holds.forget()
+        await self.stops.expire()
 
     async def look(self) -> None:
         """See how many messages pauses hold. A million that wait take the store some 40 ms."""
-        paused = self.holds.paused_campaigns()
-        here = {(lane.key.tenant, lane.key.campaign) for lane in self._lanes.each() if paused}
         held: dict[str, int] = {}
-        for name in paused:
-            if name in here:
-                held[name[0]] = held.get(name[0], 0) + await self._waiting(*name)
+        if self.holds.paused_campaigns() or self.stops.each():
+            waiting = await self._store.waiting(self._clock())
+            counts = [(one.lane, one.due + one.later) for one in waiting]
+            counts += [(lane.key, len(lane.messages)) for lane in self._lanes.each()]
+            for lane, count in counts:
+                if count and self._is_paused(lane):
+                    held[lane.tenant] = held.get(lane.tenant, 0) + count
         self.held = held
 
     async def _waiting(self, tenant: str, campaign: str) -> int:
@@ -124,6 +150,14 @@ class Steering:
             lambda: self._store.lease_campaign(tenant, campaign, last, SLICE),
             lambda message: message.campaign == campaign and message.id <= last,
         )
+        await self._end(found)
+        return len(found)
+
+    async def _end_where(self, which: Which, last: int) -> int:
+        found = await self._store.lease_where(which, last, SLICE)
+        self._ledger.leased(found)
+        await trio.lowlevel.cancel_shielded_checkpoint()
+        found += self._lanes.withdraw(which.takes, lambda message: message.id <= last)
         await self._end(found)
         return len(found)
 

@@ -99,6 +99,10 @@ class Counter(_Metric):
             labels = self._series(labels, len(self._values))
             self._values[labels] = self._values.get(labels, 0) + n
 
+    def values(self) -> Mapping[Labels, int]:
+        """What was counted, by labels."""
+        return self._values
+
     def snapshot(self) -> Callable[[], Metric]:
         values = self._values.copy()
 
@@ -151,6 +155,14 @@ class Histogram(_Metric):
         series = self._values.get(labels) or self._new(labels)
         place = bisect_left(self.buckets, value)
         series.exemplars[place] = Exemplar({"message_id": message}, value, at)
+
+    def median(self, *labels: str) -> float | None:
+        """The bound of the bucket in which the middle of all values is; None for no values."""
+        series = self._values.get(labels)
+        if series is None or not any(series.counts):
+            return None
+        sums = list(accumulate(series.counts))
+        return [*self.buckets, self.buckets[-1]][bisect_left(sums, sums[-1] / 2)]
 
     def _new(self, labels: Labels) -> _Series:
         labels = self._series(labels, len(self._values))
@@ -405,6 +417,9 @@ class Metrics:
         )
         self.api_connections_limit = Gauge(
             "api_connections_limit", "Connections of tenants that there may be."
+        )
+        self.admin_refused = Counter(
+            "admin_refused_total", "Requests to the admin server that were turned away.", "reason"
         )
         self.reloads = Counter(
             "reloads_total", "Reloads of the configuration, done or refused.", "result"

@@ -2,8 +2,10 @@
 attempt to replace it was refused."""
 
 from collections.abc import Callable
+from importlib.metadata import version
 
 from gateway.ops.metrics import Labels, Metrics
+from gateway.ops.operations import Running
 
 
 class Reloads:
@@ -18,7 +20,7 @@ class Reloads:
     def __init__(self, metrics: Metrics, digest: str, now: float) -> None:
         self._count = metrics.reloads.add
         self._digest = digest
-        self._at = now
+        self._at = self._started_at = now
         self._refused = False
         self._waiting = False
 
@@ -29,6 +31,18 @@ class Reloads:
         metrics.restart_needed.feed(number(lambda: self._waiting))
         metrics.config_loaded_timestamp_seconds.feed(number(lambda: self._at))
         metrics.config_info.feed(lambda: {(self._digest,): 1.0})
+
+    @property
+    def running(self) -> Running:
+        """What runs now."""
+        return Running(
+            version("gateway"),
+            self._started_at,
+            self._digest,
+            self._at,
+            self._refused,
+            self._waiting,
+        )
 
     def done(self, digest: str, now: float, *, waiting: bool) -> None:
         """Another one is in force; ``waiting`` where some of it holds from the next start on."""

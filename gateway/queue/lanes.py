@@ -334,6 +334,12 @@ class Lanes:
             [lane for lane in self._lanes.values() if lane.key[0] == tenant], doomed
         )
 
+    def withdraw(
+        self, of: Callable[[LaneKey], bool], doomed: Callable[[Message], bool]
+    ) -> list[Message]:
+        """The same for the messages of these lanes, whoever's they are."""
+        return self._extract([lane for key, lane in self._lanes.items() if of(key)], doomed)
+
     def expired(self, now: float) -> list[Message]:
         """Take out the messages that are not to be sent any more. Looks at every message: about
         4 ms for a full house, so once a second is often enough."""

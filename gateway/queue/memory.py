@@ -17,6 +17,8 @@ from gateway.facts import Facts, Wants
 from gateway.message import Event, LaneKey, Message, WaitingState
 from gateway.numbers import canonical
 from gateway.queue import events
+from gateway.queue.operators import KEPT as CHANGES_KEPT
+from gateway.queue.operators import Change, Counted, Found, QueueCount, Which
 from gateway.queue.store import (
     GLOBAL,
     LIFTS,
@@ -87,6 +89,8 @@ class MemoryStore:
         self._consumers: dict[tuple[str, str], Consumer] = {}
         self._memos: dict[str, bytes] = {}
         self._tallies: dict[int, dict[Key, int]] = {}  # by the hour
+        self._changes: dict[int, Change] = {}
+        self._last_change = 0
         self.epoch = "memory"
         self.restored = False
 
@@ -437,6 +441,87 @@ class MemoryStore:
         last = self._last_seq.get(tenant, 0)
         told = self._told.get(tenant)
         return (told[0].seq if told else last + 1), last
+
+    # --- what operators ask ---
+
+    async def waiting(self, now: float) -> Sequence[QueueCount]:
+        await self._enter()
+        lanes: dict[LaneKey, list[Message]] = {}
+        for row in self._waiting():
+            lanes.setdefault(row.message.lane, []).append(row.message)
+        return [
+            QueueCount(
+                lane,
+                sum(1 for m in found if m.due <= now),
+                sum(1 for m in found if m.due > now),
+                sum(m.parts for m in found),
+                min((m.due for m in found if m.due <= now), default=None),
+                min((m.due for m in found if m.due > now), default=None),
+            )
+            for lane, found in lanes.items()
+        ]
+
+    async def lease_where(self, which: Which, last: int, limit: int) -> list[Message]:
+        await self._enter()
+        return _lease(self._waiting_where(which, last)[:limit])
+
+    async def waiting_where(self, which: Which, last: int = NEWEST) -> int:
+        await self._enter()
+        return len(self._waiting_where(which, last))
+
+    def _waiting_where(self, which: Which, last: int) -> list[_Row]:
+        waiting = self._waiting()
+        return [r for r in waiting if which.takes(r.message.lane) and r.message.id <= last]
+
+    async def find_any(self, number: int) -> tuple[str, Record] | None:
+        await self._enter()
+        row = self._rows.get(number)
+        for tenant in [row.message.tenant] if row else list(self._told):
+            if record := self._record(tenant, number):
+                return tenant, record
+        return None
+
+    async def search(self, phones: Sequence[str], after: str | None, limit: int) -> Found:
+        await self._enter()
+        rows = [row for number, row in sorted(self._rows.items(), reverse=True)]
+        found = [
+            (m.tenant, Record(m.id, row.at, message=m, state=self._state(row)))
+            for row in rows
+            if (m := row.message).to in phones
+        ]
+        for tenant, told in self._told.items():
+            found += [
+                (tenant, Record(one.message, one.event.at, event=one.event))
+                for one in reversed(told)
+                if one.message is not None and one.event.to in phones
+            ]
+        start = int(after or 0)
+        more = str(start + limit) if len(found) > start + limit else None
+        return Found(found[start : start + limit], more)
+
+    async def campaigns(self, tenant: str | None, since: int, limit: int) -> Sequence[Counted]:
+        await self._enter()
+        found: dict[tuple[str, str, str], list[int]] = {}
+        for hour, counts in sorted(self._tallies.items()):
+            for (owner, campaign, _, _, code), number in counts.items():
+                if campaign and hour >= since and tenant in (None, owner):
+                    one = found.setdefault((owner, campaign, code), [0, hour, hour])
+                    one[0] += number
+                    one[2] = hour
+        newest = list(dict.fromkeys(key[:2] for key in reversed(found)))[:limit]
+        return [Counted(*key, *one) for key, one in found.items() if key[:2] in newest]
+
+    async def note_change(self, number: int | None, at: float, body: bytes) -> int:
+        await self._enter()
+        if number is None:
+            number = self._last_change = self._last_change + 1
+        _forget(self._changes, lambda one: one.at < at - CHANGES_KEPT, len(self._changes))
+        self._changes[number] = Change(number, at, body)
+        return number
+
+    async def changes(self, before: int, limit: int) -> Sequence[Change]:
+        await self._enter()
+        return [one for n, one in sorted(self._changes.items(), reverse=True) if n < before][:limit]
 
     # --- upkeep ---
 

@@ -224,6 +224,7 @@ class Feed:
     def __init__(self, backend: Backend, first: int) -> None:
         self._backend = backend
         self.next = first
+        self.scope = trio.CancelScope()
 
     async def receive(self) -> Sequence[tuple[int, bytes]]:
         chunks = await self._backend.chunks(self.next - 1)

@@ -24,7 +24,7 @@ from gateway.message import Message
 from gateway.ops.metrics import Metrics
 from gateway.policy import chain
 from gateway.queue.memory import MemoryStore
-from gateway.queue.store import Store
+from gateway.queue.operators import OperatorStore
 from gateway.smpp.bind import Bind, BindListener
 from gateway.smpp.events import Delivery, Response
 from gateway.smpp.options import BindOptions
@@ -294,7 +294,7 @@ class World:
         self.store = store
         self.metrics = Metrics()
         self.made: dict[str, FakeBind] = {}
-        self.dispatch = Dispatch(cast("Store", store), self.metrics, clock, self.make)
+        self.dispatch = Dispatch(cast("OperatorStore", store), self.metrics, clock, self.make)
         self.service = self.dispatch.service
         self.options = DispatchOptions(
             tenants=TENANTS,

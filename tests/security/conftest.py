@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from gateway.queue.memory import MemoryStore
+from gateway.queue.operators import OperatorStore
 from gateway.queue.sqlite import SqliteStore
-from gateway.queue.store import Store
 from tests.security.running import Peer, Running, running
 
-STORES: dict[str, Callable[[Path], Store]] = {
+STORES: dict[str, Callable[[Path], OperatorStore]] = {
     "memory": lambda _: MemoryStore(),
     "sqlite": lambda folder: SqliteStore(str(folder / "gateway.db")),
 }

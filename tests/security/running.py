@@ -20,7 +20,7 @@ from gateway.api.server import Server
 from gateway.config import load
 from gateway.dispatch.core import Dispatch
 from gateway.ops.metrics import Metrics
-from gateway.queue.store import Store
+from gateway.queue.operators import OperatorStore
 
 TENANTS = {"acme": "10690001", "rival": "10690002"}
 """The tenants with the one sender of each. A tenant's token is its name twice."""
@@ -137,7 +137,7 @@ class Running:
 
 
 @asynccontextmanager
-async def running(store: Store, folder: Path, **options: Any) -> AsyncIterator[Running]:
+async def running(store: OperatorStore, folder: Path, **options: Any) -> AsyncIterator[Running]:
     """A gateway on ``store``, with every tenant, its server with these options."""
     dispatch = Dispatch(store, Metrics(), time.time)
     dispatch.recover(await store.open())

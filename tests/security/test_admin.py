@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -9,7 +10,11 @@ from gateway.config import load
 from gateway.errors import ConfigError
 from gateway.ops.admin import AdminOptions, Health, serve
 from gateway.ops.metrics import Metrics
+from gateway.ops.operations import Operations
 from tests.security.running import configuration
+
+NOBODY = cast("Operations", None)
+"""No operator is answered here."""
 
 OPEN = [
     "0.0.0.0:0", "[::]:0", ":::0", "192.0.2.1:0", "10.0.0.1:0", "169.254.1.1:0", "[fe80::1]:0",
@@ -30,7 +35,7 @@ async def test_beyond_this_machine_it_asks_for_a_token(listen: str, tmp_path: Pa
     with pytest.raises(ConfigError, match=r"admin\.token_sha256: is missing"):
         load(path, {})
     with pytest.raises(ConfigError, match="token_sha256"):
-        await serve(AdminOptions(listen), Metrics(), healthy=Health, ready=Health)
+        await serve(AdminOptions(listen), Metrics(), NOBODY, healthy=Health, ready=Health)
 
     path.write_text(written(listen, "secret"))
     assert load(path, {}).admin.listen == listen

@@ -149,6 +149,12 @@ TENANTS: Final = Board(
             "ops",
             per("api_connections_ended_total", "reason"),
         ),
+        lines(
+            "Operators turned away",
+            "Requests to the admin server that were refused, a second, by why.",
+            "ops",
+            per("admin_refused_total", "reason"),
+        ),
     ),
     (Variable("tenant", "gateway_queued_messages_limit"),),
 )

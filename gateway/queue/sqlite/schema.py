@@ -123,6 +123,11 @@ STEPS: Final[Sequence[str]] = (
         carrier INTEGER NOT NULL, code TEXT NOT NULL, count INTEGER NOT NULL,
         PRIMARY KEY (tenant, hour, name, carrier, code)) WITHOUT ROWID;
     """,
+    # What operators changed; numbers are never given twice.
+    """
+    CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL,
+        body BLOB NOT NULL);
+    """,
 )
 """Step *n* leads from version *n* to *n* + 1. Steps are added, never changed. They may call the
 functions `phone` and `as_dialled`, which follow the rules of `gateway.numbers` as they are now."""

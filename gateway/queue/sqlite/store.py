@@ -17,11 +17,13 @@ from gateway.facts import NO_FACTS, Facts, Wants
 from gateway.message import LaneKey, Message
 from gateway.numbers import canonical
 from gateway.queue import events
-from gateway.queue.sqlite import facts, keys, outcomes, reads, stats, upkeep, writes
+from gateway.queue.operators import Change, Counted, Found, QueueCount, Which
+from gateway.queue.sqlite import facts, keys, operators, outcomes, reads, stats, upkeep, writes
 from gateway.queue.sqlite.bulk import Execute
 from gateway.queue.sqlite.engine import Engine, Synchronous
 from gateway.queue.sqlite.lineage import Lineage
 from gateway.queue.sqlite.schema import GLOBAL_SCOPE
+from gateway.queue.sqlite.search import Search
 from gateway.queue.sqlite.tail import EventTail
 from gateway.queue.store import (
     GLOBAL,
@@ -317,6 +319,33 @@ class SqliteStore:
         if number is None:
             return 1, 0
         return await self._engine.read(lambda e: reads.bounds(e, number))
+
+    # --- what operators ask (`gateway.queue.operators`) ---
+
+    async def waiting(self, now: float) -> Sequence[QueueCount]:
+        return await self._engine.read(lambda e: operators.waiting(e, now))
+
+    async def lease_where(self, which: Which, last: int, limit: int) -> list[Message]:
+        return await self._engine.write(lambda s: operators.lease_where(s, which, last, limit))
+
+    async def waiting_where(self, which: Which, last: int = NEWEST) -> int:
+        return await self._engine.read(lambda e: operators.waiting_where(e, which, last))
+
+    async def find_any(self, number: int) -> tuple[str, Record] | None:
+        now = self._clock()
+        return await self._engine.read(lambda e: operators.find_any(e, number, now))
+
+    async def search(self, phones: Sequence[str], after: str | None, limit: int) -> Found:
+        return await Search(self._engine.read, self._clock, phones, limit).run(after)
+
+    async def campaigns(self, tenant: str | None, since: int, limit: int) -> Sequence[Counted]:
+        return await self._engine.read(lambda e: operators.campaigns(e, tenant, since, limit))
+
+    async def note_change(self, number: int | None, at: float, body: bytes) -> int:
+        return await self._engine.write(lambda s: operators.note_change(s, number, at, body))
+
+    async def changes(self, before: int, limit: int) -> Sequence[Change]:
+        return await self._engine.read(lambda e: operators.changes(e, before, limit))
 
     # --- upkeep ---
 

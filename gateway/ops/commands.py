@@ -1,0 +1,218 @@
+"""What operators can have done, as types: each verb is one struct that says all it needs.
+
+Who may give which is in `gateway.ops.roles`; `gateway.ops.operations` leaves a record of each.
+"""
+
+import re
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from gateway.ops.views import Scope, Target
+
+Name = Annotated[str, Meta(min_length=1, max_length=128)]
+Why = Annotated[str, Meta(max_length=200)]
+Seconds = Annotated[float, Meta(ge=1, le=31 * 86_400)]
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A verb with all that it needs. ``why`` is for whoever reads the audit."""
+
+    why: Why = ""
+
+    @property
+    def verb(self) -> str:
+        """Its name in the audit, ``set_rate``."""
+        return re.sub("(?<=[a-z])(?=[A-Z])", "_", type(self).__name__).lower()
+
+    @property
+    def subject(self) -> str:
+        """To what it is done, for the audit."""
+        return ""
+
+    @property
+    def phone(self) -> str | None:
+        """The number of the phone that it is about."""
+        return None
+
+
+class Pause(Command, frozen=True):
+    """Send nothing more of something: from the next PDU on, over a restart, until it is resumed or
+    ``seconds`` are over."""
+
+    scope: Scope
+    name: Name
+    tenant: Name | None = None
+    seconds: Seconds | None = None
+
+    @property
+    def target(self) -> Target:
+        return Target(self.scope, self.name, self.tenant)
+
+    @property
+    def subject(self) -> str:
+        return str(self.target)
+
+
+class Resume(Command, frozen=True):
+    """Go on with what was paused. ``extend`` lets a campaign's messages expire so much later."""
+
+    scope: Scope
+    name: Name
+    tenant: Name | None = None
+    extend: Annotated[float, Meta(gt=0, le=31 * 86_400)] | None = None
+
+    @property
+    def target(self) -> Target:
+        return Target(self.scope, self.name, self.tenant)
+
+    @property
+    def subject(self) -> str:
+        return str(self.target)
+
+
+class Drain(Command, frozen=True):
+    """End a bind in order, and leave it ended until it is bound again or the gateway starts."""
+
+    bind: Name
+
+    @property
+    def subject(self) -> str:
+        return f"bind {self.bind}"
+
+
+class Rebind(Command, frozen=True):
+    """End a bind in order, if it is up, and make it anew."""
+
+    bind: Name
+
+    @property
+    def subject(self) -> str:
+        return f"bind {self.bind}"
+
+
+class SetRate(Command, frozen=True):
+    """Send a carrier at most ``rate`` parts per second for a time; never more than it states."""
+
+    carrier: Name
+    rate: Annotated[float, Meta(gt=0, le=1_000_000)]
+    seconds: Seconds
+
+    @property
+    def subject(self) -> str:
+        return f"carrier {self.carrier}"
+
+
+class UnsetRate(Command, frozen=True):
+    """Let a carrier go by its own rate again."""
+
+    carrier: Name
+
+    @property
+    def subject(self) -> str:
+        return f"carrier {self.carrier}"
+
+
+class Cancel(Command, frozen=True):
+    """Cancel what no carrier has of some messages: all that each filter takes which is given.
+
+    Attributes:
+        confirm: how many there are, as it was told by the last answer; without it nothing is
+            cancelled, and the answer tells the count.
+    """
+
+    tenant: Name | None = None
+    campaign: Name | None = None
+    category: Literal["otp", "transactional", "marketing"] | None = None
+    route: Name | None = None
+    confirm: Annotated[int, Meta(ge=0)] | None = None
+
+    @property
+    def subject(self) -> str:
+        given = {
+            "tenant": self.tenant,
+            "campaign": self.campaign,
+            "category": self.category,
+            "route": self.route,
+        }
+        return "messages of " + ", ".join(f"{key} {one}" for key, one in given.items() if one)
+
+
+class Settle(Command, frozen=True):
+    """End, or send again by another carrier, the messages for which a carrier owes receipts.
+
+    Attributes:
+        to: ``expire`` ends them as ``unknown``; ``requeue`` has them sent once more, marked
+            ``maybe_duplicate``: their recipients may get them twice.
+        older: only those that it took so many seconds ago.
+        confirm: as in `Cancel`.
+    """
+
+    carrier: Name
+    to: Literal["expire", "requeue"]
+    older: Annotated[float, Meta(ge=0)] = 0.0
+    confirm: Annotated[int, Meta(ge=0)] | None = None
+
+    @property
+    def subject(self) -> str:
+        return f"messages that carrier {self.carrier} owes receipts for"
+
+
+class Disconnect(Command, frozen=True):
+    """End the connections of a consumer; it may connect again."""
+
+    tenant: Name
+    consumer: Name
+
+    @property
+    def subject(self) -> str:
+        return f"consumer {self.consumer} of {self.tenant}"
+
+
+class ChangeOptout(Command, frozen=True):
+    """Add an opt-out, or take it back; of a tenant's texts, or of everybody's (without one)."""
+
+    action: Literal["add", "remove"]
+    number: Name
+    tenant: Name | None = None
+    source: Literal["api", "import", "complaint"] = "complaint"
+
+    @property
+    def subject(self) -> str:
+        return f"opt-out of {self.tenant or 'everybody'}"
+
+    @property
+    def phone(self) -> str:
+        return self.number
+
+
+class SendTest(Command, frozen=True):
+    """Send one message as a tenant, by the carrier that its route gives it."""
+
+    tenant: Name
+    to: Name
+    text: Annotated[str, Meta(min_length=1, max_length=1600)]
+    sender: Name | None = None
+
+    @property
+    def subject(self) -> str:
+        return f"test message of {self.tenant}"
+
+    @property
+    def phone(self) -> str:
+        return self.to
+
+
+class Reload(Command, frozen=True):
+    """Read the configuration anew.
+
+    Attributes:
+        confirm: the digest of the file that was looked at; refused where it is another one by now.
+    """
+
+    confirm: Name | None = None
+
+    @property
+    def subject(self) -> str:
+        return "configuration"

@@ -1,0 +1,1 @@
+"""The console: pages for operators, made from the same read model as the admin API."""

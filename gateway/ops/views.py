@@ -1,0 +1,422 @@
+"""What operators are shown, as types: one read model for the admin API, the console and the command
+line. Made by whoever knows (`gateway.ops.operations.Operations`); nothing here asks or decides.
+
+Times are Unix seconds, spans seconds. Numbers of phones are whole here: whoever answers somebody
+masks them for those who may not see them (``masked``).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from gateway.message import Category, masked
+
+Severity = Literal["critical", "warning", "notice"]
+"""Somebody is to look now; somebody is to look today; it is as somebody wants it, and good to know.
+"""
+
+Reason = Literal[
+    "store_congested",
+    "tenant_missing",
+    "paused",
+    "no_bind",
+    "tenant_rate",
+    "window_full",
+    "carrier_rate",
+    "none",
+]
+"""What messages wait for, the first that holds; ``none`` where they go at once."""
+
+Scope = Literal["carrier", "route", "tenant", "category", "campaign"]
+"""What can be paused."""
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is shown."""
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Names something that can be paused.
+
+    Attributes:
+        scope: what it is.
+        name: its name.
+        tenant: whose campaign it is; None for all else.
+    """
+
+    scope: Scope
+    name: str
+    tenant: str | None = None
+
+    def __str__(self) -> str:
+        of = f" of {self.tenant}" if self.tenant else ""
+        return f"{self.scope} {self.name}{of}"
+
+
+class PauseView(View, frozen=True):
+    """A pause that holds.
+
+    Attributes:
+        by: who said so; a tenant's own name where its program did.
+        until: when it ends by itself; None where somebody has to resume it.
+        held: messages that wait because of it, as of a few seconds ago.
+    """
+
+    target: Target
+    by: str
+    at: float
+    until: float | None
+    why: str
+    held: int
+
+
+class Finding(View, frozen=True):
+    """Something that is worth a sentence: what is stuck, where, why, and what to do.
+
+    Attributes:
+        kind: a word that stays the same, to recognise it by.
+        subject: of what it is told, such as ``carrier alpha``.
+        what: the sentence, such as "0 of 2 binds are up since 4 min".
+        messages: that wait because of it, and for how long the oldest has.
+        safe: what need not be feared.
+        do: what to do.
+        verb: the path below ``/api/v1`` of a verb that may be the answer, None for none.
+        runbook: the heading in ``docs/runbooks.md``, None for none.
+    """
+
+    kind: str
+    severity: Severity
+    subject: str
+    what: str
+    messages: int
+    oldest_seconds: float | None
+    safe: str
+    do: str
+    verb: str | None = None
+    runbook: str | None = None
+
+
+class Overview(View, frozen=True):
+    """Is it well, and if not, where. ``findings`` come with the worst first.
+
+    Attributes:
+        queued, deferred, sent: messages without an outcome: due, due later, with a carrier.
+        oldest_seconds: for how long the oldest that is due has not been sent.
+        digest: of the configuration in force, loaded at ``loaded_at``.
+    """
+
+    at: float
+    version: str
+    started_at: float
+    digest: str
+    loaded_at: float
+    well: bool
+    findings: tuple[Finding, ...]
+    queued: int
+    deferred: int
+    sent: int
+    oldest_seconds: float | None
+    carriers: int
+    carriers_up: int
+    binds: int
+    binds_up: int
+    pauses: int
+
+
+BindState = Literal["bound", "down", "connecting", "draining", "drained"]
+
+
+class BindView(View, frozen=True):
+    """One session of a carrier.
+
+    Attributes:
+        since: when it came to be in its ``state``; None where that was before anybody looked.
+        error: why its last attempt or session ended, at ``error_at``.
+        peer: what the carrier calls itself.
+    """
+
+    name: str
+    carrier: str
+    mode: str
+    state: BindState
+    since: float | None
+    error: str | None
+    error_at: float | None
+    window: int
+    in_use: int
+    peer: str
+
+
+class RateView(View, frozen=True):
+    """A rate that somebody has set for a time."""
+
+    rate: float
+    by: str
+    at: float
+    until: float
+
+
+class CarrierView(View, frozen=True):
+    """An account at a carrier.
+
+    Attributes:
+        state: ``down`` where no bind can send, ``degraded`` where some cannot.
+        since, error: of its ``state``.
+        rate_stated, rate: parts per second: in the configuration, and held to now; 0 for
+            unlimited. ``rate_found`` where the latter was found out.
+        statuses: what it has answered since the start, by ``command_status``.
+        receipts: the same of receipts, by state.
+        receipts_silent_seconds: for how long it has taken parts and given no receipt.
+        receipt_seconds: in how many seconds half of the receipts came.
+        receipts_parked: those that match nothing yet.
+        torn: messages with parts to be sent once more.
+    """
+
+    id: str
+    address: str
+    state: Literal["up", "degraded", "down"]
+    since: float | None
+    error: str | None
+    pause: PauseView | None
+    binds: tuple[BindView, ...]
+    binds_up: int
+    routes: tuple[str, ...]
+    window: int
+    in_use: int
+    rate_stated: float
+    rate: float
+    rate_found: bool
+    rate_set: RateView | None
+    throttled_since: float | None
+    statuses: Mapping[str, int]
+    receipts: Mapping[str, int]
+    receipts_silent_seconds: float
+    receipt_seconds: float | None
+    receipts_parked: int
+    torn: int
+    waiting: int
+
+
+class QueueView(View, frozen=True):
+    """The messages of one tenant, category, route and campaign that no carrier has.
+
+    Attributes:
+        messages: all of them, ``ready`` of which are in memory.
+        parts: of them; exact for those in memory, by a sample for the rest.
+        oldest_seconds: since the first was due; None where none is.
+        next_due: when the next of those is that are due later.
+        reason: what those wait for that are due.
+    """
+
+    tenant: str
+    category: Category
+    route: str
+    campaign: str | None
+    messages: int
+    ready: int
+    parts: int
+    oldest_seconds: float | None
+    next_due: float | None
+    reason: Reason
+    pause: PauseView | None
+
+
+class TenantView(View, frozen=True):
+    """A tenant. ``configured`` is False where only its messages are left.
+
+    Attributes:
+        rate: parts per second; 0 for unlimited. ``rate_bound`` while it has messages that wait
+            for it.
+        lag: events that its slowest consumer in use has not handled.
+    """
+
+    id: str
+    name: str
+    configured: bool
+    categories: tuple[Category, ...]
+    rate: float
+    rate_bound: bool
+    weight: float
+    max_queued: int
+    queued: int
+    deferred: int
+    sent: int
+    oldest_seconds: float | None
+    lag: int
+    pause: PauseView | None
+
+
+class CampaignView(View, frozen=True):
+    """A tenant's campaign, as counted in the hours that were asked for; see ``stats`` of the API.
+
+    Attributes:
+        waiting: messages that no carrier has yet.
+    """
+
+    tenant: str
+    campaign: str
+    accepted: int
+    refused: Mapping[str, int]
+    deferred: Mapping[str, int]
+    sent: int
+    parts: int
+    outcomes: Mapping[str, int]
+    codes: Mapping[str, int]
+    inbound: int
+    optouts: int
+    first_hour: float
+    last_hour: float
+    waiting: int
+    pause: PauseView | None
+
+
+class ConsumerView(View, frozen=True):
+    """Who reads a tenant's events, and how far it is. ``missed`` where it is not connected though
+    it was there for long."""
+
+    tenant: str
+    name: str
+    connected: bool
+    missed: bool
+    seq: int
+    lag: int
+    since: float
+    seen_at: float
+
+
+class Step(View, frozen=True):
+    """Something that happened to a message; ``at`` is None where the moment was not kept."""
+
+    at: float | None
+    what: str
+    detail: str = ""
+
+
+class MessageView(View, frozen=True):
+    """One message, and what has happened to it as far as is known.
+
+    Attributes:
+        state: ``queued``, ``deferred``, ``sent`` or its outcome.
+        to, sender, text: the text is None for those who may not read it, or where only the outcome
+            was kept.
+        reason: what it waits for, None where it does not.
+    """
+
+    id: str
+    tenant: str
+    state: str
+    final: bool
+    to: str | None
+    sender: str | None
+    text: str | None
+    category: Category | None
+    route: str | None
+    campaign: str | None
+    variant: str | None
+    key: str | None
+    encoding: str | None
+    parts: int | None
+    attempts: int
+    maybe_duplicate: bool
+    accepted_at: float | None
+    due: float | None
+    expires_at: float | None
+    updated_at: float
+    code: str | None
+    detail: Mapping[str, Any]
+    reason: Reason | None
+    steps: tuple[Step, ...]
+
+    def masked(self) -> "MessageView":
+        """The same for somebody who may not see numbers and texts."""
+        return msgspec.structs.replace(self, to=self.to and masked(self.to), text=None)
+
+
+class MessagePage(View, frozen=True):
+    """Messages, the newest first; ``next`` asks for older ones, None where there are none."""
+
+    messages: tuple[MessageView, ...]
+    next: str | None
+
+
+class OptoutView(View, frozen=True):
+    """An opt-out that holds. ``tenant`` is None where it holds for everybody's texts."""
+
+    number: str
+    tenant: str | None
+    source: str
+    at: float
+    message: str | None
+    text: str | None
+
+    def masked(self) -> "OptoutView":
+        """The same for somebody who may not see numbers and texts."""
+        return msgspec.structs.replace(self, number=masked(self.number), text=None)
+
+
+class Diff(View, frozen=True):
+    """What a reload would change now, by the keys of the file and never by their values.
+
+    Attributes:
+        made: what would hold at once.
+        waiting: what holds from the next start on.
+        errors: mistakes for which it would be refused; then nothing else is told.
+    """
+
+    running: str
+    file: str | None
+    made: tuple[str, ...]
+    waiting: tuple[str, ...]
+    errors: tuple[str, ...]
+
+
+AuditResult = Literal["begun", "done", "refused", "failed"]
+"""``begun`` stays where the gateway ended in the midst of it."""
+
+
+class AuditRecord(View, frozen=True):
+    """Somebody changed something, or tried to.
+
+    Attributes:
+        id: ascending.
+        who, role: the name and the role of the token.
+        client: the address that it came from.
+        verb, subject: what was done to what.
+        phone: whose opt-out, or to whom; None where it is about no phone.
+        before, after: what was and what is otherwise, as far as it can be told in words.
+        detail: why it was refused, or failed, or what somebody said of it.
+    """
+
+    id: int
+    at: float
+    who: str
+    role: str
+    client: str
+    verb: str
+    subject: str
+    phone: str | None
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    result: AuditResult
+    detail: str = ""
+
+    def masked(self) -> "AuditRecord":
+        """The same for somebody who may not see numbers."""
+        return msgspec.structs.replace(self, phone=self.phone and masked(self.phone))
+
+
+class Done(View, frozen=True):
+    """What came of a verb.
+
+    Attributes:
+        messages: how many it has to do with, None where that means nothing.
+        before, after: what was and what is otherwise now.
+    """
+
+    verb: str
+    subject: str
+    messages: int | None = None
+    before: Mapping[str, Any] = {}
+    after: Mapping[str, Any] = {}
+    detail: str = ""

@@ -1,0 +1,110 @@
+"""What operators ask of a store, beside what the flow of messages asks (`gateway.queue.store`).
+
+Rare, and over everything there is; so an engine answers each in slices, and no other call waits
+long for one of these. What is promised of calls there is promised here.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Protocol
+
+import msgspec
+
+from gateway.message import LaneKey, Message
+from gateway.queue.store import NEWEST, Record, Store
+
+KEPT: Final = 400 * 86_400.0
+"""Seconds for which the records of changes are kept: a year, and a month to ask for them."""
+
+
+class QueueCount(NamedTuple):
+    """What waits in the store of one lane.
+
+    Attributes:
+        due, later: messages that are due, and that will be.
+        parts: of all of them, by a sample.
+        since: since when the first is due.
+        next_due: when the next of the others will be.
+    """
+
+    lane: LaneKey
+    due: int
+    later: int
+    parts: int
+    since: float | None
+    next_due: float | None
+
+
+class Which(msgspec.Struct, frozen=True):
+    """Messages: those that have all of what is given."""
+
+    tenant: str | None = None
+    campaign: str | None = None
+    category: str | None = None
+    route: str | None = None
+
+    def takes(self, lane: LaneKey) -> bool:
+        """Whether messages of a lane are meant."""
+        return (
+            self.tenant in (None, lane.tenant)
+            and self.campaign in (None, lane.campaign)
+            and self.category in (None, lane.category)
+            and self.route in (None, lane.route)
+        )
+
+
+class Counted(NamedTuple):
+    """What was counted of a campaign under one code (`gateway.queue.tallies.Key`), and in which
+    hours first and last."""
+
+    tenant: str
+    campaign: str
+    code: str
+    number: int
+    first: int
+    last: int
+
+
+class Found(NamedTuple):
+    """Messages with their tenants, and where to go on looking: None where that was all."""
+
+    records: Sequence[tuple[str, Record]]
+    next: str | None
+
+
+class Change(NamedTuple):
+    """A record of what somebody changed, in words of the layer above."""
+
+    number: int
+    at: float
+    body: bytes
+
+
+class OperatorStore(Store, Protocol):
+    """A store that operators can ask."""
+
+    async def waiting(self, now: float) -> Sequence[QueueCount]:
+        """What waits, by lane."""
+
+    async def lease_where(self, which: Which, last: int, limit: int) -> list[Message]:
+        """Lease up to ``limit`` waiting messages, numbered up to ``last`` (to cancel them)."""
+
+    async def waiting_where(self, which: Which, last: int = NEWEST) -> int:
+        """How many messages wait, due or not, numbered up to ``last``."""
+
+    async def find_any(self, number: int) -> tuple[str, Record] | None:
+        """What became of a message, and whose it is."""
+
+    async def search(self, phones: Sequence[str], after: str | None, limit: int) -> Found:
+        """The messages to any of these numbers: those without an outcome, the newest first, and
+        then tenant by tenant those with one, the latest first. Looks for a bounded time, so that
+        there may be a ``next`` though nothing was found."""
+
+    async def campaigns(self, tenant: str | None, since: int, limit: int) -> Sequence[Counted]:
+        """What was counted, since an hour, of the campaigns that something was counted of last."""
+
+    async def note_change(self, number: int | None, at: float, body: bytes) -> int:
+        """Keep a record of a change, a new one or in the place of another; returns its number.
+        Those older than `KEPT` go."""
+
+    async def changes(self, before: int, limit: int) -> Sequence[Change]:
+        """The records of changes numbered below ``before``, the newest first."""

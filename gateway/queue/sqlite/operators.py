@@ -1,0 +1,185 @@
+"""What operators ask (`gateway.queue.operators`), on the connections."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from gateway.message import LaneKey, Message
+from gateway.queue import events
+from gateway.queue.operators import KEPT, Change, Counted, QueueCount, Which
+from gateway.queue.sqlite import reads
+from gateway.queue.sqlite.bulk import Execute, decode_message, first, messages
+from gateway.queue.sqlite.schema import TENANT_BITS
+from gateway.queue.sqlite.session import Session
+from gateway.queue.sqlite.writes import mark_leased
+from gateway.queue.store import EventChunk, Record
+
+SAMPLE: Final = 8
+"""Messages of a lane whose parts stand for those of all."""
+
+ROWS: Final = 20_000
+"""Messages that one slice of a search looks at."""
+
+CHUNKS: Final = 200
+"""Chunks of events that one slice of a search looks at."""
+
+_IN: Final = """lane IN (SELECT id FROM lane WHERE tenant = coalesce(?1, tenant)
+    AND campaign = coalesce(?2, campaign) AND category = coalesce(?3, category)
+    AND route = coalesce(?4, route))"""
+
+
+def waiting(execute: Execute, now: float) -> list[QueueCount]:
+    """What waits by lane: over the index of what is due, 40 ms for a million messages."""
+    found = execute(
+        """SELECT tenant, category, route, campaign, message.lane, sum(due <= ?1), sum(due > ?1),
+        min(due), min(CASE WHEN due > ?1 THEN due END)
+        FROM message JOIN lane ON lane.id = message.lane WHERE state = 0 GROUP BY message.lane""",
+        (now,),
+    )
+    counts = []
+    for tenant, category, route, campaign, lane, due, later, earliest, following in list(found):
+        sample = messages(
+            execute,
+            "SELECT body FROM message WHERE state = 0 AND lane = ? ORDER BY due LIMIT ?",
+            (lane, SAMPLE),
+        )
+        mean = sum(one.parts for one in sample) / len(sample) if sample else 1.0
+        counts.append(
+            QueueCount(
+                LaneKey(tenant, category, route, campaign or None),
+                due,
+                later,
+                round(mean * (due + later)),
+                earliest if due else None,
+                following,
+            )
+        )
+    return counts
+
+
+def _names(which: Which) -> tuple[str | None, ...]:
+    return (which.tenant, which.campaign, which.category, which.route)
+
+
+def waiting_where(execute: Execute, which: Which, last: int) -> int:
+    """How many messages wait."""
+    query = f"SELECT count(*) FROM message WHERE state = 0 AND {_IN} AND id <= ?5"  # noqa: S608
+    return first(execute, query, (*_names(which), last), 0)
+
+
+def lease_where(session: Session, which: Which, last: int, limit: int) -> list[Message]:
+    """Lease messages that wait."""
+    found = messages(
+        session.execute,
+        f"SELECT body FROM message WHERE state = 0 AND {_IN} AND id <= ?5 LIMIT ?6",  # noqa: S608
+        (*_names(which), last, limit),
+    )
+    return mark_leased(session, found)
+
+
+def find_any(execute: Execute, number: int, now: float) -> tuple[str, Record] | None:
+    """What became of a message, whoever's it is."""
+    for query in (
+        "SELECT tenant FROM message JOIN lane ON lane.id = lane WHERE message.id = ?",
+        "SELECT name FROM finished JOIN tenant ON tenant.id = tenant WHERE finished.id = ?",
+    ):
+        tenant: str | None = first(execute, query, (number,), None)
+        if tenant is not None:
+            record = reads.find(execute, tenant, [number], now).get(number)
+            return None if record is None else (tenant, record)
+    return None
+
+
+def live_slice(
+    execute: Execute, phones: Sequence[str], below: int, now: float
+) -> tuple[list[tuple[str, Record]], int | None]:
+    """Messages to these phones among the next that are numbered ``below``, and where to go on."""
+    numbers = list(
+        execute("SELECT id FROM message WHERE id < ? ORDER BY id DESC LIMIT ?", (below, ROWS))
+    )
+    if not numbers:
+        return [], None
+    [lowest] = numbers[-1]
+    like = " OR ".join(["instr(body, CAST(? AS BLOB))"] * len(phones))
+    rows = execute(
+        f"""SELECT state, due, at, body FROM message WHERE id < ? AND id >= ? AND ({like})
+        ORDER BY id DESC""",  # noqa: S608
+        (below, lowest, *phones),
+    )
+    found = []
+    for place, due, at, body in rows:
+        message = decode_message(body)
+        if message.to in phones:
+            state = reads.waiting_state(place, due > now)
+            found.append((message.tenant, Record(message.id, at, message=message, state=state)))
+    return found, lowest if len(numbers) == ROWS else None
+
+
+def tenants(execute: Execute) -> list[tuple[int, str]]:
+    """All tenants there ever were."""
+    return [(number, name) for number, name in execute("SELECT id, name FROM tenant ORDER BY id")]
+
+
+def ended_slice(
+    execute: Execute, tenant: int, name: str, phones: Sequence[str], below: int
+) -> tuple[list[tuple[str, Record]], int | None]:
+    """Outcomes of messages to these phones among the next chunks of a tenant's events before a
+    ``seq``, and where to go on."""
+    base = tenant << TENANT_BITS
+    like = " OR ".join(["instr(body, CAST(? AS BLOB))"] * len(phones))
+    rows = list(
+        execute(
+            f"""SELECT id, size, CASE WHEN {like} THEN body END FROM event
+            WHERE id > ? AND id < ? ORDER BY id DESC LIMIT ?""",  # noqa: S608
+            (*phones, base, base + min(below, 1 << TENANT_BITS), CHUNKS),
+        )
+    )
+    found: list[tuple[str, Record]] = []
+    for row, size, body in rows:
+        if body is None:
+            continue
+        for encoded in reversed(events.split(EventChunk(name, row - base, size, body))):
+            event = events.decode(encoded)
+            number = int(event.message_id, 16) if event.message_id else 0
+            if number and event.to in phones:
+                found.append((name, Record(number, event.at, event=event)))
+    return found, rows[-1][0] - base if len(rows) == CHUNKS else None
+
+
+def campaigns(execute: Execute, tenant: str | None, since: int, limit: int) -> list[Counted]:
+    """What was counted of the latest campaigns, since an hour."""
+    names = execute(
+        """SELECT tenant.id, name, campaign, max(min(first), ?2), max(last) FROM stat_name
+        JOIN tenant ON tenant.id = stat_name.tenant WHERE campaign <> '' AND last >= ?2
+        AND name = coalesce(?1, name) GROUP BY tenant.id, campaign ORDER BY max(last) DESC,
+        max(stat_name.id) DESC LIMIT ?3""",
+        (tenant, since, limit),
+    )
+    found: list[Counted] = []
+    for number, owner, campaign, start, stop in list(names):
+        rows: Any = execute(
+            """WITH RECURSIVE hours (at) AS
+            (SELECT ?2 UNION ALL SELECT at + 1 FROM hours WHERE at < ?3)
+            SELECT code, sum(count) FROM hours CROSS JOIN stat_name CROSS JOIN stat
+            WHERE stat_name.tenant = ?1 AND campaign = ?4
+            AND stat.tenant = ?1 AND hour = at AND stat.name = stat_name.id GROUP BY code""",
+            (number, start, stop, campaign),
+        )
+        found += [Counted(owner, campaign, code, count, start, stop) for code, count in rows]
+    return found
+
+
+def note_change(session: Session, number: int | None, at: float, body: bytes) -> int:
+    """Keep a record, and forget those that are old."""
+    execute = session.execute
+    execute("DELETE FROM audit WHERE at < ?", (at - KEPT,))
+    [[kept]] = execute(
+        "INSERT OR REPLACE INTO audit (id, at, body) VALUES (?, ?, ?) RETURNING id",
+        (number, at, body),
+    )
+    return int(kept)
+
+
+def changes(execute: Execute, before: int, limit: int) -> list[Change]:
+    """The newest records before one."""
+    query = "SELECT id, at, body FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?"
+    return [Change(*row) for row in execute(query, (before, limit))]

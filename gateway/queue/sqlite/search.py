@@ -1,0 +1,73 @@
+"""Looks through everything for the messages to a phone, which no index has: in slices, each a call
+of its own, so that nothing else waits for long."""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+from gateway.queue.operators import Found
+from gateway.queue.sqlite import operators
+from gateway.queue.sqlite.schema import TENANT_BITS
+from gateway.queue.store import NEWEST, Record
+
+TIME: Final = 0.5
+"""Seconds after which what was found is told, with where to go on."""
+
+
+class Search:
+    """One look.
+
+    Args:
+        read: `gateway.queue.sqlite.engine.Engine.read`.
+        clock: Unix time.
+        phones: spellings of the number.
+        limit: messages after which it is enough for now.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[Callable[..., Any]], Awaitable[Any]],
+        clock: Callable[[], float],
+        phones: Sequence[str],
+        limit: int,
+    ) -> None:
+        self._read = read
+        self._now = clock()
+        self._phones = phones
+        self._limit = limit
+        self._ends = time.monotonic() + TIME
+        self._found: list[tuple[str, Record]] = []
+
+    async def run(self, after: str | None) -> Found:
+        """Go on behind ``after``: ``live:NUMBER`` or ``TENANT:SEQ``."""
+        where, _, text = (after or f"live:{NEWEST}").partition(":")
+        place: int | None = int(text) if text.isdecimal() else 0
+        if where == "live":
+            while place is not None:
+                if self._enough:
+                    return Found(self._found, f"live:{place}")
+                slice_ = self._live(place)
+                found, place = await self._read(slice_)
+                self._found += found
+            where, place = "0", None
+        first = int(where) if where.isdecimal() else 0
+        for tenant, name in await self._read(operators.tenants):
+            if tenant < first:
+                continue
+            below = place if tenant == first and place is not None else 1 << TENANT_BITS
+            while below is not None:
+                if self._enough:
+                    return Found(self._found, f"{tenant}:{below}")
+                found, below = await self._read(self._ended(tenant, name, below))
+                self._found += found
+        return Found(self._found, None)
+
+    @property
+    def _enough(self) -> bool:
+        return len(self._found) >= self._limit or time.monotonic() >= self._ends
+
+    def _live(self, below: int) -> Callable[..., Any]:
+        return lambda e: operators.live_slice(e, self._phones, below, self._now)
+
+    def _ended(self, tenant: int, name: str, below: int) -> Callable[..., Any]:
+        return lambda e: operators.ended_slice(e, tenant, name, self._phones, below)
