@@ -24,9 +24,11 @@ from gateway.api.frames import HEADER_SIZE, MAX_FRAME, FrameReader
 from gateway.dispatch.options import CarrierOptions
 from gateway.dispatch.references import References
 from gateway.dispatch.submission import Dialect
-from gateway.facts import Facts
+from gateway.facts import Facts, Use
 from gateway.message import Event, Message, message_id
 from gateway.policy import chain
+from gateway.policy.caps import FrequencyCap
+from gateway.policy.frequency import Frequency
 from gateway.policy.quiet_hours import QuietHoursOptions
 from gateway.queue import events
 from gateway.queue.filter import BitFilter
@@ -104,6 +106,7 @@ def steps(options: MicroOptions) -> Iterator[Step]:
     yield Step("policy: look up opt-outs", lambda: seen.maybe(pairs))
     yield Step("policy: admission chain", lambda: policy.admission.judge(plain, Facts(), now))
     yield Step("policy: release chain", lambda: policy.release.judge(plain, Facts(), now))
+    yield from _rule_steps(plain, now)
     for kind in TEXTS:
         yield from _text_steps(kind, messages(size, kind))
     results = [schema.Accepted(message_id(m.id), m.parts, m.encoding) for m in plain]
@@ -114,6 +117,15 @@ def steps(options: MicroOptions) -> Iterator[Step]:
     yield Step("events: encode", lambda: [*map(events.encode, ended)])
     encoded = [*map(events.encode, ended)]
     yield Step("events: stamp and chunk", lambda: events.chunks(tenant_name(0), 1, encoded))
+
+
+def _rule_steps(plain: list[Message], now: float) -> Iterator[Step]:
+    """What each rule costs that is off unless it is configured."""
+    frequency = Frequency([FrequencyCap(category="marketing", max=3, per="7d")])
+    marked = [frequency.marked(message) for message in plain]
+    had = {message.to: [Use(message.counted[0].mark, now - 86_400, 1, True)] for message in marked}
+    yield Step("policy: frequency, mark", lambda: [frequency.marked(one) for one in plain])
+    yield Step("policy: frequency, judge", lambda: frequency.judge(marked, Facts(uses=had), now))
 
 
 def _text_steps(kind: TextKind, made: list[Message]) -> Iterator[Step]:

@@ -4,17 +4,35 @@ Rules say what they want, once, when a tenant's policy is built; dispatch asks t
 one call for a whole batch; rules find it in `Facts`. What nobody wants is not asked for.
 """
 
-from typing import Final, Literal
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-Want = Literal["optouts"]
-"""What the store can be asked for: who is opted out."""
+Want = Literal["optouts", "uses"]
+"""What the store can be asked for: who is opted out; which messages count against caps."""
 
 Wants = frozenset[Want]
 
 NOTHING: Final[Wants] = frozenset()
 OPTOUTS: Final[Wants] = frozenset({"optouts"})
+USES: Final[Wants] = frozenset({"uses"})
+
+
+class Use(NamedTuple):
+    """A message that counts against the frequency caps of a phone.
+
+    Attributes:
+        mark: names what the message counts as (`gateway.policy.frequency`).
+        at: when it was sent or, before that, the moment for which it was accepted.
+        message: its number.
+        sent: a carrier has it; else it was accepted and may go at any moment.
+    """
+
+    mark: int
+    at: float
+    message: int
+    sent: bool
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -23,10 +41,12 @@ class Facts(msgspec.Struct, frozen=True):
 
     Attributes:
         opted_out: the recipients that are opted out.
+        uses: by phone (`gateway.numbers.canonical`), the tenant's messages to it that count.
         queued: messages without an outcome that the tenant has before this batch.
     """
 
     opted_out: frozenset[str] | set[str] = frozenset()
+    uses: Mapping[str, Sequence[Use]] = {}
     queued: int = 0
 
 

@@ -51,6 +51,14 @@ class LaneKey(NamedTuple):
     campaign: str | None = None
 
 
+class Counted(NamedTuple):
+    """What a message counts as against frequency caps (`gateway.policy.frequency`), and for how
+    many seconds after it was sent."""
+
+    mark: int
+    keep: int
+
+
 class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One text to one recipient, as accepted.
 
@@ -78,6 +86,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
             (`gateway.policy.replies.Kind`).
         tlvs: optional parameters for the carrier, tag and value, by their tags.
         variant: the tenant's name for one of several wordings in a campaign.
+        counted: what it counts as against frequency caps.
     """
 
     id: int
@@ -101,6 +110,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
     reply: str | None = None
     tlvs: tuple[tuple[int, bytes], ...] = ()
     variant: str | None = None
+    counted: tuple[Counted, ...] = ()
 
     @property
     def lane(self) -> LaneKey:

@@ -165,9 +165,13 @@ OPS: Final = frozenset(
 # --- replies ---
 
 
-class Error(Struct, frozen=True, gc=False):
+class Error(Struct, frozen=True, gc=False, omit_defaults=True):
+    """``retry_at``: Unix seconds from when on a message like it would be taken, where that is
+    known."""
+
     code: RequestCode | MessageCode
     message: str
+    retry_at: float | None = None
 
 
 class Accepted(Struct, frozen=True, gc=False, omit_defaults=True):

@@ -78,10 +78,12 @@ class Quoted(NamedTuple):
 
 
 class Rejected(NamedTuple):
-    """One message, or one number, is refused: why, as a code and for a person."""
+    """One message, or one number, is refused: why, as a code and for a person; ``retry_at`` is when
+    a message like it would be taken, in Unix seconds, where that is known."""
 
     code: str
     message: str
+    retry_at: float | None = None
 
 
 class Status(NamedTuple):
@@ -273,7 +275,8 @@ def event(fields: Fields, epoch: str | None) -> Event:
 
 
 def _rejected(result: Fields) -> Rejected:
-    return Rejected(result["error"]["code"], result["error"]["message"])
+    error = result["error"]
+    return Rejected(error["code"], error["message"], error.get("retry_at"))
 
 
 def _known(kind: Callable[..., _T], fields: Fields) -> _T:

@@ -33,6 +33,12 @@ def build(file: keys.Keys, environ: Mapping[str, str], faults: Faults) -> Settin
     """The settings that a file comes to; of no use where faults were found."""
     for problem in file.policy.problems():
         faults.add("", f"policy.{problem}")
+    named = (
+        (f"policy.frequency[{i}].tenants[{j}]", tenant)
+        for i, cap in enumerate(file.policy.frequency)
+        for j, tenant in enumerate(cap.tenants)
+    )
+    _known(named, {tenant.id for tenant in file.tenants}, "tenant", faults)
     return Settings(
         api=_api(file.api, faults),
         admin=_admin(file.admin, faults),
@@ -119,7 +125,10 @@ def _tenants(file: keys.Keys, faults: Faults) -> list[TenantOptions]:
 
 def _policy(tenant: keys.Tenant) -> chain.TenantOptions:
     return chain.TenantOptions(
-        senders=tenant.senders, max_queued=tenant.max_queued, quiet_hours=tenant.quiet_hours
+        senders=tenant.senders,
+        max_queued=tenant.max_queued,
+        quiet_hours=tenant.quiet_hours,
+        frequency=tenant.frequency,
     )
 
 

@@ -195,6 +195,7 @@ class Tenant(Struct, frozen=True, kw_only=True):
     category: Category = "marketing"
     categories: Annotated[tuple[Category, ...], Meta(min_length=1, max_length=3)] = CATEGORIES
     quiet_hours: bool = True
+    frequency: bool = True
     confirmation: Reply | None = None
     welcome: Reply | None = None
     still_out: Reply | None = None

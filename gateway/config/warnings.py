@@ -15,7 +15,7 @@ from gateway.api.address import TcpAddress, parse_address
 from gateway.config.keys import admin_host
 from gateway.config.settings import Settings
 from gateway.dispatch import route_advice
-from gateway.policy import advice, optout_advice
+from gateway.policy import advice, caps_advice, optout_advice
 from gateway.policy.carrier_hours import CarrierHoursOptions
 from gateway.policy.quiet_hours import QuietHoursOptions
 from gateway.policy.senders import ANY
@@ -114,6 +114,18 @@ def optouts_of_tenants(settings: Settings, _today: date) -> Iterable[str]:
             )
 
 
+def frequency(settings: Settings, _today: date) -> Iterable[str]:
+    """Caps that never apply or that nothing outlives, and tenants without any."""
+    dispatch = settings.dispatch
+    caps = dispatch.policy.frequency
+    tenants = {tenant.id: tenant.categories for tenant in dispatch.tenants}
+    on = {name: policy.frequency for name, policy in dispatch.policies.items()}
+    validity = dispatch.tenants[0].validity
+    found = chain(caps_advice.never_apply(caps, tenants), caps_advice.outlived(caps, validity))
+    yield from (f"policy.frequency{line}" for line in found)
+    yield from caps_advice.without(caps, tenants, on)
+
+
 def in_the_clear(settings: Settings, _today: date) -> Iterable[str]:
     """Addresses that other machines reach, and where everything travels as it is."""
     for number, listen in enumerate(settings.api.listen):
@@ -167,6 +179,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     endless,
     optouts,
     optouts_of_tenants,
+    frequency,
     senders_without_numbers,
     in_the_clear,
     routes,

@@ -27,7 +27,7 @@ from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.routing import Router
 from gateway.dispatch.tenants import Tenant, TenantOptions
 from gateway.errors import MessageCode, StoreError
-from gateway.facts import Facts
+from gateway.facts import Facts, Use
 from gateway.message import (
     CATEGORIES,
     NAME_MAX,
@@ -40,10 +40,11 @@ from gateway.message import (
 )
 from gateway.numbers import NumberError, read, region_of
 from gateway.ops.metrics import Metrics
+from gateway.policy.frequency import count_in, seen_in
 from gateway.policy.rules import Defer, Refuse, Verdicts
 from gateway.policy.senders import normalise as normalise_sender
 from gateway.queue.lanes import Lanes
-from gateway.queue.store import Entry, Known, Record, Store
+from gateway.queue.store import Entry, Known, Overtaken, Record, Seen, Store
 from gateway.smpp.tlv import Tlvs
 from gateway.text.errors import TextError
 from gateway.text.measuring import measure
@@ -51,6 +52,10 @@ from gateway.text.measuring import measure
 BULK = 2_000
 """Messages, but for one-time passwords, that may be on their way into the store at once: some ten
 milliseconds of commits, which is what a one-time password may have to wait for."""
+
+OVERTAKEN: Final = 20
+"""Times that a batch is judged anew because others were accepted meanwhile that text the same
+phones. Each time one of them got through, so that with fewer at once all do."""
 
 TURN = 100
 """Messages after which others get a turn, at every step but for the handing over to the store: some
@@ -154,14 +159,29 @@ class Intake:
     async def _submit(
         self, tenant: Tenant, submitted: Sequence[SubmitMessage]
     ) -> list[Accepted | Rejected | None]:
+        for _ in range(OVERTAKEN):
+            with suppress(Overtaken):
+                return await self._attempt(tenant, submitted)
+        raise StoreError("other requests text the same phones; submit again")
+
+    async def _attempt(
+        self, tenant: Tenant, submitted: Sequence[SubmitMessage]
+    ) -> list[Accepted | Rejected | None]:
+        """Raises Overtaken where others were accepted meanwhile that count; nothing was then."""
         now = self._clock()
         results: list[Accepted | Rejected | None] = [None] * len(submitted)
         await self._recognise(tenant, submitted, results)
         drafts, refused = await self._drafts(tenant, submitted, results, now)
+        capped: list[int] = []
         admitted: list[tuple[int, Message]] = []
         digests: list[int] = []
         put_off: Counter[tuple[str, str | None, str | None]] = Counter()
         facts = await self._facts(tenant, drafts)
+        seen: Seen | None = None
+        uses: dict[str, Sequence[Use]] = {}
+        if tenant.policy.frequency is not None:
+            seen, uses = seen_in(facts), dict(facts.uses)
+            facts = msgspec.structs.replace(facts, uses=uses)
         try:
             for start in range(0, len(drafts), TURN):
                 await _turn(start)
@@ -175,8 +195,12 @@ class Intake:
                         put_off[verdict.rule, draft.campaign, draft.variant] += 1
                         admitted.append((index, _deferred(draft, verdict.until)))
                     else:
-                        results[index] = _rejected(verdict.code, verdict.why)
+                        results[index] = _rejected(verdict.code, verdict.why, verdict.retry_at)
                         refused.append(index)
+                        if seen is not None and verdict.code == "frequency_capped":
+                            capped.append(index)
+                if seen is not None:
+                    count_in(uses, [message for _, message in admitted[passed:]])
                 # At once: what else is judged meanwhile is told how much waits.
                 self._count_in([message for _, message in admitted[passed:]], now)
                 digests += [
@@ -194,15 +218,19 @@ class Intake:
                         later,
                         note=None if send_at is None else _note(send_at, now),
                     )
-            for (rule, campaign, variant), count in put_off.items():
-                self._metrics.messages_deferred.add(count, tenant.options.id, rule)
-                self._aside.note(tenant.options.id, campaign, variant, f"deferred {rule}", count)
-            if not admitted:
-                return results
-            known = await self._accept([message for _, message in admitted], digests, now)
+            known: Mapping[int, Known] = {}
+            if admitted:
+                messages = [message for _, message in admitted]
+                known = await self._accept(messages, digests, now, seen)
         except BaseException:
             self._count_out([message for _, message in admitted], now)
             raise
+        for (rule, campaign, variant), count in put_off.items():
+            self._metrics.messages_deferred.add(count, tenant.options.id, rule)
+            self._aside.note(tenant.options.id, campaign, variant, f"deferred {rule}", count)
+        if capped:
+            # What one counts for may be what came before under its own key, a moment ago.
+            await self._recognise(tenant, submitted, results, capped)
         again = [(admitted[position][0], earlier) for position, earlier in known.items()]
         if refused:
             # One that stands twice in a batch may be refused for the room that the first one took.
@@ -226,18 +254,25 @@ class Intake:
             _quoted(one, message, tenant) if isinstance(one, Accepted) else one
             for one, message in zip(found, submitted, strict=True)
         ]
+        counts = tenant.policy.frequency is not None
+        uses = dict(facts.uses)
+        if counts:
+            facts = msgspec.structs.replace(facts, uses=uses)
         waiting = 0  # of those before, if this were submitted
         for start in range(0, len(drafts), TURN):
             await _turn(start)
             places = drafts[start : start + TURN]
+            passed: list[Message] = []
             verdicts = self._judge(tenant, places, facts, now, waiting)
             for position, (index, draft) in enumerate(places):
                 verdict = verdicts.get(position)
                 if isinstance(verdict, Refuse):
-                    results[index] = _rejected(verdict.code, verdict.why)
+                    results[index] = _rejected(verdict.code, verdict.why, verdict.retry_at)
                     continue
                 waiting += 1
                 due = max(draft.due, verdict.until) if verdict is not None else draft.due
+                if counts:
+                    passed.append(draft if verdict is None else _deferred(draft, due))
                 later = due if due > now else None
                 note = _note(submitted[index].send_at, now)
                 results[index] = Quoted(
@@ -248,6 +283,8 @@ class Intake:
                     to=draft.to,
                     region=region_of(draft.to),
                 )
+            if counts:
+                count_in(uses, passed)
         return [result for result in results if result is not None]
 
     def lane(self, tenant: Tenant, submitted: SubmitMessage, to: str) -> LaneKey:
@@ -277,15 +314,17 @@ class Intake:
         tenant: Tenant,
         submitted: Sequence[SubmitMessage],
         results: list[Accepted | Rejected | None],
+        among: Sequence[int] | None = None,
     ) -> None:
-        """Answer messages whose key was accepted before."""
-        keys = [message.key for message in submitted if message.key is not None]
+        """Answer messages whose key was accepted before, all or those of these indices."""
+        asked = range(len(submitted)) if among is None else among
+        keys = [key for index in asked if (key := submitted[index].key) is not None]
         known = await self._store.known(tenant.options.id, keys) if keys else {}
         if known:
             again = [
-                (index, known[message.key])
-                for index, message in enumerate(submitted)
-                if message.key is not None and message.key in known
+                (index, known[key])
+                for index in asked
+                if (key := submitted[index].key) is not None and key in known
             ]
             await self._answer_again(tenant, submitted, again, results)
 
@@ -344,6 +383,9 @@ class Intake:
             except TextError as error:
                 results[index] = _rejected(error.code, str(error))
                 refused.append(index)
+        frequency = tenant.policy.frequency
+        if frequency is not None:
+            drafts = [(index, frequency.marked(draft)) for index, draft in drafts]
         return drafts, refused
 
     def _draft(self, tenant: Tenant, submitted: SubmitMessage, number: int, now: float) -> Message:
@@ -447,14 +489,18 @@ class Intake:
     # --- acceptance ---
 
     async def _accept(
-        self, messages: Sequence[Message], digests: Sequence[int], now: float
+        self,
+        messages: Sequence[Message],
+        digests: Sequence[int],
+        now: float,
+        seen: Seen | None = None,
     ) -> Mapping[int, Known]:
         """Make messages durable that are counted, and pass on what is due; returns what the keys of
-        duplicates stand for, by index. Those are counted out."""
+        duplicates stand for, by index. Those are counted out. Of ``seen`` see `Store.accept`."""
         direct = self._lanes.reserve(messages, now)
         entries = list(map(Entry, messages, digests, direct))
         try:
-            known = await self._store.accept(entries)
+            known = await self._store.accept(entries, seen)
         except BaseException:
             self._lanes.forgo(compress(messages, direct))
             raise
@@ -577,8 +623,8 @@ def _note(send_at: float | None, now: float) -> str | None:
     return f"send_at: passed {late} ago; the message goes as soon as it may"
 
 
-def _rejected(code: MessageCode, why: str) -> Rejected:
-    return Rejected(Error(code, why))
+def _rejected(code: MessageCode, why: str, retry_at: float | None = None) -> Rejected:
+    return Rejected(Error(code, why, retry_at))
 
 
 def _wrong(field: str, value: object, mend: str) -> Refusal:

@@ -32,11 +32,12 @@ from gateway.dispatch.settle import Settler
 from gateway.dispatch.tenants import Tenants
 from gateway.dispatch.texted import Texted
 from gateway.errors import LocalProtocolError, StoreError
-from gateway.facts import NO_FACTS, NOTHING, Facts
+from gateway.facts import NO_FACTS, NOTHING, USES, Facts
 from gateway.message import Category, Event, LaneKey, Message, Outcome, message_id
 from gateway.ops.logs import Sparing
 from gateway.ops.metrics import Metrics
 from gateway.policy.carrier_hours import CarrierHours
+from gateway.policy.frequency import is_late
 from gateway.policy.quiet_hours import QuietHours
 from gateway.policy.rules import Defer
 from gateway.queue.lanes import RETRY, Lanes
@@ -307,11 +308,14 @@ class Releaser:
         of a batch."""
         facts, asked = NO_FACTS, NOTHING
         numbers = [message.to for message in messages]
-        while (tenant := self._tenants.get(name)) and (
-            wants := tenant.policy.release.wants
-        ) - asked:
-            look_up = partial(self._store.facts, name, numbers, wants)
-            facts, asked = await self._settler.persistently(look_up), wants
+        while (tenant := self._tenants.get(name)) and tenant.policy.release.wants - asked:
+            asked = tenant.policy.release.wants
+            wants = asked
+            if wants >= USES and not any(map(is_late, messages)):
+                wants -= USES
+            facts = await self._settler.persistently(
+                partial(self._store.facts, name, numbers, wants)
+            )
         return facts
 
     def _send(

@@ -7,18 +7,24 @@ to stand after those whose verdict depends on the time.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 from gateway.facts import NOTHING, Facts
 from gateway.message import Message
+from gateway.policy import caps
+from gateway.policy.caps import FrequencyCap
+from gateway.policy.frequency import Again, Frequency
 from gateway.policy.holidays import years_ahead
 from gateway.policy.limits import QueueLimit
 from gateway.policy.optout import Optout, OptoutOptions
 from gateway.policy.quiet_hours import QuietHours, QuietHoursOptions
 from gateway.policy.rules import Defer, Rule, Verdicts
 from gateway.policy.senders import ANY, Senders, normalise
+
+MAX_CAPS: Final = 100
+"""Frequency caps at most: each that a message counts in is a row of the store."""
 
 MAX_QUEUED: Final = 1_000_000
 """Messages without an outcome that a tenant may have unless it is given another limit."""
@@ -76,11 +82,13 @@ class TenantOptions(msgspec.Struct, frozen=True, kw_only=True):
         senders: those it may use, the first being its default; ``*`` allows any.
         max_queued: messages without an outcome that it may have.
         quiet_hours: whether quiet hours are kept for its messages.
+        frequency: whether frequency caps are.
     """
 
     senders: tuple[str, ...] = ()
     max_queued: int = MAX_QUEUED
     quiet_hours: bool = True
+    frequency: bool = True
 
     def problems(self) -> list[str]:
         """What is wrong, each with its key."""
@@ -99,12 +107,14 @@ class PolicyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     quiet_hours: QuietHoursOptions = QuietHoursOptions()
     optout: OptoutOptions = OptoutOptions()
+    frequency: Annotated[tuple[FrequencyCap, ...], msgspec.Meta(max_length=MAX_CAPS)] = ()
 
     def problems(self) -> list[str]:
         """What is wrong, each with its key."""
         return [
             *(f"quiet_hours.{problem}" for problem in self.quiet_hours.problems()),
             *(f"optout.{problem}" for problem in self.optout.problems()),
+            *(f"frequency{problem}" for problem in caps.problems(self.frequency)),
         ]
 
 
@@ -115,11 +125,13 @@ class Policy(msgspec.Struct, frozen=True):
         admission: asked when a batch is submitted.
         release: asked, with fresh facts, when messages are about to be sent.
         quiet_hours: the rule in both, for `QuietHours.ends`; None where none are kept.
+        frequency: the rule of frequency caps; None where the tenant has none.
     """
 
     admission: Chain
     release: Chain
     quiet_hours: QuietHours | None
+    frequency: Frequency | None = None
 
 
 def build(
@@ -137,10 +149,29 @@ def build(
         quiet: list[Rule] = [quiet_hours] if own.quiet_hours else []
         # What a message is refused for goes before the count, lest it take up room in it; what
         # quiet hours refuse is too rare to matter, and their deferrals are cheapest at the end.
-        admission = Chain([Senders(own.senders), optout, QueueLimit(own.max_queued), *quiet])
+        frequency = _frequency(options, tenant, own, quiet_hours)
+        capped: list[Rule] = [frequency] if frequency else []
+        again: list[Rule] = [Again(frequency)] if frequency else []
+        admission = Chain(
+            [Senders(own.senders), optout, QueueLimit(own.max_queued), *quiet, *capped]
+        )
         policies[tenant] = Policy(
             admission=admission,
-            release=Chain([optout, *quiet]),
+            release=Chain([optout, *quiet, *again]),
             quiet_hours=quiet_hours if own.quiet_hours else None,
+            frequency=frequency,
         )
     return policies
+
+
+def _frequency(
+    options: PolicyOptions, tenant: str, own: TenantOptions, quiet_hours: QuietHours
+) -> Frequency | None:
+    """The rule of a tenant's frequency caps, None where it has none."""
+    if not own.frequency:
+        return None
+    theirs = [
+        cap for cap in caps.expanded(options.frequency) if not cap.tenants or tenant in cap.tenants
+    ]
+    opens = quiet_hours.opens if own.quiet_hours else None
+    return Frequency(theirs, opens) if theirs else None

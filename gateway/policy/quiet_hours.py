@@ -138,6 +138,13 @@ class QuietHours:
             ends.append(end)
         return ends
 
+    def opens(self, message: Message, at: float) -> float:
+        """When a message may go, at a moment or after it; infinite where never."""
+        if message.category not in self._options.categories:
+            return at
+        state = self.openings.of(message.to).state(at)
+        return at if state.open else state.until
+
     def open_seconds_end(self, to: str, category: Category, start: float, seconds: float) -> float:
         """When so many seconds have passed since ``start`` in which a message of this category to
         this number could be sent: any seconds where the category keeps no hours. At most a month

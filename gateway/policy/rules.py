@@ -13,11 +13,13 @@ from gateway.message import Message
 
 
 class Refuse(NamedTuple):
-    """Not to be sent, ever. ``why`` is a sentence for the tenant; ``rule`` names the judge."""
+    """Not to be sent, ever. ``why`` is a sentence for the tenant; ``rule`` names the judge;
+    ``retry_at`` is when another like it may go, where that can be told."""
 
     rule: str
     code: MessageCode
     why: str
+    retry_at: float | None = None
 
 
 class Defer(NamedTuple):

@@ -13,7 +13,7 @@ import msgspec
 import trio
 
 from gateway.errors import StoreError
-from gateway.facts import Facts, Wants
+from gateway.facts import Facts, Use, Wants
 from gateway.message import Event, LaneKey, Message, WaitingState
 from gateway.numbers import canonical
 from gateway.queue import events
@@ -37,10 +37,13 @@ from gateway.queue.store import (
     Oldest,
     OptoutChange,
     OptoutEntry,
+    Overtaken,
     Record,
     Recovery,
     Ref,
+    Seen,
     Settlement,
+    went,
 )
 from gateway.queue.tallies import HOUR, KEPT, SPAN, Key, Stat, Stats, accepted, add, ended
 
@@ -86,6 +89,7 @@ class MemoryStore:
         self._last_seq: dict[str, int] = {}
         self._held: dict[tuple[HeldKind, str], Held] = {}
         self._optouts: dict[tuple[str, str], dict[str, OptoutEntry]] = {}
+        self._uses: dict[tuple[str, str], dict[tuple[int, int], tuple[Use, int]]] = {}
         self._consumers: dict[tuple[str, str], Consumer] = {}
         self._memos: dict[str, bytes] = {}
         self._tallies: dict[int, dict[Key, int]] = {}  # by the hour
@@ -132,8 +136,17 @@ class MemoryStore:
 
     # --- the way in ---
 
-    async def accept(self, entries: Sequence[Entry]) -> Mapping[int, Known]:
+    async def accept(
+        self, entries: Sequence[Entry], seen: Seen | None = None
+    ) -> Mapping[int, Known]:
         await self._enter()
+        counting: list[Message] = []
+        if seen is not None:
+            counting = [entry.message for entry in entries if entry.message.counted]
+            phones = {(m.tenant, canonical(m.to)) for m in counting}
+            there = {(one, at[0]) for one in phones for at in self._uses.get(one, ())}
+            if any(number not in seen.get(phone, ()) for (_, phone), number in there):
+                raise Overtaken("more messages to the same phones were accepted meanwhile")
         ids = [entry.message.id for entry in entries]
         duplicates: dict[int, Known] = {}
         fresh: dict[tuple[str, str], tuple[Known, float]] = {}
@@ -153,6 +166,11 @@ class MemoryStore:
         self._keys |= fresh
         for m, leased in ((entry.message, entry.leased) for entry in stored):
             self._rows[m.id] = _Row(m, "leased" if leased else "waiting", m.accepted_at)
+        for m in counting:
+            if m.id in numbers:
+                of_phone = self._uses.setdefault((m.tenant, canonical(m.to)), {})
+                for mark, keep in m.counted:
+                    of_phone[m.id, mark] = Use(mark, m.due, m.id, sent=False), keep
         self._last_id = max([self._last_id, *ids])
         self._count(accepted([entry.message for entry in stored]))
         return duplicates
@@ -164,7 +182,18 @@ class MemoryStore:
     async def facts(self, tenant: str, numbers: Sequence[str], wants: Wants) -> Facts:
         if not self._is_open:
             raise StoreError("memory: the store is not open")
-        return Facts(opted_out=self._opted_out(tenant, numbers) if "optouts" in wants else set())
+        return Facts(
+            opted_out=self._opted_out(tenant, numbers) if "optouts" in wants else set(),
+            uses=self._uses_of(tenant, numbers) if "uses" in wants else {},
+        )
+
+    def _uses_of(self, tenant: str, numbers: Sequence[str]) -> Mapping[str, Sequence[Use]]:
+        phones = set(map(canonical, numbers))
+        return {
+            phone: [use for use, _ in self._uses[tenant, phone].values()]
+            for phone in phones
+            if (tenant, phone) in self._uses
+        }
 
     def _opted_out(self, tenant: str, numbers: Sequence[str]) -> set[str]:
         return {
@@ -260,6 +289,8 @@ class MemoryStore:
         for number, states in settlement.progress:
             if row := self._rows.get(number):
                 row.states = bytes(states)
+        for sent in settlement.sent:
+            self._spend(sent.message, now)
         passed_over = set()
         told: list[Final] = []
         for one in settlement.finals:
@@ -268,6 +299,7 @@ class MemoryStore:
                 self._parts.pop(at_carrier, None)
             if self._rows.pop(m.id, None):
                 self._tell(m.tenant, event, m.id)
+                self._spend(m, now if went(event) else None)
                 told.append(one)
             else:
                 passed_over.add(m.id)
@@ -281,6 +313,20 @@ class MemoryStore:
         self._count(ended(told))
         self._count(settlement.tallies)
         return frozenset(passed_over)
+
+    def _spend(self, message: Message, sent_at: float | None) -> None:
+        """A message counts as sent from now on, or no more, unless it was sent before."""
+        key = message.tenant, canonical(message.to)
+        of_phone = self._uses.get(key, {})
+        for mark, _ in message.counted:
+            use, keep = of_phone.get((message.id, mark), (None, 0))
+            if use is None or use.sent:
+                continue
+            del of_phone[message.id, mark]
+            if sent_at is not None:
+                of_phone[message.id, mark] = use._replace(at=sent_at, sent=True), keep
+        if not of_phone:
+            self._uses.pop(key, None)
 
     async def overdue(self, now: float, limit: int) -> list[tuple[Message, bytes]]:
         await self._enter()
@@ -565,6 +611,15 @@ class MemoryStore:
             lambda part: part[2] < before and part[0] not in self._rows,
             limit - gone,
         )
+        now = self._clock()
+        for key, of_phone in list(self._uses.items()):
+            kept = [(name, use, keep) for name, (use, keep) in of_phone.items() if use.sent]
+            over = [name for name, use, keep in kept if use.at + keep < now]
+            gone += len(over)
+            for name in over:
+                del of_phone[name]
+            if not of_phone:
+                del self._uses[key]
         for hour in [one for one in self._tallies if one < self._clock() // HOUR - KEPT]:
             del self._tallies[hour]
         return gone

@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
+from gateway.errors import GatewayError
 from gateway.facts import Facts, Wants
 from gateway.message import Category, Encoding, Event, LaneKey, Message, WaitingState
 from gateway.queue.tallies import Key, Stats
@@ -35,6 +36,15 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     message: Message
     digest: int
     leased: bool
+
+
+Seen = Mapping[str, frozenset[int]]
+"""By phone, the messages of which it was known that they count."""
+
+
+class Overtaken(GatewayError):  # noqa: N818  # others were first; it is no fault
+    """Meanwhile other messages to the same phones were accepted: look facts up anew, and judge by
+    them."""
 
 
 class Known(NamedTuple):
@@ -142,8 +152,9 @@ class Settlement(msgspec.Struct):
 
     ``finals`` whose message is gone already (it has its outcome) are passed over: there is never
     a second outcome. What is in ``sent`` and ``finals`` both is final; what is in ``hold`` and
-    ``drop`` both is dropped. ``tallies`` are counted beside what the store counts by itself
-    (`gateway.queue.tallies`).
+    ``drop`` both is dropped. Messages of either count as sent from now on, those of ``finals``
+    that no carrier took (`went`) count no more; see `Store.accept`. ``tallies`` are counted beside
+    what the store counts by itself (`gateway.queue.tallies`).
     """
 
     sent: list[Sent] = []
@@ -154,6 +165,16 @@ class Settlement(msgspec.Struct):
     drop: list[tuple[HeldKind, str]] = []
     optouts: list["OptoutChange"] = []
     tallies: dict[Key, int] = {}
+
+
+def went(event: Event) -> bool:
+    """Whether a carrier took a message, or some of it, that has this outcome."""
+    detail = event.detail or {}
+    return (
+        event.type in ("delivered", "sent", "unknown")
+        or "receipt_state" in detail
+        or bool(detail.get("parts_taken"))
+    )
 
 
 OptoutSource = Literal["keyword", "api", "import", "complaint"]
@@ -317,12 +338,23 @@ class Store(Protocol):
 
     # --- the way in ---
 
-    async def accept(self, entries: Sequence[Entry]) -> Mapping[int, Known]:
-        """Make messages durable.
+    async def accept(
+        self, entries: Sequence[Entry], seen: Seen | None = None
+    ) -> Mapping[int, Known]:
+        """Make messages durable, and with them, where ``seen`` is given, that they count as their
+        `Message.counted` says (`gateway.facts.Use`): from their ``due`` on, until it is known that
+        they do not go.
+
+        Args:
+            seen: what `facts` told of the phones of messages that count: by phone, the numbers of
+                the messages that count there. None where no message counts as anything.
 
         Returns:
             what the key of each duplicate stands for, by its index in ``entries``; a duplicate
             (of an earlier message, or of an earlier entry of this very call) is not stored.
+
+        Raises:
+            Overtaken: more counts now of such a phone than was seen. Nothing was stored.
         """
 
     async def known(self, tenant: str, keys: Sequence[str]) -> Mapping[str, Known]:
@@ -334,6 +366,7 @@ class Store(Protocol):
         case that nothing is known of any. ``Facts.queued`` is not the store's to say.
 
             optouts   who is opted out of this tenant's texts, or of everybody's
+            uses      which of the tenant's messages count against caps, of each phone
         """
 
     # --- lanes ---
@@ -359,7 +392,8 @@ class Store(Protocol):
 
     async def defer(self, messages: Sequence[Message]) -> None:
         """Put leased messages back to waiting, with the ``due``, ``attempts``, ``route`` and
-        ``maybe_duplicate`` that they have now."""
+        ``maybe_duplicate`` that they have now. Those that count do from the moment on for which
+        they were accepted, as before."""
 
     # --- outcomes ---
 

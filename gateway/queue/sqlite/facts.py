@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from gateway.facts import Facts, Wants
 from gateway.numbers import canonical
 from gateway.queue.filter import BitFilter
+from gateway.queue.sqlite import uses
 from gateway.queue.sqlite.bulk import Execute, decode_texts, texts
 from gateway.queue.sqlite.schema import GLOBAL_SCOPE
 from gateway.queue.sqlite.session import Session
@@ -14,19 +15,27 @@ def lookup(
     tenant: str, numbers: Sequence[str], wants: Wants, session: Session, optouts: BitFilter
 ) -> Callable[[Execute], Facts] | None:
     """What looks facts up, None where it is known from memory that there are none."""
-    if not numbers or "optouts" not in wants or optouts.empty:
+    if not wants or not numbers:
+        return None
+    asks_optouts = "optouts" in wants and not optouts.empty
+    own = session.tenants.known(tenant)
+    asks_uses = "uses" in wants and own is not None
+    if not asks_optouts and not asks_uses:
         return None
     phones = list(map(canonical, numbers))
-    perhaps = optouts.maybe(phones)
-    if not perhaps:
+    perhaps = optouts.maybe(phones) if asks_optouts else set()
+    if not perhaps and not asks_uses:
         return None
-    own = session.tenants.known(tenant)
     scopes = [GLOBAL_SCOPE] if own is None else [GLOBAL_SCOPE, own]
 
     def look_up(execute: Execute) -> Facts:
-        out = _opted_out(execute, scopes, perhaps)
-        pairs = zip(numbers, phones, strict=True)
-        return Facts(opted_out={number for number, phone in pairs if phone in out})
+        out: set[str] = set()
+        if perhaps:
+            stored = _opted_out(execute, scopes, perhaps)
+            pairs = zip(numbers, phones, strict=True)
+            out = {number for number, phone in pairs if phone in stored}
+        used = uses.find(execute, own, phones) if asks_uses and own is not None else {}
+        return Facts(opted_out=out, uses=used)
 
     return look_up
 

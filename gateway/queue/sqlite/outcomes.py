@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from gateway.queue import events, store
-from gateway.queue.sqlite import writes
+from gateway.queue.sqlite import uses, writes
 from gateway.queue.sqlite.bulk import Rows, encode_message, numbers, texts
 from gateway.queue.sqlite.schema import TENANT_BITS
 from gateway.queue.sqlite.session import Session
@@ -73,6 +73,7 @@ class SettlementRows(msgspec.Struct):
     hold: list[Any] = []
     drop: list[tuple[HeldKind, str]] = []
     optouts: list[writes.OptoutRow] = []
+    spent: uses.Spent | None = None
 
 
 class Settled(NamedTuple):
@@ -82,8 +83,10 @@ class Settled(NamedTuple):
     chunks: list[EventChunk]
 
 
-def settlement_rows(session: Session, settlement: Settlement, now: float) -> SettlementRows:
-    """The rows of a settlement."""
+def settlement_rows(
+    session: Session, settlement: Settlement, now: float, *, counting: bool
+) -> SettlementRows:
+    """The rows of a settlement; ``counting`` says whether messages count against caps at all."""
     rows = SettlementRows(int(now // HOUR), drop=settlement.drop)
     number_of = session.carriers.number
     refs: dict[str, list[str]] = {}
@@ -127,6 +130,8 @@ def settlement_rows(session: Session, settlement: Settlement, now: float) -> Set
         rows.hold += held
     rows.optouts = writes.optout_rows(session, settlement.optouts)
     rows.finals = settlement.finals
+    if counting:
+        rows.spent = uses.spent(session, settlement, now)
     if rows.repeated:  # the first one counts
         rows.finals = [*{one.message.id: one for one in reversed(settlement.finals)}.values()]
     counts = ended(rows.finals)
@@ -163,6 +168,8 @@ def settle(session: Session, rows: SettlementRows) -> Settled:
             AND key IN (SELECT CAST(value AS TEXT) FROM carray(?))""",
             (kind, texts(keys)),
         )
+    if rows.spent:
+        uses.settle(execute, rows.spent)
     if rows.optouts:
         writes.optout(session, rows.optouts)
     session.stats.add(rows.counts)

@@ -128,6 +128,11 @@ STEPS: Final[Sequence[str]] = (
     CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL,
         body BLOB NOT NULL);
     """,
+    """
+    CREATE TABLE use (tenant INTEGER NOT NULL, number TEXT NOT NULL, message INTEGER NOT NULL,
+        mark INTEGER NOT NULL, at REAL NOT NULL, keep INTEGER NOT NULL, sent INTEGER NOT NULL,
+        PRIMARY KEY (tenant, number, message, mark)) WITHOUT ROWID;
+    """,
 )
 """Step *n* leads from version *n* to *n* + 1. Steps are added, never changed. They may call the
 functions `phone` and `as_dialled`, which follow the rules of `gateway.numbers` as they are now."""

@@ -13,12 +13,22 @@ from functools import partial
 import trio
 
 from gateway.errors import StoreError
-from gateway.facts import NO_FACTS, Facts, Wants
+from gateway.facts import NO_FACTS, USES, Facts, Wants
 from gateway.message import LaneKey, Message
 from gateway.numbers import canonical
 from gateway.queue import events
 from gateway.queue.operators import Change, Counted, Found, QueueCount, Which
-from gateway.queue.sqlite import facts, keys, operators, outcomes, reads, stats, upkeep, writes
+from gateway.queue.sqlite import (
+    facts,
+    keys,
+    operators,
+    outcomes,
+    reads,
+    stats,
+    upkeep,
+    uses,
+    writes,
+)
 from gateway.queue.sqlite.bulk import Execute
 from gateway.queue.sqlite.engine import Engine, Synchronous
 from gateway.queue.sqlite.lineage import Lineage
@@ -38,9 +48,11 @@ from gateway.queue.store import (
     Oldest,
     OptoutChange,
     OptoutEntry,
+    Overtaken,
     Record,
     Recovery,
     Ref,
+    Seen,
     Settlement,
 )
 from gateway.queue.tallies import HOUR, KEPT, Stats
@@ -94,6 +106,9 @@ class SqliteStore:
                 pass
             self._keys = await engine.read(keys.load)
             self._optouts = await engine.read(upkeep.load_optouts)
+            self._counting = await engine.read(uses.some)
+            self._uses_next: uses.UseKey | None = None
+            self._uses_done = -math.inf
             self._tail = EventTail(await engine.read(reads.last_seqs))
             self._pruned_tenant = 0
             self._lanes_done = -math.inf
@@ -127,12 +142,18 @@ class SqliteStore:
 
     # --- the way in ---
 
-    async def accept(self, entries: Sequence[Entry]) -> Mapping[int, Known]:
+    async def accept(
+        self, entries: Sequence[Entry], seen: Seen | None = None
+    ) -> Mapping[int, Known]:
         if not entries:
             return {}
         hour = int(self._clock() // HOUR)
-        rows = writes.accept_rows(self._engine.session, self._keys, entries, hour)
-        return await self._engine.write(lambda s: writes.accept(s, rows))
+        rows = writes.accept_rows(self._engine.session, self._keys, entries, seen, hour)
+        self._counting = self._counting or rows.reserved is not None
+        known = await self._engine.write(lambda s: writes.accept(s, rows))
+        if known is None:
+            raise Overtaken("more messages to the same phones were accepted meanwhile")
+        return known
 
     async def known(self, tenant: str, keys: Sequence[str]) -> Mapping[str, Known]:
         lookup = self._lookup(tenant, keys)
@@ -155,6 +176,8 @@ class SqliteStore:
         return lookup if perhaps else None
 
     async def facts(self, tenant: str, numbers: Sequence[str], wants: Wants) -> Facts:
+        if not self._counting:
+            wants -= USES
         lookup = facts.lookup(tenant, numbers, wants, self._engine.session, self._optouts)
         return await self._engine.read(lookup) if lookup else NO_FACTS
 
@@ -202,7 +225,8 @@ class SqliteStore:
         return await self._engine.read(lambda e: reads.match(e, asked))
 
     async def settle(self, settlement: Settlement) -> frozenset[int]:
-        rows = outcomes.settlement_rows(self._engine.session, settlement, self._clock())
+        session, now = self._engine.session, self._clock()
+        rows = outcomes.settlement_rows(session, settlement, now, counting=self._counting)
         self._optouts.include([row.number for row in rows.optouts if row.entry is not None])
         settled = await self._engine.write(lambda s: outcomes.settle(s, rows), self._settled)
         return settled.passed_over
@@ -366,6 +390,7 @@ class SqliteStore:
             or await self._prune_keys(before)
             or await self._prune_lanes(before)
             or await self._prune_parts(before)
+            or await self._prune_uses()
             or await self._prune_stats()
         )
 
@@ -429,6 +454,21 @@ class SqliteStore:
             if gone:
                 return gone
         self._parts_done = before
+        return 0
+
+    async def _prune_uses(self) -> int:
+        now = self._clock()
+        if self._uses_next is None:
+            if not self._counting or now < self._uses_done + uses.PASS:
+                return 0
+            self._uses_next = uses.FIRST
+        while self._uses_next is not None:
+            gone, self._uses_next = await self._engine.write(
+                partial(uses.forget_block, start=self._uses_next, now=now)
+            )
+            if gone:
+                return gone
+        self._uses_done = now
         return 0
 
     async def _prune_stats(self) -> int:

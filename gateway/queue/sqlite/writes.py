@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.message import Message
 from gateway.numbers import canonical
-from gateway.queue.sqlite import keys, reads
+from gateway.queue.sqlite import keys, reads, uses
 from gateway.queue.sqlite.bulk import (
     Rows,
     encode_message,
@@ -25,7 +25,7 @@ from gateway.queue.sqlite.keys import KeyIndex, KeyRow, KeyRows
 from gateway.queue.sqlite.schema import GLOBAL_SCOPE, LEASED, WAITING
 from gateway.queue.sqlite.session import LaneName, Session
 from gateway.queue.sqlite.stats import Place
-from gateway.queue.store import GLOBAL, LIFTS, Entry, Known, Lease, OptoutChange
+from gateway.queue.store import GLOBAL, LIFTS, Entry, Known, Lease, OptoutChange, Seen
 from gateway.queue.tallies import Key, accepted, add
 
 # An insertion that may fail half-way keeps the old pages of what it changes, unless its failure
@@ -68,6 +68,7 @@ class AcceptRows(NamedTuple):
     ids: list[int]
     messages: list[tuple[tuple[int, float], list[Any]]]
     keys: KeyRows | None
+    reserved: uses.Reserved | None
 
 
 class _Lane(msgspec.Struct):
@@ -78,7 +79,7 @@ class _Lane(msgspec.Struct):
 
 
 def accept_rows(
-    session: Session, index: KeyIndex, entries: Sequence[Entry], hour: int
+    session: Session, index: KeyIndex, entries: Sequence[Entry], seen: Seen | None, hour: int
 ) -> AcceptRows:
     """The rows of entries, at least one, that come in an hour."""
     rows_of: dict[tuple[int, float], list[Any]] = {}
@@ -111,7 +112,8 @@ def accept_rows(
         add(counts, {(tenant, campaign, variant, "", "accepted"): lane.messages})
     places = session.places(counts, hour)
     key_rows = _key_rows(index, entries, keyed, names) if keyed else None
-    return AcceptRows(entries, hour, places, ids, [*rows_of.items()], key_rows)
+    counting = None if seen is None else uses.reserved(session, entries, seen)
+    return AcceptRows(entries, hour, places, ids, [*rows_of.items()], key_rows, counting)
 
 
 def lane_name(key: tuple[str, str, str, str | None]) -> LaneName:
@@ -137,8 +139,11 @@ def _key_rows(
     return rows
 
 
-def accept(session: Session, rows: AcceptRows) -> dict[int, Known]:
-    """Store messages, but for duplicates by their key."""
+def accept(session: Session, rows: AcceptRows) -> dict[int, Known] | None:
+    """Store messages, but for duplicates by their key; None where more counts of their phones than
+    was seen, and nothing was stored."""
+    if rows.reserved and uses.overtaken(session.execute, rows.reserved):
+        return None
     duplicates = keys.insert(session.execute, rows.keys) if rows.keys else {}
     passed_over = {rows.ids[at] for at in duplicates}
     session.stats.add(rows.counts)
@@ -148,6 +153,8 @@ def accept(session: Session, rows: AcceptRows) -> dict[int, Known]:
     for place, flat in rows.messages:
         stored = _without(passed_over, flat) if passed_over else flat
         _ACCEPT.run(session.execute, stored, place)
+    if rows.reserved:
+        uses.reserve(session.execute, rows.reserved, duplicates)
     session.execute("UPDATE node SET last_id = max(last_id, ?)", (max(rows.ids),))
     return duplicates
 
