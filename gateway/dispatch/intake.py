@@ -4,19 +4,20 @@ Everything is done for all requests that arrived together: one look-up of keys a
 run of the tenant's admission chain, one commit. Messages that are due go straight to their lane
 where there is room. Nothing is answered before it is durable.
 
-What was accepted before is known by its key before anything is judged: whether it could be accepted
-now (its time, its route, its sender, an opt-out since) is no matter then.
+What was accepted before is known by its key, and whether it could be accepted now (its time, its
+route, its sender, an opt-out since) is no matter then: the store tells it at acceptance, and where
+anything of a batch is refused, it is asked first and the rest is judged without.
 """
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from itertools import compress
-from typing import Final, Literal, cast
+from itertools import accumulate, compress
+from typing import Final, Literal, NamedTuple, cast
 
-import msgspec
 import trio
+from msgspec import structs
 
 from gateway.api.schema import Accepted, Error, Quoted, Rejected, SubmitMessage
 from gateway.api.turnstile import Turnstile
@@ -41,7 +42,7 @@ from gateway.message import (
 from gateway.numbers import NumberError, read, region_of
 from gateway.ops.metrics import Metrics
 from gateway.policy.frequency import count_in, seen_in
-from gateway.policy.rules import Defer, Refuse, Verdicts
+from gateway.policy.rules import Refuse, Verdicts
 from gateway.policy.senders import normalise as normalise_sender
 from gateway.queue.lanes import Lanes
 from gateway.queue.store import Entry, Known, Overtaken, Record, Seen, Store
@@ -104,6 +105,19 @@ class Refusal(Exception):  # noqa: N818  # it is an answer, not an error of ours
         self.why = why
 
 
+class _Judged(NamedTuple):
+    """A batch that was judged: the messages that may be accepted, each with its index and its
+    digest; the indices of those that are refused; and how many each rule has put off, by its name,
+    campaign and variant; and what frequency caps had counted by then."""
+
+    indices: list[int]
+    messages: list[Message]
+    digests: list[int]
+    refused: list[int]
+    put_off: Counter[tuple[str, str | None, str | None]]
+    seen: Seen | None
+
+
 class Intake:
     """Takes in what tenants submit.
 
@@ -153,8 +167,7 @@ class Intake:
                 self._bulk.leave(len(submitted))
         self._count(tenant.options.id, submitted, results)
         self._metrics.accept_seconds.observe(self._clock() - started, len(submitted))
-        found = iter(results)
-        return [[_answered(next(found)) for _ in batch] for batch in batches]
+        return _by_batch(results, batches)
 
     async def _submit(
         self, tenant: Tenant, submitted: Sequence[SubmitMessage]
@@ -170,10 +183,65 @@ class Intake:
         """Raises Overtaken where others were accepted meanwhile that count; nothing was then."""
         now = self._clock()
         results: list[Accepted | Rejected | None] = [None] * len(submitted)
-        await self._recognise(tenant, submitted, results)
+        judged = await self._judged(tenant, submitted, results, now)
+        known: Mapping[int, Known] = {}
+        if judged.messages:
+            try:
+                known = await self._accept(judged.messages, judged.digests, now, judged.seen)
+            except BaseException:
+                self._count_out(judged.messages, now)
+                raise
+        for (rule, campaign, variant), count in judged.put_off.items():
+            self._metrics.messages_deferred.add(count, tenant.options.id, rule)
+            self._aside.note(tenant.options.id, campaign, variant, f"deferred {rule}", count)
+        again = [(judged.indices[position], earlier) for position, earlier in known.items()]
+        if judged.refused:
+            # One that stands twice in a batch may be refused for the room that the first one took.
+            first = _first(judged.messages, judged.digests, known)
+            keys = ((index, submitted[index].key) for index in judged.refused)
+            again += [(index, first[key]) for index, key in keys if key in first]
+        if again:
+            await self._answer_again(tenant, submitted, again, results)
+        return results
+
+    async def _judged(
+        self,
+        tenant: Tenant,
+        submitted: Sequence[SubmitMessage],
+        results: list[Accepted | Rejected | None],
+        now: float,
+    ) -> "_Judged":
+        """Judge a batch, and count in what may be accepted. What was accepted before is no matter
+        of any rule, nor does it take room: where something is refused, it is asked for, and the
+        rest is judged without it."""
+        judged = await self._judge_all(tenant, submitted, results, now)
+        recognised = 0
+        while judged.refused:
+            try:
+                again = await self._recognise(tenant, submitted)
+            except BaseException:
+                self._count_out(judged.messages, now)
+                raise
+            if len(again) == recognised:
+                break
+            recognised = len(again)
+            self._count_out(judged.messages, now)
+            results[:] = [None] * len(results)
+            await self._answer_again(tenant, submitted, again, results)
+            judged = await self._judge_all(tenant, submitted, results, now)
+        return judged
+
+    async def _judge_all(
+        self,
+        tenant: Tenant,
+        submitted: Sequence[SubmitMessage],
+        results: list[Accepted | Rejected | None],
+        now: float,
+    ) -> "_Judged":
+        """Judge what has no result yet, which gets one."""
         drafts, refused = await self._drafts(tenant, submitted, results, now)
-        capped: list[int] = []
-        admitted: list[tuple[int, Message]] = []
+        indices: list[int] = []
+        messages: list[Message] = []
         digests: list[int] = []
         put_off: Counter[tuple[str, str | None, str | None]] = Counter()
         facts = await self._facts(tenant, drafts)
@@ -181,65 +249,44 @@ class Intake:
         uses: dict[str, Sequence[Use]] = {}
         if tenant.policy.frequency is not None:
             seen, uses = seen_in(facts), dict(facts.uses)
-            facts = msgspec.structs.replace(facts, uses=uses)
+            facts = structs.replace(facts, uses=uses)
         try:
             for start in range(0, len(drafts), TURN):
                 await _turn(start)
-                passed, places = len(admitted), drafts[start : start + TURN]
+                passed, places = len(messages), drafts[start : start + TURN]
                 verdicts = self._judge(tenant, places, facts, now)
                 for position, (index, draft) in enumerate(places):
+                    message = draft
                     verdict = verdicts.get(position) if verdicts else None
-                    if verdict is None:
-                        admitted.append((index, draft))
-                    elif isinstance(verdict, Defer):
-                        put_off[verdict.rule, draft.campaign, draft.variant] += 1
-                        admitted.append((index, _deferred(draft, verdict.until)))
-                    else:
+                    if isinstance(verdict, Refuse):
                         results[index] = _rejected(verdict.code, verdict.why, verdict.retry_at)
                         refused.append(index)
-                        if seen is not None and verdict.code == "frequency_capped":
-                            capped.append(index)
-                if seen is not None:
-                    count_in(uses, [message for _, message in admitted[passed:]])
-                # At once: what else is judged meanwhile is told how much waits.
-                self._count_in([message for _, message in admitted[passed:]], now)
-                digests += [
-                    0 if message.key is None else contents.digest(submitted[index], message.to)
-                    for index, message in admitted[passed:]
-                ]
-                # Before it is accepted: no event of a message is to come before its reply.
-                for index, message in admitted[passed:]:
-                    later = message.due if message.due > now else None
-                    send_at = submitted[index].send_at
+                        continue
+                    if verdict is not None:
+                        put_off[verdict.rule, draft.campaign, draft.variant] += 1
+                        message = _deferred(draft, verdict.until)
+                    one = submitted[index]
+                    indices.append(index)
+                    messages.append(message)
+                    digests.append(0 if one.key is None else contents.digest(one, message.to))
+                    # Before it is accepted: no event of a message is to come before its reply.
                     results[index] = Accepted(
                         message_id(message.id),
                         message.parts,
                         message.encoding,
-                        later,
-                        note=None if send_at is None else _note(send_at, now),
+                        message.due if message.due > now else None,
+                        False,
+                        None,
+                        None if one.send_at is None else _note(one.send_at, now),
                     )
-            known: Mapping[int, Known] = {}
-            if admitted:
-                messages = [message for _, message in admitted]
-                known = await self._accept(messages, digests, now, seen)
+                if seen is not None:
+                    count_in(uses, messages[passed:])
+                # At once: what else is judged meanwhile is told how much waits.
+                self._count_in(messages[passed:], now)
         except BaseException:
-            self._count_out([message for _, message in admitted], now)
+            self._count_out(messages, now)
             raise
-        for (rule, campaign, variant), count in put_off.items():
-            self._metrics.messages_deferred.add(count, tenant.options.id, rule)
-            self._aside.note(tenant.options.id, campaign, variant, f"deferred {rule}", count)
-        if capped:
-            # What one counts for may be what came before under its own key, a moment ago.
-            await self._recognise(tenant, submitted, results, capped)
-        again = [(admitted[position][0], earlier) for position, earlier in known.items()]
-        if refused:
-            # One that stands twice in a batch may be refused for the room that the first one took.
-            first = _first(admitted, digests, known)
-            keys = ((index, submitted[index].key) for index in refused)
-            again += [(index, first[key]) for index, key in keys if key in first]
-        if again:
-            await self._answer_again(tenant, submitted, again, results)
-        return results
+        return _Judged(indices, messages, digests, refused, put_off, seen)
 
     async def quote(
         self, tenant: Tenant, submitted: Sequence[SubmitMessage]
@@ -247,7 +294,9 @@ class Intake:
         """What submitting now would give; nothing is stored."""
         now = self._clock()
         found: list[Accepted | Rejected | None] = [None] * len(submitted)
-        await self._recognise(tenant, submitted, found)
+        again = await self._recognise(tenant, submitted)
+        if again:
+            await self._answer_again(tenant, submitted, again, found)
         drafts, _ = await self._drafts(tenant, submitted, found, now)
         facts = await self._facts(tenant, drafts)
         results: list[Quoted | Rejected | None] = [
@@ -257,7 +306,7 @@ class Intake:
         counts = tenant.policy.frequency is not None
         uses = dict(facts.uses)
         if counts:
-            facts = msgspec.structs.replace(facts, uses=uses)
+            facts = structs.replace(facts, uses=uses)
         waiting = 0  # of those before, if this were submitted
         for start in range(0, len(drafts), TURN):
             await _turn(start)
@@ -310,23 +359,16 @@ class Intake:
     # --- what was submitted before ---
 
     async def _recognise(
-        self,
-        tenant: Tenant,
-        submitted: Sequence[SubmitMessage],
-        results: list[Accepted | Rejected | None],
-        among: Sequence[int] | None = None,
-    ) -> None:
-        """Answer messages whose key was accepted before, all or those of these indices."""
-        asked = range(len(submitted)) if among is None else among
-        keys = [key for index in asked if (key := submitted[index].key) is not None]
+        self, tenant: Tenant, submitted: Sequence[SubmitMessage]
+    ) -> Sequence[Again]:
+        """The messages whose key was accepted before."""
+        keys = [message.key for message in submitted if message.key is not None]
         known = await self._store.known(tenant.options.id, keys) if keys else {}
-        if known:
-            again = [
-                (index, known[key])
-                for index in asked
-                if (key := submitted[index].key) is not None and key in known
-            ]
-            await self._answer_again(tenant, submitted, again, results)
+        return [
+            (index, known[message.key])
+            for index, message in enumerate(submitted)
+            if message.key is not None and message.key in known
+        ]
 
     async def _answer_again(
         self,
@@ -463,7 +505,7 @@ class Intake:
             campaign,
         )
         if tlvs or variant:
-            return msgspec.structs.replace(draft, tlvs=tlvs, variant=variant)
+            return structs.replace(draft, tlvs=tlvs, variant=variant)
         return draft
 
     # --- verdicts ---
@@ -483,7 +525,7 @@ class Intake:
     ) -> Verdicts:
         """The verdicts on drafts, where so many more wait than are counted."""
         queued = self._ledger.total(tenant.options.id) + waiting
-        facts = msgspec.structs.replace(known, queued=queued)
+        facts = structs.replace(known, queued=queued)
         return tenant.policy.admission.judge([draft for _, draft in drafts], facts, now)
 
     # --- acceptance ---
@@ -539,13 +581,13 @@ class Intake:
         submitted: Sequence[SubmitMessage],
         results: Sequence[Accepted | Rejected | None],
     ) -> None:
-        codes: Counter[tuple[str, str | None, str | None]] = Counter()
-        repeated = 0
-        for message, result in zip(submitted, results, strict=True):
-            if isinstance(result, Rejected):
-                codes[result.error.code, message.campaign, message.variant] += 1
-            elif result is not None and result.duplicate:
-                repeated += 1
+        refused = [
+            (result.error.code, message.campaign, message.variant)
+            for message, result in zip(submitted, results, strict=True)
+            if isinstance(result, Rejected)
+        ]
+        codes = Counter(refused) if refused else {}
+        repeated = sum([isinstance(one, Accepted) and one.duplicate for one in results])
         if repeated:
             self._metrics.messages_repeated.add(repeated, tenant)
         for (code, campaign, variant), count in codes.items():
@@ -574,16 +616,16 @@ def _urgent(tenant: Tenant, submitted: Sequence[SubmitMessage]) -> bool:
 
 
 def _deferred(message: Message, until: float) -> Message:
-    return msgspec.structs.replace(message, due=max(message.due, until))
+    return structs.replace(message, due=max(message.due, until))
 
 
 def _first(
-    admitted: Sequence[tuple[int, Message]], digests: Sequence[int], known: Mapping[int, Known]
+    messages: Sequence[Message], digests: Sequence[int], known: Mapping[int, Known]
 ) -> dict[str | None, Known]:
     """What the keys stand for that a batch brought, by key."""
     return {
         message.key: known.get(position) or Known.of(Entry(message, digest, leased=False))
-        for position, ((_, message), digest) in enumerate(zip(admitted, digests, strict=True))
+        for position, (message, digest) in enumerate(zip(messages, digests, strict=True))
         if message.key is not None
     }
 
@@ -631,7 +673,12 @@ def _wrong(field: str, value: object, mend: str) -> Refusal:
     return Refusal("invalid_value", f"{field}: {str(value)[:32]!r} is not {mend}")
 
 
-def _answered(result: Accepted | Rejected | None) -> Accepted | Rejected:
-    if result is None:
+def _by_batch(
+    results: Sequence[Accepted | Rejected | None], batches: Sequence[Sequence[SubmitMessage]]
+) -> list[list[Accepted | Rejected]]:
+    """The results of each batch."""
+    found = [result for result in results if result is not None]
+    if len(found) != len(results):
         raise AssertionError("a message without a result")
-    return result
+    ends = list(accumulate(map(len, batches)))
+    return [found[start:end] for start, end in zip([0, *ends], ends, strict=False)]

@@ -7,10 +7,27 @@ Nearly all receipts name a part in memory in the form of ids that was learnt, an
 from gateway.dispatch import outcomes, owed
 from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.flights import Flight, Part, Reason
+from gateway.dispatch.outcomes import DELIVERED
 from gateway.dispatch.phones import Agreement, agreement
 from gateway.dispatch.plan import Plan
 from gateway.smpp.pdu import DataSm, DeliverSm
+from gateway.smpp.quick import Told
 from gateway.smpp.receipts import Receipt
+
+
+def take_told(carrier: Carrier, told: Told, plan: Plan) -> bool:
+    """Take a receipt in the form of the book that says of a part in memory, and bears its phone,
+    that it is delivered: one of nearly all. The others are looked at in full."""
+    source, _, ref, word = told
+    correlator = carrier.correlator
+    ids = correlator.ids
+    part = correlator.find(ids.likeliest(ref))
+    if part is None or part.flight.message.to != source or carrier.words[word] != DELIVERED:
+        return False
+    if ids.doubts:
+        ids.doubts.clear()
+    take(carrier, part, DELIVERED, None, plan)
+    return True
 
 
 def match_in_memory(
@@ -41,7 +58,7 @@ def match_in_memory(
 def take(carrier: Carrier, part: Part, state: int, reason: Reason | None, plan: Plan) -> None:
     """A final receipt has come for a part in memory."""
     flight = part.flight
-    if note_final(carrier, part, state, reason, plan) and not flight.unanswered and flight.whole:
+    if note_final(carrier, part, state, reason, plan) and flight.taken_at:
         part_final(carrier, flight, plan)
 
 

@@ -21,9 +21,10 @@ from gateway.dispatch.correlation import Parked
 from gateway.dispatch.events import EventHub
 from gateway.dispatch.flights import UNANSWERED, Part
 from gateway.dispatch.ledger import Ledger
+from gateway.dispatch.outcomes import DELIVERED
 from gateway.dispatch.plan import Plan
 from gateway.dispatch.pool import CarrierPool
-from gateway.dispatch.receipts import end_halves, match_in_memory
+from gateway.dispatch.receipts import end_halves, match_in_memory, take_told
 from gateway.errors import StoreError
 from gateway.message import Event, Message, message_id
 from gateway.ops.logs import Sparing
@@ -229,6 +230,10 @@ class Settler:
             states: dict[int | None, int] = {}
             words = carrier.words
             for delivery in deliveries:
+                told = delivery.told
+                if told is not None and take_told(carrier, told, plan):
+                    states[DELIVERED] = states.get(DELIVERED, 0) + 1
+                    continue
                 pdu = delivery.pdu
                 receipt = parse(pdu, words)
                 if receipt is None:

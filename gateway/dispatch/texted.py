@@ -65,12 +65,10 @@ class Texted:
         if campaign is None:
             return
         # One wording for all that have it: it is kept once.
-        variants = [message.variant for message in messages]
-        wordings: dict[str | None, Wording] = {
-            variant: (tenant, campaign, variant) for variant in set(variants)
-        }
-        phones = [canonical(message.to) for message in messages]
-        self._campaigns.update(zip(phones, map(wordings.__getitem__, variants), strict=True))
+        for variant in {message.variant for message in messages}:
+            phones = [canonical(one.to) for one in messages if one.variant == variant]
+            wording: Wording = (tenant, campaign, variant)
+            self._campaigns.update(dict.fromkeys(phones, wording))
         if len(self._campaigns) > PHONES // 2:
             self._older, self._campaigns = self._campaigns, {}
 

@@ -89,6 +89,8 @@ class QuietHours:
         self._options = options
         self.openings = Openings(self._schedule, options.margin)
         self._verdicts: dict[tuple[Place, float], tuple[Defer, Refuse]] = {}
+        self._counted = (0.0, 0.0)
+        self._ends: dict[str, float] = {}  # of what was counted, by the digits that settle a place
 
     def load(self, years: Iterable[int]) -> None:
         """Have the holidays of these years at hand wherever hours depend on them: what is loaded
@@ -151,7 +153,14 @@ class QuietHours:
         (`gateway.policy.windows.AHEAD`) later, or ``seconds`` where those are more."""
         if category not in self._options.categories:
             return start + seconds
-        return self.openings.of(to).after(start, seconds)
+        if self._counted != (start, seconds):  # as the others of a batch have them
+            self._counted = (start, seconds)
+            self._ends.clear()
+        prefix = to[: DEPTHS.get(to[:HEAD], HEAD)]
+        end = self._ends.get(prefix)
+        if end is None:
+            end = self._ends[prefix] = self.openings.of(to).after(start, seconds)
+        return end
 
     def _state(self, to: str, now: float, start: str, states: dict[str, State]) -> State:
         """What holds now at a number's place, noted among the states of one batch."""

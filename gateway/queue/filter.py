@@ -8,7 +8,6 @@ filled anew. Hashes of texts hold for one process only, so a filter is never sto
 
 from array import array
 from collections.abc import Hashable, Iterable, Sequence
-from itertools import islice
 from typing import Final, TypeVar
 
 Thing = TypeVar("Thing", bound=Hashable)
@@ -52,11 +51,21 @@ class _Layer:
         self.newest = 0
         self.used = False
 
-    def add(self, things: Iterable[Hashable]) -> None:
+    def add(self, things: Iterable[Thing]) -> list[Thing]:
+        """Put things in; returns those that may have been in."""
         words, mask, patterns = self.words, self.mask, _PATTERNS
+        shift, patterns_mask = _PATTERN_SHIFT, _PATTERN_MASK
+        there = []
         for thing in things:
             code = hash(thing)
-            words[code & mask] |= patterns[code >> _PATTERN_SHIFT & _PATTERN_MASK]
+            at = code & mask
+            before = words[at]
+            after = before | patterns[code >> shift & patterns_mask]
+            if before == after:
+                there.append(thing)
+            else:
+                words[at] = after
+        return there
 
     def maybe(self, things: Iterable[Thing]) -> list[Thing]:
         words, mask, patterns = self.words, self.mask, _PATTERNS
@@ -79,17 +88,23 @@ class BitFilter:
     def __init__(self, expected: int = 0) -> None:
         self._layers = [_Layer(expected * BYTES)]
 
-    def add(self, things: Sequence[Hashable], age: int = 0) -> None:
-        """Put things in; ``age`` never descends from call to call."""
+    def add(self, things: Sequence[Thing], age: int = 0) -> set[Thing]:
+        """Put things in; ``age`` never descends from call to call. Returns those that may have been
+        in, and those that are among them twice."""
+        there: set[Thing] = set()
         start = 0
         while start < len(things):
             layer = self._layers[-1] if self._layers[-1].room else self._grow()
             stop = min(start + layer.room, len(things))
-            layer.add(islice(things, start, stop))
+            for older in self._layers[:-1]:
+                if older.used:
+                    there.update(older.maybe(things[start:stop]))
+            there.update(layer.add(things[start:stop]))
             layer.room -= stop - start
             layer.newest = age
             layer.used = True
             start = stop
+        return there
 
     def include(self, things: Sequence[Hashable]) -> None:
         """Put in what does not seem to be in: what comes again and again takes no more room. Only

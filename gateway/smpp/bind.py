@@ -177,7 +177,7 @@ class Bind:
             return
         number = link.session.number
         mine = [
-            (delivery.sequence, ANSWERS[type(delivery.pdu)], status)
+            (delivery.sequence, ANSWERS[delivery.kind], status)
             for delivery, status in answers
             if delivery.session == number
         ]

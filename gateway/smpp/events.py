@@ -6,12 +6,13 @@ in batches.
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 
 from gateway.smpp.odd import Odd, OddKind
-from gateway.smpp.pdu import DataSm, DeliverSm, Pdu
+from gateway.smpp.pdu import DataSm, DeliverSm, Pdu, decode
+from gateway.smpp.quick import Told
 
 
 class Response(msgspec.Struct, frozen=True, gc=False):
@@ -35,13 +36,27 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         sequence: its sequence number, which the answer must bear.
-        pdu: what it says.
+        content: what it says: a PDU, or the frame of one where ``told`` is all of it.
         session: `Session.number` of the session that it came in; to be answered in that one only.
+        told: what a receipt in the form of the book tells; None for all else.
     """
 
     sequence: int
-    pdu: DeliverSm | DataSm
+    content: DeliverSm | DataSm | bytes
     session: int
+    told: Told | None = None
+
+    @property
+    def kind(self) -> type[DeliverSm | DataSm]:
+        """Which PDU it is."""
+        return DeliverSm if isinstance(self.content, bytes) else type(self.content)
+
+    @property
+    def pdu(self) -> DeliverSm | DataSm:
+        """What it says."""
+        if isinstance(self.content, bytes):
+            return cast("DeliverSm", decode(self.content).pdu)
+        return self.content
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):

@@ -13,10 +13,11 @@ from typing import ClassVar, Final, cast
 import msgspec
 
 from gateway.errors import LocalProtocolError
-from gateway.smpp import events, states
+from gateway.smpp import events, quick, states
 from gateway.smpp.framing import BadLengthError, Splitter
 from gateway.smpp.options import BindOptions, Mode, SessionOptions
 from gateway.smpp.pdu import (
+    HEADER,
     RESPONSE,
     AlertNotification,
     BindReceiver,
@@ -30,6 +31,7 @@ from gateway.smpp.pdu import (
     GenericNack,
     Packet,
     Pdu,
+    SubmitSmResp,
     Unbind,
     UnbindResp,
     decode,
@@ -300,18 +302,36 @@ class Session:
             frames = self._splitter.feed(data)
         except BadLengthError as error:
             bad_length, frames = error, error.frames
-        unexpected = Session._on_unexpected
         for frame in frames:
-            packet = decode(frame)
-            if packet.odd:
-                self._news.note(packet.odd)
-            self._handlers.get(packet.command_id, unexpected)(self, packet)
+            if not self._taken_at_once(frame):
+                packet = decode(frame)
+                if packet.odd:
+                    self._news.note(packet.odd)
+                handler = self._handlers.get(packet.command_id, Session._on_unexpected)
+                handler(self, packet)
         if bad_length and not self.closed:
             self._owe(GenericNack(), 0, Status.ESME_RINVCMDLEN)
             self._close_with(events.Dead(str(bad_length)))
         if self.parting and not self._under_way:
             self._close_with(events.Unbound())
         return self._news.take()
+
+    def _taken_at_once(self, frame: bytes) -> bool:
+        """Take what `quick` reads, as most is that comes."""
+        _, command_id, status, sequence = HEADER.unpack_from(frame)
+        if command_id not in self._handlers:
+            return False
+        if command_id == SubmitSmResp.command_id and not status:
+            message_id = quick.taken_id(frame)
+            if message_id is not None:
+                self._answered(sequence, status, message_id)
+                return True
+        elif command_id == DeliverSm.command_id:
+            told = quick.told(frame)
+            if told is not None:
+                self._delivered(sequence, frame, told)
+                return True
+        return False
 
     def _close_with(self, event: events.SessionEvent) -> None:
         self._news.add(event)
@@ -321,14 +341,16 @@ class Session:
         self._owed.append(encode(pdu, sequence, status))
 
     def _on_response(self, packet: Packet) -> None:
-        entry = self._window.resolve(packet.sequence)
+        self._answered(packet.sequence, packet.status, getattr(packet.pdu, "message_id", ""))
+
+    def _answered(self, sequence: int, status: int, message_id: str) -> None:
+        entry = self._window.resolve(sequence)
         if entry is None:
-            given = self._window.gave(packet.sequence)
+            given = self._window.gave(sequence)
             self._news.strange["late_response" if given else "unknown_response"] += 1
             return
         context, sent_at = entry
-        message_id = getattr(packet.pdu, "message_id", "")
-        self._news.responses.append(events.Response(context, packet.status, message_id, sent_at))
+        self._news.responses.append(events.Response(context, status, message_id, sent_at))
 
     def _on_generic_nack(self, packet: Packet) -> None:
         # It means no, whatever its status says.
@@ -342,9 +364,13 @@ class Session:
 
     def _on_delivery(self, packet: Packet) -> None:
         # As whole as it is: a carrier does not deliver it any better next time.
-        pdu: DeliverSm | DataSm = packet.pdu  # type: ignore[assignment]  # by its command_id
+        self._delivered(packet.sequence, cast("DeliverSm | DataSm", packet.pdu))
+
+    def _delivered(
+        self, sequence: int, content: DeliverSm | DataSm | bytes, told: quick.Told | None = None
+    ) -> None:
         self.unanswered += 1
-        self._news.deliveries.append(events.Delivery(packet.sequence, pdu, self.number))
+        self._news.deliveries.append(events.Delivery(sequence, content, self.number, told))
 
     def _on_request(self, packet: Packet) -> None:
         if self._refused(packet):

@@ -11,7 +11,6 @@ A key is stored as its name, which says whose it is: the tenant's number and the
 few bytes, is what whoever uses it again has to be told.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -115,10 +114,7 @@ class KeyIndex:
         generation = self._generations[-1] if self._generations else self._begin(now)
         if generation.size + len(names) > GENERATION or now - generation.oldest > GENERATION_AGE:
             generation = self._begin(now)
-        perhaps = self._seen.maybe(names)
-        if len(set(names)) < len(names):
-            perhaps.update(name for name, times in Counter(names).items() if times > 1)
-        self.add(names)
+        perhaps = self.add(names)
         generation.size += len(names)
         generation.newest = max(generation.newest, now)
         return perhaps
@@ -154,11 +150,12 @@ class KeyIndex:
         if at not in self._slices:
             self._slices[at] = Slice(at * SlicedFilter.COLUMNS, SlicedFilter(GENERATION))
 
-    def add(self, names: Sequence[str]) -> None:
-        """Let the filters know keys of the newest generation."""
+    def add(self, names: Sequence[str]) -> set[str]:
+        """Let the filters know keys of the newest generation. Returns those that they may have
+        known, and those that are twice among ``names``."""
         at, column = divmod(self.newest(), SlicedFilter.COLUMNS)
-        self._seen.add(names, self.newest())
         self._slices[at].seen.add(names, column)
+        return self._seen.add(names, self.newest())
 
     def _begin(self, now: float) -> Generation:
         number = self.newest() + 1 if self._generations else 1
