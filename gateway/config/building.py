@@ -22,7 +22,7 @@ from gateway.dispatch.routing import (
 from gateway.dispatch.tenants import TenantOptions
 from gateway.errors import ConfigError
 from gateway.message import Category
-from gateway.ops.admin import AdminOptions
+from gateway.ops.admin import NAMELESS, AdminOptions, AdminToken
 from gateway.policy import chain
 from gateway.policy.replies import problems
 from gateway.policy.senders import ANY, default_sender, normalise
@@ -265,9 +265,23 @@ def _api_tls(tls: keys.ApiTls, faults: Faults) -> TlsOptions:
 
 
 def _admin(admin: keys.Admin, faults: Faults) -> AdminOptions:
-    if not admin.token_sha256 and not keys.admin_host(admin.listen).is_loopback:
+    named = [(f"admin.tokens[{i}]", one) for i, one in enumerate(admin.tokens)]
+    names = [(f"{where}.name", one.name) for where, one in named]
+    if admin.token_sha256:
+        names.insert(0, ("admin.token_sha256", NAMELESS))
+    _unique(names, faults, "every token has a name of its own, for the audit")
+    tokens = [
+        (f"admin.token_sha256[{i}]", token.lower()) for i, token in enumerate(admin.token_sha256)
+    ]
+    tokens += [(f"{where}.token_sha256", one.token_sha256.lower()) for where, one in named]
+    _unique(tokens, faults, "a token has one role")
+    if not tokens and not keys.admin_host(admin.listen).is_loopback:
         faults.add(
             "admin.token_sha256",
             f"is missing; it is needed because other machines can reach {admin.listen}",
         )
-    return AdminOptions(admin.listen, admin.token_sha256)
+    return AdminOptions(
+        admin.listen,
+        admin.token_sha256,
+        tuple(AdminToken(one.name, one.role, one.token_sha256) for one in admin.tokens),
+    )

@@ -149,9 +149,16 @@ class Api(Struct, frozen=True):
     refusal_delay: Annotated[float, Meta(ge=0, le=10)] = _SERVER.refusal_delay
 
 
+class AdminToken(Struct, frozen=True):
+    name: Name
+    role: Literal["viewer", "operator", "compliance", "admin"]
+    token_sha256: TokenHash
+
+
 class Admin(Struct, frozen=True):
     listen: Annotated[str, rule(admin_host)] = _ADMIN.listen
     token_sha256: Annotated[tuple[TokenHash, ...], Meta(max_length=16)] = _ADMIN.token_sha256
+    tokens: Annotated[tuple[AdminToken, ...], Meta(max_length=256)] = ()
 
 
 class Validity(Struct, frozen=True):

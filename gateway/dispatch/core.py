@@ -10,6 +10,7 @@ from gateway.dispatch import absent
 from gateway.dispatch.absent import Absent
 from gateway.dispatch.aside import Aside
 from gateway.dispatch.correlation import Parked
+from gateway.dispatch.debts import Debts
 from gateway.dispatch.events import EventHub
 from gateway.dispatch.fleet import CarrierSettings, Fleet, MakeBind
 from gateway.dispatch.holds import Holds
@@ -150,6 +151,9 @@ class Dispatch:
             self.stops,
             self._is_paused,
             clock,
+        )
+        self.debts = Debts(
+            store, self._settler, self.ledger, self.lanes, self.pool, clock, self._wake
         )
         self._releaser = Releaser(
             store,

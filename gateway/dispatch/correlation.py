@@ -7,7 +7,7 @@ part it means, is parked. Which part a receipt means is decided in `deciding`.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 from weakref import WeakSet
@@ -189,6 +189,12 @@ class Correlator:
         for ref in flight.refs:
             if ref is not None:
                 self._parts.pop(ref, None)
+
+    def forget_messages(self, numbers: Collection[int]) -> None:
+        """The same for these messages: they are to be sent again."""
+        for part in list(self._parts.values()):
+            if part.flight.message.id in numbers:
+                self.forget(part.flight)
 
     def make_room(self) -> int:
         """Forget the parts of the oldest message that is on record, and say how many. Whole

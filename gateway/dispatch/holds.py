@@ -251,10 +251,10 @@ class Holds:
             (*name, one.last, one.at) for name, one in self._cancelled.items() if one.at > since
         ]
 
-    def unfinished_where(self) -> list[tuple[Which, int]]:
-        """The same of filters: which messages were cancelled, up to which."""
+    def unfinished_where(self) -> list[tuple[Which, int, float]]:
+        """The same of filters: which messages were cancelled, up to which and when."""
         since = self._clock() - UNFINISHED
-        return [(which, one.last) for which, one in self._where if one.at > since]
+        return [(which, one.last, one.at) for which, one in self._where if one.at > since]
 
     @asynccontextmanager
     async def _change(self) -> AsyncIterator[None]:

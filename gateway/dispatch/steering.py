@@ -52,7 +52,7 @@ class Steering:
         self.held: Mapping[str, int] = {}
         self.holds = holds
         # When campaigns that were cancelled are looked for again: after twice as long each time.
-        self._later: dict[tuple[str, str, int], float] = {}
+        self._later: dict[tuple[object, ...], float] = {}
         self._store = store
         self._lanes = lanes
         self._ledger = ledger
@@ -106,7 +106,8 @@ class Steering:
 
     async def catch_up(self) -> None:
         """Do what was left to be done."""
-        now, later = self._clock(), {}
+        await self.stops.expire()
+        now, later = self._clock(), dict[tuple[object, ...], float]()
         for tenant, campaign, last, since in self.holds.unfinished():
             name = (tenant, campaign, last)
             if now < (at := self._later.get(name, now)) <= now + UNFINISHED:
@@ -116,16 +117,19 @@ class Steering:
                 if not await self._end_slice(*name):
                     break
             later[name] = now + max(0.0, now - since)
-        self._later = later
-        for which, last in self.holds.unfinished_where():
+        for which, last, since in self.holds.unfinished_where():
+            if now < (at := self._later.get((which, last), now)) <= now + UNFINISHED:
+                later[which, last] = at
+                continue
             while await self._store.waiting_where(which, last):
                 if not await self._end_where(which, last):
                     break
+            later[which, last] = now + max(0.0, now - since)
+        self._later = later
         for tenant, campaign, seconds in self.holds.extensions():
             await self.extend(tenant, campaign, seconds)
             await self.holds.extended(tenant, campaign)
         await self.holds.forget()
-        await self.stops.expire()
 
     async def look(self) -> None:
         """See how many messages pauses hold. A million that wait take the store some 40 ms."""

@@ -18,7 +18,7 @@ from gateway.message import Event, LaneKey, Message, WaitingState
 from gateway.numbers import canonical
 from gateway.queue import events
 from gateway.queue.operators import KEPT as CHANGES_KEPT
-from gateway.queue.operators import Change, Counted, Found, QueueCount, Which
+from gateway.queue.operators import Change, Counted, Found, Owing, QueueCount, Which
 from gateway.queue.store import (
     GLOBAL,
     LIFTS,
@@ -518,6 +518,47 @@ class MemoryStore:
     def _waiting_where(self, which: Which, last: int) -> list[_Row]:
         waiting = self._waiting()
         return [r for r in waiting if which.takes(r.message.lane) and r.message.id <= last]
+
+    async def owed_count(self, owed: Owing) -> int:
+        await self._enter()
+        return len(self._owed(owed))
+
+    async def owed(
+        self, owed: Owing, after: str, limit: int
+    ) -> tuple[list[tuple[Message, bytes]], str | None]:
+        await self._enter()
+        found = [row for ref, row in self._owed(owed) if ref > after][:limit]
+        refs = [ref for ref, _ in self._owed(owed) if ref > after][:limit]
+        return [(row.message, _states(row)) for row in found], refs[-1] if refs else None
+
+    def _owed(self, owed: Owing) -> list[tuple[str, _Row]]:
+        return sorted(
+            (
+                (ref.ref, row)
+                for ref, (number, part, _) in self._parts.items()
+                if ref.carrier == owed.carrier
+                and part == 0
+                and (row := self._rows.get(number)) is not None
+                and row.place == "sent"
+                and row.at < owed.before
+                and row.message.expires_at > owed.alive
+            ),
+            key=lambda one: one[0],
+        )
+
+    async def requeue(self, owed: Owing, numbers: Sequence[int], now: float) -> list[Message]:
+        await self._enter()
+        wanted = set(numbers)
+        rows = [r for n, r in self._rows.items() if n in wanted and r.place == "sent"]
+        self._parts = {
+            ref: part
+            for ref, part in self._parts.items()
+            if part[0] not in wanted or ref.carrier != owed.carrier
+        }
+        for row in rows:
+            row.place, row.at, row.states = "waiting", now, b""
+            row.message = msgspec.structs.replace(row.message, due=now, maybe_duplicate=True)
+        return [row.message for row in rows]
 
     async def find_any(self, number: int) -> tuple[str, Record] | None:
         await self._enter()

@@ -52,6 +52,19 @@ class Which(msgspec.Struct, frozen=True):
         )
 
 
+class Owing(NamedTuple):
+    """A carrier that owes receipts.
+
+    Attributes:
+        before: for messages that it took before this moment.
+        alive: and that expire after this one.
+    """
+
+    carrier: str
+    before: float
+    alive: float = 0.0
+
+
 class Counted(NamedTuple):
     """What was counted of a campaign under one code (`gateway.queue.tallies.Key`), and in which
     hours first and last."""
@@ -90,6 +103,19 @@ class OperatorStore(Store, Protocol):
 
     async def waiting_where(self, which: Which, last: int = NEWEST) -> int:
         """How many messages wait, due or not, numbered up to ``last``."""
+
+    async def owed_count(self, owed: Owing) -> int:
+        """How many messages a carrier owes receipts for. Those whose id it never gave are not
+        among them: nobody knows any more which carrier has them."""
+
+    async def owed(
+        self, owed: Owing, after: str, limit: int
+    ) -> tuple[list[tuple[Message, bytes]], str | None]:
+        """Some ``limit`` of them, each with the states of its parts, and where to go on."""
+
+    async def requeue(self, owed: Owing, numbers: Sequence[int], now: float) -> list[Message]:
+        """Put those that are sent still back to waiting, due now and marked
+        `Message.maybe_duplicate`; receipts that still come for them match nothing."""
 
     async def find_any(self, number: int) -> tuple[str, Record] | None:
         """What became of a message, and whose it is."""

@@ -19,6 +19,9 @@ TwoTenants = Callable[..., list[dict[str, object]]]
 STARTER = Path(__file__).parents[2] / "config" / "gateway.toml"
 
 
+ANN = {"name": "ann", "role": "operator", "token_sha256": "a" * 64}
+
+
 def test_the_smallest_file_has_the_defaults_of_every_part(read: Read) -> None:
     settings = read()
     assert settings.api.listen == ("tcp://127.0.0.1:7600",)
@@ -114,6 +117,39 @@ def test_the_admin_server_is_open_to_others_only_with_a_token(read: Read, faults
     assert read(admin={"listen": "[::1]:7601"}).admin.listen == "[::1]:7601"
     [line] = faults(admin={"listen": "0.0.0.0:7601"})
     assert line.startswith("admin.token_sha256: is missing")
+
+
+def test_admin_tokens_have_a_name_and_a_role(read: Read, faults: Faulty) -> None:
+    bob = {"name": "bob", "role": "viewer", "token_sha256": "b" * 64}
+    settings = read(admin={"listen": "0.0.0.0:7601", "tokens": [ANN, bob]})
+    assert [(one.name, one.role) for one in settings.admin.tokens] == [
+        ("ann", "operator"),
+        ("bob", "viewer"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("admin", "line"),
+    [
+        ({"tokens": [ANN, {**ANN, "token_sha256": "b" * 64}]}, "admin.tokens[1].name: the same"),
+        ({"tokens": [ANN, {**ANN, "name": "bob"}]}, "admin.tokens[1].token_sha256: the same as"),
+        ({"tokens": [{**ANN, "role": "root"}]}, "admin.tokens[0].role: 'root'"),
+        (
+            {"tokens": [{**ANN, "token_sha256": "ann"}]},
+            "admin.tokens[0].token_sha256: what is there",
+        ),
+        ({"tokens": [{"name": "ann", "role": "viewer"}]}, "admin.tokens[0].token_sha256: is miss"),
+        ({"tokens": [{**ANN, "name": "Ann Smith"}]}, "admin.tokens[0].name: 'Ann Smith'"),
+        ({"token_sha256": ["a" * 64], "tokens": [ANN]}, "admin.tokens[0].token_sha256: the sa"),
+        (
+            {"token_sha256": ["b" * 64], "tokens": [{**ANN, "name": "admin"}]},
+            "admin.tokens[0].name: the same as admin.token_sha256",
+        ),
+    ],
+)
+def test_admin_tokens_that_are_wrong(faults: Faulty, admin: dict[str, Any], line: str) -> None:
+    [found] = faults(admin=admin)
+    assert found.startswith(line)
 
 
 # --- tenants ---

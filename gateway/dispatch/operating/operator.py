@@ -11,7 +11,7 @@ from gateway.dispatch.operating.traces import Traces
 from gateway.dispatch.operating.verbs import Verbs
 from gateway.errors import StoreError
 from gateway.ops import roles
-from gateway.ops.commands import Cancel, Command
+from gateway.ops.commands import Cancel, Command, Settle
 from gateway.ops.metrics import Metrics
 from gateway.ops.operations import Caller, Configuration
 from gateway.ops.problems import ProblemError
@@ -142,7 +142,7 @@ class Operator:
     async def do(self, command: Command, caller: Caller) -> Done:
         """Have something done. One that only asks how many it would be leaves no record."""
         roles.check(caller, command)
-        if isinstance(command, Cancel) and command.confirm is None:
+        if isinstance(command, Cancel | Settle) and command.confirm is None:
             return await self._verbs.do(command, caller)
         record = await self._audit.begin(command, caller)
         try:

@@ -45,7 +45,7 @@ def findings(
     """All that is worth telling, the worst first."""
     found = [
         *_store(failing, congested, queues),
-        *(one for carrier in carriers for one in _carrier(carrier, queues)),
+        *(one for carrier in carriers for one in _carrier(carrier, queues, now)),
         *_waits(queues, tenants),
         *(_paused(pause, now) for pause in pauses),
         *(one for consumer in consumers for one in _consumer(consumer)),
@@ -72,7 +72,7 @@ def _store(failing: bool, congested: bool, queues: Sequence[QueueView]) -> Itera
         )
 
 
-def _carrier(carrier: CarrierView, queues: Sequence[QueueView]) -> Iterator[Finding]:
+def _carrier(carrier: CarrierView, queues: Sequence[QueueView], now: float) -> Iterator[Finding]:
     subject = f"carrier {carrier.id}"
     mine = [one for one in queues if one.route in carrier.routes]
     if carrier.state != "up":
@@ -80,11 +80,12 @@ def _carrier(carrier: CarrierView, queues: Sequence[QueueView]) -> Iterator[Find
         messages, oldest = _sum(waiting)
         down = carrier.state == "down"
         why = f": {carrier.error}" if carrier.error else ""
+        since = f" for {duration(now - carrier.since)}" if down and carrier.since else ""
         yield Finding(
             kind="carrier_down" if down else "carrier_degraded",
             severity="critical" if down and messages else "warning" if down else "notice",
             subject=subject,
-            what=f"{carrier.binds_up} of {len(carrier.binds)} binds are up{why}",
+            what=f"{carrier.binds_up} of {len(carrier.binds)} binds are up{since}{why}",
             messages=messages,
             oldest_seconds=oldest,
             safe=f"{LOST}: messages wait, or go by other carriers of their route",

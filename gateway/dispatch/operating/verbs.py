@@ -2,7 +2,7 @@
 what is not there, is so already, or has changed since it was looked at."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from gateway.api.schema import Accepted, OptoutResult, Rejected, SubmitMessage
 from gateway.dispatch.core import Dispatch
@@ -15,8 +15,12 @@ from gateway.ops import commands
 from gateway.ops.operations import Caller, Configuration
 from gateway.ops.problems import ProblemError
 from gateway.ops.views import Done, Target
-from gateway.queue.operators import OperatorStore, Which
+from gateway.queue.operators import OperatorStore, Owing, Which
 from gateway.queue.store import GLOBAL, OptoutChange
+
+AT_ONCE: Final = 10_000
+"""Messages that a carrier owes receipts for and that are expired or requeued by one call: about a
+second's work."""
 
 
 class Verbs:
@@ -53,6 +57,8 @@ class Verbs:
                 return await self._unset_rate(command)
             case commands.Cancel():
                 return await self._cancel(command)
+            case commands.Settle():
+                return await self._settle(command)
             case commands.Disconnect():
                 return self._disconnect(command)
             case commands.ChangeOptout():
@@ -242,6 +248,42 @@ class Verbs:
             messages=done,
             before={"waiting": count},
             after={"cancelled": done},
+        )
+
+    async def _settle(self, command: commands.Settle) -> Done:
+        now = self._clock()
+        alive = now if command.to == "requeue" else 0.0
+        owed = Owing(command.carrier, now - command.older, alive)
+        count = await self._store.owed_count(owed)
+        if command.confirm is None:
+            return Done(
+                verb=command.verb,
+                subject=command.subject,
+                messages=count,
+                detail=f"nothing is done yet: confirm with {count}",
+            )
+        if command.confirm != count:
+            raise ProblemError(
+                "changed",
+                f"{count} messages are meant now, not {command.confirm}: look again; with `older` "
+                "the count stands still while no receipts come",
+                messages=count,
+            )
+        if not count:
+            raise ProblemError(
+                "not_found", f"carrier {command.carrier!r} owes no receipts, as far as is known"
+            )
+        debts = self._dispatch.debts
+        settle = debts.expire if command.to == "expire" else debts.requeue
+        done = await settle(owed, AT_ONCE)
+        left = count - done
+        return Done(
+            verb=command.verb,
+            subject=command.subject,
+            messages=done,
+            before={"owed": count},
+            after={"owed": left, command.to: done},
+            detail=f"{left} are left: ask again for them" if left > 0 else "",
         )
 
     async def _send_test(self, command: commands.SendTest) -> Done:

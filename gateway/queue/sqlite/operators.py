@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
+
 from gateway.message import LaneKey, Message
 from gateway.queue import events
-from gateway.queue.operators import KEPT, Change, Counted, QueueCount, Which
+from gateway.queue.operators import KEPT, Change, Counted, Owing, QueueCount, Which
 from gateway.queue.sqlite import reads
-from gateway.queue.sqlite.bulk import Execute, decode_message, first, messages
+from gateway.queue.sqlite.bulk import Execute, decode_message, first, messages, numbers
 from gateway.queue.sqlite.schema import TENANT_BITS
 from gateway.queue.sqlite.session import Session
-from gateway.queue.sqlite.writes import mark_leased
+from gateway.queue.sqlite.writes import defer, defer_rows, mark_leased
 from gateway.queue.store import EventChunk, Record
 
 SAMPLE: Final = 8
@@ -76,6 +78,66 @@ def lease_where(session: Session, which: Which, last: int, limit: int) -> list[M
     return mark_leased(session, found)
 
 
+_OWED: Final = """FROM (SELECT message, part FROM part WHERE carrier = ?1 AND ref > ?4
+    ORDER BY ref LIMIT ?5) AS part JOIN message ON message.id = part.message
+    WHERE part = 0 AND state = 2 AND message.at < ?2 AND expires > ?3"""
+
+
+def owed_slice(
+    execute: Execute, carrier: int, owed: Owing, after: str, limit: int
+) -> tuple[list[tuple[Message, bytes]], str | None]:
+    """The messages among some parts of a carrier for which receipts are owed, by their first part,
+    and where to go on."""
+    names = (carrier, owed.before, owed.alive, after, limit)
+    found = []
+    for body, states in execute(f"SELECT body, states {_OWED}", names):
+        message = decode_message(body)
+        found.append((message, states or bytes(message.parts)))
+    return found, _last_of(execute, carrier, after, limit)
+
+
+def owed_count_slice(
+    execute: Execute, carrier: int, owed: Owing, after: str
+) -> tuple[int, str | None]:
+    """How many those are, and where to go on."""
+    names = (carrier, owed.before, owed.alive, after, ROWS)
+    count: int = first(execute, f"SELECT count(*) {_OWED}", names, 0)
+    return count, _last_of(execute, carrier, after, ROWS)
+
+
+def _last_of(execute: Execute, carrier: int, after: str, limit: int) -> str | None:
+    """The last of some parts of a carrier; None where there are none."""
+    query = """SELECT max(ref) FROM
+        (SELECT ref FROM part WHERE carrier = ? AND ref > ? ORDER BY ref LIMIT ?)"""
+    return first(execute, query, (carrier, after, limit), None)
+
+
+def requeue(session: Session, carrier: int, ids: Sequence[int], now: float) -> list[Message]:
+    """Have messages wait that were sent, and forget their parts."""
+    found = [
+        msgspec.structs.replace(one, due=now, maybe_duplicate=True)
+        for one in messages(
+            session.execute,
+            "SELECT body FROM message WHERE id IN (SELECT value FROM carray(?)) AND state = 2",
+            (numbers(ids),),
+        )
+    ]
+    if not found:
+        return []
+    mine = [one.id for one in found]
+    session.execute(
+        "DELETE FROM part WHERE carrier = ? AND message IN (SELECT value FROM carray(?))",
+        (carrier, numbers(mine)),
+    )
+    # By way of being leased, as what else goes back to waiting.
+    session.execute(
+        "UPDATE message SET state = 1, states = NULL WHERE id IN (SELECT value FROM carray(?))",
+        (numbers(mine),),
+    )
+    defer(session, defer_rows(session, found, now))
+    return found
+
+
 def find_any(execute: Execute, number: int, now: float) -> tuple[str, Record] | None:
     """What became of a message, whoever's it is."""
     for query in (
@@ -93,12 +155,12 @@ def live_slice(
     execute: Execute, phones: Sequence[str], below: int, now: float
 ) -> tuple[list[tuple[str, Record]], int | None]:
     """Messages to these phones among the next that are numbered ``below``, and where to go on."""
-    numbers = list(
+    ids = list(
         execute("SELECT id FROM message WHERE id < ? ORDER BY id DESC LIMIT ?", (below, ROWS))
     )
-    if not numbers:
+    if not ids:
         return [], None
-    [lowest] = numbers[-1]
+    [lowest] = ids[-1]
     like = " OR ".join(["instr(body, CAST(? AS BLOB))"] * len(phones))
     rows = execute(
         f"""SELECT state, due, at, body FROM message WHERE id < ? AND id >= ? AND ({like})
@@ -111,7 +173,7 @@ def live_slice(
         if message.to in phones:
             state = reads.waiting_state(place, due > now)
             found.append((message.tenant, Record(message.id, at, message=message, state=state)))
-    return found, lowest if len(numbers) == ROWS else None
+    return found, lowest if len(ids) == ROWS else None
 
 
 def tenants(execute: Execute) -> list[tuple[int, str]]:

@@ -17,7 +17,7 @@ from gateway.facts import NO_FACTS, USES, Facts, Wants
 from gateway.message import LaneKey, Message
 from gateway.numbers import canonical
 from gateway.queue import events
-from gateway.queue.operators import Change, Counted, Found, QueueCount, Which
+from gateway.queue.operators import Change, Counted, Found, Owing, QueueCount, Which
 from gateway.queue.sqlite import (
     facts,
     keys,
@@ -354,6 +354,32 @@ class SqliteStore:
 
     async def waiting_where(self, which: Which, last: int = NEWEST) -> int:
         return await self._engine.read(lambda e: operators.waiting_where(e, which, last))
+
+    async def owed_count(self, owed: Owing) -> int:
+        carrier = self._engine.session.carriers.known(owed.carrier)
+        total, after = 0, ""
+        while carrier is not None:
+            slice_ = partial(operators.owed_count_slice, carrier=carrier, owed=owed, after=after)
+            count, last = await self._engine.read(slice_)
+            total += count
+            if last is None:
+                break
+            after = last
+        return total
+
+    async def owed(
+        self, owed: Owing, after: str, limit: int
+    ) -> tuple[list[tuple[Message, bytes]], str | None]:
+        carrier = self._engine.session.carriers.known(owed.carrier)
+        if carrier is None:
+            return [], None
+        return await self._engine.read(
+            lambda e: operators.owed_slice(e, carrier, owed, after, limit)
+        )
+
+    async def requeue(self, owed: Owing, numbers: Sequence[int], now: float) -> list[Message]:
+        carrier = self._engine.session.carriers.number(owed.carrier)
+        return await self._engine.write(lambda s: operators.requeue(s, carrier, numbers, now))
 
     async def find_any(self, number: int) -> tuple[str, Record] | None:
         now = self._clock()
