@@ -84,6 +84,13 @@ def unencodable(message: Message, carrier: str, error: Exception, at: float) -> 
     return event(message, "failed", at, code, {"carrier": carrier, "reason": str(error)})
 
 
+def delivered(message: Message, carrier: str | None, sent_at: float | None, at: float) -> Event:
+    """Every part is with the recipient. ``carrier`` has the message since ``sent_at``, both None
+    where that is not known."""
+    detail = {} if carrier is None else {"carrier": carrier, "sent_at": sent_at}
+    return event(message, "delivered", at, None, detail)
+
+
 def by_receipts(
     message: Message,
     carrier: str | None,
@@ -98,11 +105,11 @@ def by_receipts(
     ``sent_at``, both None where that is not known."""
     if len(states) > 1:
         states = real(states)
+    if not states.strip(GOOD):
+        return delivered(message, carrier, sent_at, at)
     detail: dict[str, Any] = {}
     if carrier is not None:
         detail = {"carrier": carrier, "sent_at": sent_at}
-    if not states.strip(GOOD):
-        return event(message, "delivered", at, None, detail)
     missing = [state for state in states if state not in GOOD]
     worst = next((state for state in missing if state not in (0, EXPIRED)), EXPIRED)
     reason = reasons.get(worst, _NO_REASON) if reasons else _NO_REASON

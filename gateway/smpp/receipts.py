@@ -240,8 +240,11 @@ def canonical(ref: str, base: IdBase) -> str:
     An id that is no number in ``base`` counts as text: case, leading zeros, a leading ``0x`` and
     the octets that GSM 03.38 has for ``_``, ``@`` and the like do not matter.
     """
-    if base == "text" and ref.isdecimal() and ref.isascii():  # as most are
-        return ref.lstrip("0") or "0"
+    if base == "text" and ref.isascii():
+        if ref.isdecimal():  # as most are
+            return ref.lstrip("0") or "0"
+        if ref.isalnum() and ref.islower() and "x" > ref > "1":  # as most others are
+            return ref
     ref = ref.strip("\0 ")
     bare = ref.casefold().lstrip("0")
     if bare < "x" and base == "text" and bare.isprintable():  # neither 0x nor octets to be spelled
