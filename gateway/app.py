@@ -27,7 +27,7 @@ from gateway.config.expiring import expiries
 from gateway.dispatch import gauges
 from gateway.dispatch.core import Dispatch
 from gateway.dispatch.operating.operator import Operator
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, StoreFenced
 from gateway.ops.admin import Health
 from gateway.ops.admin import serve as serve_admin
 from gateway.ops.machine import Expiries, Machine
@@ -79,12 +79,20 @@ class App:
 
         Raises:
             StoreError, ConfigError, GatewayError: it cannot start, and why.
+        StoreFenced: another process has taken the store over.
         """
-        async with trio.open_nursery() as nursery:
-            # Around all else: opening and closing a large store may take longer than a watchdog.
-            nursery.start_soon(self._notifier.feed_watchdog)
-            await self._serve(task_status)
-            nursery.cancel_scope.cancel()
+        try:
+            async with trio.open_nursery() as nursery:
+                # Around all else: to open or close a large store may outlast a watchdog.
+                nursery.start_soon(self._notifier.feed_watchdog)
+                await self._serve(task_status)
+                nursery.cancel_scope.cancel()
+        except* StoreFenced as fenced:
+            first: BaseException = fenced
+            while isinstance(first, BaseExceptionGroup):
+                first = first.exceptions[0]
+            log.error("fenced", reason=str(first))
+            raise StoreFenced(f"{first}; this one has stopped") from None
         log.info("stopped")
 
     async def _serve(self, task_status: trio.TaskStatus[None]) -> None:

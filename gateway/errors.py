@@ -76,6 +76,11 @@ class StoreError(GatewayError):
         self.full = full
 
 
+class StoreFenced(StoreError):  # noqa: N818  who raises it has made no mistake
+    """Another process has taken the store over: nothing was done, and nothing will be. Whatever
+    this process knows of its messages may be wrong by now; it has to stop."""
+
+
 class RequestError(GatewayError):
     """A request is refused whole.
 

@@ -14,7 +14,7 @@ from gateway.dispatch.debts import Debts
 from gateway.dispatch.events import EventHub
 from gateway.dispatch.fleet import CarrierSettings, Fleet, MakeBind
 from gateway.dispatch.holds import Holds
-from gateway.dispatch.ids import MessageNumbers, began
+from gateway.dispatch.ids import MessageNumbers
 from gateway.dispatch.inbound import Inbox
 from gateway.dispatch.intake import Intake
 from gateway.dispatch.ledger import Ledger
@@ -108,7 +108,6 @@ class Dispatch:
             self.pool,
             self.lanes,
             self.ledger,
-            self.hub,
             self._aside,
             metrics,
             clock,
@@ -205,8 +204,8 @@ class Dispatch:
         now = self._clock()
         if self._store.restored:
             log.warning("restored", epoch=self._store.epoch)
-        self._numbers.after(recovery.last_id)
-        self.upkeep.expect(began(recovery.last_id), now)
+        self._numbers.begin(recovery.node, recovery.last_id)
+        self.upkeep.expect(recovery.last_accepted, now)
         self.ledger.start(recovery.counts, recovery.last_id, now)
         for key, due in recovery.lanes.items():
             self.lanes.deferred(key, due, now)
@@ -261,6 +260,7 @@ class Dispatch:
                     nursery.start_soon(self._refiller.run)
                     nursery.start_soon(self.upkeep.run)
                     nursery.start_soon(self._releaser.run)
+                    nursery.start_soon(self._store.until_fenced)
                     task_status.started()
             finally:
                 with trio.move_on_after(LAST_WORDS, shield=True):
@@ -289,9 +289,11 @@ class Dispatch:
         await self._settler.quiet()
 
     async def _settle(self) -> None:
-        """Settle until told to stop: longer than all that hands something over."""
+        """Settle, and tell of it, until told to stop: longer than all that hands something over."""
         with self._settling:
-            await self._settler.run()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.hub.listen)
+                await self._settler.run()
 
     async def _record_doubts(self) -> None:
         """Put on record what carriers have answered, and which messages one may have, whole or in

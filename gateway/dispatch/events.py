@@ -5,7 +5,7 @@ memory. The store keeps its newest chunks at hand, so that one which keeps up co
 retention has taken events before a consumer came to them, it is told so in their place (``gap``).
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Literal
 from weakref import WeakSet
 
@@ -121,12 +121,13 @@ class EventHub:
         """An event that is set once the tenant has events newer than now."""
         return self._news.setdefault(tenant, trio.Event())
 
-    def wake(self, tenants: Iterable[str]) -> None:
-        """These tenants have new events in the store."""
-        for tenant in tenants:
-            news = self._news.pop(tenant, None)
-            if news is not None:
-                news.set()
+    async def listen(self) -> None:
+        """Wake whoever waits for events when the store has some, until cancelled."""
+        while True:
+            for tenant in await self._store.watch():
+                news = self._news.pop(tenant, None)
+                if news is not None:
+                    news.set()
 
 
 def too_many(max_consumers: int) -> RequestError:

@@ -6,30 +6,30 @@ TICKS: Final = 1_024_000
 """Ticks of the numbers' clock in a second: a call begins one of its own, and there are never a
 million calls a second, so that numbers do not run ahead of the clock."""
 
-COUNTER_BITS: Final = 10
-"""Low bits that count within one call; one with more messages takes ticks to come as well:
-one for each thousand, in far less than the time that they take to come."""
+COUNTER_BITS: Final = 4
+"""Bits that count within a tick; a call with more messages takes ticks to come as well: one for
+every sixteen, in a tenth of the time that they take to come."""
 
-
-def began(number: int) -> float:
-    """When a message number was given, in Unix seconds."""
-    return (number >> COUNTER_BITS) / TICKS
+NODE_BITS: Final = 6
+"""Low bits that say which node gave a number (`gateway.queue.store.NODES`)."""
 
 
 class MessageNumbers:
-    """Hands out `Message.id`s: ticks since 1970 in the high bits, a counter in the low.
+    """Hands out `Message.id`s: ticks since 1970 in the high bits, a counter, and the node.
 
     Every call begins a tick of its own, so that nobody can count another's messages by the gap
-    between two numbers of their own.
+    between two numbers of their own. Nobody is to read a time out of them either.
 
     A clock that is set back does not make a number come twice: numbers never fall.
     """
 
     def __init__(self) -> None:
         self._last = 0
+        self._node = 0
 
-    def after(self, last: int) -> None:
-        """Hand out only numbers above ``last``."""
+    def begin(self, node: int, last: int) -> None:
+        """Hand out the numbers of a node, all above ``last``."""
+        self._node = node
         self._last = max(self._last, last)
 
     @property
@@ -38,7 +38,9 @@ class MessageNumbers:
         return self._last
 
     def take(self, count: int, now: float) -> range:
-        """``count`` consecutive numbers, all higher than any before."""
-        first = max((self._last >> COUNTER_BITS) + 1, int(now * TICKS)) << COUNTER_BITS
-        self._last = first + count - 1
-        return range(first, first + count)
+        """``count`` ascending numbers, at least one, all higher than any before."""
+        low, step = COUNTER_BITS + NODE_BITS, 1 << NODE_BITS
+        first = (max((self._last >> low) + 1, int(now * TICKS)) << low) + self._node
+        numbers = range(first, first + count * step, step)
+        self._last = numbers[-1]
+        return numbers

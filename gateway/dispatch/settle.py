@@ -18,14 +18,13 @@ from gateway.dispatch import desk, missed, responses
 from gateway.dispatch.aside import Aside
 from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.correlation import Parked
-from gateway.dispatch.events import EventHub
 from gateway.dispatch.flights import UNANSWERED, Part
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.outcomes import DELIVERED
 from gateway.dispatch.plan import Plan
 from gateway.dispatch.pool import CarrierPool
 from gateway.dispatch.receipts import end_halves, match_in_memory, take_told
-from gateway.errors import StoreError
+from gateway.errors import StoreError, StoreFenced
 from gateway.message import Event, Message, message_id
 from gateway.ops.logs import Sparing
 from gateway.ops.metrics import Metrics
@@ -98,7 +97,6 @@ class Settler:
         pool: CarrierPool,
         lanes: Lanes,
         ledger: Ledger,
-        hub: EventHub,
         aside: Aside,
         metrics: Metrics,
         clock: Callable[[], float],
@@ -111,7 +109,6 @@ class Settler:
         self._pool = pool
         self._lanes = lanes
         self._ledger = ledger
-        self._hub = hub
         self._aside = aside
         self._metrics = metrics
         self._clock = clock
@@ -298,11 +295,14 @@ class Settler:
 
     async def persistently(self, call: Callable[[], Awaitable[T]]) -> T:
         """Make a call of the store again and again until it does not fail: for what has happened
-        and must go on record, whether the store is ready for it or not."""
+        and must go on record, whether the store is ready for it or not. Raises StoreFenced where
+        nothing of this process will go on record any more."""
         failed = False
         while True:
             try:
                 result = await call()
+            except StoreFenced:
+                raise
             except StoreError as error:
                 self._store_failed(str(error))
                 failed = True
@@ -339,7 +339,6 @@ class Settler:
 
     def _account(self, plan: Plan, gone: frozenset[int]) -> None:
         self._ledger.move([flight.message for flight, _ in plan.sent.values()], "queued", "sent")
-        tenants = {notice.tenant for notice in plan.settlement.notices}
         finals: dict[tuple[str, str], int] = {}
         failed: dict[tuple[str, str], int] = {}
         doubtful: dict[str, int] = {}
@@ -364,7 +363,6 @@ class Settler:
         self._ledger.leave(sent_before, "sent")
         for (tenant, outcome), count in finals.items():
             self._metrics.messages_final.add(count, tenant, outcome)
-            tenants.add(tenant)
         for (tenant, code), count in failed.items():
             self._metrics.messages_failed.add(count, tenant, code)
         for tenant, count in doubtful.items():
@@ -383,7 +381,6 @@ class Settler:
         self._refund(plan.refused)
         if plan.soon:
             self._lanes.give_back(sorted(plan.soon, key=_place))
-        self._hub.wake(tenants)
 
 
 _place = attrgetter("tenant", "category", "route", "due", "id")

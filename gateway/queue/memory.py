@@ -6,19 +6,21 @@ many messages.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from copy import copy
 from typing import TypeVar
 
 import msgspec
 import trio
 
-from gateway.errors import StoreError
+from gateway.errors import StoreError, StoreFenced
 from gateway.facts import Facts, Use, Wants
 from gateway.message import Event, LaneKey, Message, WaitingState
 from gateway.numbers import canonical
 from gateway.queue import events
 from gateway.queue.operators import KEPT as CHANGES_KEPT
 from gateway.queue.operators import Change, Counted, Found, Owing, QueueCount, Which
+from gateway.queue.signals import Signals
 from gateway.queue.store import (
     GLOBAL,
     LIFTS,
@@ -70,6 +72,15 @@ class _Told(msgspec.Struct, frozen=True):
     message: int | None
 
 
+class _Node(msgspec.Struct):
+    """What is known of the node that has the store, and of those that had it."""
+
+    token: int = 0
+    clean: bool = True
+    last_id: int = 0
+    last_accepted: float = 0.0
+
+
 class MemoryStore:
     """A `gateway.queue.store.Store` that is gone with the process.
 
@@ -80,8 +91,9 @@ class MemoryStore:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._is_open = False
-        self._clean = True
-        self._last_id = 0
+        self._token = 0
+        self._signals = Signals()
+        self._node = _Node()
         self._rows: dict[int, _Row] = {}
         self._keys: dict[tuple[str, str], tuple[Known, float]] = {}
         self._parts: dict[Ref, tuple[int, int, float]] = {}
@@ -98,14 +110,24 @@ class MemoryStore:
         self.epoch = "memory"
         self.restored = False
 
+    def beside(self) -> "MemoryStore":
+        """Another store on what this one holds, not open: as of a second process."""
+        other = copy(self)
+        other._is_open = False  # noqa: SLF001  one of its own kind
+        return other
+
     async def open(self) -> Recovery:
         await trio.lowlevel.checkpoint()
-        clean = self._clean
+        node = self._node
+        clean = node.clean
+        node.token += 1
+        self._token = node.token
+        self._signals = Signals()
         for row in self._rows.values():
             if row.place == "leased":
                 row.place = "waiting"
                 row.message = msgspec.structs.replace(row.message, maybe_duplicate=True)
-        self._is_open, self._clean = True, False
+        self._is_open, node.clean = True, False
         lanes: dict[LaneKey, float] = {}
         counts: dict[tuple[str, str, str], int] = {}
         for row in self._rows.values():
@@ -115,8 +137,11 @@ class MemoryStore:
             what = (m.tenant, m.category, self._state(row))
             counts[what] = counts.get(what, 0) + 1
         return Recovery(
+            node=0,
+            token=node.token,
             clean=clean,
-            last_id=self._last_id,
+            last_id=node.last_id,
+            last_accepted=node.last_accepted,
             lanes=lanes,
             counts=[msgspec.convert((*what, n), Count) for what, n in counts.items()],
             held=list(self._held.values()),
@@ -124,22 +149,35 @@ class MemoryStore:
 
     async def aclose(self, *, in_doubt: bool = False) -> None:
         await trio.lowlevel.checkpoint()
-        for row in self._rows.values():
-            if row.place == "leased" and not in_doubt:
-                row.place = "waiting"
-        self._is_open, self._clean = False, not in_doubt
+        if self._is_open and not in_doubt and self._token == self._node.token:
+            for row in self._rows.values():
+                if row.place == "leased":
+                    row.place = "waiting"
+            self._node.clean = True
+        self._is_open = False
+
+    async def until_fenced(self) -> None:
+        await self._signals.until_fenced()
 
     async def _enter(self) -> None:
         if not self._is_open:
             raise StoreError("memory: the store is not open")
         await trio.lowlevel.cancel_shielded_checkpoint()
 
+    async def _change(self) -> None:
+        """Begin a call that changes something."""
+        await self._enter()
+        if self._token != self._node.token:
+            why = "memory: another node has taken the store over"
+            self._signals.fenced(why)
+            raise StoreFenced(why)
+
     # --- the way in ---
 
     async def accept(
         self, entries: Sequence[Entry], seen: Seen | None = None
     ) -> Mapping[int, Known]:
-        await self._enter()
+        await self._change()
         counting: list[Message] = []
         if seen is not None:
             counting = [entry.message for entry in entries if entry.message.counted]
@@ -171,7 +209,10 @@ class MemoryStore:
                 of_phone = self._uses.setdefault((m.tenant, canonical(m.to)), {})
                 for mark, keep in m.counted:
                     of_phone[m.id, mark] = Use(mark, m.due, m.id, sent=False), keep
-        self._last_id = max([self._last_id, *ids])
+        node = self._node
+        node.last_id = max([node.last_id, *ids])
+        came = [entry.message.accepted_at for entry in stored]
+        node.last_accepted = max([node.last_accepted, *came])
         self._count(accepted([entry.message for entry in stored]))
         return duplicates
 
@@ -206,7 +247,7 @@ class MemoryStore:
     # --- lanes ---
 
     async def lease(self, lane: LaneKey, now: float, limit: int) -> Lease:
-        await self._enter()
+        await self._change()
         waiting = sorted(
             (row for row in self._waiting() if row.message.lane == lane),
             key=lambda row: (row.message.due, row.message.id),
@@ -216,7 +257,7 @@ class MemoryStore:
         return Lease(_lease(due), rest[0].message.due if rest else None)
 
     async def lease_ids(self, tenant: str, numbers: Sequence[int]) -> list[Message]:
-        await self._enter()
+        await self._change()
         wanted = set(numbers)
         return _lease(
             row
@@ -227,7 +268,7 @@ class MemoryStore:
     async def lease_campaign(
         self, tenant: str, campaign: str, last: int, limit: int
     ) -> list[Message]:
-        await self._enter()
+        await self._change()
         return _lease(self._waiting_in(tenant, campaign, last)[:limit])
 
     async def waiting_in(self, tenant: str, campaign: str, last: int = NEWEST) -> int:
@@ -235,7 +276,7 @@ class MemoryStore:
         return len(self._waiting_in(tenant, campaign, last))
 
     async def extend(self, tenant: str, campaign: str, seconds: float) -> None:
-        await self._enter()
+        await self._change()
         for row in self._waiting_in(tenant, campaign):
             later = row.message.expires_at + seconds
             row.message = msgspec.structs.replace(row.message, expires_at=later)
@@ -250,7 +291,7 @@ class MemoryStore:
         ]
 
     async def defer(self, messages: Sequence[Message]) -> None:
-        await self._enter()
+        await self._change()
         for message in messages:
             row = self._rows.get(message.id)
             if row and row.place == "leased":
@@ -271,7 +312,7 @@ class MemoryStore:
         return found
 
     async def settle(self, settlement: Settlement) -> frozenset[int]:
-        await self._enter()
+        await self._change()
         for event in [f.event for f in settlement.finals] + [n.event for n in settlement.notices]:
             events.encode(event)  # one that cannot be is refused before anything is done
         now = self._clock()
@@ -335,11 +376,11 @@ class MemoryStore:
         return [(row.message, _states(row)) for row in late[:limit]]
 
     async def expired(self, now: float, limit: int) -> list[Message]:
-        await self._enter()
+        await self._change()
         return _lease([row for row in self._waiting() if row.message.expires_at <= now][:limit])
 
     async def hasten(self, now: float, moment: float) -> None:
-        await self._enter()
+        await self._change()
         for row in self._waiting():
             if now < row.message.due <= row.at + moment:
                 row.message = msgspec.structs.replace(row.message, due=now)
@@ -372,7 +413,7 @@ class MemoryStore:
         return "deferred" if later else "queued"
 
     async def optout(self, changes: Sequence[OptoutChange]) -> list[bool]:
-        await self._enter()
+        await self._change()
         return self._change_optouts(changes)
 
     def _change_optouts(self, changes: Sequence[OptoutChange]) -> list[bool]:
@@ -439,6 +480,10 @@ class MemoryStore:
         seq = self._last_seq[tenant] = self._last_seq.get(tenant, 0) + 1
         told = _Told(seq, event, events.encode(event), message)
         self._told.setdefault(tenant, []).append(told)
+        self._signals.told([tenant])
+
+    async def watch(self) -> Collection[str]:
+        return await self._signals.watch()
 
     async def events(self, tenant: str, after: int, limit: int) -> list[EventChunk]:
         await self._enter()
@@ -450,7 +495,7 @@ class MemoryStore:
     async def acknowledge(
         self, tenant: str, consumer: str, seq: int, most: int = MANY
     ) -> int | None:
-        await self._enter()
+        await self._change()
         known, now = self._consumers.get((tenant, consumer)), self._clock()
         if seq > self._last_seq.get(tenant, 0):
             seq = 0
@@ -473,13 +518,13 @@ class MemoryStore:
         ]
 
     async def seen(self, consumers: Iterable[tuple[str, str]]) -> None:
-        await self._enter()
+        await self._change()
         for name in consumers:
             if known := self._consumers.get(name):
                 self._consumers[name] = known._replace(seen=self._clock())
 
     async def forget_consumer(self, tenant: str, consumer: str) -> bool:
-        await self._enter()
+        await self._change()
         return self._consumers.pop((tenant, consumer), None) is not None
 
     async def bounds(self, tenant: str) -> tuple[int, int]:
@@ -508,7 +553,7 @@ class MemoryStore:
         ]
 
     async def lease_where(self, which: Which, last: int, limit: int) -> list[Message]:
-        await self._enter()
+        await self._change()
         return _lease(self._waiting_where(which, last)[:limit])
 
     async def waiting_where(self, which: Which, last: int = NEWEST) -> int:
@@ -599,7 +644,7 @@ class MemoryStore:
         return [Counted(*key, *one) for key, one in found.items() if key[:2] in newest]
 
     async def note_change(self, number: int | None, at: float, body: bytes) -> int:
-        await self._enter()
+        await self._change()
         if number is None:
             number = self._last_change = self._last_change + 1
         _forget(self._changes, lambda one: one.at < at - CHANGES_KEPT, len(self._changes))
@@ -627,7 +672,7 @@ class MemoryStore:
         return [key._replace(since=since) for key, since in found.items()]
 
     async def remember(self, name: str, value: bytes) -> None:
-        await self._enter()
+        await self._change()
         self._memos[name] = value
 
     async def recall(self, name: str) -> bytes | None:
@@ -635,7 +680,7 @@ class MemoryStore:
         return self._memos.get(name)
 
     async def prune(self, before: float, limit: int) -> int:
-        await self._enter()
+        await self._change()
         gone = 0
         for told in self._told.values():
             while told and told[0].event.at < before and gone < limit:

@@ -1,11 +1,15 @@
 """The store's interface: what every engine promises, in batches, and the types it speaks.
 
 No SQL and no single-process assumption shows here. Messages are *leased* to a node for dispatch.
+A store that is open is one node's hold of the storage, under a token that it got by opening it and
+that all its changing calls carry. Whoever opens the storage takes the token of the one before,
+whose calls raise `StoreFenced` from then on: a process that slept, or was cut off, does no harm.
 Everything awaited below is durable when it returns: it survives ``kill -9`` and power loss.
 Calls made while a commit is under way share the next one (group commit); each call is atomic, and
 calls that change something take effect in the order in which they were made. Those that only ask
-see what had been made durable by then. A call raises `StoreError` when none of it was done; one
-that is cancelled takes its course all the same.
+see what had been made durable by then. A call raises `StoreError` when none of it was done, so that
+it can be made again; one that is cancelled takes its course all the same. Where storage is far away
+and its answer can be lost, the engine finds out what was done before it answers.
 
 A message in the store is in one of three places, and leaves with its outcome:
 
@@ -14,7 +18,7 @@ A message in the store is in one of three places, and leaves with its outcome:
                   └──────defer───────┘        any of them ──settle(final)──> (gone)
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 import msgspec
@@ -273,16 +277,22 @@ class Recovery(msgspec.Struct, frozen=True):
     """What a store that was opened holds.
 
     Attributes:
+        node: the number of this node, below `NODES`, which is in the message ids that it gives.
+        token: under which it holds the store, higher than every one before.
         clean: the last node let go of the store in order; else messages that were leased are now
             waiting again, marked `Message.maybe_duplicate`.
         last_id: the highest message id ever accepted, 0 for none.
+        last_accepted: when the latest message was accepted, by the clock of then; 0 for none.
         lanes: when the first waiting message of each lane is due.
         counts: messages without an outcome.
         held: everything held, see `Held`.
     """
 
+    node: int
+    token: int
     clean: bool
     last_id: int
+    last_accepted: float
     lanes: Mapping[LaneKey, float]
     counts: Sequence[Count]
     held: Sequence[Held]
@@ -313,6 +323,9 @@ MANY: int = 1 << 31
 NEWEST: int = (1 << 63) - 1
 """No message has a higher number."""
 
+NODES: int = 64
+"""Nodes that may share a store at most."""
+
 
 class Store(Protocol):
     """Messages, events and opt-outs on durable storage."""
@@ -328,13 +341,17 @@ class Store(Protocol):
         """Whether the epoch began when the store was opened, because it is a backup."""
 
     async def open(self) -> Recovery:
-        """Take hold of the store. Raises StoreError where it cannot be opened or written, where
-        another process holds it, or where its schema is newer than this program."""
+        """Take hold of the store, under a new token. Raises StoreError where it cannot be opened or
+        written, where another process holds it, or where its schema is newer than this program."""
 
     async def aclose(self, *, in_doubt: bool = False) -> None:
         """Put leased messages back to waiting, unmarked, and let go in order. With ``in_doubt``,
         where the caller does not know which of them went out, just let go: they are marked when the
-        store is opened next, as after a crash."""
+        store is opened next, as after a crash. One that is fenced is let go of as it is."""
+
+    async def until_fenced(self) -> None:
+        """Wait until it is known that another process has taken the store over; raises StoreFenced
+        then."""
 
     # --- the way in ---
 
@@ -453,6 +470,10 @@ class Store(Protocol):
     async def events(self, tenant: str, after: int, limit: int) -> list[EventChunk]:
         """Events with ``seq`` > ``after``, about ``limit`` at most, whole chunks but for the first,
         which starts at ``after + 1``. Empty where there is nothing newer."""
+
+    async def watch(self) -> Collection[str]:
+        """Wait until tenants have new events, and say which: all that got some since the last call,
+        whichever node has recorded them. For one caller."""
 
     async def acknowledge(
         self, tenant: str, consumer: str, seq: int, most: int = MANY

@@ -225,6 +225,10 @@ class FlakyStore:
         self.failing: set[str] = set()
         self.calls: Counter[str] = Counter()
 
+    def beside(self) -> MemoryStore:
+        """A store of another process on the same storage."""
+        return self._store.beside()
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._store, name)
 

@@ -8,7 +8,6 @@ from typing import Final
 from gateway.dispatch import gauges
 from gateway.dispatch.core import Dispatch
 from gateway.dispatch.flights import Flight
-from gateway.dispatch.ids import began
 from gateway.message import Event, Message, message_id, message_number
 from gateway.numbers import NumberError, canonical, read
 from gateway.ops.problems import ProblemError
@@ -147,7 +146,6 @@ def _ended(tenant: str, record: Record, event: Event) -> MessageView:
     detail = event.detail or {}
     why = [str(event.code)] if event.code else []
     why += [f"{key} {value}" for key, value in islice(detail.items(), 8)]
-    accepted = began(record.number)
     return MessageView(
         id=message_id(record.number),
         tenant=tenant,
@@ -165,7 +163,7 @@ def _ended(tenant: str, record: Record, event: Event) -> MessageView:
         parts=event.parts,
         attempts=0,
         maybe_duplicate=event.maybe_duplicate,
-        accepted_at=accepted,
+        accepted_at=None,
         due=None,
         expires_at=None,
         updated_at=event.at,
@@ -173,13 +171,13 @@ def _ended(tenant: str, record: Record, event: Event) -> MessageView:
         detail=detail,
         reason=None,
         steps=(
-            _accepted(accepted),
+            _accepted(None),
             Step(at=event.at, what=f"ended: {event.type}", detail=", ".join(why)),
         ),
     )
 
 
-def _accepted(at: float) -> Step:
+def _accepted(at: float | None) -> Step:
     return Step(at=at, what="accepted", detail="durable from then on")
 
 

@@ -14,7 +14,8 @@ from typing import Any, Final, Literal, TypeVar
 
 import apsw
 
-from gateway.errors import StoreError
+from gateway.errors import StoreError, StoreFenced
+from gateway.queue.signals import Signals
 from gateway.queue.sqlite import schema
 from gateway.queue.sqlite.bulk import Execute
 from gateway.queue.sqlite.lock import Lock
@@ -73,7 +74,7 @@ def store_error(path: str, error: Exception) -> StoreError:
 
 
 class Engine:
-    """An open file, its connections and their threads.
+    """An open file, its connections and their threads, and its ``signals``.
 
     Args:
         path: the database file; it and its directory are created where they are missing. Held by
@@ -92,6 +93,7 @@ class Engine:
         self._checkpoint_lock = threading.Lock()
         self._reading = threading.Lock()
         self._connections: list[apsw.Connection] = []
+        self.signals = Signals()
         self.lock = Lock(path)
         try:
             writer = self._connect(WRITER_CACHE, synchronous)
@@ -119,7 +121,11 @@ class Engine:
         self, work: Callable[[Session], T], applied: Callable[[T], None] | None = None
     ) -> T:
         """Do ``work`` in the next transaction; durable on return. For ``applied`` see `Call`."""
-        return await self._writes.call(lambda: work(self.session), applied)
+        try:
+            return await self._writes.call(lambda: work(self.session), applied)
+        except StoreFenced as error:
+            self.signals.fenced(str(error))
+            raise
 
     async def read(self, work: Callable[[Execute], T]) -> T:
         """Do ``work`` on the reading connection, which sees all that is durable by now."""

@@ -133,6 +133,12 @@ STEPS: Final[Sequence[str]] = (
         mark INTEGER NOT NULL, at REAL NOT NULL, keep INTEGER NOT NULL, sent INTEGER NOT NULL,
         PRIMARY KEY (tenant, number, message, mark)) WITHOUT ROWID;
     """,
+    # Ids told the time until then.
+    """
+    ALTER TABLE node ADD COLUMN token INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE node ADD COLUMN last_accepted REAL NOT NULL DEFAULT 0;
+    UPDATE node SET last_accepted = (last_id >> 10) / 1024000.0;
+    """,
 )
 """Step *n* leads from version *n* to *n* + 1. Steps are added, never changed. They may call the
 functions `phone` and `as_dialled`, which follow the rules of `gateway.numbers` as they are now."""

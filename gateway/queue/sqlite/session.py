@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 
 import apsw
 
+from gateway.errors import StoreFenced
 from gateway.queue.sqlite.bulk import Execute
 from gateway.queue.sqlite.stats import UNNAMED, Place, StatTable
 from gateway.queue.tallies import Key
@@ -102,11 +103,13 @@ class Session:
         seqs: the last ``seq`` of tenants, by number, as far as known; forgotten with a
             transaction that fails.
         tenants, carriers, lanes: the numbers of names.
+        token: under which this process holds the file; 0 until it does (`take`).
         stats: what the transaction counts.
     """
 
     def __init__(self, connection: apsw.Connection) -> None:
         self.connection = connection
+        self.token = 0
         self.execute: Execute = connection.execute
         self.seqs: dict[int, int] = {}
         self.tenants: Names[str] = Names(
@@ -168,6 +171,12 @@ class Session:
             names.written()
         return values
 
+    def take(self) -> int:
+        """Take the file over, under a new token; in a transaction."""
+        [[token]] = self.execute("UPDATE node SET token = token + 1 RETURNING token")
+        self.token = int(token)
+        return self.token
+
     def clear_doubt(self) -> None:
         """Make sure that a commit which failed stays failed; raises where that is not possible."""
         if self._doubtful:
@@ -176,6 +185,10 @@ class Session:
     def _transaction(self, body: Callable[[], T]) -> T:
         try:
             self.execute("BEGIN IMMEDIATE")
+            [[token]] = self.execute("SELECT token FROM node")
+            if self.token and token != self.token:
+                name = self.connection.filename
+                raise StoreFenced(f"{name}: another process has taken the store over")
             value = body()
             self._doubtful = True
             self.execute("COMMIT")

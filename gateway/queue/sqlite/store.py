@@ -7,12 +7,12 @@ writer's or the reader's thread. The parts tell how; this module tells which.
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 
 import trio
 
-from gateway.errors import StoreError
+from gateway.errors import StoreError, StoreFenced
 from gateway.facts import NO_FACTS, USES, Facts, Wants
 from gateway.message import LaneKey, Message
 from gateway.numbers import canonical
@@ -102,6 +102,7 @@ class SqliteStore:
         engine.start()
         try:
             clean = await engine.read(upkeep.was_clean)
+            await engine.write(lambda s: s.take())
             while not clean and await engine.write(upkeep.mark_block):
                 pass
             self._keys = await engine.read(keys.load)
@@ -131,8 +132,13 @@ class SqliteStore:
                 await self._lineage.end(engine)
                 if not in_doubt:
                     await engine.write(upkeep.end)
+            except StoreFenced:
+                pass  # another's, as it is
             finally:
                 await engine.aclose()
+
+    async def until_fenced(self) -> None:
+        await self._engine.signals.until_fenced()
 
     @property
     def _engine(self) -> Engine:
@@ -234,6 +240,7 @@ class SqliteStore:
     def _settled(self, settled: outcomes.Settled) -> None:
         for chunk in settled.chunks:
             self._tail.append(chunk)
+        self._engine.signals.told([chunk.tenant for chunk in settled.chunks])
 
     async def overdue(self, now: float, limit: int) -> list[tuple[Message, bytes]]:
         return await self._engine.read(lambda e: reads.overdue(e, now, limit))
@@ -310,6 +317,9 @@ class SqliteStore:
                 lambda e: reads.history(e, tenant, number, after, limit)
             )
         return events.merge([events.trim(chunk, after) for chunk in chunks or ()])
+
+    async def watch(self) -> Collection[str]:
+        return await self._engine.signals.watch()
 
     async def acknowledge(
         self, tenant: str, consumer: str, seq: int, most: int = MANY

@@ -85,9 +85,13 @@ def begin(session: Session, clean: bool, now: float) -> Recovery:
         counts[tenant, category, "queued"] += count - later
     for lane, count in execute("SELECT lane, count(*) FROM message WHERE state = 2 GROUP BY lane"):
         counts[lanes[lane].tenant, lanes[lane].category, "sent"] += count
+    [(last_id, last_accepted)] = execute("SELECT last_id, last_accepted FROM node")
     return Recovery(
+        node=0,
+        token=session.token,
         clean=clean,
-        last_id=first(execute, "SELECT last_id FROM node", (), 0),
+        last_id=last_id,
+        last_accepted=last_accepted,
         lanes=first_due,
         counts=[Count(*what, count) for what, count in counts.items() if count],
         held=[Held(*row) for row in execute("SELECT kind, key, body, expires FROM held")],

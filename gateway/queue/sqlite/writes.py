@@ -155,7 +155,10 @@ def accept(session: Session, rows: AcceptRows) -> dict[int, Known] | None:
         _ACCEPT.run(session.execute, stored, place)
     if rows.reserved:
         uses.reserve(session.execute, rows.reserved, duplicates)
-    session.execute("UPDATE node SET last_id = max(last_id, ?)", (max(rows.ids),))
+    session.execute(
+        "UPDATE node SET last_id = max(last_id, ?), last_accepted = max(last_accepted, ?)",
+        (max(rows.ids), rows.entries[0].message.accepted_at),
+    )
     return duplicates
 
 

@@ -39,6 +39,9 @@ class Engine(Protocol):
     def survivor(self, store: Store, clock: Callable[[], float]) -> Store:
         """A store on what a process that was killed now would leave."""
 
+    def rival(self, store: Store, clock: Callable[[], float]) -> Store:
+        """A store of another process on the same storage, which may take it over."""
+
 
 class Memory:
     """The engine in memory, which stands in for its own storage."""
@@ -51,6 +54,10 @@ class Memory:
 
     def survivor(self, store: Store, _: Callable[[], float]) -> Store:
         return store
+
+    def rival(self, store: Store, _: Callable[[], float]) -> Store:
+        assert isinstance(store, MemoryStore)
+        return store.beside()
 
 
 class Sqlite:
@@ -69,6 +76,10 @@ class Sqlite:
         copy = self._directory.with_name(f"store-{self._copies}")
         shutil.copytree(self._directory, copy, ignore=shutil.ignore_patterns("*-shm"))
         self._directory = copy
+        return self.store(clock)
+
+    def rival(self, _: Store, clock: Callable[[], float]) -> Store:
+        (self._directory / "store.db.lock").unlink()  # so that nothing but the token is in the way
         return self.store(clock)
 
 
@@ -94,6 +105,12 @@ class Rig:
         """Open what a process that was killed now would leave."""
         self._killed.append(self.store)
         self.store = self._engine.survivor(self.store, lambda: self.now)
+        return await self.store.open()
+
+    async def overtake(self) -> Recovery:
+        """Have another process take over the storage, which is the store from here on."""
+        self._killed.append(self.store)
+        self.store = self._engine.rival(self.store, lambda: self.now)
         return await self.store.open()
 
     async def aclose(self) -> None:

@@ -2,9 +2,10 @@
 
 import msgspec
 import pytest
+import trio
 
 from gateway.queue.events import CHUNK, CHUNK_BYTES
-from gateway.queue.store import Settlement
+from gateway.queue.store import Settlement, Store
 from tests.queue.contract.rig import MakeEntry, MakeFinal, Rig, decoded, notices
 
 
@@ -56,3 +57,22 @@ async def test_chunks_are_bounded_in_bytes(rig: Rig) -> None:
         assert len(decoded(chunks)) == 20
         assert max(len(chunk.body) for chunk in chunks) <= CHUNK_BYTES
         await rig.reopen()
+
+
+async def test_whoever_watches_is_told_of_new_events(
+    store: Store, entry: MakeEntry, delivered: MakeFinal
+) -> None:
+    await store.accept([entry(1, leased=True), entry(2)])
+    await store.settle(Settlement(notices=notices("b", 3)))
+    await store.settle(Settlement(finals=[delivered(entry(1).message)]))
+    assert set(await store.watch()) == {"acme", "b"}
+    told: list[str] = []
+
+    async def watch() -> None:
+        told.extend(await store.watch())
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch)
+        await store.settle(Settlement(finals=[delivered(entry(1).message)]))  # has its outcome
+        await store.settle(Settlement(notices=notices("c", 1)))
+    assert told == ["c"]

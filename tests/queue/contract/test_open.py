@@ -10,7 +10,17 @@ from tests.queue.contract.rig import LANE, MakeEntry, MakeFinal, Rig
 
 
 async def test_a_new_store_is_clean_and_empty(rig: Rig) -> None:
-    assert await rig.reopen() == Recovery(clean=True, last_id=0, lanes={}, counts=[], held=[])
+    recovery = await rig.reopen()
+    assert recovery == Recovery(
+        node=0,
+        token=recovery.token,
+        clean=True,
+        last_id=0,
+        last_accepted=0.0,
+        lanes={},
+        counts=[],
+        held=[],
+    )
 
 
 async def test_a_closed_store_refuses_calls(rig: Rig, entry: MakeEntry) -> None:
@@ -105,11 +115,14 @@ async def test_opening_tells_what_there_is(
 async def test_the_last_id_outlives_its_message(
     rig: Rig, entry: MakeEntry, delivered: MakeFinal
 ) -> None:
-    await rig.store.accept([entry(7, leased=True)])
-    await rig.store.settle(Settlement(finals=[delivered(entry(7).message)]))
+    await rig.store.accept([entry(7, leased=True, accepted_at=1_234.5)])
+    await rig.store.accept([entry(6, leased=True, accepted_at=1_000.0)])
+    finals = [delivered(entry(n).message) for n in (6, 7)]
+    await rig.store.settle(Settlement(finals=finals))
     while await rig.store.prune(9e9, 100):
         pass
-    assert (await rig.reopen()).last_id == 7
+    recovery = await rig.reopen()
+    assert (recovery.last_id, recovery.last_accepted) == (7, 1_234.5)
 
 
 async def test_the_epoch_outlives_every_end(rig: Rig) -> None:

@@ -1,0 +1,30 @@
+"""A dispatch whose store is another's by now ends, and records nothing more."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import pytest
+import trio
+
+from gateway.errors import StoreFenced
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_dispatch_ends_when_its_store_is_taken_over(
+    open_world: Callable[..., AbstractAsyncContextManager[Any]],
+    autojump_clock: object,
+    answered: bool,
+) -> None:
+    with pytest.raises(ExceptionGroup) as raised:  # noqa: PT012
+        async with open_world() as world:
+            [accepted] = await world.accepted("hello")
+            rival = world.store.beside()
+            assert not (await rival.open()).clean
+            if answered:
+                await world.deliver()
+            await trio.sleep(60)
+    assert raised.value.split(StoreFenced)[1] is None
+    assert world.dispatch.in_doubt
+    [message] = await rival.lease_ids("acme", [int(accepted, 16)])
+    assert message.maybe_duplicate
