@@ -167,11 +167,14 @@ OPS: Final = frozenset(
 
 class Error(Struct, frozen=True, gc=False, omit_defaults=True):
     """``retry_at``: Unix seconds from when on a message like it would be taken, where that is
-    known."""
+    known; ``rule``: which rule of the tenant's policy has refused it, and ``place``: where in its
+    text the reason is, from 0."""
 
     code: RequestCode | MessageCode
     message: str
     retry_at: float | None = None
+    rule: str | None = None
+    place: int | None = None
 
 
 class Accepted(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -190,7 +193,8 @@ class Accepted(Struct, frozen=True, gc=False, omit_defaults=True):
 
 class Quoted(Struct, frozen=True, gc=False, omit_defaults=True):
     """What a message would become, or is, if it is a ``duplicate``. ``to`` is the number that its
-    recipient was read as, ``region`` the ISO 3166 code of where that is."""
+    recipient was read as, ``region`` the ISO 3166 code of where that is; ``text`` what is sent,
+    where that is not what was submitted."""
 
     parts: int
     encoding: Encoding
@@ -200,6 +204,7 @@ class Quoted(Struct, frozen=True, gc=False, omit_defaults=True):
     to: str | None = None
     region: str | None = None
     paused: bool = False
+    text: str | None = None
 
 
 class Rejected(Struct, frozen=True):
@@ -304,6 +309,7 @@ class StatsRow(Struct, frozen=True, gc=False, omit_defaults=True):
         accepted: messages.
         refused: messages that were not accepted, by code.
         deferred: how often rules put messages off, by rule.
+        ruled_out: of those refused, the ones that a rule of the policy has, by rule.
         sent: messages all of whose parts the carrier has taken.
         parts: of these.
         outcomes: messages, by outcome.
@@ -324,6 +330,7 @@ class StatsRow(Struct, frozen=True, gc=False, omit_defaults=True):
     codes: dict[str, int] = {}
     inbound: int = 0
     optouts: int = 0
+    ruled_out: dict[str, int] = {}
 
 
 class Counted(Struct, frozen=True):

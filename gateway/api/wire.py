@@ -65,7 +65,8 @@ class Accepted(NamedTuple):
 
 class Quoted(NamedTuple):
     """What a message would become if it were submitted now; or, of a ``duplicate``, became. ``to``
-    is the number that its recipient was read as, ``region`` the ISO 3166 code of where that is."""
+    is the number that its recipient was read as, ``region`` the ISO 3166 code of where that is;
+    ``text`` what is sent, where that is not what was submitted."""
 
     parts: int
     encoding: str
@@ -75,15 +76,19 @@ class Quoted(NamedTuple):
     to: str | None = None
     region: str | None = None
     paused: bool = False
+    text: str | None = None
 
 
 class Rejected(NamedTuple):
     """One message, or one number, is refused: why, as a code and for a person; ``retry_at`` is when
-    a message like it would be taken, in Unix seconds, where that is known."""
+    a message like it would be taken, in Unix seconds, where that is known; ``rule``: by which rule
+    of the tenant's policy, and ``place``: for what in the text, from 0."""
 
     code: str
     message: str
     retry_at: float | None = None
+    rule: str | None = None
+    place: int | None = None
 
 
 class Status(NamedTuple):
@@ -156,6 +161,7 @@ class Stat(NamedTuple):
     codes: Mapping[str, int] = {}
     inbound: int = 0
     optouts: int = 0
+    ruled_out: Mapping[str, int] = {}
 
 
 class Event(NamedTuple):
@@ -275,8 +281,7 @@ def event(fields: Fields, epoch: str | None) -> Event:
 
 
 def _rejected(result: Fields) -> Rejected:
-    error = result["error"]
-    return Rejected(error["code"], error["message"], error.get("retry_at"))
+    return _known(Rejected, result["error"])
 
 
 def _known(kind: Callable[..., _T], fields: Fields) -> _T:

@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from msgspec import convert
+from msgspec import convert, structs
 
 from gateway.api.listen import server_context
 from gateway.api.options import ServerOptions, TlsOptions
-from gateway.config import carriers, files, keys
+from gateway.config import carriers, content, files, keys
 from gateway.config.reading import Faults, below, meant
 from gateway.config.settings import ApiSettings, Settings
 from gateway.dispatch.core import DispatchOptions
@@ -31,7 +31,8 @@ from gateway.queue.scheduler import SchedulerOptions, Share
 
 def build(file: keys.Keys, environ: Mapping[str, str], faults: Faults) -> Settings:
     """The settings that a file comes to; of no use where faults were found."""
-    for problem in file.policy.problems():
+    policy = _policy_of_all(file, faults)
+    for problem in policy.problems():
         faults.add("", f"policy.{problem}")
     named = (
         (f"policy.frequency[{i}].tenants[{j}]", tenant)
@@ -45,7 +46,7 @@ def build(file: keys.Keys, environ: Mapping[str, str], faults: Faults) -> Settin
         queue=file.queue.path,
         dispatch=DispatchOptions(
             tenants=_tenants(file, faults),
-            policy=file.policy,
+            policy=policy,
             policies={tenant.id: _policy(tenant) for tenant in file.tenants},
             scheduler=_scheduler(file),
             carriers=_carriers(file, environ, faults),
@@ -99,8 +100,10 @@ def _tenants(file: keys.Keys, faults: Faults) -> list[TenantOptions]:
         "transactional": file.queue.validity.transactional,
         "marketing": file.queue.validity.marketing,
     }
+    carrier_ids = {carrier.id for carrier in file.carriers}
     for where, tenant in tenants:
         _check_answers(where, tenant, faults)
+        content.check_tenant(where, tenant, carrier_ids, faults)
     return [
         TenantOptions(
             id=tenant.id,
@@ -129,7 +132,17 @@ def _policy(tenant: keys.Tenant) -> chain.TenantOptions:
         max_queued=tenant.max_queued,
         quiet_hours=tenant.quiet_hours,
         frequency=tenant.frequency,
+        content=tenant.content,
+        domains=tenant.domains,
+        signatures=tenant.signatures,
     )
+
+
+def _policy_of_all(file: keys.Keys, faults: Faults) -> chain.PolicyOptions:
+    """``[policy]`` with the words of the files that it names."""
+    carrier_ids = {carrier.id for carrier in file.carriers}
+    found = content.loaded(file.policy.content, carrier_ids, faults)
+    return structs.replace(file.policy, content=found)
 
 
 def _scheduler(file: keys.Keys) -> SchedulerOptions:

@@ -90,6 +90,7 @@ def build(
         unanswered=carrier.unanswered,
         statuses=_statuses(carrier, f"{where}.statuses", faults),
         hours=carrier.hours,
+        bans=frozenset(carrier.bans),
         tlvs=parameters(carrier.tlvs, f"{where}.tlvs", faults),
     )
     # Contexts of the same files are not equal, so identity speaks of the files instead.

@@ -30,6 +30,7 @@ from gateway.ops.admin import AdminOptions
 from gateway.ops.logs import Level
 from gateway.policy.carrier_hours import CarrierHoursOptions
 from gateway.policy.chain import MAX_QUEUED, PolicyOptions
+from gateway.policy.content.options import Ban, SignatureOptions
 from gateway.policy.replies import LONGEST
 from gateway.policy.senders import ANY, normalise
 from gateway.queue.scheduler import FLOORS, SchedulerOptions, Share
@@ -203,6 +204,9 @@ class Tenant(Struct, frozen=True, kw_only=True):
     categories: Annotated[tuple[Category, ...], Meta(min_length=1, max_length=3)] = CATEGORIES
     quiet_hours: bool = True
     frequency: bool = True
+    content: bool = True
+    domains: Annotated[tuple[str, ...], Meta(max_length=1000)] = ()
+    signatures: Annotated[tuple[SignatureOptions, ...], Meta(max_length=100)] = ()
     confirmation: Reply | None = None
     welcome: Reply | None = None
     still_out: Reply | None = None
@@ -315,6 +319,7 @@ class Carrier(Struct, frozen=True, kw_only=True):
     min_validity: Annotated[float, Meta(ge=0, le=86_400)] = _CARRIER.min_validity
     tlvs: Parameters = {}
     hours: CarrierHoursOptions | None = None
+    bans: tuple[Ban, ...] = ()
 
 
 class Match(Struct, frozen=True):

@@ -17,6 +17,7 @@ from gateway.config.settings import Settings
 from gateway.dispatch import route_advice
 from gateway.policy import advice, caps_advice, optout_advice
 from gateway.policy.carrier_hours import CarrierHoursOptions
+from gateway.policy.content import advice as content_advice
 from gateway.policy.quiet_hours import QuietHoursOptions
 from gateway.policy.senders import ANY
 from gateway.smpp.options import OPTIONAL_PARAMETERS_SINCE, PASSWORD, SYSTEM_ID
@@ -103,6 +104,15 @@ def optouts(settings: Settings, _today: date) -> Iterable[str]:
     return (f"policy.optout.{line}" for line in found)
 
 
+def contents(settings: Settings, _today: date) -> Iterable[str]:
+    """Content rules that never apply, and tenants whose texts can hardly pass."""
+    dispatch = settings.dispatch
+    yield from (f"policy.content.{line}" for line in content_advice.never(dispatch.policy.content))
+    places = {tenant.id: number for number, tenant in enumerate(dispatch.tenants)}
+    for name, line in content_advice.tenants(dispatch.policy.content, dispatch.policies):
+        yield f"tenants[{places[name]}].{line}"
+
+
 def optouts_of_tenants(settings: Settings, _today: date) -> Iterable[str]:
     """Tenants that send nothing of what an opt-out stops."""
     stopped = settings.dispatch.policy.optout.categories
@@ -180,6 +190,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     optouts,
     optouts_of_tenants,
     frequency,
+    contents,
     senders_without_numbers,
     in_the_clear,
     routes,

@@ -30,9 +30,11 @@ from gateway.dispatch.stops import Stops
 from gateway.dispatch.tenants import Tenant, TenantOptions, Tenants
 from gateway.dispatch.texted import MEMO, Texted
 from gateway.dispatch.upkeep import Upkeep
+from gateway.dispatch.wording import carriers_of, wordings
 from gateway.message import LaneKey
 from gateway.ops.metrics import Metrics
 from gateway.policy import chain
+from gateway.policy.content.options import Ban
 from gateway.queue.lanes import Lanes
 from gateway.queue.operators import OperatorStore
 from gateway.queue.scheduler import Scheduler, SchedulerOptions
@@ -215,15 +217,28 @@ class Dispatch:
     def configure(self, options: DispatchOptions) -> None:
         """Go on with these options; called within `run`'s time, and again on each reload."""
         self.options = options
-        policies = chain.build(options.policy, options.policies, self._clock())
-        self.tenants.configure([Tenant(one, policies[one.id]) for one in options.tenants])
+        carriers = [one.options.id for one in options.carriers]
+        routes = routes_or_default(options.routes, carriers)
+        through = carriers_of(routes)
+        banned = {one.options.id: one.options.bans for one in options.carriers}
+        bans = {
+            route: frozenset[Ban]().union(*(banned[name] for name in names))
+            for route, names in through.items()
+        }
+        policies = chain.build(options.policy, options.policies, self._clock(), bans)
+        own = [options.policies[one.id] for one in options.tenants]
+        written = wordings(options.policy.content, own, through)
+        self.tenants.configure(
+            [
+                Tenant(one, policies[one.id], texts)
+                for one, texts in zip(options.tenants, written, strict=True)
+            ]
+        )
         self.scheduler.configure(options.scheduler, self._clock())
         before = self.fleet.carriers
         self.fleet.configure(options.carriers)
         self.upkeep.gone += [one for one in before if one not in self.fleet.carriers]
         self._lessons.teach(self.fleet.carriers)
-        carriers = [one.options.id for one in options.carriers]
-        routes = routes_or_default(options.routes, carriers)
         use = users(routes, carriers, [one.id for one in options.tenants])
         carried = [one.options for one in options.carriers]
         self._inbox.configure(options.policy.optout, carried, use)

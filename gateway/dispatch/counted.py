@@ -42,6 +42,7 @@ def _row(stats: Sequence[Stat]) -> StatsRow:
         codes=named.get("codes", {}),
         inbound=plain.get("inbound", 0),
         optouts=plain.get("optouts", 0),
+        ruled_out=named.get("ruled_out", {}),
     )
 
 

@@ -27,6 +27,7 @@ from gateway.dispatch.ids import MessageNumbers
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.routing import Router
 from gateway.dispatch.tenants import Tenant, TenantOptions
+from gateway.dispatch.wording import Wording
 from gateway.errors import MessageCode, StoreError
 from gateway.facts import Facts, Use
 from gateway.message import (
@@ -101,8 +102,14 @@ class Refusal(Exception):  # noqa: N818  # it is an answer, not an error of ours
 
     def __init__(self, code: MessageCode, why: str) -> None:
         super().__init__(why)
-        self.code: MessageCode = code
-        self.why = why
+        self.rejected = _rejected(code, why)
+
+    @classmethod
+    def of(cls, verdict: Refuse) -> "Refusal":
+        """What a rule or a step of a text's making has refused."""
+        refusal = cls(verdict.code, verdict.why)
+        refusal.rejected = _refused(verdict)
+        return refusal
 
 
 class _Judged(NamedTuple):
@@ -259,7 +266,7 @@ class Intake:
                     message = draft
                     verdict = verdicts.get(position) if verdicts else None
                     if isinstance(verdict, Refuse):
-                        results[index] = _rejected(verdict.code, verdict.why, verdict.retry_at)
+                        results[index] = _refused(verdict)
                         refused.append(index)
                         continue
                     if verdict is not None:
@@ -316,7 +323,7 @@ class Intake:
             for position, (index, draft) in enumerate(places):
                 verdict = verdicts.get(position)
                 if isinstance(verdict, Refuse):
-                    results[index] = _rejected(verdict.code, verdict.why, verdict.retry_at)
+                    results[index] = _refused(verdict)
                     continue
                 waiting += 1
                 due = max(draft.due, verdict.until) if verdict is not None else draft.due
@@ -331,6 +338,7 @@ class Intake:
                     note=note,
                     to=draft.to,
                     region=region_of(draft.to),
+                    text=None if draft.text == submitted[index].text else draft.text,
                 )
             if counts:
                 count_in(uses, passed)
@@ -410,6 +418,7 @@ class Intake:
         refused: list[int] = []
         work = 0
         numbers = self._numbers.take(len(submitted), now)
+        wording = tenant.wording
         for index, message in enumerate(submitted):
             work += 1 if message.send_at is None else SCHEDULED
             if work >= TURN:
@@ -418,9 +427,10 @@ class Intake:
             if results[index] is not None:
                 continue
             try:
-                drafts.append((index, self._draft(tenant, message, numbers[index], now)))
+                draft = self._draft(tenant, message, numbers[index], now, wording)
+                drafts.append((index, draft))
             except Refusal as refusal:
-                results[index] = _rejected(refusal.code, refusal.why)
+                results[index] = refusal.rejected
                 refused.append(index)
             except TextError as error:
                 results[index] = _rejected(error.code, str(error))
@@ -430,7 +440,14 @@ class Intake:
             drafts = [(index, frequency.marked(draft)) for index, draft in drafts]
         return drafts, refused
 
-    def _draft(self, tenant: Tenant, submitted: SubmitMessage, number: int, now: float) -> Message:
+    def _draft(
+        self,
+        tenant: Tenant,
+        submitted: SubmitMessage,
+        number: int,
+        now: float,
+        wording: Wording | None,
+    ) -> Message:
         options = tenant.options
         try:
             to = read(submitted.to, options.default_region)
@@ -485,14 +502,20 @@ class Intake:
         route = self.router.route(options.id, category, to)
         if route is None:
             raise Refusal("no_route", f"no route takes {category} messages to {to[:4]}…")
-        encoding, parts = measure(submitted.text, wanted, route in self.router.narrow)
+        text = submitted.text
+        if wording is not None:
+            written = wording.write(text, category, sender, to, route)
+            if isinstance(written, Refuse):
+                raise Refusal.of(written)
+            text = written
+        encoding, parts = measure(text, wanted, route in self.router.narrow)
         tlvs = options.tlvs if submitted.tlvs is None else _tlvs(options, submitted.tlvs)
         draft = Message(
             number,
             options.id,
             to,
             sender,
-            submitted.text,
+            text,
             category,
             route,
             encoding,
@@ -582,17 +605,21 @@ class Intake:
         results: Sequence[Accepted | Rejected | None],
     ) -> None:
         refused = [
-            (result.error.code, message.campaign, message.variant)
+            (result.error, message.campaign, message.variant)
             for message, result in zip(submitted, results, strict=True)
             if isinstance(result, Rejected)
         ]
-        codes = Counter(refused) if refused else {}
+        codes = Counter((e.code, campaign, variant) for e, campaign, variant in refused)
+        rules = Counter((e.rule, campaign, variant) for e, campaign, variant in refused if e.rule)
         repeated = sum([isinstance(one, Accepted) and one.duplicate for one in results])
         if repeated:
             self._metrics.messages_repeated.add(repeated, tenant)
         for (code, campaign, variant), count in codes.items():
             self._metrics.messages_refused.add(count, tenant, code)
             self._aside.note(tenant, campaign, variant, f"refused {code}", count)
+        for (rule, campaign, variant), count in rules.items():
+            self._metrics.messages_ruled_out.add(count, tenant, str(rule))
+            self._aside.note(tenant, campaign, variant, f"ruled_out {rule}", count)
 
 
 async def _turn(start: int) -> None:
@@ -665,8 +692,12 @@ def _note(send_at: float | None, now: float) -> str | None:
     return f"send_at: passed {late} ago; the message goes as soon as it may"
 
 
-def _rejected(code: MessageCode, why: str, retry_at: float | None = None) -> Rejected:
-    return Rejected(Error(code, why, retry_at))
+def _rejected(code: MessageCode, why: str) -> Rejected:
+    return Rejected(Error(code, why))
+
+
+def _refused(verdict: Refuse) -> Rejected:
+    return Rejected(Error(verdict.code, verdict.why, verdict.retry_at, verdict.rule, verdict.place))
 
 
 def _wrong(field: str, value: object, mend: str) -> Refusal:

@@ -9,6 +9,7 @@ from gateway.dispatch.actions import Action
 from gateway.dispatch.addresses import NPI, TON, ByKind
 from gateway.dispatch.owed import LongReceipts
 from gateway.policy.carrier_hours import CarrierHoursOptions
+from gateway.policy.content.options import Ban
 from gateway.smpp.receipt_ids import ReceiptId
 from gateway.smpp.tlv import Tlvs
 from gateway.text.reading import Dialect
@@ -55,6 +56,7 @@ class CarrierOptions(msgspec.Struct, frozen=True):
             then says ``maybe_duplicate``), or its outcome is ``unknown``.
         statuses: actions for command_status values that this carrier uses in its own way.
         hours: when it takes which messages; None where that is always.
+        bans: what it takes in no promotion.
     """
 
     id: str
@@ -84,6 +86,7 @@ class CarrierOptions(msgspec.Struct, frozen=True):
     unanswered: Literal["resend", "unknown"] = "resend"
     statuses: Mapping[int, Action] = {}
     hours: CarrierHoursOptions | None = None
+    bans: frozenset[Ban] = frozenset()
 
     @property
     def narrow(self) -> bool:

@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from gateway.dispatch.wording import Wording
 from gateway.message import CATEGORIES, Category
 from gateway.policy.chain import Policy
 from gateway.policy.replies import Texts
@@ -67,11 +68,15 @@ class TenantOptions(msgspec.Struct, frozen=True):
 
 
 class Tenant:
-    """A tenant's options and policy, replaced together when the configuration is reloaded."""
+    """A tenant's options, its policy and what is made of its texts, replaced together when the
+    configuration is reloaded."""
 
-    def __init__(self, options: TenantOptions, policy: Policy) -> None:
+    def __init__(
+        self, options: TenantOptions, policy: Policy, wording: Wording | None = None
+    ) -> None:
         self.options = options
         self.policy = policy
+        self.wording = wording
 
 
 class Tenants:

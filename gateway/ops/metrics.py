@@ -262,6 +262,9 @@ class Metrics:
         self.messages_refused = Counter(
             "messages_refused_total", "Messages refused when submitted.", "tenant", "code"
         )
+        self.messages_ruled_out = Counter(
+            "messages_ruled_out_total", "Messages that a rule refused.", "tenant", "rule"
+        )
         self.messages_deferred = Counter(
             "messages_deferred_total", "Times that a rule put a message off.", "tenant", "rule"
         )

@@ -15,6 +15,14 @@ from gateway.facts import NOTHING, Facts
 from gateway.message import Message
 from gateway.policy import caps
 from gateway.policy.caps import FrequencyCap
+from gateway.policy.content.judging import Contents
+from gateway.policy.content.links import domain_problem
+from gateway.policy.content.options import (
+    Ban,
+    ContentOptions,
+    SignatureOptions,
+    signature_problems,
+)
 from gateway.policy.frequency import Again, Frequency
 from gateway.policy.holidays import years_ahead
 from gateway.policy.limits import QueueLimit
@@ -83,12 +91,18 @@ class TenantOptions(msgspec.Struct, frozen=True, kw_only=True):
         max_queued: messages without an outcome that it may have.
         quiet_hours: whether quiet hours are kept for its messages.
         frequency: whether frequency caps are.
+        content: whether ``[policy.content]`` holds for them.
+        domains: to which its links may lead where they are restricted.
+        signatures: with which its texts begin; none where that is not looked at.
     """
 
     senders: tuple[str, ...] = ()
     max_queued: int = MAX_QUEUED
     quiet_hours: bool = True
     frequency: bool = True
+    content: bool = True
+    domains: tuple[str, ...] = ()
+    signatures: tuple[SignatureOptions, ...] = ()
 
     def problems(self) -> list[str]:
         """What is wrong, each with its key."""
@@ -99,6 +113,13 @@ class TenantOptions(msgspec.Struct, frozen=True, kw_only=True):
         ]
         if self.max_queued < 1:
             found.append(f"max_queued: {self.max_queued} is not at least 1")
+        for index, domain in enumerate(self.domains):
+            if why := domain_problem(domain):
+                found.append(f"domains[{index}]: {why}")
+        for index, signature in enumerate(self.signatures):
+            found += [
+                f"signatures[{index}].{key}: {why}" for key, why in signature_problems(signature)
+            ]
         return found
 
 
@@ -108,6 +129,7 @@ class PolicyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     quiet_hours: QuietHoursOptions = QuietHoursOptions()
     optout: OptoutOptions = OptoutOptions()
     frequency: Annotated[tuple[FrequencyCap, ...], msgspec.Meta(max_length=MAX_CAPS)] = ()
+    content: ContentOptions = ContentOptions()
 
     def problems(self) -> list[str]:
         """What is wrong, each with its key."""
@@ -115,6 +137,7 @@ class PolicyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             *(f"quiet_hours.{problem}" for problem in self.quiet_hours.problems()),
             *(f"optout.{problem}" for problem in self.optout.problems()),
             *(f"frequency{problem}" for problem in caps.problems(self.frequency)),
+            *(f"content.{problem}" for problem in self.content.problems()),
         ]
 
 
@@ -135,11 +158,14 @@ class Policy(msgspec.Struct, frozen=True):
 
 
 def build(
-    options: PolicyOptions, tenants: Mapping[str, TenantOptions], now: float | None = None
+    options: PolicyOptions,
+    tenants: Mapping[str, TenantOptions],
+    now: float | None = None,
+    bans: Mapping[str, frozenset[Ban]] | None = None,
 ) -> dict[str, Policy]:
     """The policy of each tenant by its id, with the holidays at hand of all years that messages
-    accepted in the year from ``now`` on can be about. Raises ValueError where the options have
-    `problems`."""
+    accepted in the year from ``now`` on can be about; ``bans`` is what carriers take in no text, by
+    route. Raises ValueError where the options have `problems`."""
     quiet_hours = QuietHours(options.quiet_hours)
     if now is not None:
         quiet_hours.load(years_ahead(now))
@@ -152,8 +178,10 @@ def build(
         frequency = _frequency(options, tenant, own, quiet_hours)
         capped: list[Rule] = [frequency] if frequency else []
         again: list[Rule] = [Again(frequency)] if frequency else []
+        contents = Contents(options.content, own.domains, bans) if own.content else None
+        content: list[Rule] = [] if contents is None or contents.is_idle else [contents]
         admission = Chain(
-            [Senders(own.senders), optout, QueueLimit(own.max_queued), *quiet, *capped]
+            [Senders(own.senders), optout, *content, QueueLimit(own.max_queued), *quiet, *capped]
         )
         policies[tenant] = Policy(
             admission=admission,

@@ -14,12 +14,14 @@ from gateway.message import Message
 
 class Refuse(NamedTuple):
     """Not to be sent, ever. ``why`` is a sentence for the tenant; ``rule`` names the judge;
-    ``retry_at`` is when another like it may go, where that can be told."""
+    ``retry_at`` is when another like it may go, where that can be told, ``place`` where in the text
+    the reason is, from 0."""
 
     rule: str
     code: MessageCode
     why: str
     retry_at: float | None = None
+    place: int | None = None
 
 
 class Defer(NamedTuple):

@@ -30,6 +30,7 @@ Key = tuple[str, str | None, str | None, str, str]
 
     accepted                    made durable
     refused CODE                not accepted
+    ruled_out RULE              of these, by a rule of the policy
     deferred RULE               put off by a rule, each time
     sent, parts                 messages all of whose parts a carrier has taken; these parts
     ended OUTCOME [CODE]        outcomes

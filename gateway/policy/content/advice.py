@@ -1,0 +1,50 @@
+"""What an operator should know of the content rules that a configuration comes to: rules that can
+never apply, and texts that can never pass. All of it is allowed."""
+
+from collections.abc import Iterator, Mapping
+
+from gateway.policy.chain import TenantOptions
+from gateway.policy.content.options import ContentOptions
+
+
+def never(options: ContentOptions) -> Iterator[str]:
+    """Lists and lines that no message meets."""
+    for index, one in enumerate(options.words):
+        if not one.categories:
+            yield f"words[{index}].categories: is empty, so the list bans nothing; name some"
+    first: dict[tuple[str, str], int] = {}
+    for index, line in enumerate(options.optout_line):
+        earlier = first.get((line.region, line.category))
+        if earlier is not None:
+            yield (
+                f"optout_line[{index}]: is never used: optout_line[{earlier}] is for the same "
+                "region and category and for every carrier; put this one before it"
+            )
+        elif not line.carriers:
+            first[line.region, line.category] = index
+    if not options.categories and (
+        options.links == "registered" or options.shorteners == "refuse" or options.max_parts
+    ):
+        yield "categories: is empty, so links, shorteners and max_parts hold for nothing"
+
+
+def tenants(options: ContentOptions, own: Mapping[str, TenantOptions]) -> Iterator[tuple[str, str]]:
+    """Tenants whose texts can hardly pass: by name, the key and what follows."""
+    for name, tenant in own.items():
+        if options.links == "registered" and tenant.content and not tenant.domains:
+            why = (
+                "is empty where policy.content.links is 'registered', so all its links are refused"
+            )
+            yield name, f"domains: {why}; list its domains"
+        for index, signature in enumerate(tenant.signatures):
+            earlier = next(
+                (
+                    at
+                    for at, one in enumerate(tenant.signatures[:index])
+                    if not one.senders and not one.carriers
+                ),
+                None,
+            )
+            if earlier is not None and signature.on_missing == "refuse":
+                why = f"is never looked at: signatures[{earlier}] is for every sender and carrier"
+                yield name, f"signatures[{index}].on_missing: {why}; put this one before it"

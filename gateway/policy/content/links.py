@@ -1,0 +1,94 @@
+"""Finds links in a text, and tells where they lead: to a tenant's own domains, to a public
+shortener, or anywhere.
+
+A link is what phones make one: an address with ``http://``, one that begins with ``www.``, or a
+name that ends in a top-level domain which hardly is a word, with or without a path. Whether a name
+exists is asked of nobody.
+"""
+
+# ruff: noqa: RUF001  full stops of other scripts are meant
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Final, NamedTuple
+
+_LABEL: Final = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
+_DOT: Final = "[.．。｡]"  # as browsers read a name (IDNA, RFC 3490, 3.1)
+_HOST: Final = rf"(?:{_LABEL}{_DOT}){{1,8}}"
+_PLAIN: Final = (
+    "com|net|org|cn|co|io|info|biz|shop|top|xyz|vip|cc|ly|link|click|app|dev|site|online|store|club"
+    "|live|tv|eu|uk|de|fr|es|nl|jp|kr|hk|tw|sg|ru|br|mx|ca|au|ch|pl|ink|ltd|gov|edu|mobi|pro|work"
+    "|page|gle|wiki|asia|fun|space|website|tech|cloud"
+)
+_LINK: Final = re.compile(
+    rf"(?:https?|ftp)://(?:[^\s/@?#]{{1,100}}@)?(?P<stated>[^\s/?#:，。！？；、【】（）《》]{{1,253}}"
+    rf"(?:[。｡][a-z0-9-]+)*)"
+    rf"|(?<![\w@.-])(?:(?P<www>www{_DOT}{_HOST}[^\W\d_]{{2,24}})"
+    rf"|(?P<plain>{_HOST}(?:{_PLAIN}))(?![^\W_]|-)(?!{_DOT}[^\W_])"
+    rf"|(?P<path>{_HOST}[a-z]{{2,24}})(?=/[^\s]))",
+    re.IGNORECASE | re.ASCII,
+)
+_MAY_BE: Final = re.compile(r"[^\W_][.．。｡][^\W_]|://")
+_WIDE: Final = re.compile("[．０-９Ａ-Ｚａ-ｚ]")
+_NARROW: Final = {
+    code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F) if chr(code) not in "，；："
+}
+_DOTS: Final = str.maketrans("．。｡", "...")
+
+
+class Link(NamedTuple):
+    """A link: the name of its host in lower case, without a dot at its end, and where it begins."""
+
+    host: str
+    place: int
+
+
+def links(text: str) -> Iterator[Link]:
+    """The links of a text, in order."""
+    if ("." not in text and "．" not in text and "。" not in text) or not _MAY_BE.search(text):
+        return
+    if _WIDE.search(text):
+        text = text.translate(_NARROW)
+    for hit in _LINK.finditer(text):
+        host = hit["stated"] or hit["www"] or hit["plain"] or hit["path"]
+        yield Link(plain_host(host), hit.start())
+
+
+def plain_host(name: str) -> str:
+    """A host name as it is compared: folded, in its ASCII form where it has one."""
+    name = unicodedata.normalize("NFKC", name.translate(_DOTS)).lower().strip(".")
+    if name.isascii():
+        return name
+    try:
+        return name.encode("idna").decode("ascii")
+    except UnicodeError:
+        return name
+
+
+def is_within(host: str, domains: Collection[str]) -> bool:
+    """Whether a host is one of these domains or within one."""
+    while host:
+        if host in domains:
+            return True
+        host = host.partition(".")[2]
+    return False
+
+
+def domain_problem(name: str) -> str:
+    """Why something is no domain that can be registered; empty where it is one."""
+    host = plain_host(name)
+    if "/" in name or ":" in name:
+        return f"{name[:60]!r} is an address; give the domain alone, such as 'shop.example'"
+    if not re.fullmatch(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}", host):
+        return f"{name[:60]!r} is no domain, such as 'shop.example'"
+    return ""
+
+
+@cache
+def shorteners() -> frozenset[str]:
+    """The public shorteners that are known."""
+    lines = Path(__file__).with_name("shorteners.txt").read_text("ascii").splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
