@@ -144,7 +144,7 @@ async def watch(folder: Path, size: int) -> dict[str, Sample]:
     there = Gateway(folder, 1, [Carrier()])
     settings = load(there.configuration, {})
     logs.configure("error")
-    store = SqliteStore(settings.queue)
+    store = SqliteStore(settings.queue.path)
     dispatch = Dispatch(store, Metrics(), time.time)
     dispatch.recover(await store.open())
     found: dict[str, Sample] = {}

@@ -36,8 +36,8 @@ from gateway.ops.notify import Notifier
 from gateway.ops.operations import Running
 from gateway.ops.reloads import Reloads
 from gateway.ops.views import Diff
+from gateway.queue import backends
 from gateway.queue.operators import OperatorStore
-from gateway.queue.sqlite import SqliteStore
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +69,7 @@ class App:
         self._metrics = Metrics()
         self._notifier = Notifier(os.environ)
         self._reloads = Reloads(self._metrics, settings.digest, time.time())
-        self._machine = Machine(settings.queue, self._expiries)
+        self._machine = Machine(self._file(), self._expiries)
         self._reloading = trio.Lock()
         self._accepting = False
         self._tls: ssl.SSLContext | None = None
@@ -97,9 +97,9 @@ class App:
 
     async def _serve(self, task_status: trio.TaskStatus[None]) -> None:
         settings = self._settings
-        store = SqliteStore(
-            settings.queue, observe_commit=self._metrics.store_commit_seconds.observe
-        )
+        store = backends.make(settings.queue, self._metrics.store_commit_seconds.observe)
+        if settings.queue.backend == "memory":
+            log.warning("nothing_survives")
         async with self._opened(store) as dispatch, trio.open_nursery() as nursery:
             # From here on a signal waits for its turn; before, it can cut nothing short.
             with trio.open_signal_receiver(*SIGNALS) as signals:
@@ -249,6 +249,10 @@ class App:
         if draining.cancelled_caught:
             parts = dispatch.fleet.in_use
             log.warning("carriers_did_not_answer", seconds=DRAIN, parts=parts)
+
+    def _file(self) -> str | None:
+        """The file of the store, where it has one."""
+        return self._settings.queue.path if self._settings.queue.backend == "sqlite" else None
 
     def _expiries(self) -> Expiries:
         return expiries(self._last, datetime.now(UTC).date())

@@ -61,6 +61,8 @@ def store_path(path: Path) -> str:
     faults = Faults()
     keys = read_table(Keys, _parse(path)[0], "", faults)
     wrong = [line for line in faults.lines if line.startswith("queue")]
+    if keys.queue.backend != "sqlite":
+        wrong.append(f"queue.backend: {keys.queue.backend} has no file")
     if wrong:
         raise ConfigError(wrong)
     return keys.queue.path

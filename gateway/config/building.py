@@ -26,6 +26,7 @@ from gateway.ops.admin import NAMELESS, AdminOptions, AdminToken
 from gateway.policy import chain
 from gateway.policy.replies import problems
 from gateway.policy.senders import ANY, default_sender, normalise
+from gateway.queue.backends import StoreOptions
 from gateway.queue.scheduler import SchedulerOptions, Share
 
 
@@ -43,7 +44,7 @@ def build(file: keys.Keys, environ: Mapping[str, str], faults: Faults) -> Settin
     return Settings(
         api=_api(file.api, faults),
         admin=_admin(file.admin, faults),
-        queue=file.queue.path,
+        queue=StoreOptions(file.queue.backend, file.queue.path),
         dispatch=DispatchOptions(
             tenants=_tenants(file, faults),
             policy=policy,

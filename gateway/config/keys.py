@@ -33,6 +33,7 @@ from gateway.policy.chain import MAX_QUEUED, PolicyOptions
 from gateway.policy.content.options import Ban, SignatureOptions
 from gateway.policy.replies import LONGEST
 from gateway.policy.senders import ANY, normalise
+from gateway.queue.backends import Backend
 from gateway.queue.scheduler import FLOORS, SchedulerOptions, Share
 from gateway.smpp.options import LONGEST_ACCOUNT, BindOptions
 from gateway.smpp.receipt_ids import ReceiptId
@@ -169,7 +170,7 @@ class Validity(Struct, frozen=True):
 
 
 class Queue(Struct, frozen=True):
-    backend: Literal["sqlite"] = "sqlite"
+    backend: Backend = "sqlite"
     path: File = "var/gateway.db"
     # A consumer that was away over a weekend still finds its events.
     retention_days: Annotated[float, Meta(ge=3, le=3650)] = RETENTION / DAY

@@ -7,6 +7,7 @@ from gateway.config.keys import Keys
 from gateway.dispatch.core import DispatchOptions
 from gateway.ops.admin import AdminOptions
 from gateway.ops.logs import Level
+from gateway.queue.backends import StoreOptions
 
 
 class ApiSettings(Struct, frozen=True):
@@ -22,7 +23,7 @@ class Settings(Struct, frozen=True):
     """A configuration. ``dispatch`` may change while the gateway runs, the rest may not.
 
     Attributes:
-        queue: the path of the store's file.
+        queue: which store, and where.
         log: the least level that is logged.
         file: what the file says, to compare it with another.
         digest: the first 12 digits of the SHA-256 of the file, as ``sha256sum`` tells it.
@@ -30,7 +31,7 @@ class Settings(Struct, frozen=True):
 
     api: ApiSettings
     admin: AdminOptions
-    queue: str
+    queue: StoreOptions
     dispatch: DispatchOptions
     log: Level
     file: Keys

@@ -26,6 +26,15 @@ Check = Callable[[Settings, date], Iterable[str]]
 """Given the settings and the day on which somebody asks, the lines to print."""
 
 
+def store(settings: Settings, _today: date) -> Iterable[str]:
+    """A store of which nothing is left."""
+    if settings.queue.backend == "memory":
+        yield (
+            "queue.backend: keeps everything in memory, and what was accepted is gone with the"
+            ' process; set "sqlite" for anything but tests'
+        )
+
+
 def quiet_hours(settings: Settings, today: date) -> Iterable[str]:
     """Hours that were shipped and hold no more, that are never open, and days not known yet."""
     options = settings.dispatch.policy.quiet_hours
@@ -182,6 +191,7 @@ def routes(settings: Settings, _today: date) -> Iterable[str]:
 
 
 CHECKS: Final[tuple[Check, ...]] = (
+    store,
     quiet_hours,
     carrier_hours,
     accounts,

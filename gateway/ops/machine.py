@@ -46,12 +46,12 @@ class Machine:
     """Watches what the process needs.
 
     Args:
-        store: the file of the store; what SQLite keeps beside it is looked at too.
+        store: the file of the store, if it has one; what SQLite keeps beside it is looked at too.
         expiries: says what expires; called in a worker thread.
     """
 
-    def __init__(self, store: str, expiries: Callable[[], Expiries]) -> None:
-        self._store = Path(store)
+    def __init__(self, store: str | None, expiries: Callable[[], Expiries]) -> None:
+        self._store = None if store is None else Path(store)
         self._expiries = expiries
         self._sizes: dict[str, float] = {}
         self._certificates: dict[Labels, float] = {}
@@ -98,6 +98,8 @@ class Machine:
 
     def look(self) -> None:
         """See how large the store is, and how much room its disk has."""
+        if self._store is None:
+            return
         sizes: dict[str, float] = {}
         with contextlib.suppress(OSError):
             disk = os.statvfs(self._store.parent)

@@ -592,7 +592,7 @@ class MemoryStore:
         )
 
     async def requeue(self, owed: Owing, numbers: Sequence[int], now: float) -> list[Message]:
-        await self._enter()
+        await self._change()
         wanted = set(numbers)
         rows = [r for n, r in self._rows.items() if n in wanted and r.place == "sent"]
         self._parts = {

@@ -11,6 +11,7 @@ from gateway.api.options import ServerOptions
 from gateway.config import Settings, load
 from gateway.dispatch.core import DispatchOptions
 from gateway.dispatch.tenants import TenantOptions
+from gateway.queue.backends import StoreOptions
 
 Read = Callable[..., Settings]
 Faulty = Callable[..., list[str]]
@@ -27,7 +28,7 @@ def test_the_smallest_file_has_the_defaults_of_every_part(read: Read) -> None:
     assert settings.api.listen == ("tcp://127.0.0.1:7600",)
     assert settings.api.limits == ServerOptions()
     assert settings.admin.listen == "127.0.0.1:7601"
-    assert settings.queue == "var/gateway.db"
+    assert settings.queue == StoreOptions("sqlite", "var/gateway.db")
     assert settings.log == "info"
     assert settings.dispatch.retention == DispatchOptions().retention
     [acme] = settings.dispatch.tenants
