@@ -6,12 +6,13 @@ the others goes, not how fast the gateway is. Each step works on a batch, as the
 
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import trio
-from msgspec import Meta
+from msgspec import Meta, structs
 
 from benchmarks.benchmark import Benchmark, Tell
 from benchmarks.load import PREFIX, TEXTS, LoadOptions, TextKind, frames
@@ -25,11 +26,11 @@ from gateway.dispatch.options import CarrierOptions
 from gateway.dispatch.references import References
 from gateway.dispatch.submission import Dialect
 from gateway.facts import Facts, Use
-from gateway.message import Event, Message, message_id
+from gateway.message import Event, Local, Message, message_id
 from gateway.policy import chain
 from gateway.policy.caps import FrequencyCap
 from gateway.policy.frequency import Frequency
-from gateway.policy.quiet_hours import QuietHoursOptions
+from gateway.policy.quiet_hours import QuietHours, QuietHoursOptions
 from gateway.queue import events
 from gateway.queue.filter import BitFilter
 from gateway.queue.sqlite import SqliteStore
@@ -126,6 +127,19 @@ def _rule_steps(plain: list[Message], now: float) -> Iterator[Step]:
     had = {message.to: [Use(message.counted[0].mark, now - 86_400, 1, True)] for message in marked}
     yield Step("policy: frequency, mark", lambda: [frequency.marked(one) for one in plain])
     yield Step("policy: frequency, judge", lambda: frequency.judge(marked, Facts(uses=had), now))
+    quiet = QuietHours(QuietHoursOptions(open="08:00-20:00", reopening=1800))
+    day, night = _in_china("12:00"), _in_china("23:00")
+    local = Local("Asia/Shanghai", None, "10:00-15:00")
+    plain = [structs.replace(message, due=day, expires_at=day + 2e5) for message in plain]
+    windows = [structs.replace(message, local=local) for message in plain]
+    yield Step("policy: quiet hours", lambda: quiet.judge(plain, Facts(), day))
+    yield Step("policy: quiet hours, own windows", lambda: quiet.judge(windows, Facts(), day))
+    yield Step("policy: quiet hours, reopening", lambda: quiet.judge(plain, Facts(), night))
+
+
+def _in_china(hour: str) -> float:
+    """A moment of a day on which nothing is special."""
+    return datetime.fromisoformat(f"2026-11-24 {hour}+08:00").timestamp()
 
 
 def _text_steps(kind: TextKind, made: list[Message]) -> Iterator[Step]:

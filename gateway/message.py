@@ -59,6 +59,20 @@ class Counted(NamedTuple):
     keep: int
 
 
+class Local(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What a sender says of the recipient's wall clock, where it knows better than the digits.
+
+    Attributes:
+        time_zone: IANA name.
+        region: ISO 3166 code of a region or subdivision, ``US-TX``.
+        window: hours within which the message is to go, ``10:00-12:00,15:00-18:00``.
+    """
+
+    time_zone: str | None = None
+    region: str | None = None
+    window: str | None = None
+
+
 class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One text to one recipient, as accepted.
 
@@ -87,6 +101,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
         tlvs: optional parameters for the carrier, tag and value, by their tags.
         variant: the tenant's name for one of several wordings in a campaign.
         counted: what it counts as against frequency caps.
+        local: what the sender says of the recipient's wall clock; None where the digits tell.
     """
 
     id: int
@@ -111,6 +126,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
     tlvs: tuple[tuple[int, bytes], ...] = ()
     variant: str | None = None
     counted: tuple[Counted, ...] = ()
+    local: Local | None = None
 
     @property
     def lane(self) -> LaneKey:

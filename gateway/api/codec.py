@@ -220,7 +220,9 @@ short frame of 10,000 numbers and a text of 250 parts would stand for 400 MB."""
 def _filled(messages: Sequence[_PartialMessage], common: _Defaults) -> list[SubmitMessage]:
     text, sender, key = common.text, common.sender, common.key
     category, campaign, variant = common.category, common.campaign, common.variant
-    send_at, expires_at = common.send_at, common.expires_at
+    send_at, send_at_local = common.send_at, common.send_at_local
+    time_zone, region, window = common.time_zone, common.region, common.window
+    expires_at = common.expires_at
     encoding, report, tlvs = common.encoding, common.report, _parameters(common.tlvs)
     bare = [i for i, m in enumerate(messages) if m.text is None]
     if text is None and bare:
@@ -237,7 +239,14 @@ def _filled(messages: Sequence[_PartialMessage], common: _Defaults) -> list[Subm
             category=category if m.category is None else m.category,
             campaign=campaign if m.campaign is None else m.campaign,
             variant=variant if m.variant is None else m.variant,
-            send_at=send_at if m.send_at is None else m.send_at,
+            # One that says when in its own way does so instead of the batch.
+            send_at=send_at if m.send_at is None and m.send_at_local is None else m.send_at,
+            send_at_local=send_at_local
+            if m.send_at is None and m.send_at_local is None
+            else m.send_at_local,
+            time_zone=time_zone if m.time_zone is None else m.time_zone,
+            region=region if m.region is None else m.region,
+            window=window if m.window is None else m.window,
             expires_at=expires_at if m.expires_at is None else m.expires_at,
             encoding=encoding if m.encoding is None else m.encoding,
             report=report if m.report is None else m.report,

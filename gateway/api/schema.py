@@ -31,8 +31,9 @@ Seq = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 class MessageOptions(Struct, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
     """What a message may say of itself, and its batch may say for it.
 
-    ``category``, ``encoding`` and ``report`` are any string here, and the values in ``tlvs``
-    anything: a wrong one is refused alone. ``send_at`` and ``expires_at`` are Unix seconds.
+    ``category``, ``encoding``, ``report`` and what `gateway.policy.local` reads are any string
+    here, and the values in ``tlvs`` anything: a wrong one is refused alone. ``send_at`` and
+    ``expires_at`` are Unix seconds.
     """
 
     sender: str | None = field(default=None, name="from")
@@ -41,6 +42,10 @@ class MessageOptions(Struct, frozen=True, gc=False, kw_only=True, forbid_unknown
     campaign: str | None = None
     variant: str | None = None
     send_at: float | None = None
+    send_at_local: str | None = None
+    time_zone: str | None = None
+    region: str | None = None
+    window: str | None = None
     expires_at: float | None = None
     encoding: str | None = None
     report: str | None = None

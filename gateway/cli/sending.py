@@ -59,8 +59,17 @@ class Fields:
     send_at: str | None = None
     """Not to be sent before: Unix seconds, or 2026-11-11T09:00+08:00."""
 
+    send_at_local: str | None = None
+    """Not to be sent before, on the recipient's wall clock: 2026-11-11T10:00."""
+
+    time_zone: str | None = None
+    """The recipients' time zone, where it is known better than by their numbers."""
+
+    window: str | None = None
+    """Hours of the recipient's wall clock to send within: 10:00-12:00,15:00-18:00."""
+
     expires_at: str | None = None
-    """Not to be sent after, in the same form."""
+    """Not to be sent after, as --send-at."""
 
     encoding: Literal["auto", "gsm7", "ucs2"] | None = None
     """The encoding; auto takes the one with fewer parts."""
@@ -99,9 +108,9 @@ def send(
     The exit status is 1 if one was refused.
 
     The file begins with the names of its columns: to, text and whatever else a message can say
-    (from, key, category, campaign, variant, send_at, expires_at, encoding, report, tlvs). With a
-    column key, a file that was sent in part can be sent again: nothing goes out twice. Where the
-    queue is full, it waits for room.
+    (from, key, category, campaign, variant, send_at, send_at_local, time_zone, region, window,
+    expires_at, encoding, report, tlvs). With a column key, a file that was sent in part can be sent
+    again: nothing goes out twice. Where the queue is full, it waits for room.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from gateway.api.address import TcpAddress, parse_address
 from gateway.config.keys import admin_host
 from gateway.config.settings import Settings
 from gateway.dispatch import route_advice
-from gateway.policy import advice, caps_advice, optout_advice
+from gateway.policy import advice, caps_advice, closing_advice, optout_advice
 from gateway.policy.carrier_hours import CarrierHoursOptions
 from gateway.policy.content import advice as content_advice
 from gateway.policy.quiet_hours import QuietHoursOptions
@@ -43,6 +43,10 @@ def quiet_hours(settings: Settings, today: date) -> Iterable[str]:
         advice.never_open(options, today),
         advice.unknown_holidays(options, today),
         _no_category(options),
+        closing_advice.over(options, today),
+        closing_advice.kept_by_nobody(
+            options, any(one.quiet_hours for one in settings.dispatch.policies.values())
+        ),
     )
     return (f"policy.quiet_hours.{line}" for line in found)
 

@@ -36,13 +36,16 @@ from gateway.message import (
     VARIANT_MAX,
     Category,
     LaneKey,
+    Local,
     Message,
     Report,
     message_id,
 )
 from gateway.numbers import NumberError, read, region_of
 from gateway.ops.metrics import Metrics
+from gateway.policy import local
 from gateway.policy.frequency import count_in, seen_in
+from gateway.policy.regions import place_of
 from gateway.policy.rules import Refuse, Verdicts
 from gateway.policy.senders import normalise as normalise_sender
 from gateway.queue.lanes import Lanes
@@ -65,8 +68,8 @@ two milliseconds of work. The handing over is one step for all of a batch, 2 µs
 given room in a lane has to be on its way before anybody asks the store for more."""
 
 SCHEDULED: Final = 10
-"""Messages that one with a ``send_at`` counts for: a day that nobody asked for before takes a place
-with 42 time zones up to a millisecond."""
+"""Messages that one with a ``send_at``, or with a clock of its own, counts for: a day that nobody
+asked for before takes a place with 42 time zones up to a millisecond."""
 
 AHEAD = 366 * 86_400.0
 """The furthest that ``send_at`` and ``expires_at`` may lie ahead, in seconds."""
@@ -284,7 +287,9 @@ class Intake:
                         message.due if message.due > now else None,
                         False,
                         None,
-                        None if one.send_at is None else _note(one.send_at, now),
+                        None
+                        if one.send_at is None and one.send_at_local is None
+                        else _note(one, message, now),
                     )
                 if seen is not None:
                     count_in(uses, messages[passed:])
@@ -330,7 +335,7 @@ class Intake:
                 if counts:
                     passed.append(draft if verdict is None else _deferred(draft, due))
                 later = due if due > now else None
-                note = _note(submitted[index].send_at, now)
+                note = _note(submitted[index], draft, now)
                 results[index] = Quoted(
                     draft.parts,
                     draft.encoding,
@@ -420,7 +425,8 @@ class Intake:
         numbers = self._numbers.take(len(submitted), now)
         wording = tenant.wording
         for index, message in enumerate(submitted):
-            work += 1 if message.send_at is None else SCHEDULED
+            timed = message.send_at is not None or message.send_at_local is not None
+            work += SCHEDULED if timed else 1
             if work >= TURN:
                 work = 0
                 await trio.lowlevel.checkpoint()
@@ -429,6 +435,8 @@ class Intake:
             try:
                 draft = self._draft(tenant, message, numbers[index], now, wording)
                 drafts.append((index, draft))
+                if draft.local is not None:
+                    work += SCHEDULED
             except Refusal as refusal:
                 results[index] = refusal.rejected
                 refused.append(index)
@@ -482,11 +490,20 @@ class Intake:
         variant = submitted.variant
         if variant is not None and not 0 < len(variant) <= VARIANT_MAX:
             raise _wrong("variant", variant, f"1 to {VARIANT_MAX} characters long")
+        own = None
+        if (
+            submitted.window is not None
+            or submitted.time_zone is not None
+            or submitted.region is not None
+        ):
+            own = _local(submitted)
         due = now
         if submitted.send_at is not None:
             if not 0 <= submitted.send_at <= now + AHEAD:
                 raise _wrong("send_at", submitted.send_at, "Unix seconds within a year from now")
             due = max(now, submitted.send_at)
+        if submitted.send_at_local is not None:
+            due = max(now, _moment(submitted, to, own, now).at)
         if submitted.expires_at is not None:
             expires_at = submitted.expires_at
             if not 0 <= expires_at <= now + 2 * AHEAD:
@@ -495,10 +512,10 @@ class Intake:
                 raise Refusal("expired", f"expires_at: {expires_at} is not after {due}")
         else:
             hours, validity = tenant.policy.quiet_hours, options.validity[category]
-            if hours is None:
+            if own is None and category not in hours.categories:
                 expires_at = due + validity
             else:
-                expires_at = hours.open_seconds_end(to, category, due, validity)
+                expires_at = hours.open_seconds_end(to, category, own, due, validity)
         route = self.router.route(options.id, category, to)
         if route is None:
             raise Refusal("no_route", f"no route takes {category} messages to {to[:4]}…")
@@ -527,8 +544,8 @@ class Intake:
             key,
             campaign,
         )
-        if tlvs or variant:
-            return structs.replace(draft, tlvs=tlvs, variant=variant)
+        if tlvs or variant or own is not None:
+            return structs.replace(draft, tlvs=tlvs, variant=variant, local=own)
         return draft
 
     # --- verdicts ---
@@ -684,12 +701,45 @@ def _quoted(first: Accepted, submitted: SubmitMessage, tenant: Tenant) -> Quoted
     )
 
 
-def _note(send_at: float | None, now: float) -> str | None:
-    """What to tell whoever wanted a message sent earlier than can be."""
-    if send_at is None or send_at > now - LATE:
-        return None
-    late = f"{timedelta(seconds=int(now - send_at))}"
-    return f"send_at: passed {late} ago; the message goes as soon as it may"
+def _local(submitted: SubmitMessage) -> Local:
+    """What a message says of its recipient's clock."""
+    try:
+        return local.read(submitted.time_zone, submitted.region, submitted.window)
+    except ValueError as error:
+        raise Refusal("invalid_value", str(error)) from None
+
+
+def _moment(submitted: SubmitMessage, to: str, own: Local | None, now: float) -> local.Moment:
+    """When the recipient's clock shows the ``send_at_local`` of a message."""
+    text = submitted.send_at_local or ""
+    if submitted.send_at is not None:
+        raise Refusal("invalid_value", "send_at_local: send_at is there too; leave one of them out")
+    place = place_of(to)
+    try:
+        moment = local.moment(text, (place if own is None else local.placed(place, own)).zones)
+    except ValueError as error:
+        raise Refusal("invalid_value", str(error)) from None
+    if moment.at > now + AHEAD:
+        raise _wrong("send_at_local", text, "within a year from now")
+    return moment
+
+
+def _note(submitted: SubmitMessage, message: Message, now: float) -> str | None:
+    """What to tell whoever wanted a message sent earlier than can be, or at an hour that clocks
+    show at several times."""
+    name, at, several = "send_at", submitted.send_at, False
+    if submitted.send_at_local is not None:
+        name = "send_at_local"
+        at, several = _moment(submitted, message.to, message.local, now)
+    if at is not None and at <= now - LATE:
+        late = f"{timedelta(seconds=int(now - at))}"
+        return f"{name}: passed {late} ago; the message goes as soon as it may"
+    if several:
+        return (
+            f"{name}: this phone may be in several time zones, and the message goes when the last "
+            "of them shows that time; state time_zone or region"
+        )
+    return None
 
 
 def _rejected(code: MessageCode, why: str) -> Rejected:

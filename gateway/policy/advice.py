@@ -170,10 +170,7 @@ def holidays_known_until(
     three years at most."""
     kept = [lambda place: hours_at(place, quiet), *(CarrierHours(one).hours_at for one in carriers)]
     names = {
-        _calendar(place)
-        for hours_of in kept
-        for place in PLACES
-        if hours_of(place).holidays is not None
+        _calendar(place) for hours_of in kept for place in PLACES if hours_of(place).keeps_holidays
     }
     last = today.year + AHEAD
     return {
@@ -194,7 +191,7 @@ def _unknown(
 ) -> Iterator[str]:
     seen: set[tuple[str, int]] = set()
     for place in sorted(PLACES, key=_name):
-        if hours_of(place).holidays is None:
+        if not hours_of(place).keeps_holidays:
             continue
         calendar = _calendar(place)
         entry = next((one for one in names_of(place) if one in regions), None)

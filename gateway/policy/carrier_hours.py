@@ -8,12 +8,12 @@ nothing is written, the carrier takes everything. ``gateway.dispatch.pool`` asks
 from collections.abc import Iterable
 from math import inf
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from gateway.message import Category, Message
 from gateway.policy import holidays
+from gateway.policy.clocks import zone_of
 from gateway.policy.hours import RegionHours, names_of
 from gateway.policy.openings import Openings
 from gateway.policy.regions import PLACES, Place
@@ -45,9 +45,9 @@ class CarrierHoursOptions(RegionHours, frozen=True, kw_only=True, forbid_unknown
         found = self.faults()
         if self.zone is not None:
             try:
-                ZoneInfo(self.zone)
-            except (ValueError, OSError, KeyError):
-                found.append(f"zone: {self.zone[:40]!r} is no time zone, such as 'Asia/Shanghai'")
+                zone_of(self.zone)
+            except ValueError as error:
+                found.append(f"zone: {error}")
         for name, hours in self.regions.items():
             found += hours.problems(name)
         return found
@@ -74,7 +74,7 @@ class CarrierHours:
     def load(self, years: Iterable[int]) -> None:
         """Have the holidays of these years at hand wherever the carrier's hours depend on them."""
         for place in PLACES:
-            if self.hours_at(place).holidays is not None:
+            if self.hours_at(place).keeps_holidays:
                 holidays.calendar(place).load(years)
 
     def opens(self, message: Message, at: float) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Final
 
 import msgspec
+from msgspec import structs
 
 from gateway.facts import NOTHING, Facts
 from gateway.message import Message
@@ -147,13 +148,14 @@ class Policy(msgspec.Struct, frozen=True):
     Attributes:
         admission: asked when a batch is submitted.
         release: asked, with fresh facts, when messages are about to be sent.
-        quiet_hours: the rule in both, for `QuietHours.ends`; None where none are kept.
+        quiet_hours: the rule in both, for `QuietHours.ends`; where none are kept, the one that
+            heeds what messages themselves say of their recipients' clocks.
         frequency: the rule of frequency caps; None where the tenant has none.
     """
 
     admission: Chain
     release: Chain
-    quiet_hours: QuietHours | None
+    quiet_hours: QuietHours
     frequency: Frequency | None = None
 
 
@@ -167,26 +169,27 @@ def build(
     accepted in the year from ``now`` on can be about; ``bans`` is what carriers take in no text, by
     route. Raises ValueError where the options have `problems`."""
     quiet_hours = QuietHours(options.quiet_hours)
+    own_windows = QuietHours(structs.replace(options.quiet_hours, categories=frozenset()))
     if now is not None:
         quiet_hours.load(years_ahead(now))
     optout = Optout(options.optout)
     policies = {}
     for tenant, own in tenants.items():
-        quiet: list[Rule] = [quiet_hours] if own.quiet_hours else []
+        quiet = quiet_hours if own.quiet_hours else own_windows
         # What a message is refused for goes before the count, lest it take up room in it; what
         # quiet hours refuse is too rare to matter, and their deferrals are cheapest at the end.
-        frequency = _frequency(options, tenant, own, quiet_hours)
+        frequency = _frequency(options, tenant, own, quiet)
         capped: list[Rule] = [frequency] if frequency else []
         again: list[Rule] = [Again(frequency)] if frequency else []
         contents = Contents(options.content, own.domains, bans) if own.content else None
         content: list[Rule] = [] if contents is None or contents.is_idle else [contents]
         admission = Chain(
-            [Senders(own.senders), optout, *content, QueueLimit(own.max_queued), *quiet, *capped]
+            [Senders(own.senders), optout, *content, QueueLimit(own.max_queued), quiet, *capped]
         )
         policies[tenant] = Policy(
             admission=admission,
-            release=Chain([optout, *quiet, *again]),
-            quiet_hours=quiet_hours if own.quiet_hours else None,
+            release=Chain([optout, quiet, *again]),
+            quiet_hours=quiet,
             frequency=frequency,
         )
     return policies
@@ -201,5 +204,4 @@ def _frequency(
     theirs = [
         cap for cap in caps.expanded(options.frequency) if not cap.tenants or tenant in cap.tenants
     ]
-    opens = quiet_hours.opens if own.quiet_hours else None
-    return Frequency(theirs, opens) if theirs else None
+    return Frequency(theirs, quiet_hours.opens) if theirs else None

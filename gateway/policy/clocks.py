@@ -88,6 +88,24 @@ class Clock:
             return ((begin, end, before),)
         return ((begin, change, before), (change, end, after))
 
+    def first_shows(self, shown: datetime) -> int:
+        """The first instant at which the clock shows this, or later where it skips it."""
+        at = int(shown.replace(tzinfo=self._zone, fold=0).timestamp())
+        if self._shown(at) == shown:
+            return at
+        # Skipped: by the offset before the jump that is an instant after it, and the other way.
+        before = int(shown.replace(tzinfo=self._zone, fold=1).timestamp())
+        while at - before > 1:
+            middle = (before + at) // 2
+            if self._shown(middle) >= shown:
+                at = middle
+            else:
+                before = middle
+        return at
+
+    def _shown(self, at: int) -> datetime:
+        return datetime.fromtimestamp(at, self._zone).replace(tzinfo=None, fold=0)
+
     def _offset(self, at: int) -> int:
         ahead = datetime.fromtimestamp(at, self._zone).utcoffset() or timedelta()
         return int(ahead.total_seconds())
@@ -102,6 +120,20 @@ class Clock:
             else:
                 old = middle
         return new
+
+
+NO_ZONES: Final = ("posix/", "right/", "posixrules", "localtime", "Factory")
+"""What stands beside time zones and is none that people live by: ``right`` counts leap seconds."""
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The time zone of an IANA name. Raises ValueError, with a sentence."""
+    try:
+        if not name.startswith(NO_ZONES):
+            return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        pass
+    raise ValueError(f"{name[:40]!r} is no time zone, such as 'Asia/Shanghai'")
 
 
 @cache

@@ -10,7 +10,7 @@ import msgspec
 
 from gateway.policy import holidays
 from gateway.policy.regions import REGIONS, Place
-from gateway.policy.windows import Schedule, parse_hours
+from gateway.policy.windows import ALWAYS, Schedule, parse_hour, parse_hours
 
 DEFAULT_OPEN: Final = "08:00-20:00"
 """The hours of regions that nothing more is known of."""
@@ -24,6 +24,7 @@ class RegionHours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     Attributes:
         open: every day that has no hours of its own; absent, the hours outside all regions.
         holidays: public holidays, which come before the day of the week; absent, days like others.
+        holidays_from: before which hour nothing goes out on public holidays, ``10:00``.
     """
 
     open: str | None = None
@@ -35,15 +36,23 @@ class RegionHours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     saturday: str | None = None
     sunday: str | None = None
     holidays: str | None = None
+    holidays_from: str | None = None
+
+    @property
+    def keeps_holidays(self) -> bool:
+        """Whether public holidays are other than the days of the week that they fall on."""
+        return self.holidays is not None or self.holidays_from is not None
 
     def schedule(self, general: str, place: Place) -> Schedule:
         """These hours as a schedule for one place, with ``general`` where ``open`` is absent."""
         daily = self.open or general
         days = tuple(parse_hours(getattr(self, day) or daily) for day in WEEKDAYS)
-        if self.holidays is None:
+        if not self.keeps_holidays:
             return Schedule(days)
         calendar = holidays.calendar(place)
-        return Schedule(days, parse_hours(self.holidays), calendar, calendar.is_worked)
+        special = None if self.holidays is None else parse_hours(self.holidays)
+        late = None if self.holidays_from is None else parse_hour(self.holidays_from)
+        return Schedule(days, special, calendar, calendar.is_worked, late)
 
     def faults(self) -> list[str]:
         """What is wrong with hours as they are written, each with its key: ``sunday: 'shut' …``."""
@@ -55,7 +64,24 @@ class RegionHours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                     parse_hours(written)
                 except ValueError as error:
                     found.append(f"{key}: {error}")
+        if self.holidays_from is not None and not found:
+            found += self._faults_of_mornings(self.holidays_from)
         return found
+
+    def _faults_of_mornings(self, written: str) -> list[str]:
+        """What is wrong with the hour before which holidays are closed."""
+        try:
+            late = parse_hour(written)
+        except ValueError as error:
+            return [f"holidays_from: {error}"]
+        if self.holidays is not None:
+            those = parse_hours(self.holidays)
+        else:
+            those = parse_hours(self.open) if self.open is not None else ALWAYS
+        if late >= max((span.end for span in those), default=0):
+            mend = 'write an earlier hour, or holidays = "closed"'
+            return [f"holidays_from: {written} leaves nothing of the hours of a holiday; {mend}"]
+        return []
 
     def problems(self, name: str) -> list[str]:
         """What is wrong with the hours of the region ``name``, each with its key,
@@ -63,8 +89,9 @@ class RegionHours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         found = [f"regions.{name}.{fault}" for fault in self.faults()]
         if name not in REGIONS:
             found.append(f"regions.{name}: no number belongs there; write a code as FR or US-TX")
-        elif self.holidays is not None and not holidays.known(name):
-            found.append(f"regions.{name}.holidays: its public holidays are not known")
+        elif self.keeps_holidays and not holidays.known(name):
+            key = "holidays" if self.holidays is not None else "holidays_from"
+            found.append(f"regions.{name}.{key}: its public holidays are not known")
         return found
 
 

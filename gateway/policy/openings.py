@@ -41,6 +41,11 @@ class Openings:
             window = self._recent[prefix] = self.at(place_of(number))
         return window
 
+    def window(self, place: Place, schedule: Schedule, margin: int) -> Window:
+        """A window of other hours at a place; not kept here, but it remembers with the others."""
+        zones = place.zones if self._zones is None else self._zones
+        return Window(zones, schedule, margin, self._memory)
+
     def at(self, place: Place) -> Window:
         """The window of a place."""
         window = self._by_place.get(place)

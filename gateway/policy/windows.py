@@ -19,9 +19,10 @@ from gateway.policy.clocks import DAY, Stretch, clock
 
 EPOCH: Final = date(1970, 1, 1).toordinal()
 
-HORIZON: Final = 14
-"""Days ahead in which an opening is looked for: longer than any run of public holidays. A message
-that waits longer for an hour at which all its time zones are open will not find one."""
+HORIZON: Final = 31
+"""Days ahead in which an opening is looked for: longer than any run of public holidays, and than a
+dated closing. A message that waits longer for an hour at which all its time zones are open will not
+find one."""
 
 REMEMBERED: Final = 1 << 15
 """Days of windows that are kept at hand, some 15 MB; forgotten all at once when full. One that is
@@ -43,6 +44,8 @@ Hours = tuple[Span, ...]
 
 ALWAYS: Final[Hours] = (Span(0, DAY),)
 _SPAN = re.compile(r"([01]\d|2[0-4]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)", re.ASCII)
+
+_HOUR = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 
 
 def parse_hours(text: str) -> Hours:
@@ -67,6 +70,23 @@ def parse_hours(text: str) -> Hours:
     return tuple(spans)
 
 
+def parse_hour(text: str) -> int:
+    """``10:00`` as seconds of wall clock. Raises ValueError, with a sentence."""
+    match = _HOUR.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text[:40]!r} is no hour such as '10:00'")
+    hour, minute = map(int, match.groups())
+    return hour * 3600 + minute * 60
+
+
+class Closed(NamedTuple):
+    """A time at which a place is closed whatever its hours, in seconds that its wall clock shows
+    since 1970; ``end`` is not part of it."""
+
+    start: int
+    end: int
+
+
 class Schedule(msgspec.Struct, frozen=True):
     """The hours of every day.
 
@@ -76,28 +96,58 @@ class Schedule(msgspec.Struct, frozen=True):
         is_holiday: tells public holidays; not asked where ``holidays`` is None.
         is_worked: tells days of a weekend that are worked in exchange for a holiday, as in China;
             they have the hours of a Monday. Not asked where ``holidays`` is None.
+        holidays_from: seconds of wall clock before which public holidays are closed; None where
+            they are no different in that.
+        closings: times at which nothing is open, whatever the day.
     """
 
     days: tuple[Hours, ...]
     holidays: Hours | None = None
     is_holiday: Callable[[date], bool] | None = None
     is_worked: Callable[[date], bool] | None = None
+    holidays_from: int | None = None
+    closings: tuple[Closed, ...] = ()
 
     def on(self, day: date) -> Hours:
-        if self.holidays is not None:
+        hours = self._usually(day)
+        if not self.closings:
+            return hours
+        midnight = (day.toordinal() - EPOCH) * DAY
+        for start, end in self.closings:
+            if start < midnight + DAY and midnight < end:
+                hours = _without(hours, start - midnight, end - midnight)
+        return hours
+
+    def _usually(self, day: date) -> Hours:
+        if self.holidays is not None or self.holidays_from is not None:
             if self.is_holiday is not None and self.is_holiday(day):
-                return self.holidays
+                hours = self.days[day.weekday()] if self.holidays is None else self.holidays
+                return _without(hours, 0, self.holidays_from or 0)
             if self.is_worked is not None and self.is_worked(day):
                 return self.days[0]
         return self.days[day.weekday()]
 
     @property
     def always(self) -> bool:
-        return self.holidays in (None, ALWAYS) and all(hours == ALWAYS for hours in self.days)
+        return (
+            self.holidays in (None, ALWAYS)
+            and not self.holidays_from
+            and not self.closings
+            and all(hours == ALWAYS for hours in self.days)
+        )
 
     @property
     def never(self) -> bool:
         return not self.holidays and not any(self.days)
+
+
+def _without(hours: Hours, start: int, end: int) -> Hours:
+    """What is left of hours when a stretch is taken out."""
+    left = []
+    for span in hours:
+        before, after = Span(span.start, min(span.end, start)), Span(max(span.start, end), span.end)
+        left += [one for one in (before, after) if one.start < one.end]
+    return tuple(left) if start < end else hours
 
 
 class State(NamedTuple):

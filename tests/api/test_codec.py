@@ -84,6 +84,18 @@ def test_defaults_fill_in_what_a_message_leaves_out(op: str) -> None:
     assert (bare.tlvs, own.tlvs) == (FULL["tlvs"], {5122: b""})
 
 
+def test_a_message_says_when_in_one_way() -> None:
+    local, window = "2026-11-11T10:00", "10:00-12:00"
+    request = submit(
+        {"to": "1", "text": "a", "send_at": 1.8e9},
+        {"to": "2", "text": "b", "time_zone": "Asia/Tokyo"},
+        defaults={"send_at_local": local, "window": window, "region": "CN"},
+    )
+    own, common = decode(request, 2).messages  # type: ignore[union-attr]
+    assert (own.send_at, own.send_at_local, own.window, own.region) == (1.8e9, None, window, "CN")
+    assert (common.send_at, common.send_at_local, common.time_zone) == (None, local, "Asia/Tokyo")
+
+
 def test_an_empty_text_of_its_own_is_not_filled_in() -> None:
     request = submit({"to": "1", "text": ""}, defaults={"text": "common"})
     assert decode(request).messages[0].text == ""  # type: ignore[union-attr]

@@ -321,7 +321,7 @@ def test_no_bytes_do_more_than_refuse_the_file(data: bytes) -> None:
 def test_every_field_of_the_wire_api_can_be_a_column() -> None:
     assert set(FIELDS) == {
         "to", "text", "from", "key", "category", "campaign", "send_at", "expires_at", "encoding",
-        "report", "tlvs", "variant",
+        "report", "tlvs", "variant", "send_at_local", "time_zone", "region", "window",
     }  # fmt: skip
 
 

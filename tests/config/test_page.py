@@ -9,7 +9,7 @@ import msgspec
 
 from gateway.config import keys
 from gateway.message import CATEGORIES
-from gateway.policy.quiet_hours import MAX_MARGIN
+from gateway.policy.quiet_hours import MAX_MARGIN, MAX_REOPENING
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 
@@ -90,5 +90,7 @@ def bounds(annotation: Any) -> str:
 def test_the_page_has_every_key_with_its_default_and_bounds() -> None:
     code = dict(declared(keys.Keys, ""))
     del code[""], code["policy"]  # nothing but tables
-    code["policy.quiet_hours"]["margin"] = ("`60`", f"0 to {MAX_MARGIN}")  # not in its annotation
+    # Not in their annotations.
+    code["policy.quiet_hours"]["margin"] = ("`60`", f"0 to {MAX_MARGIN}")
+    code["policy.quiet_hours"]["reopening"] = ("`0`", f"0 to {MAX_REOPENING}")
     assert documented() == code

@@ -117,8 +117,8 @@ def test_a_tenant_may_be_without_quiet_hours(
     assert set(policies["day"].admission.judge([message], Facts(), now)) == {0}
     assert policies["night"].admission.judge([message], Facts(), now) == {}
     assert policies["night"].release.judge([message], Facts(), now) == {}
-    assert policies["day"].quiet_hours is not None
-    assert policies["night"].quiet_hours is None
+    assert policies["day"].quiet_hours.categories == {"marketing"}
+    assert not policies["night"].quiet_hours.categories
 
 
 def test_problems_are_named_by_their_keys() -> None:

@@ -312,7 +312,7 @@ def test_open_time(
     moment: Moment, to: str, category: Category, start: str, hours: float, end: str
 ) -> None:
     quiet = QuietHours(QuietHoursOptions())
-    found = quiet.open_seconds_end(to, category, moment(start), hours * 3600)
+    found = quiet.open_seconds_end(to, category, None, moment(start), hours * 3600)
     assert found == moment(end)
 
 

@@ -1,0 +1,136 @@
+"""Each rule of docs/policies.md from the socket to the carrier, on real clocks."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+from zoneinfo import ZoneInfo
+
+import pytest
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+"""Where the phones are."""
+
+
+def there() -> datetime:
+    """What a clock there shows."""
+    return datetime.now(SHANGHAI)
+
+
+def window(begin: timedelta) -> str:
+    """A window of an hour or two that begins so much after now, or less."""
+    start = there() + begin
+    return f"{start:%H}:00-{min(start.hour + 2, 24):02}:00"
+
+
+def taken(record: Path) -> list[dict[str, Any]]:
+    """What a carrier was given that has ended, in order."""
+    return [json.loads(line) for line in record.read_text().splitlines()]
+
+
+def metric(site: Any, name: str, **labels: str) -> float:
+    """What a counter shows."""
+    inside = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
+    with urlopen(f"http://127.0.0.1:{site.admin}/metrics", timeout=10) as answer:
+        lines = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines())
+    return float(lines.get(f"gateway_{name}{{{inside}}}", 0))
+
+
+@pytest.fixture
+def started(site: Any) -> Callable[[str], tuple[Any, Path]]:
+    """Starts a carrier and a gateway with a policy; gives a client, and the carrier's record."""
+
+    def start(policy: str) -> tuple[Any, Path]:
+        record = site.carrier("alpha")
+        site.gateway(policy).wait_for('"bound"', 2)
+        return site.client(), record
+
+    return start
+
+
+def submit(client: Any, *messages: dict[str, Any]) -> list[dict[str, Any]]:
+    """Submit messages to one phone; returns the results."""
+    full = [{"to": "+8613900000001", "text": "hello", **message} for message in messages]
+    results: list[dict[str, Any]] = client.ask("submit", messages=full)["results"]
+    return results
+
+
+ALWAYS = '[policy.quiet_hours]\nopen = "00:00-24:00"\n'
+
+
+def test_a_window_of_a_message(site: Any, started: Any) -> None:
+    client, record = started(ALWAYS)
+    now = submit(client, {"window": "00:00-24:00", "text": "now"})[0]
+    later = submit(client, {"window": window(timedelta(hours=3)), "text": "later"})[0]
+    client.wait_for_state(now["message_id"], "delivered")
+    assert "not_before" not in now
+    assert datetime.fromtimestamp(later["not_before"], SHANGHAI).minute == 0
+    [state] = client.ask("status", ids=[later["message_id"]])["messages"]
+    assert (state["state"], state["not_before"]) == ("deferred", later["not_before"])
+    assert metric(site, "messages_deferred_total", rule="quiet_hours", tenant="shop") == 1
+    site.stop_carriers()
+    assert [bytes.fromhex(line["short_message"]) for line in taken(record)] == [b"now"]
+
+
+def test_a_time_of_the_recipients_wall_clock(site: Any, started: Any) -> None:
+    client, record = started(ALWAYS)
+    soon = (there() + timedelta(seconds=2)).replace(microsecond=0)
+    [one, wrong] = submit(
+        client,
+        {"send_at_local": f"{soon:%Y-%m-%dT%H:%M:%S}"},
+        {"send_at_local": "tomorrow"},
+    )
+    assert one["not_before"] == soon.timestamp()
+    assert wrong["error"]["code"] == "invalid_value"
+    client.wait_for_state(one["message_id"], "delivered")
+    site.stop_carriers()
+    [line] = taken(record)
+    assert line["time"] >= soon.timestamp()
+
+
+def test_another_time_zone_and_region(site: Any, started: Any) -> None:
+    client, _ = started("")
+    here, there_, nowhere = submit(
+        client,
+        {"category": "marketing", "time_zone": "Pacific/Kiritimati"},
+        {"category": "marketing", "time_zone": "Pacific/Pago_Pago", "region": "US"},
+        {"time_zone": "Mars"},
+    )
+    for result, zone in ((here, "Pacific/Kiritimati"), (there_, "Pacific/Pago_Pago")):
+        shown = datetime.fromtimestamp(
+            result.get("not_before", there().timestamp()), ZoneInfo(zone)
+        )
+        assert 8 <= shown.hour < 21
+    assert nowhere["error"]["message"].startswith("time_zone: 'Mars' is no time zone")
+
+
+def test_a_closing(site: Any, started: Any) -> None:
+    begin, end = there() - timedelta(days=1), there() + timedelta(days=1)
+    client, record = started(
+        ALWAYS
+        + '[[policy.quiet_hours.closings]]\nregions = ["CN"]\nwhy = "mourning"\n'
+        + f'from = "{begin:%Y-%m-%d}"\nto = "{end:%Y-%m-%dT%H:00}"\n'
+    )
+    held, urgent = submit(
+        client, {"category": "marketing", "text": "held"}, {"category": "otp", "text": "urgent"}
+    )
+    over = end.replace(minute=0, second=0, microsecond=0)
+    assert held["not_before"] == over.timestamp()
+    client.wait_for_state(urgent["message_id"], "delivered")
+    site.stop_carriers()
+    assert [bytes.fromhex(line["short_message"]) for line in taken(record)] == [b"urgent"]
+
+
+def test_a_smooth_reopening(site: Any, started: Any) -> None:
+    begin = there() - timedelta(days=1)
+    end = (there() + timedelta(hours=2)).replace(minute=0, second=0, microsecond=0)
+    client, _ = started(
+        f"{ALWAYS}reopening = 600\n[[policy.quiet_hours.closings]]\n"
+        f'from = "{begin:%Y-%m-%d}"\nto = "{end:%Y-%m-%dT%H:%M}"\n'
+    )
+    results = submit(client, *[{"category": "marketing"}] * 300)
+    offsets = [one["not_before"] - end.timestamp() for one in results]
+    assert 0 <= min(offsets) < 10
+    assert 590 < max(offsets) < 600
