@@ -384,7 +384,7 @@ class Metrics:
             "lane_messages_limit", "Messages that there is memory for, ready to be sent."
         )
         self.paused_messages = Gauge(
-            "paused_messages", "Messages that a pause of their campaign holds.", "tenant"
+            "paused_messages", "Messages that wait because somebody has paused them.", "tenant"
         )
         self.lane_messages = Gauge("lane_messages", "Messages in memory, ready to be sent.")
         self.receipts_parked = Gauge(

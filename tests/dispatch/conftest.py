@@ -212,6 +212,7 @@ class FlakyStore:
     """Another store whose methods fail while they are named in ``failing``.
 
     Attributes:
+        stuck: while it is there and not set, no call comes to an end, whatever is cancelled.
         calls: how often each method was called.
         beginning: Unix time when trio's clock shows 0.
         epoch, restored: as of a store.
@@ -223,6 +224,7 @@ class FlakyStore:
         self._store = store
         self.beginning = beginning
         self.failing: set[str] = set()
+        self.stuck: trio.Event | None = None
         self.calls: Counter[str] = Counter()
 
     def beside(self) -> MemoryStore:
@@ -234,6 +236,9 @@ class FlakyStore:
 
         async def call(*arguments: Any) -> Any:
             self.calls[name] += 1
+            if self.stuck is not None:
+                with trio.CancelScope(shield=True):
+                    await self.stuck.wait()
             if name in self.failing:
                 await trio.lowlevel.cancel_shielded_checkpoint()
                 raise StoreError("disk: is full", full=True)

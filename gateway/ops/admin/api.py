@@ -6,6 +6,8 @@ Every request is answered within a second, also while the store does not answer
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from importlib.metadata import version
 from typing import Any, Final
 
 import msgspec
@@ -13,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.ops.admin import tables
-from gateway.ops.admin.declared import LOOKS, VERBS, Look, Verb
+from gateway.ops.admin import openapi, tables
+from gateway.ops.admin.declared import LOOKS, VERBS, Look, Query, Verb
 from gateway.ops.admin.gate import Gate
 from gateway.ops.admin.patience import Patience
 from gateway.ops.operations import Caller, Operations
@@ -27,6 +29,9 @@ PREFIX: Final = "/api/v1"
 MAX_BODY: Final = 64 * 1024
 """Bytes of a request."""
 
+MOST_ROWS: Final = 100_000
+"""Rows of a table about, after which it ends: some 20 MB."""
+
 HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
@@ -37,7 +42,27 @@ def routes(operations: Operations, gate: Gate, patience: Patience) -> list[Route
         Route(PREFIX + one.path, _verb(one, operations, gate, patience), methods=["POST"])
         for one in VERBS
     ]
+    found.append(Route(f"{PREFIX}/openapi.json", _described(gate)))
+    found.append(Route(PREFIX + "/{path:path}", _nothing(gate), methods=["GET", "POST"]))
     return found
+
+
+def _described(gate: Gate) -> Callable[..., Any]:
+    text = msgspec.json.encode(openapi.document(version("gateway"), PREFIX))
+
+    async def answer(_request: Request, _caller: Caller) -> Response:
+        return Response(text, media_type="application/json", headers=HEADERS)
+
+    return _asked(answer, gate)
+
+
+def _nothing(gate: Gate) -> Callable[..., Any]:
+    async def answer(request: Request, _caller: Caller) -> Response:
+        raise ProblemError(
+            "not_found", f"{request.url.path[:80]}: see {PREFIX}/openapi.json for what there is"
+        )
+
+    return _asked(answer, gate)
 
 
 def _look(
@@ -45,23 +70,25 @@ def _look(
 ) -> Callable[..., Any]:
     async def answer(request: Request, caller: Caller) -> Response:
         demand(caller, look.roles)
-        query = _query(request, look)
+        given = dict(_given(request))
         identifier = request.path_params.get("id", "")
-        found = await patience.look(lambda: look.ask(operations, query, identifier))
+
+        async def ask() -> tuple[Any, str | None]:
+            query = _converted(given, look.query)
+            found = await patience.look(lambda: look.ask(operations, query, identifier))
+            return found, look.rest(query, found)
+
+        found, rest = await ask()
         if not look.many:
             return _json(_shown(found, caller))
-        listed, following = (
-            (found.messages, found.next) if isinstance(found, MessagePage) else (found, None)
-        )
-        rows = [_shown(one, caller) for one in listed]
-        if query.format == "csv" or "text/csv" in request.headers.get("accept", ""):
-            name = look.path.strip("/")
-            return Response(
-                tables.csv(look.answer, rows),
-                media_type="text/csv; charset=utf-8",
-                headers={**HEADERS, "content-disposition": f'attachment; filename="{name}.csv"'},
-            )
-        return _json({"items": rows, "next": following})
+        rows = _rows(found, caller)
+        if not _wants_csv(request):
+            return _json({"items": rows, "next": rest})
+        while rest is not None and len(rows) < MOST_ROWS:
+            given[look.cursor] = rest
+            found, rest = await ask()
+            rows += _rows(found, caller)
+        return _table(look, rows)
 
     return _asked(answer, gate)
 
@@ -75,7 +102,7 @@ def _verb(verb: Verb, operations: Operations, gate: Gate, patience: Patience) ->
         try:
             command = decoder.decode(body or b"{}")
         except msgspec.DecodeError as error:
-            raise ProblemError("bad_request", str(error)) from error
+            raise ProblemError("bad_request", f"the JSON of the body: {error}") from error
         return _json(await patience.carry_out(lambda: operations.do(command, caller)))
 
     return _asked(answer, gate)
@@ -117,13 +144,36 @@ def _shown(one: Any, caller: Caller) -> Any:
     return one.masked() if isinstance(one, AuditRecord | MessageView | OptoutView) else one
 
 
-def _query(request: Request, look: Look[Any]) -> Any:
+def _rows(found: Any, caller: Caller) -> list[Any]:
+    listed = found.messages if isinstance(found, MessagePage) else found
+    return [_shown(one, caller) for one in listed]
+
+
+def _wants_csv(request: Request) -> bool:
+    wanted = request.query_params.get("format")
+    return wanted == "csv" or (not wanted and "text/csv" in request.headers.get("accept", ""))
+
+
+def _table(look: Look[Any], rows: list[Any]) -> Response:
+    name = look.path.strip("/")
+    return Response(
+        tables.csv(look.answer, rows),
+        media_type="text/csv; charset=utf-8",
+        headers={**HEADERS, "content-disposition": f'attachment; filename="{name}.csv"'},
+    )
+
+
+def _given(request: Request) -> list[tuple[str, str]]:
     given = request.query_params.multi_items()
     names = [name for name, _ in given]
     if len(set(names)) < len(names):
         raise ProblemError("bad_request", "a parameter is given twice")
+    return given
+
+
+def _converted(given: dict[str, str], kind: type[Query]) -> Any:
     try:
-        return msgspec.convert(dict(given), look.query, strict=False)
+        return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
         raise ProblemError("bad_request", f"the query: {error}") from error
 
@@ -133,8 +183,9 @@ async def _body(request: Request) -> bytes:
     if kind != "application/json":
         raise ProblemError("bad_request", f"content-type {kind[:60]!r}: send application/json")
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise ProblemError("bad_request", f"more than {MAX_BODY} bytes")
+    async with aclosing(request.stream()) as chunks:
+        async for chunk in chunks:
+            body += chunk
+            if len(body) > MAX_BODY:
+                raise ProblemError("bad_request", f"the body has more than {MAX_BODY} bytes")
     return body

@@ -60,6 +60,8 @@ class Look(NamedTuple, Generic[Q]):
         roles: who may.
         query: what may be asked.
         ask: gets it.
+        rest: with what the rest of a list is asked for, None where there is none.
+        cursor: the field of the query in which that goes; empty for a list that comes whole.
     """
 
     path: str
@@ -69,6 +71,8 @@ class Look(NamedTuple, Generic[Q]):
     roles: frozenset[Role]
     query: type[Q]
     ask: Callable[[Operations, Q, str], Awaitable[Any]]
+    rest: Callable[[Q, Any], str | None] = lambda _, __: None
+    cursor: str = ""
 
 
 class Verb(NamedTuple):
@@ -156,15 +160,19 @@ LOOKS: Final[Sequence[Look[Any]]] = (
         PERSONAL,
         MessagesQuery,
         lambda operations, query, _: operations.messages(query.to, query.after),
+        lambda _, page: page.next,
+        "after",
     ),
     Look(
         "/optouts",
         "Opt-outs of a tenant's texts, or of everybody's, in order of their numbers.",
         views.OptoutView,
         True,
-        ALL,
+        PERSONAL,
         OptoutsQuery,
         lambda operations, query, _: operations.optouts(query.tenant, query.after),
+        lambda _, found: found[-1].number if found else None,
+        "after",
     ),
     Look(
         "/pauses",
@@ -192,6 +200,8 @@ LOOKS: Final[Sequence[Look[Any]]] = (
         AUDITING,
         AuditQuery,
         lambda operations, query, _: operations.audit(query.before, query.limit),
+        lambda query, found: str(found[-1].id) if len(found) == query.limit else None,
+        "before",
     ),
 )
 
