@@ -21,6 +21,8 @@ import msgpack
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.holding import check_process
+
 # The same examples in every run, and as long as a busy machine takes for them.
 settings.register_profile(
     "steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -345,6 +347,13 @@ class Site:
             if process.running:
                 process.terminate()
 
+    def check_places(self) -> None:
+        """The gateway holds what its store says that it has leased; it has never misplaced any."""
+        output = self.folder / "gateway.log"
+        if output.exists():
+            text = output.read_text(errors="replace")
+            check_process(self.admin, self.folder / "gateway.db", text)
+
     def close(self) -> None:
         for client in self._clients:
             client.close()
@@ -359,8 +368,11 @@ class Site:
 def site(tmp_path: Path) -> Iterator[Site]:
     """A folder with free ports for a gateway and its carriers."""
     found = Site(tmp_path)
-    yield found
-    found.close()
+    try:
+        yield found
+        found.check_places()
+    finally:
+        found.close()
 
 
 @pytest.fixture(scope="session")

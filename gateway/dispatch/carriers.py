@@ -291,17 +291,19 @@ class Carrier:
             room -= len(indexes)
         return found
 
-    def resubmit(self, flight: Flight, indexes: list[int], now: float) -> None:
-        """Send parts of a flight once more, or later where no bind has room any longer."""
+    def resubmit(self, flight: Flight, indexes: list[int], now: float) -> bool:
+        """Send parts of a flight once more; False where no bind has room any longer, and they wait
+        for it."""
         bind = self._roomiest()
         if bind is None:
             self.send_again(flight, indexes, now)
-            return
+            return False
         flight.unanswered = len(indexes)
         flight.refused = None
         self._pace.sent(len(indexes), now)
         parts = [(flight.pdus[i], Part(flight, i)) for i in indexes]
         self._hand_over(bind, self._still_due(parts))
+        return True
 
     @property
     def torn(self) -> list[Message]:

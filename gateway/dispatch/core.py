@@ -20,6 +20,7 @@ from gateway.dispatch.intake import Intake
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.lessons import Lessons
 from gateway.dispatch.ownership import users
+from gateway.dispatch.places import Places
 from gateway.dispatch.pool import CarrierPool, routes_or_default
 from gateway.dispatch.release import Refiller, Releaser
 from gateway.dispatch.routing import RouteOptions, Router, narrow_routes
@@ -30,6 +31,7 @@ from gateway.dispatch.stops import Stops
 from gateway.dispatch.tenants import Tenant, TenantOptions, Tenants
 from gateway.dispatch.texted import MEMO, Texted
 from gateway.dispatch.upkeep import Upkeep
+from gateway.dispatch.watchdog import Misplaced, Watchdog
 from gateway.dispatch.wording import carriers_of, wordings
 from gateway.message import LaneKey
 from gateway.ops.metrics import Metrics
@@ -85,6 +87,7 @@ class Dispatch:
         metrics: told what happens.
         clock: Unix time.
         make_bind: makes each session with a carrier.
+        places: knows where each message is; left out, one that tells of mistakes and goes on.
     """
 
     def __init__(
@@ -93,12 +96,15 @@ class Dispatch:
         metrics: Metrics,
         clock: Callable[[], float],
         make_bind: MakeBind = Bind,
+        places: Places | None = None,
     ) -> None:
         self.in_doubt = False
         self._store = store
         self._clock = clock
         self.tenants = Tenants()
         self.lanes = Lanes()
+        self._misplaced = Misplaced(metrics)
+        self.places = places or Places(self._misplaced.moved)
         self.ledger = Ledger()
         self.pool = CarrierPool()
         self.hub = EventHub(store, clock)
@@ -109,6 +115,7 @@ class Dispatch:
             store,
             self.pool,
             self.lanes,
+            self.places,
             self.ledger,
             self._aside,
             metrics,
@@ -121,6 +128,7 @@ class Dispatch:
         self._intake = Intake(
             store,
             self.lanes,
+            self.places,
             self.ledger,
             self._aside,
             metrics,
@@ -131,7 +139,7 @@ class Dispatch:
         self._texted = Texted()
         self._inbox = Inbox(store, self.tenants, self._intake, self._settler, self._texted, metrics)
         self._settler.inbox = self._inbox
-        self._refiller = Refiller(store, self.lanes, self.ledger, clock, self._wake)
+        self._refiller = Refiller(store, self.lanes, self.places, self.ledger, clock, self._wake)
         self._absent = Absent(self.ledger, clock)
         self.stops = Stops(store, clock, self._steer)
         self._holds = Holds(
@@ -146,6 +154,7 @@ class Dispatch:
         self._steering = Steering(
             store,
             self.lanes,
+            self.places,
             self.ledger,
             self._settler,
             self._holds,
@@ -160,6 +169,7 @@ class Dispatch:
             store,
             self.lanes,
             self.scheduler,
+            self.places,
             self.pool,
             self.tenants,
             self._settler,
@@ -176,6 +186,7 @@ class Dispatch:
         self.upkeep = Upkeep(
             store,
             self.lanes,
+            self.places,
             self.pool,
             self._settler,
             self._inbox,
@@ -183,6 +194,7 @@ class Dispatch:
             self._texted,
             self._steering,
             self._absent,
+            Watchdog(store, self.places, self.lanes, self.ledger, self._misplaced),
             self.ledger,
             self.hub,
             metrics,
@@ -284,6 +296,13 @@ class Dispatch:
                     await self.upkeep.keep_texted()
                     await self.upkeep.look_at_absent()
                 self._settling.cancel()
+                self._let_go()
+
+    def _let_go(self) -> None:
+        """What is held by now is the store's to put back when it is closed."""
+        stuck = self.places.leave_at_stop()
+        if stuck and not self.in_doubt:
+            self._misplaced.found("left", stuck)
 
     @property
     def congested(self) -> bool:
@@ -314,13 +333,16 @@ class Dispatch:
         """Put on record what carriers have answered, and which messages one may have, whole or in
         part, when all binds are gone: they may go out twice once the gateway runs again."""
         await self._settler.quiet()
+        await self._releaser.put_on_record()
         torn = [
             msgspec.structs.replace(message, maybe_duplicate=True)
             for carrier in self.fleet.carriers
             for message in carrier.torn
         ]
         if torn:
+            self.places.put("deferral", [message.id for message in torn])
             await self._settler.persistently(lambda: self._store.defer(torn))
+            self.places.leave("deferral", [message.id for message in torn])
         await self._settler.persistently(lambda: self._lessons.save(self.fleet.carriers))
 
     def _steer(self) -> None:

@@ -45,6 +45,9 @@ def feed(metrics: Metrics, dispatch: Dispatch, clock: Callable[[], float]) -> No
     metrics.paused_messages.feed(
         lambda: {(tenant,): count for tenant, count in upkeep.steering.held.items()}
     )
+    metrics.places_messages.feed(
+        lambda: {(place,): count for place, count in dispatch.places.counts().items()}
+    )
     metrics.lane_messages.feed(lambda: {(): lanes.statistics().messages})
     metrics.lane_messages_limit.feed(lambda: {(): lanes.budget})
     metrics.bind_up.feed(binds(lambda bind: bind.up))

@@ -25,6 +25,7 @@ from gateway.dispatch import contents, parameters
 from gateway.dispatch.aside import Aside
 from gateway.dispatch.ids import MessageNumbers
 from gateway.dispatch.ledger import Ledger
+from gateway.dispatch.places import Places
 from gateway.dispatch.routing import Router
 from gateway.dispatch.tenants import Tenant, TenantOptions
 from gateway.dispatch.wording import Wording
@@ -139,6 +140,7 @@ class Intake:
         self,
         store: Store,
         lanes: Lanes,
+        places: Places,
         ledger: Ledger,
         aside: Aside,
         metrics: Metrics,
@@ -149,6 +151,7 @@ class Intake:
         self.router = Router([])
         self._store = store
         self._lanes = lanes
+        self._places = places
         self._ledger = ledger
         self._aside = aside
         self._metrics = metrics
@@ -590,7 +593,9 @@ class Intake:
             self._count_out([messages[index] for index in known], now)
             self._lanes.forgo(messages[index] for index in known if direct[index])
             direct = [leased and index not in known for index, leased in enumerate(direct)]
-        self._lanes.admit(compress(messages, direct))
+        ready = [*compress(messages, direct)]
+        self._lanes.admit(ready)
+        self._places.enter("lane", [message.id for message in ready])
         self._on_ready()
         fresh = messages
         if known:

@@ -19,6 +19,8 @@ class Plan:
         review: carriers with parked receipts that are to be looked at again.
         soon, later: messages to be released again, from their lane or from the store.
         refused: those of them that no carrier has taken for certain.
+        again: messages of which parts are sent again, by id.
+        unsent: messages with an outcome that were not on record as sent, by id.
     """
 
     def __init__(self, now: float) -> None:
@@ -28,6 +30,8 @@ class Plan:
         self.soon: list[Message] = []
         self.later: list[Message] = []
         self.refused: list[Message] = []
+        self.again: list[int] = []
+        self.unsent: list[int] = []
         self.sent: dict[int, tuple[Flight, float]] = {}
         self.taken: list[Flight] = []
         self.review: set[Carrier] = set()
@@ -55,6 +59,8 @@ class Plan:
         if message.id not in self.ended:
             self.ended[message.id] = (message, event, was_sent)
             self.settlement.finals.append(Final(message, event, refs))
+            if not was_sent:
+                self.unsent.append(message.id)
 
     def complete(self) -> Settlement:
         """The settlement, whole, to be given to the store before any that comes after it. What was

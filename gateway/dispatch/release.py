@@ -25,6 +25,7 @@ from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.flights import Flight
 from gateway.dispatch.holds import Holds
 from gateway.dispatch.ledger import Ledger
+from gateway.dispatch.places import Places
 from gateway.dispatch.pool import CarrierPool
 from gateway.dispatch.references import References
 from gateway.dispatch.routing import Router, is_direct
@@ -87,6 +88,7 @@ class Releaser:
         store: Store,
         lanes: Lanes,
         scheduler: Scheduler,
+        places: Places,
         pool: CarrierPool,
         tenants: Tenants,
         settler: Settler,
@@ -103,6 +105,7 @@ class Releaser:
         self._store = store
         self._lanes = lanes
         self._scheduler = scheduler
+        self._places = places
         self._pool = pool
         self._tenants = tenants
         self._settler = settler
@@ -181,14 +184,15 @@ class Releaser:
             await self._release(*batch, now)
             count += 1
             if count % STRETCH == 0:
-                await self._put_on_record()
+                await self.put_on_record()
                 await trio.lowlevel.checkpoint()
-        await self._put_on_record()
+        await self.put_on_record()
         if count:
             self._on_taken()
 
     async def _release(self, key: LaneKey, messages: Sequence[Message], now: float) -> None:
         """Send what may be sent of a batch; the tenant's rate is charged for no more than that."""
+        self._places.move("lane", "release", [message.id for message in messages])
         ended, deferred = len(self._ended), len(self._deferred)
         await self._release_allowed(key, messages, now)
         self._scheduler.refund(message for message, _ in self._ended[ended:])
@@ -204,7 +208,7 @@ class Releaser:
         if not released.messages:
             return
         if self._holds.paused(key):
-            self._scheduler.give_back(released.messages)
+            self._give_back(released.messages)
             return
         placed, left = self._pool.place(key.route, released.messages, now, released.at)
         back: list[Message] = []
@@ -213,7 +217,12 @@ class Releaser:
         if left:
             back += self._put_off(key, left, now, released.at)
         if back:
-            self._scheduler.give_back(sorted(back, key=_place))
+            self._give_back(sorted(back, key=_place))
+
+    def _give_back(self, messages: Sequence[Message]) -> None:
+        """Messages, in order, go back to their lane."""
+        self._places.move("release", "lane", [message.id for message in messages])
+        self._scheduler.give_back(messages)
 
     def _put_off(
         self, key: LaneKey, messages: Sequence[Message], now: float, at: float
@@ -347,6 +356,7 @@ class Releaser:
         back = carrier.submit(flights, now)
         sent = [flight.message for flight in flights[: len(flights) - len(back)]]
         if sent:
+            self._places.move("release", "carrier", [message.id for message in sent])
             self._texted.note(name, sent[0].tenant, (message.to for message in sent))
             self._texted.note_campaign(sent)
             waited = [at - max(message.accepted_at, message.due) for message in sent]
@@ -360,11 +370,18 @@ class Releaser:
     async def _release_again(self, carrier: Carrier, now: float) -> None:
         """Send parts once more of messages that a carrier has others of, if they may go still."""
         due = deque(carrier.due_again(now))
+        if not due:
+            return
+        self._places.move("again", "release", [flight.message.id for flight, _ in due])
         try:
             await self._send_again(carrier, due, now)
         finally:
             for flight, indexes in due:  # cut off: the carrier has others of their parts
-                carrier.send_again(flight, indexes, now)
+                self._send_later(carrier, flight, indexes, now)
+
+    def _send_later(self, carrier: Carrier, flight: Flight, indexes: list[int], at: float) -> None:
+        self._places.move("release", "again", [flight.message.id])
+        carrier.send_again(flight, indexes, at)
 
     async def _send_again(
         self, carrier: Carrier, due: deque[tuple[Flight, list[int]]], now: float
@@ -376,7 +393,7 @@ class Releaser:
             released = await self._allowed(message.tenant, [message])
             due.popleft()
             if released.messages and self._holds.paused(message.lane):
-                carrier.send_again(flight, indexes, now + NOT_NOW)
+                self._send_later(carrier, flight, indexes, now + NOT_NOW)
             elif released.messages:
                 self._resubmit(carrier, flight, indexes, now, released)
             elif len(self._deferred) > put_off:
@@ -391,11 +408,12 @@ class Releaser:
         message = flight.message
         opens = carrier.hours.opens(message, released.at) if carrier.hours else released.at
         if opens > released.at:
-            carrier.send_again(flight, indexes, min(opens, message.expires_at))
+            self._send_later(carrier, flight, indexes, min(opens, message.expires_at))
             self._count_deferred(CarrierHours.name, [message])
         else:
             [flight.until] = _ends(released.quiet_hours, carrier, [message], released.at)
-            carrier.resubmit(flight, indexes, now)
+            written = carrier.resubmit(flight, indexes, now)
+            self._places.move("release", "carrier" if written else "again", [message.id])
 
     def _count_deferred(self, rule: str, messages: Sequence[Message]) -> None:
         """A rule puts off messages of one tenant and campaign."""
@@ -404,14 +422,17 @@ class Releaser:
         for variant, count in Counter([message.variant for message in messages]).items():
             self._aside.note(first.tenant, first.campaign, variant, f"deferred {rule}", count)
 
-    async def _put_on_record(self) -> None:
-        """Make durable what was decided not to be sent now, or ever."""
-        ended, self._ended = self._ended, []
-        deferred, self._deferred = self._deferred, []
-        if ended:
-            await self._settler.finish(ended, was_sent=False)
-        if deferred:
+    async def put_on_record(self) -> None:
+        """Make durable what was decided not to be sent now, or ever; again what was cut off."""
+        if self._ended:
+            await self._settler.finish(self._ended, was_sent=False)
+            self._ended = []
+        if deferred := self._deferred:
+            ids = [message.id for message in deferred]
+            self._places.put("deferral", ids)
             await self._settler.persistently(lambda: self._store.defer(deferred))
+            self._places.leave("deferral", ids)
+            self._deferred = []
             now = self._clock()
             self._ledger.deferred(deferred)
             for message in deferred:
@@ -440,12 +461,14 @@ class Refiller:
         self,
         store: Store,
         lanes: Lanes,
+        places: Places,
         ledger: Ledger,
         clock: Callable[[], float],
         on_ready: Callable[[], None],
     ) -> None:
         self._store = store
         self._lanes = lanes
+        self._places = places
         self._ledger = ledger
         self._clock = clock
         self._on_ready = on_ready
@@ -485,5 +508,6 @@ class Refiller:
             self._lanes.refilled(key, [], now, now)
             return
         now = self._clock()
+        self._places.enter("lane", [message.id for message in lease.messages])
         self._ledger.leased(lease.messages)
         self._lanes.refilled(key, lease.messages, lease.next_due, now)

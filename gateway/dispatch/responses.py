@@ -111,6 +111,7 @@ def _refused(carrier: Carrier, pool: CarrierPool, flight: Flight, plan: Plan) ->
             flight.attempts += 1
             delay = max(act.wait(flight.attempts - 1), PARTS_AFTER if act.slows else 0.0)
             carrier.send_again(flight, sorted(refused), plan.now + delay)
+            plan.again.append(message.id)
     else:
         again = _whole_again(carrier, pool, message, act, plan)
         if again and UNANSWERED not in actions:

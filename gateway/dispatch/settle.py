@@ -21,6 +21,7 @@ from gateway.dispatch.correlation import Parked
 from gateway.dispatch.flights import UNANSWERED, Part
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.outcomes import DELIVERED
+from gateway.dispatch.places import Places
 from gateway.dispatch.plan import Plan
 from gateway.dispatch.pool import CarrierPool
 from gateway.dispatch.receipts import end_halves, match_in_memory, take_told
@@ -96,6 +97,7 @@ class Settler:
         store: Store,
         pool: CarrierPool,
         lanes: Lanes,
+        places: Places,
         ledger: Ledger,
         aside: Aside,
         metrics: Metrics,
@@ -108,6 +110,7 @@ class Settler:
         self._store = store
         self._pool = pool
         self._lanes = lanes
+        self._places = places
         self._ledger = ledger
         self._aside = aside
         self._metrics = metrics
@@ -198,6 +201,8 @@ class Settler:
         plan = Plan(self._clock())
         for carrier, batch in answered:
             responses.take(carrier, self._pool, batch, plan)
+        if plan.again:
+            self._places.move("carrier", "again", plan.again)
         await self._take_deliveries(delivered, plan)
         plan.complete()  # now: the next round is to know what this one records
         self._rounds += 1
@@ -287,11 +292,22 @@ class Settler:
     async def commit(self, plan: Plan) -> None:
         """Make a plan durable, however long the store takes, and then true in memory."""
         settlement = plan.complete()
+        self._take_up(plan)
         tallies.add(settlement.tallies, self._aside.take())
         gone = await self.persistently(lambda: self._store.settle(settlement))
         if plan.later:
             await self.persistently(lambda: self._store.defer(plan.later))
         self._account(plan, gone)
+
+    def _take_up(self, plan: Plan) -> None:
+        """What a plan is about is on its way into the store."""
+        places = self._places
+        if plan.sent:
+            places.move("carrier", "settlement", [*plan.sent])
+        if plan.unsent or plan.soon:
+            places.put("settlement", [*plan.unsent, *(message.id for message in plan.soon)])
+        if plan.later:
+            places.put("deferral", [message.id for message in plan.later])
 
     async def persistently(self, call: Callable[[], Awaitable[T]]) -> T:
         """Make a call of the store again and again until it does not fail: for what has happened
@@ -338,6 +354,8 @@ class Settler:
             await self.commit(plan)
 
     def _account(self, plan: Plan, gone: frozenset[int]) -> None:
+        if plan.sent or plan.unsent:
+            self._places.leave("settlement", [*plan.sent, *plan.unsent])
         self._ledger.move([flight.message for flight, _ in plan.sent.values()], "queued", "sent")
         finals: dict[tuple[str, str], int] = {}
         failed: dict[tuple[str, str], int] = {}
@@ -375,11 +393,13 @@ class Settler:
                 max(took), message_id(slowest.id), plan.now, category
             )
         if plan.later:
+            self._places.leave("deferral", [message.id for message in plan.later])
             self._ledger.deferred(plan.later)
             for message in plan.later:
                 self._lanes.deferred(message.lane, message.due, plan.now)
         self._refund(plan.refused)
         if plan.soon:
+            self._places.move("settlement", "lane", [message.id for message in plan.soon])
             self._lanes.give_back(sorted(plan.soon, key=_place))
 
 

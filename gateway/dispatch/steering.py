@@ -14,6 +14,7 @@ import trio
 from gateway.dispatch import outcomes
 from gateway.dispatch.holds import UNFINISHED, Holds
 from gateway.dispatch.ledger import Ledger
+from gateway.dispatch.places import Places
 from gateway.dispatch.settle import Settler
 from gateway.dispatch.stops import Stops
 from gateway.errors import StoreError
@@ -40,6 +41,7 @@ class Steering:
         self,
         store: OperatorStore,
         lanes: Lanes,
+        places: Places,
         ledger: Ledger,
         settler: Settler,
         holds: Holds,
@@ -55,6 +57,7 @@ class Steering:
         self._later: dict[tuple[object, ...], float] = {}
         self._store = store
         self._lanes = lanes
+        self._places = places
         self._ledger = ledger
         self._settler = settler
         self._clock = clock
@@ -159,6 +162,7 @@ class Steering:
 
     async def _end_where(self, which: Which, last: int) -> int:
         found = await self._store.lease_where(which, last, SLICE)
+        self._places.enter("settlement", [message.id for message in found])
         self._ledger.leased(found)
         await trio.lowlevel.cancel_shielded_checkpoint()
         found += self._lanes.withdraw(which.takes, lambda message: message.id <= last)
@@ -173,6 +177,7 @@ class Steering:
     ) -> list[Message]:
         """Some of what waits in the store, leased with ``lease``, and all that is in lanes."""
         found = await lease()
+        self._places.enter("settlement", [message.id for message in found])
         self._ledger.leased(found)
         # What was leased for a lane before is on its way there: let it arrive.
         await trio.lowlevel.cancel_shielded_checkpoint()
@@ -188,7 +193,10 @@ class Steering:
         now = self._clock()
         found = self._lanes.remove(tenant, lambda message: message.campaign == campaign)
         back = [msgspec.structs.replace(message, due=min(message.due, now)) for message in found]
+        ids = [message.id for message in back]
+        self._places.move("lane", "deferral", ids)
         await self._settler.persistently(lambda: self._store.defer(back))
+        self._places.leave("deferral", ids)
         self._ledger.deferred(back)
         for message in back:
             self._lanes.deferred(message.lane, message.due, now)

@@ -13,11 +13,13 @@ from gateway.dispatch.events import EventHub, in_use
 from gateway.dispatch.inbound import Inbox
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.lessons import Lessons
+from gateway.dispatch.places import Places
 from gateway.dispatch.plan import Plan
 from gateway.dispatch.pool import CarrierPool
 from gateway.dispatch.settle import Settler
 from gateway.dispatch.steering import Steering
 from gateway.dispatch.texted import MEMO, Texted
+from gateway.dispatch.watchdog import Watchdog
 from gateway.errors import StoreError
 from gateway.message import Message
 from gateway.ops.logs import Sparing
@@ -38,7 +40,8 @@ MOMENT = 60.0
 
 MEMORY_EVERY, STORE_EVERY, PRUNE_EVERY, MEMO_EVERY = 1.0, 5.0, 30.0, 60.0
 """Seconds between rounds: over what is in memory, over the store's due dates, over its history, and
-to put on record what would be missed after a crash and can be done without."""
+to put on record what would be missed after a crash and can be done without, and to compare the
+places of messages with the store."""
 
 
 class Upkeep:
@@ -57,6 +60,7 @@ class Upkeep:
         self,
         store: Store,
         lanes: Lanes,
+        places: Places,
         pool: CarrierPool,
         settler: Settler,
         inbox: Inbox,
@@ -64,6 +68,7 @@ class Upkeep:
         texted: Texted,
         steering: Steering,
         absent: Absent,
+        watchdog: Watchdog,
         ledger: Ledger,
         hub: EventHub,
         metrics: Metrics,
@@ -74,6 +79,7 @@ class Upkeep:
         self.oldest: Sequence[Oldest] = ()
         self._store = store
         self._lanes = lanes
+        self._places = places
         self._pool = pool
         self._settler = settler
         self._inbox = inbox
@@ -81,6 +87,7 @@ class Upkeep:
         self._texted = texted
         self.steering = steering
         self._absent = absent
+        self._watchdog = watchdog
         self._ledger = ledger
         self._hub = hub
         self._metrics = metrics
@@ -106,6 +113,7 @@ class Upkeep:
             nursery.start_soon(_every, PRUNE_EVERY, self.prune)
             nursery.start_soon(_every, MEMO_EVERY, self.keep_texted)
             nursery.start_soon(_every, MEMO_EVERY, self.look_at_absent)
+            nursery.start_soon(_every, MEMO_EVERY, self.look_at_places)
             nursery.start_soon(_every, MEMORY_EVERY, self._settler.count)
             nursery.start_soon(_every, STORE_EVERY, self.look_at_consumers)
             nursery.start_soon(_every, STORE_EVERY, self.look_at_ages)
@@ -140,6 +148,7 @@ class Upkeep:
         while True:
             now = self._clock()
             expired = await self._store.expired(now, SLICE)
+            self._places.enter("settlement", [message.id for message in expired])
             self._ledger.leased(expired)
             await self._expire(expired, now)
             if len(expired) < SLICE:
@@ -217,6 +226,10 @@ class Upkeep:
         memo = self._absent.memo()
         if memo is not None:
             await self._store.remember(absent.MEMO, memo)
+
+    async def look_at_places(self) -> None:
+        """See whether this process holds what the store says that it does."""
+        await self._watchdog.look(self._clock())
 
     async def prune(self) -> None:
         """Forget history that is older than the retention, and consumers that were silent for as

@@ -284,6 +284,12 @@ class Metrics:
             "Messages that may have reached the recipient twice.",
             "tenant",
         )
+        self.messages_misplaced = Counter(
+            "messages_misplaced_total",
+            "Messages that were not where this process takes them to be, by how, all of them put"
+            " right: a fault of the gateway.",
+            "how",
+        )
         self.parts_submitted = Counter(
             "parts_submitted_total",
             "Parts that a carrier has answered, by command_status.",
@@ -385,6 +391,9 @@ class Metrics:
         )
         self.paused_messages = Gauge(
             "paused_messages", "Messages that wait because somebody has paused them.", "tenant"
+        )
+        self.places_messages = Gauge(
+            "places_messages", "Messages that this process holds, by where they are.", "place"
         )
         self.lane_messages = Gauge("lane_messages", "Messages in memory, ready to be sent.")
         self.receipts_parked = Gauge(

@@ -35,6 +35,7 @@ from gateway.queue.store import (
     HeldKind,
     Known,
     Lease,
+    Leased,
     Match,
     Oldest,
     OptoutChange,
@@ -296,6 +297,22 @@ class MemoryStore:
             row = self._rows.get(message.id)
             if row and row.place == "leased":
                 row.message, row.place, row.at = message, "waiting", self._clock()
+
+    async def leased(self, after: int, limit: int) -> Leased:
+        await self._enter()
+        numbers = sorted(number for number, row in self._rows.items() if row.place == "leased")
+        return Leased(len(numbers), [number for number in numbers if number > after][:limit])
+
+    async def put_back(self, numbers: Sequence[int]) -> list[Message]:
+        await self._enter()
+        back = []
+        for number in numbers:
+            row = self._rows.get(number)
+            if row and row.place == "leased":
+                row.message = msgspec.structs.replace(row.message, maybe_duplicate=True)
+                row.place, row.at = "waiting", self._clock()
+                back.append(row.message)
+        return back
 
     def _waiting(self) -> list[_Row]:
         return [row for row in self._rows.values() if row.place == "waiting"]

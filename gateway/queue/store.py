@@ -83,6 +83,13 @@ class Lease(NamedTuple):
     next_due: float | None
 
 
+class Leased(NamedTuple):
+    """How many messages are leased, and the ``numbers`` of some of them, ascending."""
+
+    messages: int
+    numbers: list[int]
+
+
 class Sent(msgspec.Struct, frozen=True, gc=False):
     """A message all of whose parts a carrier has taken, with the ``maybe_duplicate`` that it has
     now. ``refs`` are the carrier's message ids in
@@ -411,6 +418,14 @@ class Store(Protocol):
         """Put leased messages back to waiting, with the ``due``, ``attempts``, ``route`` and
         ``maybe_duplicate`` that they have now. Those that count do from the moment on for which
         they were accepted, as before."""
+
+    async def leased(self, after: int, limit: int) -> Leased:
+        """How many messages are leased to this node, and which: the first ``limit`` above the
+        number ``after``."""
+
+    async def put_back(self, numbers: Sequence[int]) -> list[Message]:
+        """Put those of these messages that are leased back to waiting, as after a crash: marked
+        `Message.maybe_duplicate`. Returns them so."""
 
     # --- outcomes ---
 

@@ -17,10 +17,11 @@ from gateway.dispatch.core import Dispatch, DispatchOptions
 from gateway.dispatch.fleet import CarrierSettings
 from gateway.dispatch.flights import Flight, Part
 from gateway.dispatch.options import CarrierOptions
+from gateway.dispatch.places import Places
 from gateway.dispatch.references import References
 from gateway.dispatch.tenants import TenantOptions
 from gateway.errors import LocalProtocolError, StoreError
-from gateway.message import Message
+from gateway.message import LaneKey, Message
 from gateway.ops.metrics import Metrics
 from gateway.policy import chain
 from gateway.queue.memory import MemoryStore
@@ -30,6 +31,7 @@ from gateway.smpp.events import Delivery, Response
 from gateway.smpp.options import BindOptions
 from gateway.smpp.pdu import DataSm, DeliverSm, Encoded, Pdu, SubmitSm, decode
 from gateway.smpp.tlv import Tlvs
+from tests.dispatch.holding import check_lists, check_store
 
 START = 1_790_000_000.0
 """A Monday afternoon in Europe, in September 2026: when every test begins."""
@@ -294,16 +296,20 @@ class World:
         made: every bind ever made, by name; a later one of the same name takes its place.
         options: what it is configured with.
         nursery: holds its tasks.
+        opened: how often its store had been opened when it was.
     """
 
     nursery: trio.Nursery
+    opened = 0
 
     def __init__(self, clock: Callable[[], float], store: FlakyStore) -> None:
         self.clock = clock
         self.store = store
         self.metrics = Metrics()
         self.made: dict[str, FakeBind] = {}
-        self.dispatch = Dispatch(cast("OperatorStore", store), self.metrics, clock, self.make)
+        self.dispatch = Dispatch(
+            cast("OperatorStore", store), self.metrics, clock, self.make, Places()
+        )
         self.service = self.dispatch.service
         self.options = DispatchOptions(
             tenants=TENANTS,
@@ -375,6 +381,12 @@ class World:
         assert len(found) == len(told)
         return found
 
+    async def waiting(self, lane: LaneKey, now: float) -> list[Message]:
+        """What waits in the store for a lane and is due by then."""
+        messages = (await self.store.lease(lane, now, 10)).messages
+        await self.store.defer(messages)
+        return cast("list[Message]", messages)
+
     async def states(self, ids: Sequence[str], tenant: str = "acme") -> list[str | None]:
         """Where messages stand."""
         found = await self.service.status(tenant, ids, ())
@@ -399,6 +411,13 @@ class World:
             if messages:
                 found[tenant, state] = found.get((tenant, state), 0) + messages
         return found
+
+    async def check_places(self) -> None:
+        """It holds what the store says, unless another one has opened that, as after a crash."""
+        if self.store.calls["open"] == self.opened:
+            await check_store(self.dispatch, self.store)
+        else:
+            check_lists(self.dispatch)
 
     async def check_finished(self) -> None:
         """Every message has its outcome: nothing is left anywhere."""
@@ -427,12 +446,16 @@ async def opened(store: FlakyStore | None = None, **changes: Any) -> AsyncIterat
 
     world = World(clock, store or FlakyStore(MemoryStore(clock), beginning))
     world.dispatch.recover(await world.store.open())
+    world.opened = world.store.calls["open"]
     async with trio.open_nursery() as nursery:
         world.nursery = nursery
         await nursery.start(world.dispatch.run)
         await world.configure(**changes)
         yield world
+        await world.calm()
+        await world.check_places()
         nursery.cancel_scope.cancel()
+    assert world.dispatch.places.total == 0
 
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]

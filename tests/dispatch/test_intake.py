@@ -330,7 +330,7 @@ async def test_a_default_validity_counts_open_time(
     if expires is not None:
         category = cast("Category", fields.get("category", "marketing"))
         lane = LaneKey("acme", category, "default")
-        [message] = (await world.store.lease(lane, result.not_before, 1)).messages
+        [message] = await world.waiting(lane, result.not_before)
         assert message.expires_at == moment(expires)
 
 
@@ -690,7 +690,5 @@ async def test_parameters_wait_in_the_store_with_their_message(world: Any) -> No
     acme = msgspec.structs.replace(acme, tlvs=((0x1400, b"t"),))
     await world.configure(tenants=(acme, umbrella))
     await world.accepted({"tlvs": {0x1401: "m"}, "send_at": world.clock() + 5})
-    found = await world.store.lease(
-        LaneKey("acme", "transactional", "default"), world.clock() + 10, 10
-    )
-    assert [message.tlvs for message in found.messages] == [((0x1400, b"t"), (0x1401, b"m\0"))]
+    found = await world.waiting(LaneKey("acme", "transactional", "default"), world.clock() + 10)
+    assert [message.tlvs for message in found] == [((0x1400, b"t"), (0x1401, b"m\0"))]

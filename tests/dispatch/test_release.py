@@ -273,7 +273,7 @@ async def test_what_no_pdu_can_hold_ends_that_message_and_nothing_else(
     async with open_world() as world:
         world.bind.lose()
         await world.store.accept(
-            [Entry(make_message(1, **fields), 0, True), Entry(make_message(2), 0, True)]
+            [Entry(make_message(1, **fields), 0, False), Entry(make_message(2), 0, False)]
         )
     async with open_world(world.store) as after:  # as one that was stored before it was told apart
         await after.calm()

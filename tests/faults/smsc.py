@@ -8,12 +8,13 @@ from typing import Any, cast
 
 import msgspec
 import trio
-from trio.testing import memory_stream_pair
+from trio.testing import memory_stream_pair, wait_all_tasks_blocked
 
 from gateway.api.schema import Accepted, SubmitMessage
 from gateway.dispatch.core import Dispatch, DispatchOptions
 from gateway.dispatch.fleet import CarrierSettings
 from gateway.dispatch.options import CarrierOptions
+from gateway.dispatch.places import Places
 from gateway.dispatch.routing import RouteOptions
 from gateway.dispatch.tenants import TenantOptions
 from gateway.ops.metrics import Metrics
@@ -24,6 +25,7 @@ from gateway.smpp.bind import Bind
 from gateway.smpp.options import Backoff, BindOptions, SessionOptions
 from gateway.smpp.pdu import DeliverSm, GenericNack, Pdu, SubmitSm, SubmitSmResp, encode
 from gateway.smpp.session import Session
+from tests.dispatch.holding import check_store
 
 START = 1_790_000_000.0
 """A Monday afternoon in Europe, in September 2026: when every test begins."""
@@ -246,7 +248,7 @@ class Gateway:
         self.accepted: list[str] = []
         self.carriers = carriers
         self.store = store or MemoryStore(self.clock)
-        self.dispatch = Dispatch(self.store, Metrics(), self.clock, self.bind)
+        self.dispatch = Dispatch(self.store, Metrics(), self.clock, self.bind, Places())
         self._count = 0
 
     def clock(self) -> float:
@@ -340,4 +342,7 @@ async def gateway(
         await nursery.start(found.dispatch.run)
         found.dispatch.configure(options)
         yield found
+        await wait_all_tasks_blocked()
+        await check_store(found.dispatch, found.store)
         nursery.cancel_scope.cancel()
+    assert found.dispatch.places.total == 0

@@ -166,6 +166,11 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case(True, 5, held("store_congested")),
         Case(False, 5, held("window_full")),
     ),
+    "MessagesMisplaced": (
+        Case(True, 10, own("messages_misplaced_total", "0x5 1x30", how="lost")),
+        Case(False, 10, own("messages_misplaced_total", "0x30", how="lost")),
+        Case(False, 60, own("messages_misplaced_total", "0x5 1x90", how="moved")),
+    ),
     "StoreSlow": (
         Case(True, 30, seconds("store_commit_seconds", 1.0)),
         Case(False, 30, seconds("store_commit_seconds", 0.025)),

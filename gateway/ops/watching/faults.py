@@ -134,6 +134,26 @@ FAULTS: Final = (
         "The log has `store_recovered`, `/healthz` answers 200.",
     ),
     Alert(
+        "MessagesMisplaced",
+        "warning",
+        "sum by (how, job, instance) (increase(gateway_messages_misplaced_total[30m])) > 0",
+        "0m",
+        "{{ $labels.instance }} has misplaced {{ $value | humanize }} messages: {{ $labels.how }}",
+        ("store", "Messages misplaced"),
+        "A fault of the gateway's. The messages are put right already: what was `lost` has gone"
+        " back to the queue, marked as maybe a duplicate, and goes out again; what was `unleased`"
+        " is in no lane any more; what was `moved` may go out twice; what was `left` at a stop goes"
+        " out again at the start.",
+        (
+            "the log: `messages_misplaced`, with up to five of the message ids, or the move",
+            "`gateway_places_messages`: a place that grows and never shrinks",
+            "`gateway status` with these ids: what became of them",
+        ),
+        "Keep the log and report it, with the version. Nothing is to be done for the messages.",
+        "Submitting them again under other keys: they are not lost.",
+        "None was found for half an hour.",
+    ),
+    Alert(
         "StoreSlow",
         "warning",
         "histogram_quantile(0.99, sum by (job, instance, le) "

@@ -209,6 +209,19 @@ STORE: Final = Board(
             level("lane_messages_limit"),
         ),
         lines(
+            "Messages held, by place",
+            "Those that the store has leased to the process, by where they are.",
+            "short",
+            level("places_messages", "place"),
+        ),
+        lines(
+            "Messages misplaced",
+            "Messages that were not where they should be, an hour: a fault of the gateway.",
+            "short",
+            Query("sum by (how) (increase(gateway_messages_misplaced_total{@}[1h]))", "{{how}}"),
+            alarm=1,
+        ),
+        lines(
             "Processor",
             "Cores in use; the event loop can use one.",
             "short",

@@ -18,7 +18,7 @@ from gateway.queue.sqlite.bulk import (
     texts,
 )
 from gateway.queue.sqlite.schema import SENT, TENANT_BITS, WAITING
-from gateway.queue.store import EventChunk, Match, Oldest, OptoutEntry, Record, Ref
+from gateway.queue.store import EventChunk, Leased, Match, Oldest, OptoutEntry, Record, Ref
 
 _decode_ids = msgspec.json.Decoder(list[int]).decode
 _decode_parts = msgspec.json.Decoder(list[tuple[str, int, str, float]]).decode
@@ -40,6 +40,19 @@ def campaign_ids(execute: Execute, tenant: str, campaign: str) -> list[int]:
     """The messages of a campaign that wait."""
     query = f"SELECT json_group_array(id) FROM message WHERE state = 0 AND {IN_CAMPAIGN}"  # noqa: S608
     return _decode_ids(first(execute, query, (tenant, campaign), "[]"))
+
+
+def leased(execute: Execute, after: int, limit: int) -> Leased:
+    """How many messages are leased, and some of them."""
+    messages = first(execute, "SELECT count(*) FROM message WHERE state = 1", (), 0)
+    found = first(
+        execute,
+        """SELECT json_group_array(id) FROM
+        (SELECT id FROM message WHERE state = 1 AND id > ? ORDER BY id LIMIT ?)""",
+        (after, limit),
+        "[]",
+    )
+    return Leased(messages, _decode_ids(found))
 
 
 def used_lanes(execute: Execute) -> set[int]:

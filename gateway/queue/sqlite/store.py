@@ -44,6 +44,7 @@ from gateway.queue.store import (
     EventChunk,
     Known,
     Lease,
+    Leased,
     Match,
     Oldest,
     OptoutChange,
@@ -219,6 +220,14 @@ class SqliteStore:
     async def defer(self, messages: Sequence[Message]) -> None:
         rows = writes.defer_rows(self._engine.session, messages, self._clock())
         await self._engine.write(lambda s: writes.defer(s, rows))
+
+    async def leased(self, after: int, limit: int) -> Leased:
+        return await self._engine.read(lambda e: reads.leased(e, after, limit))
+
+    async def put_back(self, numbers: Sequence[int]) -> list[Message]:
+        if not numbers:
+            return []
+        return await self._engine.write(lambda s: upkeep.put_back(s, numbers))
 
     # --- outcomes ---
 

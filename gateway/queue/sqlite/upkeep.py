@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.message import Category, LaneKey, WaitingState
+from gateway.message import Category, LaneKey, Message, WaitingState
 from gateway.queue import events
 from gateway.queue.filter import BitFilter
 from gateway.queue.sqlite import reads
@@ -54,12 +54,22 @@ def was_clean(execute: Execute) -> bool:
 def mark_block(session: Session) -> bool:
     """Put some leased messages back to waiting, marked `maybe_duplicate`; False for none."""
     found = messages(session.execute, "SELECT body FROM message WHERE state = 1 LIMIT ?", (BLOCK,))
+    return bool(_put_back(session, found))
+
+
+def put_back(session: Session, ids: Sequence[int]) -> list[Message]:
+    """The same for those of these messages that are leased; returns them."""
+    query = "SELECT body FROM message WHERE id IN (SELECT value FROM carray(?)) AND state = 1"
+    return _put_back(session, messages(session.execute, query, (numbers(ids),)))
+
+
+def _put_back(session: Session, found: Sequence[Message]) -> list[Message]:
+    marked = [msgspec.structs.replace(message, maybe_duplicate=True) for message in found]
     rows: list[int | bytes] = []
-    for message in found:
-        marked = msgspec.structs.replace(message, maybe_duplicate=True)
-        rows += (message.id, encode_message(marked))
+    for message in marked:
+        rows += (message.id, encode_message(message))
     _MARK.run(session.execute, rows)
-    return bool(found)
+    return marked
 
 
 def begin(session: Session, clean: bool, now: float) -> Recovery:

@@ -1,0 +1,40 @@
+"""Whether a gateway in a process of its own holds what its store says that it has leased: asked
+after every test that starts one, and as an operator would see it, by its metrics and its log."""
+
+import re
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+SHORTLY = 10.0
+"""Seconds in which what is under way gets where it goes."""
+
+
+def check_process(admin: int, database: Path, log: str) -> None:
+    """It has never misplaced a message; and if it runs, it holds what is leased."""
+    assert '"messages_misplaced"' not in log
+    deadline = time.monotonic() + SHORTLY
+    while (seen := _seen(admin, database)) is not None and seen[0] != seen[1]:
+        assert time.monotonic() < deadline, f"holds {seen[0]}, the store has leased {seen[1]}"
+        time.sleep(0.05)
+
+
+def _seen(admin: int, database: Path) -> tuple[int, int] | None:
+    """How many messages are held and how many are leased; None where nobody tells."""
+    read: Callable[[str], list[str]] = re.compile(
+        r'^gateway_places_messages\{place="\w+"\} (\S+)$', re.MULTILINE
+    ).findall
+    try:
+        with urlopen(f"http://127.0.0.1:{admin}/metrics", timeout=SHORTLY) as answer:
+            page = answer.read().decode()
+    except (URLError, OSError):
+        return None
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as opened:
+        [[leased]] = opened.execute("SELECT count(*) FROM message WHERE state = 1")
+    wrong = re.findall(r"^gateway_messages_misplaced_total\{.*\} (?!0\.0$).*$", page, re.MULTILINE)
+    assert wrong == []
+    return int(sum(map(float, read(page)))), leased
