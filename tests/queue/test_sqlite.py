@@ -861,6 +861,8 @@ async def test_parts_are_looked_through_in_blocks(
     await store.accept(entries)
     sent = [Sent(e.message, "ab"[e.message.id % 2], (f"r{e.message.id}",), 9e9) for e in entries]
     await store.settle(Settlement(sent=sent))
+    refs = [Ref(s.carrier, s.refs[0]) for s in sent]
+    assert len(await store.match(refs)) == len(entries)
     ended = [e for e in entries if e.message.id % 5]
     await store.settle(Settlement(finals=[delivered(e.message, at=9e9) for e in ended]))
     total = 0
@@ -868,7 +870,6 @@ async def test_parts_are_looked_through_in_blocks(
         assert gone <= 10
         total += gone
     assert total == len(ended)
-    refs = [Ref(s.carrier, s.refs[0]) for s in sent]
     assert len(await store.match(refs)) == len(entries) - len(ended)
 
 

@@ -10,26 +10,21 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from gateway.queue import events, store
+from gateway.queue.sqlite import taken as taken_rows
 from gateway.queue.sqlite import uses, writes
 from gateway.queue.sqlite.bulk import Rows, encode_message, numbers, texts
 from gateway.queue.sqlite.schema import TENANT_BITS
 from gateway.queue.sqlite.session import Session
 from gateway.queue.sqlite.stats import Place
+from gateway.queue.sqlite.taken import Taken, TakenRow
 from gateway.queue.store import EventChunk, HeldKind, Settlement
 from gateway.queue.tallies import HOUR, add, ended
 
-_SENT: Final = Rows(
-    "WITH new (id, deadline, at) AS (",
-    3,
-    """) UPDATE OR ROLLBACK message SET state = 2, due = new.deadline, at = new.at
-    FROM new WHERE message.id = new.id""",
-)
 _MARK: Final = Rows(
     "WITH new (id, body) AS (",
     2,
     ") UPDATE OR ROLLBACK message SET body = new.body FROM new WHERE message.id = new.id",
 )
-_PARTS: Final = Rows.inserted("OR REPLACE INTO part", 5)
 _PROGRESS: Final = Rows(
     "WITH new (id, states) AS (",
     2,
@@ -65,9 +60,10 @@ class SettlementRows(msgspec.Struct):
     counts: dict[Place, int] = {}
     streams: dict[str, Stream] = {}
     repeated: set[int] = set()
-    sent: list[Any] = []
+    taken: TakenRow | None = None
+    emptied: list[int] = []
+    ripe: list[int] = []
     marked: list[Any] = []
-    parts: list[Any] = []
     progress: list[Any] = []
     refs: dict[int, list[str]] = {}
     hold: list[Any] = []
@@ -84,7 +80,7 @@ class Settled(NamedTuple):
 
 
 def settlement_rows(
-    session: Session, settlement: Settlement, now: float, *, counting: bool
+    session: Session, settlement: Settlement, taken: Taken, now: float, *, counting: bool
 ) -> SettlementRows:
     """The rows of a settlement; ``counting`` says whether messages count against caps at all."""
     rows = SettlementRows(int(now // HOUR), drop=settlement.drop)
@@ -102,6 +98,8 @@ def settlement_rows(
         stream.ids.append(message.id)
         stream.outcomes.append(events.encode(event))
         stream.times.append(event.at)
+        if taken.end(message.id, rows.emptied):
+            continue  # its parts have no rows of their own
         for carrier, ref in one.refs:
             of_carrier = refs.get(carrier)
             if of_carrier is None:
@@ -111,18 +109,19 @@ def settlement_rows(
         stream = rows.streams.get(tenant) or _stream(session, rows, tenant)
         stream.notices.append(events.encode(event))
         stream.times.append(event.at)
+    entries: list[taken_rows.Entry] = []
     for sent in settlement.sent:
         message = sent.message
         # A message that is sent and final at once never needs to be found by a receipt.
         if message.id not in final:
-            rows.sent += (message.id, sent.deadline, now)
             if message.maybe_duplicate:
                 rows.marked += (message.id, encode_message(message))
             carrier = sent.carrier
             number = carriers.get(carrier) or carriers.setdefault(carrier, number_of(carrier))
-            for part, reference in enumerate(sent.refs):
-                if reference:
-                    rows.parts += (number, reference, message.id, part, now)
+            entries.append((message.id, number, sent.deadline, sent.refs))
+    if entries:
+        rows.taken = taken.note(entries, now)
+    rows.ripe = taken.ripe(now)
     rows.refs = {number_of(carrier): gone for carrier, gone in refs.items()}
     for number, states in settlement.progress:
         rows.progress += (number, bytes(states))
@@ -148,12 +147,16 @@ def _stream(session: Session, rows: SettlementRows, tenant: str) -> Stream:
 def settle(session: Session, rows: SettlementRows) -> Settled:
     """Record a settlement."""
     execute = session.execute
-    _SENT.run(execute, rows.sent)
+    if rows.taken:
+        taken_rows.insert(execute, rows.taken)
     _MARK.run(execute, rows.marked)
-    _PARTS.run(execute, rows.parts)
     _PROGRESS.run(execute, rows.progress)
     gone = _remove(session, rows.streams.values())
     chunks = _append(session, rows.streams.values(), gone)
+    if rows.emptied:
+        taken_rows.delete(execute, rows.emptied)
+    if rows.ripe:
+        taken_rows.shelve(session, rows.ripe)
     for carrier, refs in rows.refs.items():
         execute(
             """DELETE FROM part WHERE carrier = ?

@@ -139,6 +139,9 @@ STEPS: Final[Sequence[str]] = (
     ALTER TABLE node ADD COLUMN last_accepted REAL NOT NULL DEFAULT 0;
     UPDATE node SET last_accepted = (last_id >> 10) / 1024000.0;
     """,
+    """
+    CREATE TABLE taken (id INTEGER PRIMARY KEY, at REAL NOT NULL, body BLOB NOT NULL);
+    """,
 )
 """Step *n* leads from version *n* to *n* + 1. Steps are added, never changed. They may call the
 functions `phone` and `as_dialled`, which follow the rules of `gateway.numbers` as they are now."""

@@ -25,6 +25,7 @@ from gateway.queue.sqlite import (
     outcomes,
     reads,
     stats,
+    taken,
     upkeep,
     uses,
     writes,
@@ -104,6 +105,10 @@ class SqliteStore:
         try:
             clean = await engine.read(upkeep.was_clean)
             await engine.write(lambda s: s.take())
+            while await engine.write(taken.shelve_some):
+                pass
+            self._taken = taken.Taken(0)
+            self._shelving = trio.Lock()
             while not clean and await engine.write(upkeep.mark_block):
                 pass
             self._keys = await engine.read(keys.load)
@@ -132,6 +137,8 @@ class SqliteStore:
             try:
                 await self._lineage.end(engine)
                 if not in_doubt:
+                    while await engine.write(taken.shelve_some):
+                        pass
                     await engine.write(upkeep.end)
             except StoreFenced:
                 pass  # another's, as it is
@@ -237,13 +244,20 @@ class SqliteStore:
             by_carrier.setdefault(carrier, []).append(ref)
         known = self._engine.session.carriers.known
         asked = [(n, name, r) for name, r in by_carrier.items() if (n := known(name)) is not None]
+        await self._shelve()
         return await self._engine.read(lambda e: reads.match(e, asked))
 
     async def settle(self, settlement: Settlement) -> frozenset[int]:
         session, now = self._engine.session, self._clock()
-        rows = outcomes.settlement_rows(session, settlement, now, counting=self._counting)
+        rows = outcomes.settlement_rows(
+            session, settlement, self._taken, now, counting=self._counting
+        )
         self._optouts.include([row.number for row in rows.optouts if row.entry is not None])
-        settled = await self._engine.write(lambda s: outcomes.settle(s, rows), self._settled)
+        try:
+            settled = await self._engine.write(lambda s: outcomes.settle(s, rows), self._settled)
+        except BaseException:
+            self._taken.late([*rows.emptied, *rows.ripe])
+            raise
         return settled.passed_over
 
     def _settled(self, settled: outcomes.Settled) -> None:
@@ -251,7 +265,22 @@ class SqliteStore:
             self._tail.append(chunk)
         self._engine.signals.told([chunk.tenant for chunk in settled.chunks])
 
+    async def _shelve(self) -> None:
+        """Have single messages and parts be found that carriers have taken."""
+        async with self._shelving:
+            rows = self._taken.take() if not self._taken.empty else []
+            for start in range(0, len(rows), taken.BLOCK):
+                try:
+                    await self._engine.write(
+                        partial(taken.shelve, rows=rows[start : start + taken.BLOCK])
+                    )
+                except BaseException:
+                    self._taken.late(rows[start:])
+                    raise
+
     async def overdue(self, now: float, limit: int) -> list[tuple[Message, bytes]]:
+        if self._taken.due(now):
+            await self._shelve()
         return await self._engine.read(lambda e: reads.overdue(e, now, limit))
 
     async def expired(self, now: float, limit: int) -> list[Message]:
@@ -269,6 +298,7 @@ class SqliteStore:
     async def find(
         self, tenant: str, numbers: Sequence[int], keys: Sequence[str]
     ) -> tuple[list[Record | None], list[Record | None]]:
+        await self._shelve()
         lookup, now = self._lookup(tenant, keys), self._clock()
 
         def work(execute: Execute) -> tuple[dict[int, Record], dict[str, int]]:
@@ -375,6 +405,7 @@ class SqliteStore:
         return await self._engine.read(lambda e: operators.waiting_where(e, which, last))
 
     async def owed_count(self, owed: Owing) -> int:
+        await self._shelve()
         carrier = self._engine.session.carriers.known(owed.carrier)
         total, after = 0, ""
         while carrier is not None:
@@ -389,6 +420,7 @@ class SqliteStore:
     async def owed(
         self, owed: Owing, after: str, limit: int
     ) -> tuple[list[tuple[Message, bytes]], str | None]:
+        await self._shelve()
         carrier = self._engine.session.carriers.known(owed.carrier)
         if carrier is None:
             return [], None
@@ -397,14 +429,17 @@ class SqliteStore:
         )
 
     async def requeue(self, owed: Owing, numbers: Sequence[int], now: float) -> list[Message]:
+        await self._shelve()
         carrier = self._engine.session.carriers.number(owed.carrier)
         return await self._engine.write(lambda s: operators.requeue(s, carrier, numbers, now))
 
     async def find_any(self, number: int) -> tuple[str, Record] | None:
+        await self._shelve()
         now = self._clock()
         return await self._engine.read(lambda e: operators.find_any(e, number, now))
 
     async def search(self, phones: Sequence[str], after: str | None, limit: int) -> Found:
+        await self._shelve()
         return await Search(self._engine.read, self._clock, phones, limit).run(after)
 
     async def campaigns(self, tenant: str | None, since: int, limit: int) -> Sequence[Counted]:
@@ -419,6 +454,7 @@ class SqliteStore:
     # --- upkeep ---
 
     async def oldest(self, now: float) -> Sequence[Oldest]:
+        await self._shelve()
         return await self._engine.read(lambda e: reads.oldest(e, now))
 
     async def remember(self, name: str, value: bytes) -> None:

@@ -62,6 +62,7 @@ async def test_prune_forgets_parts_without_a_message(
     await rig.store.accept([entry(1, leased=True), entry(2, leased=True)])
     sent = [Sent(entry(n).message, "alpha", (f"r{n}",), 9e8) for n in (1, 2)]
     await rig.store.settle(Settlement(sent=sent))
+    assert len(await rig.store.match([Ref("alpha", "r1"), Ref("alpha", "r2")])) == 2
     await rig.store.settle(Settlement(finals=[delivered(entry(1).message, at=9e9)]))
     assert await pruned(rig.store, 999.0) == 0
     assert await pruned(rig.store, 1e6) == 1
