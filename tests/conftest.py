@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -198,10 +199,12 @@ class Process:
 class Client:
     """A campaign system written from docs/api.md with msgpack and a socket."""
 
-    def __init__(self, port: int, token: str) -> None:
+    def __init__(self, port: int, token: str, tls: ssl.SSLContext | None = None) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         self._id = 0
         try:
+            if tls is not None:
+                self._socket = tls.wrap_socket(self._socket, server_hostname="127.0.0.1")
             self.tenant = self.ask("hello", token=token)["tenant"]
         except BaseException:
             self._socket.close()
@@ -268,6 +271,7 @@ class Site:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.api, self.admin = self.free_port(), self.free_port()
+        self.tls: ssl.SSLContext | None = None
         self._processes: list[Process] = []
         self._clients: list[Client] = []
         self._configuration = CONFIGURATION.format(
@@ -337,7 +341,7 @@ class Site:
 
     def client(self, token: str = TOKEN) -> Client:
         """Connect, as the tenant ``shop`` unless another token is given."""
-        client = Client(self.api, token)
+        client = Client(self.api, token, self.tls)
         self._clients.append(client)
         return client
 

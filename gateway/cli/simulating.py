@@ -31,6 +31,8 @@ def simulate(
     rate: float = _DEFAULT.rate,
     error: Annotated[Sequence[str], Parameter(metavar="STATUS=SHARE", show_default=False)] = (),
     drop: float = _DEFAULT.drop,
+    poison: str = _DEFAULT.poison,
+    repeated: float = _DEFAULT.repeated,
     receipt_delay: float = _DEFAULT.receipt_delay,
     receipt_jitter: float = _DEFAULT.receipt_jitter,
     receipt_state: Annotated[
@@ -46,6 +48,7 @@ def simulate(
     first_id: int = _DEFAULT.first_id,
     record: Path | None = None,
     stamp: int | None = None,
+    switched: bool = False,
 ) -> None:
     """Run a simulated carrier (SMSC) with seeded faults.
 
@@ -76,6 +79,10 @@ def simulate(
         The share of submissions that get this error, ESME_RSYSERR=0.01; repeat for more.
     drop
         The share of submissions that are taken, but whose connection closes before the response.
+    poison
+        Words at which the connection closes, and whose submission is not taken.
+    repeated
+        The share of responses that come twice.
     receipt_delay
         How long after the response a receipt comes.
     receipt_jitter
@@ -103,6 +110,8 @@ def simulate(
         A file to which what is taken is added, one JSON object a line.
     stamp
         A port on which load testers are told when messages came; 0 takes a free port.
+    switched
+        Have no faults, and phones that text nobody, until SIGUSR1; the next one ends them again.
     """
     try:
         options = SimulatorOptions(
@@ -117,6 +126,8 @@ def simulate(
             rate=rate,
             errors=_shares("error", error),
             drop=drop,
+            poison=poison,
+            repeated=repeated,
             receipt_delay=receipt_delay,
             receipt_jitter=receipt_jitter,
             receipt_states=_shares("receipt-state", receipt_state),
@@ -133,22 +144,27 @@ def simulate(
         )
     except ValueError as fault:
         raise UsageError(str(fault)) from fault
-    trio.run(_run, options)
+    trio.run(_run, options, switched)
 
 
-async def _run(options: SimulatorOptions) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+async def _run(options: SimulatorOptions, switched: bool) -> None:
+    habits, others = (options.well(), options) if switched else (options, options.well())
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGUSR1) as signals:
         async with trio.open_nursery() as nursery:
             try:
-                simulator = await nursery.start(serve, options)
+                simulator = await nursery.start(serve, habits)
             except OSError as error:
                 where = error.filename or f"{options.host}:{options.port}"
                 raise GatewayError(f"{where}: {error.strerror}") from error
             print(f"listening on {simulator.host}:{simulator.port}", flush=True)
             if simulator.stamp_port is not None:
                 print(f"stamps on {simulator.host}:{simulator.stamp_port}", flush=True)
-            async for _ in signals:
-                break
+            async for number in signals:
+                if number != signal.SIGUSR1:
+                    break
+                habits, others = others, habits
+                simulator.behave(habits)
+                print("as told" if habits is options else "without faults", flush=True)
             nursery.cancel_scope.cancel()
     show([_told(simulator.statistics())])
 

@@ -4,12 +4,15 @@ Below SQLite lies a file system of our own, which does what the files in FOLDER 
 
 - ``full``, ``read_only``, ``failing``: while such a file exists, writes fail for lack of room,
   because the disk became read-only, or every fsync fails after its data were written.
+- ``free``: while there is such a file, so many bytes are said to be free.
 - ``durable``: where this folder exists, each file of the database has a copy there that holds what
   an fsync has made durable and nothing else: what a power loss leaves at the least.
 """
 
+import os
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,9 @@ import apsw
 
 from gateway.cli import main
 from gateway.queue.sqlite import engine
+
+SIZE, FREE = 1, 4
+"""Where statvfs tells the size of a block, and how many blocks are free to whoever asks."""
 
 CHECKPOINT = 128
 """Pages in the log from which it is checkpointed here, so that power is lost during that too."""
@@ -118,7 +124,22 @@ class File(apsw.VFSFile):
             self._platter.sync()
 
 
+def told(folder: Path) -> Callable[[Any], os.statvfs_result]:
+    """What the system says of a file system, but for the room that a file of the test tells of."""
+    ask = os.statvfs
+
+    def statvfs(path: Any) -> os.statvfs_result:
+        found = list(ask(path))
+        file = folder / "free"
+        if file.exists():
+            found[FREE] = int(file.read_text()) // found[SIZE]
+        return os.statvfs_result(found)
+
+    return statvfs
+
+
 if __name__ == "__main__":
+    os.statvfs = told(Path(sys.argv[1]))  # type: ignore[assignment]
     if (Path(sys.argv[1]) / "durable").exists():
         engine.CHECKPOINT = CHECKPOINT  # type: ignore[misc]
     DISK = Disk(Path(sys.argv[1]))

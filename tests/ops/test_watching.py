@@ -8,8 +8,9 @@ from typing import Any, Final
 import pytest
 
 from gateway.ops.metrics import Counter, Gauge, Histogram, Metrics, Tally
-from gateway.ops.watching import ALERTS, BOARDS, RECORDINGS
+from gateway.ops.watching import ALERTS, BOARDS, QUESTIONS, RECORDINGS
 from gateway.ops.watching.declared import Panel
+from tests.ops.reading import RATE_INTERVAL, selected
 from tools import boards
 
 DECLARED: Final = [
@@ -34,17 +35,13 @@ QUERIES: Final = {
     for number, query in enumerate(panel.queries, 1)
 }
 RULES: Final = {one.name: one.expr for one in (*RECORDINGS, *ALERTS)}
-
-NAME: Final = re.compile(r"(?<![\w:\"$])([a-z_:][\w:]*)(?=\{|\[|\s|\)|$)")
-"""A word of a query that may be a metric: not in quotation marks, not a function."""
+ASKED: Final = {one.asked: one.expr for one in QUESTIONS}
+EVERY: Final = [*QUERIES.items(), *RULES.items(), *ASKED.items()]
 
 
 def metrics_in(expr: str) -> set[str]:
-    """The metrics that a query reads, by a small reading of it: strings and groupings left out."""
-    bare = re.sub(r'"[^"]*"', '""', expr)
-    bare = re.sub(r"\b(by|on|without|ignoring|unless on|and on)\s*\([^)]*\)", " ", bare)
-    found = {word for word in NAME.findall(bare) if "_" in word or ":" in word or word == "up"}
-    return {word for word in found if not re.search(rf"\b{re.escape(word)}\s*\(", bare)}
+    """The metrics that a query reads."""
+    return {one.metric for one in selected(expr)}
 
 
 def declared(name: str) -> str:
@@ -56,15 +53,23 @@ def declared(name: str) -> str:
 @pytest.mark.parametrize(
     ("expr", "found"),
     [
-        ("up == 0", {"up"}),
-        ('sum by (tenant_x) (rate(gateway_a_total{x="gateway_b"}[5m]))', {"gateway_a_total"}),
-        ("a_b / on (c_d) e_f > 0.9", {"a_b", "e_f"}),
-        ("histogram_quantile(0.9, sum by (le) (rate(g_h_bucket[5m])))", {"g_h_bucket"}),
-        ("gateway:x:ratio < 0.8 * gateway:y:median7d", {"gateway:x:ratio", "gateway:y:median7d"}),
+        ("up == 0", [("up", "", 0)]),
+        (
+            'sum by (tenant_x) (rate(gateway_a_total{x="gateway_b"}[5m]))',
+            [("gateway_a_total", "rate", 300)],
+        ),
+        ("a_b / on (c_d) -(e_f) > 0.9", [("a_b", "", 0), ("e_f", "", 0)]),
+        (
+            "histogram_quantile(0.9, sum by (le) (rate(g_h_bucket{@}[$__rate_interval])))",
+            [("g_h_bucket", "rate", 77)],
+        ),
+        ("predict_linear(a[3h], 9) < 0 unless b", [("a", "predict_linear", 10_800), ("b", "", 0)]),
     ],
 )
-def test_metrics_are_found_in_queries(expr: str, found: set[str]) -> None:
-    assert metrics_in(expr) == found
+def test_queries_are_read_as_prometheus_reads_them(
+    expr: str, found: list[tuple[str, str, float]]
+) -> None:
+    assert [(one.metric, one.function, one.seconds) for one in selected(expr)] == found
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -83,7 +88,7 @@ def test_every_metric_is_in_a_panel() -> None:
     assert NAMES.keys() - shown == set()
 
 
-@pytest.mark.parametrize(("place", "expr"), [*QUERIES.items(), *RULES.items()])
+@pytest.mark.parametrize(("place", "expr"), EVERY)
 def test_every_metric_of_a_query_exists(place: str, expr: str) -> None:
     known = NAMES.keys() | PROCESS | {rule.name for rule in RECORDINGS}
     found = {declared(name) for name in metrics_in(expr)}
@@ -91,36 +96,35 @@ def test_every_metric_of_a_query_exists(place: str, expr: str) -> None:
     assert found <= known
 
 
-@pytest.mark.parametrize(("place", "expr"), [*QUERIES.items(), *RULES.items()])
+@pytest.mark.parametrize(("place", "expr"), EVERY)
 def test_labels_of_a_query_are_those_of_its_metrics(place: str, expr: str) -> None:
-    """Those that are asked for in braces."""
-    for name, inside in re.findall(r"(\w+)\{([^}]*)\}", expr):
-        metric = NAMES.get(declared(name))
-        asked = set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", inside))
-        common = (
-            {"job", "instance", "le", "carrier"} if metric is None else {"job", "instance", "le"}
-        )
-        assert asked <= common | set(metric.labels if metric else ())
+    """Those that are asked for in braces, and those that are summed up by."""
+    for one in selected(expr):
+        metric = NAMES.get(declared(one.metric))
+        if metric is not None:
+            known = {"job", "instance", "le", *metric.labels}
+            assert one.matchers.keys() | one.kept <= known, one.metric
 
 
-@pytest.mark.parametrize(("place", "expr"), QUERIES.items())
+@pytest.mark.parametrize(("place", "expr"), EVERY)
 def test_a_counter_is_under_rate_or_increase_and_nothing_else_is(place: str, expr: str) -> None:
-    for name in metrics_in(expr):
-        metric = NAMES.get(declared(name))
-        counts = name.endswith("_total") or isinstance(metric, Counter | Tally | Histogram)
-        under = re.findall(rf"(\w+)\({name}\b", expr)
-        assert ({"rate", "increase"} >= set(under) and bool(under)) is counts, name
+    for one in selected(expr):
+        metric = NAMES.get(declared(one.metric))
+        counts = one.metric.endswith("_total") or isinstance(metric, Counter | Tally | Histogram)
+        assert (one.function in {"rate", "increase"}) is counts, one.metric
 
 
 @pytest.mark.parametrize(("place", "expr"), QUERIES.items())
 def test_rates_are_taken_over_the_interval_of_the_panel(place: str, expr: str) -> None:
-    assert set(re.findall(r"rate\([^\[]*\[([^\]]*)\]", expr)) <= {"$__rate_interval"}
+    rates = [one for one in selected(expr) if one.function == "rate"]
+    assert {f"{one.seconds:g}s" for one in rates} <= {RATE_INTERVAL}
 
 
 @pytest.mark.parametrize(("place", "expr"), QUERIES.items())
 def test_every_query_heeds_the_variables(place: str, expr: str) -> None:
-    names = [name for name in metrics_in(expr) if ":" not in name]
-    assert expr.count("{@") == sum(len(re.findall(rf"\b{name}\b", expr)) for name in names)
+    for one in selected(expr):
+        if ":" not in one.metric:
+            assert (one.matchers["job"], one.matchers["instance"]) == ("$job", "$instance")
 
 
 def panels() -> Iterator[tuple[str, Panel]]:
@@ -222,3 +226,32 @@ def test_every_runbook_says_what_is_safe_and_how_it_ends(alert: Any) -> None:
 def test_one_alert_watches_each_name_once() -> None:
     names = [alert.name for alert in ALERTS] + [rule.name for rule in RECORDINGS]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("expr", "hastened"),
+    [
+        ("rate(a[5m]) > 0.1", "rate(a[5000ms]) > 0.1"),
+        (
+            'max (gateway_oldest_message_seconds{place=~"store|lane"}) > 600',
+            'max (gateway_oldest_message_seconds{place=~"store|lane"}) > 10',
+        ),
+        ("gateway_oldest_message_seconds > 20", "gateway_oldest_message_seconds > 3"),
+        ("gateway_receipts_silent_seconds > 1800", "gateway_receipts_silent_seconds > 30"),
+        ("predict_linear(a[3h], 86400) < 0", "predict_linear(a[180000ms], 1440) < 0"),
+        (
+            "x > 2 and on (c) sum by (c) (increase(b[30m])) > 120",
+            "x > 2 and on (c) sum by (c) (increase(b[30000ms])) > 2",
+        ),
+        ("sum (increase(a[15m])) > 5", "sum (increase(a[15000ms])) > 5"),
+    ],
+)
+def test_rules_can_be_made_for_a_day_that_passes_faster(expr: str, hastened: str) -> None:
+    assert boards.hastened(expr, 60) == hastened
+    assert boards.hastened(expr, 1) == expr
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.asked)
+def test_every_question_is_one_and_is_asked_once(question: Any) -> None:
+    assert question.asked.endswith("?")
+    assert [one.asked for one in QUESTIONS].count(question.asked) == 1

@@ -5,9 +5,10 @@ documentation need; nothing here is used while the gateway runs."""
 from gateway.ops.watching.boards import BOARDS
 from gateway.ops.watching.dues import DUES
 from gateway.ops.watching.faults import FAULTS
+from gateway.ops.watching.questions import QUESTIONS
 from gateway.ops.watching.symptoms import RECORDINGS, SYMPTOMS
 
-__all__ = ["ALERTS", "BOARDS", "RECORDINGS"]
+__all__ = ["ALERTS", "BOARDS", "QUESTIONS", "RECORDINGS"]
 
 ALERTS = (*SYMPTOMS, *FAULTS, *DUES)
 """Every alert, those that people feel first."""

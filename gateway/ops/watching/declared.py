@@ -1,4 +1,5 @@
-"""The types of what is watched: panels on boards, recording rules, alerts with their runbooks."""
+"""The types of what is watched: panels on boards, recording rules, questions, alerts with their
+runbooks."""
 
 from typing import Final, Literal
 
@@ -69,6 +70,13 @@ class Recording(msgspec.Struct, frozen=True):
     """A query that Prometheus keeps the answers to, under a name."""
 
     name: str
+    expr: str
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What somebody wants to know, and the query that tells."""
+
+    asked: str
     expr: str
 
 

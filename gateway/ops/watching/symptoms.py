@@ -95,11 +95,13 @@ SYMPTOMS: Final = (
     Alert(
         "NothingMoves",
         "critical",
-        'max by (job) (gateway_oldest_message_seconds{place=~"store|lane"}) > 120 unless on (job) '
-        "sum by (job) (rate(gateway_parts_submitted_total[5m])) > 0 unless on (job) "
-        'count by (job) (gateway_held_messages{reason="paused"})',
+        'max by (job, instance) (gateway_oldest_message_seconds{place=~"store|lane"}) > 120 unless'
+        " on (job, instance) sum by (job, instance) (rate(gateway_parts_submitted_total[5m])) > 0"
+        " unless on (job, instance) count by (job, instance)"
+        ' (gateway_held_messages{reason="paused"})',
         "2m",
-        "messages are due, and no carrier has answered to any for five minutes",
+        "messages are due in {{ $labels.instance }}, and no carrier has answered to any for five"
+        " minutes",
         WHY,
         "Everything is stuck, whatever the reason. Nothing is lost; messages expire at their"
         " validity.",
@@ -147,10 +149,12 @@ SYMPTOMS: Final = (
     Alert(
         "OneTimePasswordsSlow",
         "warning",
-        "histogram_quantile(0.99, sum by (job, le) (rate(gateway_accept_to_submit_seconds_bucket{"
+        "histogram_quantile(0.99, sum by (job, instance, le) "
+        "(rate(gateway_accept_to_submit_seconds_bucket{"
         'category="otp"}[5m]))) > 5',
         "5m",
-        "one in a hundred one-time passwords takes {{ $value | humanizeDuration }} to a carrier",
+        "one in a hundred one-time passwords takes {{ $value | humanizeDuration }} to a carrier of"
+        " {{ $labels.instance }}",
         ("now", "From acceptance to a carrier"),
         "Codes go out, but late: people ask for a second one meanwhile.",
         ("`gateway_window_in_use` beside `gateway_window_size`", "`gateway_held_messages`"),

@@ -148,7 +148,6 @@ class Carrier:
     get Unix seconds. ``stamps`` is told what is taken, and when."""
 
     def __init__(self, options: SimulatorOptions, now: float, epoch: float) -> None:
-        self.options = options
         self.epoch = epoch
         self.stamps = Stamps()
         self.accounts: dict[str, Account] = {}
@@ -156,14 +155,20 @@ class Carrier:
         self.receipts = self.inbound = self.answered = self.refused = self.dropped = 0
         self._random = Random(options.seed)  # noqa: S311 - faults, not secrets
         self._phones = Random(options.seed + 1)  # noqa: S311
-        self._errors = Odds({Status[n]: s for n, s in options.errors.items()}, Status.ESME_ROK)
-        self._states = Odds({BY_STAT[n]: s for n, s in options.receipt_states.items()}, DELIVERED)
         self._ids = IDS[options.receipt_ids]
         self._receipt = RECEIPTS[options.receipt_form]
         self._numbers = count(options.first_id)
-        self._tokens, self._refilled_at = options.rate, now
         self._known: dict[str, Taken] = {}
         self._known_order: deque[str] = deque()
+        self.behave(options, now)
+
+    def behave(self, options: SimulatorOptions, now: float) -> None:
+        """Have these habits and faults from now on. Accounts, ids and forms stay as they are."""
+        self.options = options
+        self._errors = Odds({Status[n]: s for n, s in options.errors.items()}, Status.ESME_ROK)
+        self._states = Odds({BY_STAT[n]: s for n, s in options.receipt_states.items()}, DELIVERED)
+        self._poison = options.poison.encode()
+        self._tokens, self._refilled_at = options.rate, now
 
     def statistics(self) -> Statistics:
         """What it has done so far."""
@@ -210,9 +215,18 @@ class Carrier:
         jitter = self.options.latency_jitter
         return now + self.options.latency + (self._random.random() * jitter if jitter else 0.0)
 
+    def chokes(self, pdu: SubmitSm) -> bool:
+        """Whether the connection closes before the submission is taken."""
+        poison = self._poison
+        return bool(poison) and poison in pdu.short_message
+
     def drops(self) -> bool:
         """Whether the connection closes on the next submission."""
         return self._chance(self.options.drop)
+
+    def repeats(self) -> bool:
+        """Whether the response comes twice."""
+        return self._chance(self.options.repeated)
 
     def take(
         self, account: Account, pdu: SubmitSm, now: float, answer_at: float

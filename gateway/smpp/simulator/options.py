@@ -34,6 +34,9 @@ class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
             ESME_RTHROTTLED. 0 is unlimited.
         drop: the share of submissions that are taken, but whose connection closes before the
             response.
+        poison: words that no submission may have in its octets: where one has, it is not taken and
+            its connection closes. Empty for none.
+        repeated: the share of responses that come twice.
         receipt_delay, receipt_jitter: a receipt comes so long after the response.
         receipt_states: the share of each final state, by its name in receipts; what is left to 1
             is DELIVRD.
@@ -60,6 +63,8 @@ class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     errors: dict[str, float] = {}
     rate: float = 0.0
     drop: float = 0.0
+    poison: str = ""
+    repeated: float = 0.0
     receipt_delay: float = 0.0
     receipt_jitter: float = 0.0
     receipt_states: dict[str, float] = {}
@@ -73,6 +78,23 @@ class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     first_id: int = 1_000_000_000
     record: str | None = None
     stamp: int | None = None
+
+    def well(self) -> "SimulatorOptions":
+        """The same carrier without its faults, and with phones that text nobody."""
+        return msgspec.structs.replace(
+            self,
+            latency=0.0,
+            latency_jitter=0.0,
+            errors={},
+            rate=0.0,
+            drop=0.0,
+            poison="",
+            repeated=0.0,
+            receipt_states={},
+            early_receipts=0.0,
+            lost_receipts=0.0,
+            inbound_rate=0.0,
+        )
 
     def __post_init__(self) -> None:
         """Raises ValueError for a name that is none, and shares that exceed 1."""

@@ -191,6 +191,9 @@ class Peer:
         if account is None or not self.submits:
             self._refuse(packet, Status.ESME_RINVBNDSTS)
             return
+        if carrier.chokes(pdu):
+            self.dropped = True
+            return
         answer_at = carrier.answer_at(now)
         status = carrier.judge(account, now)
         carrier.submits[status] += 1
@@ -203,7 +206,8 @@ class Peer:
         if carrier.drops():
             self.dropped = True
             return
-        self._schedule(encode(SubmitSmResp(taken.ref), packet.sequence), answer_at, now)
+        for _ in range(1 + carrier.repeats()):
+            self._schedule(encode(SubmitSmResp(taken.ref), packet.sequence), answer_at, now)
 
     def _on_delivered(self, _pdu: Pdu, packet: Packet, now: float) -> None:
         delivery = self._unanswered.pop(packet.sequence, None)

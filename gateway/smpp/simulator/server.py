@@ -43,6 +43,10 @@ class Simulator:
         """What it has done so far."""
         return self._carrier.statistics()
 
+    def behave(self, options: SimulatorOptions) -> None:
+        """Have these habits and faults from now on."""
+        self._carrier.behave(options, trio.current_time())
+
     def disconnect(self) -> None:
         """Close every connection without a word."""
         for connection in self._connections:

@@ -28,6 +28,7 @@ from gateway.smpp.pdu import (
 )
 from gateway.smpp.receipts import IdBase, Receipt
 from gateway.smpp.simulator import carrier as carrier_module
+from gateway.smpp.simulator.options import SimulatorOptions
 from gateway.smpp.simulator.peer import RETRY_AFTER
 from gateway.smpp.status import Status
 
@@ -160,6 +161,33 @@ class TestSubmitting:
         assert [p.status for p in responses(line.heard())] == [0] * 10 + [0x58] * 5
         line.send(*[submit] * 5, now=0.25)
         assert [p.status for p in responses(line.heard(0.25))] == [0] * 2 + [0x58] * 3
+
+    def test_a_poison_is_not_taken_and_closes_the_connection(
+        self, make: Any, submit: SubmitSm
+    ) -> None:
+        carrier = make.carrier(poison="XYZZY")
+        line = make.bound(carrier)
+        line.send(msgspec.structs.replace(submit, short_message=b"please"))
+        assert not line.peer.dropped
+        line.send(msgspec.structs.replace(submit, short_message=b"say XYZZY please"))
+        assert line.peer.dropped
+        assert carrier.submits[0] == 1
+
+    def test_a_response_may_come_twice(self, make: Any, submit: SubmitSm) -> None:
+        line = make.bound(make.carrier(repeated=1.0))
+        line.send(submit)
+        first, second = responses(line.heard())
+        assert (first.sequence, first.pdu) == (second.sequence, second.pdu)
+
+    def test_a_carrier_can_get_well_and_ill(self, make: Any, submit: SubmitSm) -> None:
+        ill = SimulatorOptions(errors={"ESME_RSYSERR": 1.0}, latency=5.0, inbound_to="20001")
+        carrier = make.carrier()
+        line = make.bound(carrier)
+        for options, status in ((ill, 8), (ill.well(), 0), (ill, 8)):
+            carrier.behave(options, 0.0)
+            line.send(submit)
+            assert [p.status for p in responses(line.heard(5.0))] == [status]
+        assert ill.well().inbound_to == "20001"
 
     def test_a_drop_comes_after_the_message_was_taken(self, make: Any, submit: SubmitSm) -> None:
         carrier = make.carrier(drop=1.0)

@@ -1,0 +1,147 @@
+"""What an operator asks at three in the morning, and the query that answers each question from
+metrics alone. Each is tried against a gateway in which something is wrong."""
+
+from typing import Final
+
+from gateway.ops.watching.declared import Question
+
+DUE: Final = 'place=~"store|lane"'
+HOUR: Final = "[1h]"
+
+QUESTIONS: Final = (
+    Question("How many messages are stuck, and where?", "gateway_queued_messages > 0"),
+    Question(
+        "How old is the oldest that is due, by tenant, category and place?",
+        f"gateway_oldest_message_seconds{{{DUE}}}",
+    ),
+    Question(
+        "How old is the oldest that a carrier has and owes an answer or a receipt for?",
+        'gateway_oldest_message_seconds{place=~"carrier|receipt"}',
+    ),
+    Question(
+        "Which route do they wait for, and why do they not move?",
+        'sum by (tenant, category, route, reason) (gateway_held_messages{reason!="none"})',
+    ),
+    Question(
+        "Which tenant waits for its own rate, and what is it?",
+        'sum by (tenant) (gateway_held_messages{reason="tenant_rate"}) > 0 and on (tenant)'
+        " gateway_tenant_rate_limit",
+    ),
+    Question(
+        "How many wait for their hour, and by which rule were they put off?",
+        'gateway_queued_messages{state="deferred"} > 0 and on (tenant)'
+        f" sum by (tenant) (increase(gateway_messages_deferred_total{HOUR})) > 0",
+    ),
+    Question("When is the first of them due?", "gateway_deferred_due_seconds"),
+    Question(
+        "What does policy put off, by rule?",
+        f"sum by (tenant, rule) (increase(gateway_messages_deferred_total{HOUR}))",
+    ),
+    Question(
+        "What is refused, by code?",
+        f"sum by (tenant, code) (increase(gateway_messages_refused_total{HOUR}))",
+    ),
+    Question("Who has paused what, and how much?", "gateway_paused_messages"),
+    Question("Which carrier is down?", "max by (carrier) (gateway_bind_up) == 0"),
+    Question(
+        "Which carrier loses its binds?",
+        f"sum by (carrier) (increase(gateway_binds_lost_total{HOUR})) > 0",
+    ),
+    Question(
+        "Which carrier is slow?",
+        "histogram_quantile(0.95, sum by (carrier, le)"
+        " (rate(gateway_submit_response_seconds_bucket[5m]))) > 1",
+    ),
+    Question(
+        "Are its windows full?",
+        "sum by (carrier) (gateway_window_in_use) / sum by (carrier) (gateway_window_size)",
+    ),
+    Question(
+        "Which carrier refuses, and with which status?",
+        "sum by (carrier, status) (rate(gateway_parts_submitted_total"
+        '{status!~"ESME_ROK|ESME_RTHROTTLED|ESME_RMSGQFUL"}[5m])) > 0',
+    ),
+    Question(
+        "Which carrier throttles, and to what rate is it held?",
+        "gateway_carrier_rate_limit > 0 and on (carrier) sum by (carrier) (increase("
+        f'gateway_parts_submitted_total{{status=~"ESME_RTHROTTLED|ESME_RMSGQFUL"}}{HOUR})) > 0',
+    ),
+    Question("Which carrier owes receipts, and since when?", "gateway_receipts_silent_seconds > 0"),
+    Question(
+        "Whose receipts match nothing?",
+        f"sum by (carrier) (increase(gateway_receipts_unmatched_total{HOUR}))",
+    ),
+    Question("Which carrier reaches how many phones?", "gateway:reach:ratio_rate1h"),
+    Question(
+        "Is that less than in the median hour of seven days?",
+        "gateway:reach:ratio_rate1h / gateway:reach:median7d",
+    ),
+    Question(
+        "Why are messages not delivered?",
+        f"sum by (tenant, code) (increase(gateway_messages_failed_total{HOUR})) > 0",
+    ),
+    Question(
+        "How long does a message take to a carrier, by category?",
+        "histogram_quantile(0.9, sum by (category, le)"
+        " (rate(gateway_accept_to_submit_seconds_bucket[5m])))",
+    ),
+    Question(
+        "And to the phone?",
+        "histogram_quantile(0.9, sum by (category, le)"
+        " (rate(gateway_accept_to_phone_seconds_bucket[5m])))",
+    ),
+    Question(
+        "How long do programs wait for the answer to a submission?",
+        "histogram_quantile(0.99, sum by (le) (rate(gateway_accept_seconds_bucket[5m])))",
+    ),
+    Question("Whose consumer is behind, and how far?", "gateway_events_unacknowledged > 0"),
+    Question(
+        "How long do commits take?",
+        "histogram_quantile(0.99, sum by (instance, le)"
+        " (rate(gateway_store_commit_seconds_bucket[5m])))",
+    ),
+    Question("How large are the store and its log?", "gateway_store_size_bytes"),
+    Question("The log alone?", "gateway_store_log_bytes"),
+    Question("How much room is left?", "gateway_store_free_bytes"),
+    Question(
+        "In how many seconds is the disk full?",
+        "gateway_store_free_bytes / -deriv(gateway_store_free_bytes[3h]) > 0",
+    ),
+    Question(
+        "For how long did one thing hold up all else?", "gateway_event_loop_longest_turn_seconds"
+    ),
+    Question(
+        "How much memory is in use, of what there is?",
+        "process_resident_memory_bytes / on (job, instance) gateway_memory_limit_bytes",
+    ),
+    Question(
+        "How much of the memory for messages is in use?",
+        "gateway_lane_messages / on (job, instance) gateway_lane_messages_limit",
+    ),
+    Question(
+        "Did texts, a STOP perhaps, find nobody whose they are?",
+        f"sum by (carrier) (increase(gateway_inbound_unowned_total{HOUR}))",
+    ),
+    Question(
+        "Who opted out, and how?",
+        f"sum by (tenant, source, action) (increase(gateway_optouts_total{HOUR}))",
+    ),
+    Question(
+        "Which certificate expires, in how many days?",
+        "(gateway_certificate_expiry_timestamp_seconds - time()) / 86400",
+    ),
+    Question(
+        "For how many days are public holidays known?",
+        "(gateway_holidays_known_until_timestamp_seconds - time()) / 86400",
+    ),
+    Question("Which configuration is in force?", "gateway_config_info"),
+    Question("Since when, in Unix seconds?", "gateway_config_loaded_timestamp_seconds"),
+    Question("Was the last reload refused?", "gateway_reload_refused"),
+    Question("Does something wait for a restart?", "gateway_restart_needed"),
+    Question(
+        "How many may have gone out twice, and how many came again?",
+        f"increase(gateway_messages_maybe_duplicate_total{HOUR})"
+        f" or increase(gateway_messages_repeated_total{HOUR})",
+    ),
+)
+"""In the order in which they are asked."""
