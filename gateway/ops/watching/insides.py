@@ -79,6 +79,13 @@ TENANTS: Final = Board(
             per("messages_deferred_total", "tenant", "rule", where=OF),
         ),
         lines(
+            "Ruled out by rule",
+            "Messages that a rule refused, a second: when they were submitted, or when it was their"
+            " turn.",
+            "ops",
+            per("messages_ruled_out_total", "tenant", "rule", where=OF),
+        ),
+        lines(
             "Deferred until",
             "Seconds until the first of the deferred messages is due.",
             "s",
