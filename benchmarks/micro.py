@@ -29,6 +29,7 @@ from gateway.facts import Facts, Use
 from gateway.message import Event, Local, Message, message_id
 from gateway.policy import chain
 from gateway.policy.caps import FrequencyCap
+from gateway.policy.consent import ConsentOptions, ConsentRule
 from gateway.policy.frequency import Frequency
 from gateway.policy.quiet_hours import QuietHours, QuietHoursOptions
 from gateway.queue import events
@@ -125,6 +126,9 @@ def _rule_steps(plain: list[Message], now: float) -> Iterator[Step]:
     frequency = Frequency([FrequencyCap(category="marketing", max=3, per="7d")])
     marked = [frequency.marked(message) for message in plain]
     had = {message.to: [Use(message.counted[0].mark, now - 86_400, 1, True)] for message in marked}
+    consent = ConsentRule(ConsentOptions(require=("*",)))
+    given = {message.to: frozenset({"marketing"}) for message in plain}
+    yield Step("policy: consent", lambda: consent.judge(plain, Facts(consents=given), now))
     yield Step("policy: frequency, mark", lambda: [frequency.marked(one) for one in plain])
     yield Step("policy: frequency, judge", lambda: frequency.judge(marked, Facts(uses=had), now))
     quiet = QuietHours(QuietHoursOptions(open="08:00-20:00", reopening=1800))

@@ -9,13 +9,15 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-Want = Literal["optouts", "uses"]
-"""What the store can be asked for: who is opted out; which messages count against caps."""
+Want = Literal["optouts", "consents", "uses"]
+"""What the store can be asked for: who is opted out; what for phones gave their consent; which
+messages count against caps."""
 
 Wants = frozenset[Want]
 
 NOTHING: Final[Wants] = frozenset()
 OPTOUTS: Final[Wants] = frozenset({"optouts"})
+CONSENTS: Final[Wants] = frozenset({"consents"})
 USES: Final[Wants] = frozenset({"uses"})
 
 
@@ -41,11 +43,13 @@ class Facts(msgspec.Struct, frozen=True):
 
     Attributes:
         opted_out: the recipients that are opted out.
+        consents: by recipient, the purposes for which it gave its consent to this tenant.
         uses: by phone (`gateway.numbers.canonical`), the tenant's messages to it that count.
         queued: messages without an outcome that the tenant has before this batch.
     """
 
     opted_out: frozenset[str] | set[str] = frozenset()
+    consents: Mapping[str, frozenset[str]] = {}
     uses: Mapping[str, Sequence[Use]] = {}
     queued: int = 0
 

@@ -35,6 +35,7 @@ class Answers:
             schema.Ack: self._acknowledge,
             schema.Consumers: self._consumers,
             schema.Optout: self._optout,
+            schema.Consent: self._consent,
         }
 
     async def give(self, bodies: Sequence[bytes], first: int, put: Put) -> None:
@@ -147,6 +148,29 @@ class Answers:
             raise RequestError("bad_request", "consumer: missing; which one is to be deleted?")
         found = await self._backend.consumers(self._tenant, request.action, request.consumer)
         return schema.ConsumersReply(request.id, True, found)
+
+    async def _consent(self, request: schema.Consent) -> Reply:
+        if request.action == "list":
+            if request.numbers is not None or request.rows is not None:
+                raise RequestError("bad_request", "numbers: a list takes none; check looks them up")
+            found = await self._backend.consents(self._tenant, request.after)
+            return schema.ConsentReply(request.id, True, found)
+        if (request.numbers is None) == (request.rows is None):
+            raise RequestError("bad_request", "numbers: missing, or rows in their place, not both")
+        rows = request.rows or [schema.ConsentRow(number) for number in request.numbers or ()]
+        whole = [
+            schema.ConsentRow(
+                row.number,
+                row.purpose or request.purpose,
+                request.at if row.at is None else row.at,
+                row.source or request.source,
+                request.wording if row.wording is None else row.wording,
+                row.by or request.by,
+            )
+            for row in rows
+        ]
+        results = await self._backend.consent(self._tenant, request.action, whole)
+        return schema.ConsentReply(request.id, True, results)
 
     async def _optout(self, request: schema.Optout) -> Reply:
         if request.action == "list":

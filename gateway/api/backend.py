@@ -13,6 +13,9 @@ import trio
 from gateway.api.schema import (
     Accepted,
     Cancelled,
+    ConsentAction,
+    ConsentResult,
+    ConsentRow,
     ConsumersAction,
     ConsumerState,
     Counted,
@@ -97,6 +100,14 @@ class Backend(Protocol):
         self, tenant: str, action: OptoutAction, numbers: Sequence[str], source: OptoutBy
     ) -> Sequence[OptoutResult | Rejected]:
         """Add, remove or look up opt-outs, in order of ``numbers``, as ``source`` may."""
+
+    async def consent(
+        self, tenant: str, action: ConsentAction, rows: Sequence[ConsentRow]
+    ) -> Sequence[ConsentResult | Rejected]:
+        """Change or look up consents, in order of ``rows``."""
+
+    async def consents(self, tenant: str, after: str) -> Sequence[ConsentResult]:
+        """The next of the tenant's consents behind a number, in order of the digits."""
 
     async def optouts(self, tenant: str, after: str) -> Sequence[OptoutResult]:
         """The next of the tenant's own opt-outs behind a number, in order of the digits."""

@@ -12,10 +12,10 @@ import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from gateway.api import dialogue, wire
 from gateway.api.address import Address, TcpAddress, parse_address
@@ -23,6 +23,8 @@ from gateway.api.wire import (
     Accepted,
     ApiError,
     Cancelled,
+    ConsentAction,
+    ConsentResult,
     Consumer,
     ConsumersAction,
     Event,
@@ -207,6 +209,24 @@ class Client:
         """Add, remove or check opt-outs, as ``source`` may."""
         fields = {"op": "optout", "action": action, "numbers": numbers, "source": source}
         return wire.optouts(self._ask_one(fields))
+
+    def consent(
+        self,
+        action: ConsentAction,
+        numbers: Sequence[str] = (),
+        rows: Sequence[Mapping[str, Any]] | None = None,
+        **fields: Any,
+    ) -> list[ConsentResult | Rejected]:
+        """Put consents on record, or look them up; a result for each number, or for each of
+        ``rows`` in their place, which say more of each. ``fields``, of all of them: ``purpose``,
+        ``source``, ``wording``, ``by``, ``at``."""
+        given = {"numbers": numbers} if rows is None else {"rows": rows}
+        return wire.consents(self._ask_one({"op": "consent", "action": action, **given, **fields}))
+
+    def consents(self, after: str = "") -> list[ConsentResult]:
+        """Some of the tenant's consents, behind the number ``after``; empty at the end."""
+        fields = {"op": "consent", "action": "list", "after": after}
+        return wire.consents_listed(self._ask_one(fields))
 
     def optouts(self, after: str = "") -> list[OptoutResult]:
         """The next of the tenant's own opt-outs behind a number; empty where there are none."""

@@ -13,9 +13,9 @@ that safe. For scripts without trio there is `gateway.api.blocking`.
 
 import ssl
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 import trio
 
@@ -28,6 +28,8 @@ from gateway.api.wire import (
     Accepted,
     ApiError,
     Cancelled,
+    ConsentAction,
+    ConsentResult,
     Consumer,
     ConsumersAction,
     Message,
@@ -172,6 +174,26 @@ class Client:
         """Add, remove or check opt-outs, as ``source`` may."""
         fields = {"op": "optout", "action": action, "numbers": numbers, "source": source}
         return wire.optouts(await self._ask(fields))
+
+    async def consent(
+        self,
+        action: ConsentAction,
+        numbers: Sequence[str] = (),
+        rows: Sequence[Mapping[str, Any]] | None = None,
+        **fields: Any,
+    ) -> list[ConsentResult | Rejected]:
+        """Put consents on record, or look them up; a result for each number, or for each of
+        ``rows`` in their place, which say more of each. ``fields``, of all of them: ``purpose``,
+        ``source``, ``wording``, ``by``, ``at``."""
+        given = {"numbers": numbers} if rows is None else {"rows": rows}
+        return wire.consents(
+            await self._ask({"op": "consent", "action": action, **given, **fields})
+        )
+
+    async def consents(self, after: str = "") -> list[ConsentResult]:
+        """Some of the tenant's consents, behind the number ``after``; empty at the end."""
+        fields = {"op": "consent", "action": "list", "after": after}
+        return wire.consents_listed(await self._ask(fields))
 
     async def optouts(self, after: str = "") -> list[OptoutResult]:
         """The next of the tenant's own opt-outs behind a number; empty where there are none."""

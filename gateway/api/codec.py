@@ -17,6 +17,7 @@ from gateway.api.schema import (
     OPS,
     Ack,
     Cancel,
+    Consent,
     Consumers,
     Hello,
     MessageOptions,
@@ -74,6 +75,7 @@ _Partial = (
     | Ack
     | Consumers
     | Optout
+    | Consent
 )
 
 _plain: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
@@ -137,7 +139,7 @@ def request_id(body: bytes) -> peek.Echo | None:
     return None if found is None else peek.echo(found)
 
 
-_COUNTED: Final = (("messages",), ("ids", "keys"), ("numbers",))
+_COUNTED: Final = (("messages",), ("ids", "keys"), ("numbers",), ("rows",))
 """The fields that are lists; those that count together."""
 
 

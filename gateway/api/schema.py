@@ -144,6 +144,46 @@ class Optout(RequestBase, frozen=True, tag="optout"):
     after: str = ""
 
 
+ConsentAction = Literal["add", "withdraw", "ask", "check", "history"]
+Word = Annotated[str, Meta(min_length=1, max_length=64)]
+Wording = Annotated[str, Meta(max_length=1_000)]
+
+
+class ConsentRow(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """A consent of one number; what it does not say is as the request says.
+
+    Attributes:
+        number: as it is written.
+        purpose: a category, or a name of the tenant's own.
+        at: when it was given or withdrawn; the time of the request where it is left out.
+        source: how: ``form``, ``checkout``, ``shop``, ``import`` or another word.
+        wording: what the person read.
+        by: who says so.
+    """
+
+    number: str
+    purpose: Word | None = None
+    at: Moment | None = None
+    source: Word | None = None
+    wording: Wording | None = None
+    by: Word | None = None
+
+
+class Consent(RequestBase, frozen=True, tag="consent"):
+    """Of ``numbers``, all alike, or of ``rows``; a ``list`` takes neither, and goes on behind the
+    number ``after``."""
+
+    action: Literal["add", "withdraw", "ask", "check", "history", "list"]
+    numbers: list[str] | None = None
+    rows: list[ConsentRow] | None = None
+    purpose: Word | None = None
+    at: Moment | None = None
+    source: Word | None = None
+    wording: Wording | None = None
+    by: Word | None = None
+    after: str = ""
+
+
 Request = (
     Hello
     | Submit
@@ -157,12 +197,13 @@ Request = (
     | Ack
     | Consumers
     | Optout
+    | Consent
 )
 
 OPS: Final = frozenset(
     {
         "hello", "submit", "quote", "status", "cancel", "pause", "resume", "stats",
-        "subscribe", "ack", "consumers", "optout",
+        "subscribe", "ack", "consumers", "optout", "consent",
     }
 )  # fmt: skip
 
@@ -289,6 +330,32 @@ class OptoutResult(Struct, frozen=True, gc=False, omit_defaults=True):
     held_by: Sequence[Holder] = ()
 
 
+class ConsentRecord(Struct, frozen=True, gc=False, omit_defaults=True):
+    """A record of consent: ``given``, ``withdrawn``, or ``asked`` for by text."""
+
+    state: str
+    at: float
+    source: str
+    wording: str | None = None
+    by: str | None = None
+
+
+class ConsentResult(Struct, frozen=True, gc=False, omit_defaults=True):
+    """``consented``: texts for this purpose are allowed, now; ``at`` and what follows are of the
+    record that says so, or that it was withdrawn. ``changed``: a record was added. ``records`` are
+    all of them, where they were asked for."""
+
+    number: str
+    purpose: str
+    consented: bool
+    changed: bool
+    at: float | None = None
+    source: str | None = None
+    wording: str | None = None
+    by: str | None = None
+    records: Sequence[ConsentRecord] = ()
+
+
 class ConsumerState(Struct, frozen=True, gc=False):
     """Where a consumer stands.
 
@@ -412,6 +479,10 @@ class ConsumersReply(_Reply, frozen=True):
     consumers: Sequence[ConsumerState]
 
 
+class ConsentReply(_Reply, frozen=True):
+    results: Sequence[ConsentResult | Rejected]
+
+
 class OptoutReply(_Reply, frozen=True):
     results: Sequence[OptoutResult | Rejected]
 
@@ -447,5 +518,6 @@ Reply = (
     | AckReply
     | ConsumersReply
     | OptoutReply
+    | ConsentReply
     | ErrorReply
 )

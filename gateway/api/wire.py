@@ -138,6 +138,25 @@ class OptoutResult(NamedTuple):
     held_by: Sequence[Mapping[str, Any]] = ()
 
 
+ConsentAction = Literal["add", "withdraw", "ask", "check", "history"]
+
+
+class ConsentResult(NamedTuple):
+    """``consented``: the number allows texts for this purpose, now; ``at`` and what follows are of
+    the record that says so, or that it was withdrawn. ``changed``: a record was added. ``records``
+    are all of them, as maps, where they were asked for."""
+
+    number: str
+    purpose: str
+    consented: bool
+    changed: bool
+    at: float | None = None
+    source: str | None = None
+    wording: str | None = None
+    by: str | None = None
+    records: Sequence[Mapping[str, Any]] = ()
+
+
 class Consumer(NamedTuple):
     """Where a consumer stands: all up to ``seq`` is handled, ``lag`` events are not. It was last
     heard of at ``seen_at``, in Unix seconds, or is ``connected``."""
@@ -245,6 +264,14 @@ def statuses(reply: Reply) -> list[Status | None]:
 def cancelled(reply: Reply) -> Cancelled:
     results = [None if r is None else _known(CancelResult, r) for r in reply["results"]]
     return Cancelled(reply["cancelled"], results)
+
+
+def consents(reply: Reply) -> list[ConsentResult | Rejected]:
+    return [_rejected(r) if "error" in r else _known(ConsentResult, r) for r in reply["results"]]
+
+
+def consents_listed(reply: Reply) -> list[ConsentResult]:
+    return [_known(ConsentResult, r) for r in reply["results"]]
 
 
 def optouts(reply: Reply) -> list[OptoutResult | Rejected]:

@@ -121,6 +121,7 @@ def _tenants(file: keys.Keys, faults: Faults) -> list[TenantOptions]:
             welcome=tenant.welcome,
             still_out=tenant.still_out,
             help=tenant.help,
+            question=tenant.question,
             tlvs=carriers.parameters(tenant.tlvs, f"{where}.tlvs", faults),
         )
         for (where, tenant), numbers in zip(tenants, _numbers(tenants, faults), strict=True)
@@ -136,6 +137,7 @@ def _policy(tenant: keys.Tenant) -> chain.TenantOptions:
         content=tenant.content,
         domains=tenant.domains,
         signatures=tenant.signatures,
+        consent=tenant.consent,
     )
 
 
@@ -165,7 +167,7 @@ def _names(tenant: keys.Tenant) -> tuple[str, ...]:
 
 
 def _check_answers(where: str, tenant: keys.Tenant, faults: Faults) -> None:
-    for key in ("confirmation", "welcome", "still_out", "help"):
+    for key in ("confirmation", "welcome", "still_out", "help", "question"):
         for name, problem in problems(getattr(tenant, key)):
             faults.add(below(f"{where}.{key}", name) if name else f"{where}.{key}", problem)
 

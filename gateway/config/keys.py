@@ -208,10 +208,12 @@ class Tenant(Struct, frozen=True, kw_only=True):
     content: bool = True
     domains: Annotated[tuple[str, ...], Meta(max_length=1000)] = ()
     signatures: Annotated[tuple[SignatureOptions, ...], Meta(max_length=100)] = ()
+    consent: bool = True
     confirmation: Reply | None = None
     welcome: Reply | None = None
     still_out: Reply | None = None
     help: Reply = ""
+    question: Reply = ""
     tlvs: Parameters = {}
 
 

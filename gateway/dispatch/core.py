@@ -9,6 +9,7 @@ import trio
 from gateway.dispatch import absent
 from gateway.dispatch.absent import Absent
 from gateway.dispatch.aside import Aside
+from gateway.dispatch.consents import Consents
 from gateway.dispatch.correlation import Parked
 from gateway.dispatch.debts import Debts
 from gateway.dispatch.events import EventHub
@@ -137,7 +138,10 @@ class Dispatch:
             self._wake,
         )
         self._texted = Texted()
-        self._inbox = Inbox(store, self.tenants, self._intake, self._settler, self._texted, metrics)
+        consents = Consents(store, self._intake, metrics, clock)
+        self._inbox = Inbox(
+            store, self.tenants, self._intake, self._settler, self._texted, consents, metrics
+        )
         self._settler.inbox = self._inbox
         self._refiller = Refiller(store, self.lanes, self.places, self.ledger, clock, self._wake)
         self._absent = Absent(self.ledger, clock)
@@ -205,6 +209,7 @@ class Dispatch:
             self.tenants,
             self._intake,
             self._steering,
+            consents,
             self.hub,
             metrics,
             clock,

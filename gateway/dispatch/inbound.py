@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from gateway.dispatch.carriers import Carrier
+from gateway.dispatch.consents import Consents
 from gateway.dispatch.intake import Intake
 from gateway.dispatch.options import CarrierOptions
 from gateway.dispatch.pieces import Piece, piece_of
@@ -52,9 +53,11 @@ class Inbox:
         intake: Intake,
         settler: Settler,
         texted: Texted,
+        consents: Consents,
         metrics: Metrics,
     ) -> None:
         self._store = store
+        self._consents = consents
         self._intake = intake
         self._settler = settler
         self._metrics = metrics
@@ -184,6 +187,7 @@ class Inbox:
     async def _opt_out(self, tenant: Tenant, text: Text, phone: str, plan: Plan) -> None:
         name, number = tenant.options.id, canonical(phone)
         scope = GLOBAL if self._options.scope == "global" else name
+        self._consents.stopped(tenant, number, text.text, plan.now, plan.settlement)
         entries = await self._entries(name, number, plan)
         known = [one for one in entries if one.scope == scope and one.source == "keyword"]
         if any(one.message != text.name for one in known):
@@ -212,9 +216,12 @@ class Inbox:
             more = {"opted_out": True, "held_by": [one.source for one in left]} if left else {}
             self._tell("optout", text, plan, [tenant], action="remove", source="keyword", **more)
             self._metrics.optouts.add(1, name, "keyword", "remove")
+        allowed = await self._settler.persistently(
+            lambda: self._consents.started(tenant, number, text.text, plan.now, plan.settlement)
+        )
         if left:
             self._answer("still_out", tenant, text, phone, plan)
-        elif lifted:
+        elif lifted or allowed:
             self._answer("start", tenant, text, phone, plan)
 
     async def _entries(self, tenant: str, number: str, plan: Plan) -> list[OptoutEntry]:

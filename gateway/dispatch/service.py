@@ -13,6 +13,9 @@ from gateway.api.schema import (
     Accepted,
     Cancelled,
     CancelResult,
+    ConsentAction,
+    ConsentResult,
+    ConsentRow,
     ConsumersAction,
     ConsumerState,
     Counted,
@@ -28,6 +31,7 @@ from gateway.api.schema import (
     SubmitMessage,
 )
 from gateway.dispatch import counted
+from gateway.dispatch.consents import Consents
 from gateway.dispatch.events import EventHub, Subscription, too_many
 from gateway.dispatch.intake import TURN, Intake
 from gateway.dispatch.steering import Steering
@@ -62,6 +66,7 @@ class Service:
         tenants: Tenants,
         intake: Intake,
         steering: Steering,
+        consents: Consents,
         hub: EventHub,
         metrics: Metrics,
         clock: Callable[[], float],
@@ -72,6 +77,7 @@ class Service:
         self._tenants = tenants
         self._intake = intake
         self._steering = steering
+        self._consents = consents
         self._hub = hub
         self._metrics = metrics
         self._clock = clock
@@ -193,6 +199,16 @@ class Service:
             else Rejected(Error("invalid_recipient", str(number)))
             for number in readings
         ]
+
+    async def consent(
+        self, tenant: str, action: ConsentAction, rows: Sequence[ConsentRow]
+    ) -> Sequence[ConsentResult | Rejected]:
+        """Change or look up consents."""
+        return await self._consents.handle(self._tenant(tenant), action, rows)
+
+    async def consents(self, tenant: str, after: str) -> Sequence[ConsentResult]:
+        """The next of a tenant's consents behind a number."""
+        return await self._consents.page(tenant, after)
 
     async def optouts(self, tenant: str, after: str) -> Sequence[OptoutResult]:
         """The next of the tenant's own opt-outs behind a number, in order of the digits."""

@@ -42,6 +42,7 @@ class TenantOptions(msgspec.Struct, frozen=True):
         welcome: the answer to who takes it back.
         still_out: the same where somebody else's opt-out holds.
         help: the answer to a call for help.
+        question: asks a phone to confirm its consent; empty where none is asked.
         tlvs: optional parameters of its messages, where these have no such ones themselves.
     """
 
@@ -59,6 +60,7 @@ class TenantOptions(msgspec.Struct, frozen=True):
     welcome: Texts = ""
     still_out: Texts = ""
     help: Texts = ""
+    question: Texts = ""
     tlvs: Tlvs = ()
 
     @property

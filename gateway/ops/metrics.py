@@ -352,6 +352,9 @@ class Metrics:
         self.optouts = Counter(
             "optouts_total", "Opt-outs added and removed.", "tenant", "source", "action"
         )
+        self.consents = Counter(
+            "consents_total", "Consents recorded, withdrawn and asked for.", "tenant", "action"
+        )
         self.optouts_suspected = Counter(
             "optouts_suspected_total", "Texts that may be opt-outs, for people to judge.", "tenant"
         )

@@ -16,6 +16,7 @@ from gateway.facts import NOTHING, Facts
 from gateway.message import Message
 from gateway.policy import caps
 from gateway.policy.caps import FrequencyCap
+from gateway.policy.consent import ConsentOptions, ConsentRule
 from gateway.policy.content.judging import Contents
 from gateway.policy.content.links import domain_problem
 from gateway.policy.content.options import (
@@ -95,6 +96,7 @@ class TenantOptions(msgspec.Struct, frozen=True, kw_only=True):
         content: whether ``[policy.content]`` holds for them.
         domains: to which its links may lead where they are restricted.
         signatures: with which its texts begin; none where that is not looked at.
+        consent: whether consent is asked for where it is required.
     """
 
     senders: tuple[str, ...] = ()
@@ -104,6 +106,7 @@ class TenantOptions(msgspec.Struct, frozen=True, kw_only=True):
     content: bool = True
     domains: tuple[str, ...] = ()
     signatures: tuple[SignatureOptions, ...] = ()
+    consent: bool = True
 
     def problems(self) -> list[str]:
         """What is wrong, each with its key."""
@@ -129,6 +132,7 @@ class PolicyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     quiet_hours: QuietHoursOptions = QuietHoursOptions()
     optout: OptoutOptions = OptoutOptions()
+    consent: ConsentOptions = ConsentOptions()
     frequency: Annotated[tuple[FrequencyCap, ...], msgspec.Meta(max_length=MAX_CAPS)] = ()
     content: ContentOptions = ContentOptions()
 
@@ -137,6 +141,7 @@ class PolicyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         return [
             *(f"quiet_hours.{problem}" for problem in self.quiet_hours.problems()),
             *(f"optout.{problem}" for problem in self.optout.problems()),
+            *(f"consent.{problem}" for problem in self.consent.problems()),
             *(f"frequency{problem}" for problem in caps.problems(self.frequency)),
             *(f"content.{problem}" for problem in self.content.problems()),
         ]
@@ -151,12 +156,14 @@ class Policy(msgspec.Struct, frozen=True):
         quiet_hours: the rule in both, for `QuietHours.ends`; where none are kept, the one that
             heeds what messages themselves say of their recipients' clocks.
         frequency: the rule of frequency caps; None where the tenant has none.
+        consent: the rule of consents; None where none are required of the tenant.
     """
 
     admission: Chain
     release: Chain
     quiet_hours: QuietHours
     frequency: Frequency | None = None
+    consent: ConsentRule | None = None
 
 
 def build(
@@ -173,24 +180,35 @@ def build(
     if now is not None:
         quiet_hours.load(years_ahead(now))
     optout = Optout(options.optout)
+    consent = ConsentRule(options.consent) if options.consent.require else None
     policies = {}
     for tenant, own in tenants.items():
         quiet = quiet_hours if own.quiet_hours else own_windows
         # What a message is refused for goes before the count, lest it take up room in it; what
         # quiet hours refuse is too rare to matter, and their deferrals are cheapest at the end.
+        allowed: list[Rule] = [consent] if consent and own.consent else []
         frequency = _frequency(options, tenant, own, quiet)
         capped: list[Rule] = [frequency] if frequency else []
         again: list[Rule] = [Again(frequency)] if frequency else []
         contents = Contents(options.content, own.domains, bans) if own.content else None
         content: list[Rule] = [] if contents is None or contents.is_idle else [contents]
         admission = Chain(
-            [Senders(own.senders), optout, *content, QueueLimit(own.max_queued), quiet, *capped]
+            [
+                Senders(own.senders),
+                optout,
+                *allowed,
+                *content,
+                QueueLimit(own.max_queued),
+                quiet,
+                *capped,
+            ]
         )
         policies[tenant] = Policy(
             admission=admission,
-            release=Chain([optout, quiet, *again]),
+            release=Chain([optout, *allowed, quiet, *again]),
             quiet_hours=quiet,
             frequency=frequency,
+            consent=consent if own.consent else None,
         )
     return policies
 

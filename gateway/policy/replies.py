@@ -14,9 +14,9 @@ import msgspec
 from gateway.policy.regions import REGIONS
 from gateway.policy.words import words
 
-Kind = Literal["optout", "start", "still_out", "help"]
+Kind = Literal["optout", "start", "still_out", "help", "question"]
 """To what an answer is: a stop, a start, a start where somebody else's opt-out holds, a call for
-help."""
+help; or that it is a question of the gateway's: whether the phone consents."""
 
 Texts = str | Mapping[str, str] | None
 """What a tenant states: one text, or several by ISO 3166 region (``CN``), ISO 639-1 language

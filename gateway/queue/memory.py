@@ -18,6 +18,7 @@ from gateway.facts import Facts, Use, Wants
 from gateway.message import Event, LaneKey, Message, WaitingState
 from gateway.numbers import canonical
 from gateway.queue import events
+from gateway.queue.consents import RECORDS, Consent, allowed, is_new
 from gateway.queue.operators import KEPT as CHANGES_KEPT
 from gateway.queue.operators import Change, Counted, Found, Owing, QueueCount, Which
 from gateway.queue.signals import Signals
@@ -103,6 +104,7 @@ class MemoryStore:
         self._held: dict[tuple[HeldKind, str], Held] = {}
         self._optouts: dict[tuple[str, str], dict[str, OptoutEntry]] = {}
         self._uses: dict[tuple[str, str], dict[tuple[int, int], tuple[Use, int]]] = {}
+        self._consents: dict[tuple[str, str], list[Consent]] = {}
         self._consumers: dict[tuple[str, str], Consumer] = {}
         self._memos: dict[str, bytes] = {}
         self._tallies: dict[int, dict[Key, int]] = {}  # by the hour
@@ -226,8 +228,13 @@ class MemoryStore:
             raise StoreError("memory: the store is not open")
         return Facts(
             opted_out=self._opted_out(tenant, numbers) if "optouts" in wants else set(),
+            consents=self._consents_of(tenant, numbers) if "consents" in wants else {},
             uses=self._uses_of(tenant, numbers) if "uses" in wants else {},
         )
+
+    def _consents_of(self, tenant: str, numbers: Sequence[str]) -> dict[str, frozenset[str]]:
+        found = {n: allowed(self._consents.get((tenant, canonical(n)), ())) for n in numbers}
+        return {number: purposes for number, purposes in found.items() if purposes}
 
     def _uses_of(self, tenant: str, numbers: Sequence[str]) -> Mapping[str, Sequence[Use]]:
         phones = set(map(canonical, numbers))
@@ -368,6 +375,7 @@ class MemoryStore:
         for name in settlement.drop:
             self._held.pop(name, None)
         self._change_optouts(settlement.optouts)
+        self._change_consents(settlement.consents)
         self._count(ended(told))
         self._count(settlement.tallies)
         return frozenset(passed_over)
@@ -467,6 +475,35 @@ class MemoryStore:
         await self._enter()
         wanted = sorted(n for scope, n in self._optouts if scope == tenant and n > after)[:limit]
         return [entry for n in wanted for entry in self._optouts[tenant, n].values()]
+
+    # --- consents ---
+
+    async def consent(self, changes: Sequence[Consent]) -> list[bool]:
+        await self._enter()
+        return self._change_consents(changes)
+
+    def _change_consents(self, changes: Sequence[Consent]) -> list[bool]:
+        new = []
+        for change in changes:
+            number = canonical(change.number)
+            records = self._consents.setdefault((change.tenant, number), [])
+            new.append(is_new(records, change))
+            if new[-1]:
+                records.append(change._replace(number=number))
+                del records[:-RECORDS]
+        return new
+
+    async def consents(
+        self, tenant: str, numbers: Sequence[str]
+    ) -> Mapping[str, Sequence[Consent]]:
+        await self._enter()
+        found = {n: [*self._consents.get((tenant, canonical(n)), ())] for n in numbers}
+        return {number: records for number, records in found.items() if records}
+
+    async def consent_list(self, tenant: str, after: str, limit: int) -> Sequence[Consent]:
+        await self._enter()
+        wanted = sorted(n for of, n in self._consents if of == tenant and n > after)[:limit]
+        return [one for n in wanted for one in self._consents[tenant, n]]
 
     # --- counts ---
 

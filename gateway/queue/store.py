@@ -26,6 +26,7 @@ import msgspec
 from gateway.errors import GatewayError
 from gateway.facts import Facts, Wants
 from gateway.message import Category, Encoding, Event, LaneKey, Message, WaitingState
+from gateway.queue.consents import Consent
 from gateway.queue.tallies import Key, Stats
 
 GLOBAL: str = ""
@@ -175,6 +176,7 @@ class Settlement(msgspec.Struct):
     hold: list[Held] = []
     drop: list[tuple[HeldKind, str]] = []
     optouts: list["OptoutChange"] = []
+    consents: list[Consent] = []
     tallies: dict[Key, int] = {}
 
 
@@ -390,6 +392,7 @@ class Store(Protocol):
         case that nothing is known of any. ``Facts.queued`` is not the store's to say.
 
             optouts   who is opted out of this tenant's texts, or of everybody's
+            consents  the purposes for which each of them gave its consent to the tenant
             uses      which of the tenant's messages count against caps, of each phone
         """
 
@@ -450,6 +453,21 @@ class Store(Protocol):
         """The clock was set back to ``now``: what was put down to wait for ``moment`` seconds at
         most is due at once, and does not wait for the clock to come round again. What was put off
         for longer keeps its time."""
+
+    # --- consents ---
+
+    async def consent(self, changes: Sequence[Consent]) -> list[bool]:
+        """Put consents, withdrawals and questions on record, in order; says of each whether it is
+        new. One that says nothing new (`gateway.queue.consents.is_new`) is not kept twice."""
+
+    async def consents(
+        self, tenant: str, numbers: Sequence[str]
+    ) -> Mapping[str, Sequence[Consent]]:
+        """All records of ``numbers`` with a tenant, in the order in which they came in; numbers
+        without any are left out."""
+
+    async def consent_list(self, tenant: str, after: str, limit: int) -> Sequence[Consent]:
+        """All records of the ``limit`` numbers that come after ``after``, as texts are ordered."""
 
     # --- what tenants ask ---
 

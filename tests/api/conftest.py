@@ -19,6 +19,9 @@ from gateway.api.schema import (
     Accepted,
     Cancelled,
     CancelResult,
+    ConsentAction,
+    ConsentResult,
+    ConsentRow,
     ConsumersAction,
     ConsumerState,
     Counted,
@@ -52,6 +55,7 @@ class Backend:
         self.accepted: list[tuple[str, SubmitMessage]] = []
         self.groups: list[int] = []
         self.out: set[str] = set()
+        self.consented: list[ConsentRow] = []
         self.cursors: dict[tuple[str, str], int] = {}
         self.gate = trio.Event()
         self.gate.set()
@@ -156,6 +160,25 @@ class Backend:
         elif action == "remove":
             self.out -= set(numbers)
         return [OptoutResult(n, n in self.out, (n in before) != (n in self.out)) for n in numbers]
+
+    async def consent(
+        self, tenant: str, action: ConsentAction, rows: Sequence[ConsentRow]
+    ) -> Sequence[ConsentResult | Rejected]:
+        self._fail()
+        self.consented += rows if action == "add" else []
+        known = {row.number for row in self.consented}
+        return [
+            ConsentResult(
+                row.number, row.purpose or "marketing", row.number in known, action == "add",
+                row.at, row.source, row.wording, row.by,
+            )
+            for row in rows
+        ]  # fmt: skip
+
+    async def consents(self, tenant: str, after: str) -> Sequence[ConsentResult]:
+        self._fail()
+        known = sorted({row.number for row in self.consented})
+        return [ConsentResult(n, "marketing", True, False) for n in known if n > after][:2]
 
     async def optouts(self, tenant: str, after: str) -> Sequence[OptoutResult]:
         self._fail()

@@ -47,6 +47,19 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "ack": {"consumer": "crm", "seq": 7, "epoch": "1f"},
     "consumers": {"action": "delete", "consumer": "crm"},
     "optout": {"action": "add", "numbers": ["1"], "source": "import", "after": "1"},
+    "consent": {
+        "action": "add",
+        "numbers": ["1"],
+        "rows": [
+            {"number": "1", "purpose": "p", "at": 5.5, "source": "s", "wording": "w", "by": "b"}
+        ],
+        "purpose": "p",
+        "at": 5.5,
+        "source": "s",
+        "wording": "w",
+        "by": "b",
+        "after": "1",
+    },
 }
 """A request of each op that says everything it can."""
 

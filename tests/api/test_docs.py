@@ -149,6 +149,21 @@ REPLIES: list[schema.Reply | list[Event]] = [
         True,
         [schema.OptoutResult("447700900123", True, True, [schema.Holder("api", 1792224004.5)])],
     ),
+    schema.ConsentReply(
+        12,
+        True,
+        [
+            schema.ConsentResult(
+                "12125550123",
+                "marketing",
+                True,
+                True,
+                1792224004.5,
+                "checkout",
+                "Text me offers",
+            )
+        ],
+    ),
     schema.SubscribeReply(7, True, 41, EPOCH),
     EVENTS,
     schema.AckReply(8, True, 41),

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from gateway.facts import Facts, Wants
 from gateway.numbers import canonical
+from gateway.queue.consents import allowed
 from gateway.queue.filter import BitFilter
-from gateway.queue.sqlite import uses
+from gateway.queue.sqlite import consents, uses
 from gateway.queue.sqlite.bulk import Execute, decode_texts, texts
 from gateway.queue.sqlite.schema import GLOBAL_SCOPE
 from gateway.queue.sqlite.session import Session
@@ -19,23 +20,29 @@ def lookup(
         return None
     asks_optouts = "optouts" in wants and not optouts.empty
     own = session.tenants.known(tenant)
+    asks_consents = "consents" in wants and own is not None
     asks_uses = "uses" in wants and own is not None
-    if not asks_optouts and not asks_uses:
+    if not (asks_optouts or asks_consents or asks_uses):
         return None
     phones = list(map(canonical, numbers))
     perhaps = optouts.maybe(phones) if asks_optouts else set()
-    if not perhaps and not asks_uses:
+    if not (perhaps or asks_consents or asks_uses):
         return None
-    scopes = [GLOBAL_SCOPE] if own is None else [GLOBAL_SCOPE, own]
 
     def look_up(execute: Execute) -> Facts:
-        out: set[str] = set()
-        if perhaps:
-            stored = _opted_out(execute, scopes, perhaps)
-            pairs = zip(numbers, phones, strict=True)
-            out = {number for number, phone in pairs if phone in stored}
-        used = uses.find(execute, own, phones) if asks_uses and own is not None else {}
-        return Facts(opted_out=out, uses=used)
+        pairs = list(zip(numbers, phones, strict=True))
+        scopes = [GLOBAL_SCOPE] if own is None else [GLOBAL_SCOPE, own]
+        stored = _opted_out(execute, scopes, perhaps) if perhaps else set()
+        out = {number for number, phone in pairs if phone in stored}
+        if own is None:
+            return Facts(opted_out=out)
+        given: dict[str, frozenset[str]] = {}
+        if asks_consents:
+            records = consents.find(execute, own, tenant, set(phones))
+            of_phone = {phone: allowed(known) for phone, known in records.items()}
+            given = {number: of_phone[phone] for number, phone in pairs if of_phone.get(phone)}
+        used = uses.find(execute, own, set(phones)) if asks_uses else {}
+        return Facts(opted_out=out, consents=given, uses=used)
 
     return look_up
 

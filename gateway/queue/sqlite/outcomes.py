@@ -10,8 +10,9 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from gateway.queue import events, store
+from gateway.queue.consents import Consent
+from gateway.queue.sqlite import consents, uses, writes
 from gateway.queue.sqlite import taken as taken_rows
-from gateway.queue.sqlite import uses, writes
 from gateway.queue.sqlite.bulk import Rows, encode_message, numbers, texts
 from gateway.queue.sqlite.schema import TENANT_BITS
 from gateway.queue.sqlite.session import Session
@@ -70,6 +71,7 @@ class SettlementRows(msgspec.Struct):
     drop: list[tuple[HeldKind, str]] = []
     optouts: list[writes.OptoutRow] = []
     spent: uses.Spent | None = None
+    consents: list[tuple[int, Consent]] = []
 
 
 class Settled(NamedTuple):
@@ -128,6 +130,7 @@ def settlement_rows(
     for held in settlement.hold:
         rows.hold += held
     rows.optouts = writes.optout_rows(session, settlement.optouts)
+    rows.consents = consents.rows(session, settlement.consents)
     rows.finals = settlement.finals
     if counting:
         rows.spent = uses.spent(session, settlement, now)
@@ -171,6 +174,8 @@ def settle(session: Session, rows: SettlementRows) -> Settled:
             AND key IN (SELECT CAST(value AS TEXT) FROM carray(?))""",
             (kind, texts(keys)),
         )
+    if rows.consents:
+        consents.add(execute, rows.consents)
     if rows.spent:
         uses.settle(execute, rows.spent)
     if rows.optouts:

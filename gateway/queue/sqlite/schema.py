@@ -142,6 +142,11 @@ STEPS: Final[Sequence[str]] = (
     """
     CREATE TABLE taken (id INTEGER PRIMARY KEY, at REAL NOT NULL, body BLOB NOT NULL);
     """,
+    """
+    CREATE TABLE consent (tenant INTEGER NOT NULL, number TEXT NOT NULL, n INTEGER NOT NULL,
+        purpose TEXT NOT NULL, state TEXT NOT NULL, at REAL NOT NULL, source TEXT NOT NULL,
+        wording TEXT, said_by TEXT, PRIMARY KEY (tenant, number, n)) WITHOUT ROWID;
+    """,
 )
 """Step *n* leads from version *n* to *n* + 1. Steps are added, never changed. They may call the
 functions `phone` and `as_dialled`, which follow the rules of `gateway.numbers` as they are now."""

@@ -13,12 +13,14 @@ from functools import partial
 import trio
 
 from gateway.errors import StoreError, StoreFenced
-from gateway.facts import NO_FACTS, USES, Facts, Wants
+from gateway.facts import CONSENTS, NO_FACTS, USES, Facts, Wants
 from gateway.message import LaneKey, Message
 from gateway.numbers import canonical
 from gateway.queue import events
+from gateway.queue.consents import Consent
 from gateway.queue.operators import Change, Counted, Found, Owing, QueueCount, Which
 from gateway.queue.sqlite import (
+    consents,
     facts,
     keys,
     operators,
@@ -113,6 +115,7 @@ class SqliteStore:
                 pass
             self._keys = await engine.read(keys.load)
             self._optouts = await engine.read(upkeep.load_optouts)
+            self._consented = await engine.read(consents.some)
             self._counting = await engine.read(uses.some)
             self._uses_next: uses.UseKey | None = None
             self._uses_done = -math.inf
@@ -192,6 +195,8 @@ class SqliteStore:
     async def facts(self, tenant: str, numbers: Sequence[str], wants: Wants) -> Facts:
         if not self._counting:
             wants -= USES
+        if not self._consented:
+            wants -= CONSENTS
         lookup = facts.lookup(tenant, numbers, wants, self._engine.session, self._optouts)
         return await self._engine.read(lookup) if lookup else NO_FACTS
 
@@ -253,6 +258,7 @@ class SqliteStore:
             session, settlement, self._taken, now, counting=self._counting
         )
         self._optouts.include([row.number for row in rows.optouts if row.entry is not None])
+        self._consented = self._consented or bool(settlement.consents)
         try:
             settled = await self._engine.write(lambda s: outcomes.settle(s, rows), self._settled)
         except BaseException:
@@ -337,6 +343,28 @@ class SqliteStore:
         # Before the commit, so that a check made right after it never misses one.
         self._optouts.include([row.number for row in rows if row.entry is not None])
         return await self._engine.write(lambda s: writes.optout(s, rows))
+
+    async def consent(self, changes: Sequence[Consent]) -> list[bool]:
+        rows = consents.rows(self._engine.session, changes)
+        self._consented = self._consented or bool(rows)
+        return await self._engine.write(lambda s: consents.add(s.execute, rows))
+
+    async def consents(
+        self, tenant: str, numbers: Sequence[str]
+    ) -> Mapping[str, Sequence[Consent]]:
+        own = self._engine.session.tenants.known(tenant)
+        phones = list(map(canonical, numbers))
+        if own is None or not phones:
+            return {}
+        found = await self._engine.read(lambda e: consents.find(e, own, tenant, set(phones)))
+        pairs = zip(numbers, phones, strict=True)
+        return {number: found[phone] for number, phone in pairs if phone in found}
+
+    async def consent_list(self, tenant: str, after: str, limit: int) -> Sequence[Consent]:
+        own = self._engine.session.tenants.known(tenant)
+        if own is None:
+            return []
+        return await self._engine.read(lambda e: consents.page(e, own, tenant, after, limit))
 
     async def stats(
         self, tenant: str, campaign: str | None, start: int, stop: int, limit: int

@@ -1,0 +1,188 @@
+"""Consents on a message's way, and what phones and programs say of them."""
+
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+from trio.testing import MockClock
+
+from gateway.api.schema import ConsentResult, ConsentRow, Rejected
+from gateway.errors import RequestError
+from gateway.policy import chain
+from gateway.policy.consent import ConsentOptions
+
+PHONE, OTHER = "447400123456", "447400123457"
+REQUIRED = chain.PolicyOptions(
+    consent=ConsentOptions(
+        require=("GB",), categories=frozenset({"transactional"}), answer_hours=0.2
+    )
+)
+ROW = ConsentRow(f"+{PHONE}", "transactional")
+
+
+def codes(results: Any) -> list[str | None]:
+    return [one.error.code if isinstance(one, Rejected) else None for one in results]
+
+
+async def consent(world: Any, action: str, *rows: ConsentRow) -> list[ConsentResult | Rejected]:
+    return list(await world.service.consent("acme", action, rows or [ROW]))
+
+
+async def holds(world: Any, row: ConsentRow = ROW) -> bool:
+    [result] = await consent(world, "check", row)
+    assert isinstance(result, ConsentResult)
+    return result.consented
+
+
+async def test_who_gave_none_is_not_texted(world: Any) -> None:
+    await world.configure(policy=REQUIRED)
+    assert codes(await world.submit("one")) == ["no_consent"]
+    [given] = await consent(
+        world, "add", ConsentRow(f"+{PHONE}", "transactional", None, "form", "Yes", "clerk 7")
+    )
+    assert isinstance(given, ConsentResult)
+    assert (given.number, given.consented, given.changed) == (PHONE, True, True)
+    assert (given.source, given.wording, given.by) == ("form", "Yes", "clerk 7")
+    assert codes(await world.submit("one", {"to": f"+{OTHER}"})) == [None, "no_consent"]
+    # Another tenant was given none.
+    assert codes(await world.submit("one", tenant="umbrella")) == ["no_consent"]
+    await world.deliver()
+    await world.check_finished()
+
+
+async def test_a_withdrawal_stops_what_waits(world: Any, autojump_clock: MockClock) -> None:
+    await world.configure(policy=REQUIRED)
+    await consent(world, "add")
+    [planned] = await world.submit({"send_at": world.clock() + 60})
+    [result] = await consent(world, "withdraw")
+    assert isinstance(result, ConsentResult)
+    assert (result.consented, result.changed) == (False, True)
+    await trio.sleep(100)
+    [event] = await world.events()
+    assert (event["type"], event["code"], event["message_id"]) == (
+        "blocked", "no_consent", planned.message_id,
+    )  # fmt: skip
+    assert world.bind.sent == []
+
+
+async def test_an_old_list_takes_no_withdrawal_back(world: Any) -> None:
+    await world.configure(policy=REQUIRED)
+    await consent(world, "add")
+    await consent(world, "withdraw")
+    [result] = await consent(world, "add", msgspec.structs.replace(ROW, at=1.6e9, source="import"))
+    assert isinstance(result, ConsentResult)
+    assert (result.consented, result.changed) == (False, True)
+    [history] = await consent(world, "history")
+    assert isinstance(history, ConsentResult)
+    assert [one.state for one in history.records] == ["given", "withdrawn", "given"]
+
+
+async def test_values_that_are_wrong_are_refused_alone(world: Any) -> None:
+    rows = [
+        ConsentRow("12", "transactional"),
+        msgspec.structs.replace(ROW, at=world.clock() + 1_000),
+        ROW,
+    ]
+    assert codes(await consent(world, "add", *rows)) == ["invalid_recipient", "invalid_value", None]
+
+
+async def test_a_tenant_may_be_left_out(world: Any) -> None:
+    policies = {**world.options.policies}
+    policies["acme"] = msgspec.structs.replace(policies["acme"], consent=False)
+    await world.configure(policy=REQUIRED, policies=policies)
+    assert codes(await world.submit("one")) == [None]
+
+
+# --- by keyword ---
+
+
+async def test_a_start_gives_it_and_a_stop_withdraws_it(world: Any, make_inbound: Any) -> None:
+    tenants = [
+        msgspec.structs.replace(one, welcome="welcome back") for one in world.options.tenants
+    ]
+    await world.configure(policy=REQUIRED, tenants=tenants)
+    await world.bind.receipts(make_inbound("JOIN"))  # no keyword
+    assert not await holds(world)
+    await world.bind.receipts(make_inbound("START"))
+    await world.calm()
+    assert await holds(world)
+    assert world.bind.texts == ["welcome back"]
+    await world.bind.receipts(make_inbound("STOP"))
+    await world.calm()
+    assert not await holds(world)
+    # Who takes the opt-out back by hand does not get the consent back with it.
+    await world.service.optout("acme", "remove", [f"+{PHONE}"], "api")
+    assert codes(await world.submit("one")) == ["no_consent"]
+    [history] = await consent(world, "history")
+    assert isinstance(history, ConsentResult)
+    assert [(one.state, one.source, one.wording) for one in history.records] == [
+        ("given", "keyword", "START"),
+        ("withdrawn", "keyword", "STOP"),
+    ]
+
+
+async def test_where_none_is_required_keywords_record_none(world: Any, make_inbound: Any) -> None:
+    await world.bind.receipts(make_inbound("START"))
+    await world.bind.receipts(make_inbound("STOP"))
+    await world.calm()
+    assert await world.service.consents("acme", "") == []
+
+
+# --- double opt-in ---
+
+
+@pytest.fixture
+async def asking(world: Any) -> Any:
+    """A world whose tenants have a question."""
+    tenants = [
+        msgspec.structs.replace(one, question="{name}: reply YES to get our offers")
+        for one in world.options.tenants
+    ]
+    await world.configure(policy=REQUIRED, tenants=tenants)
+    return world
+
+
+async def ask(world: Any) -> None:
+    await consent(world, "add", msgspec.structs.replace(ROW, purpose="transactional"))
+    [result] = await consent(world, "ask", ConsentRow(f"+{PHONE}", "marketing"))
+    assert isinstance(result, ConsentResult)
+    assert not result.consented
+    await world.deliver()
+
+
+async def test_a_phone_that_confirms_in_time_has_consented(asking: Any, make_inbound: Any) -> None:
+    await ask(asking)
+    assert asking.bind.texts == ["acme: reply YES to get our offers"]
+    await asking.bind.receipts(make_inbound("Yes!"))
+    await asking.calm()
+    [history] = await consent(asking, "history", ConsentRow(f"+{PHONE}", "marketing"))
+    assert isinstance(history, ConsentResult)
+    assert history.consented
+    assert [(one.state, one.source, one.wording) for one in history.records] == [
+        ("asked", "api", "acme: reply YES to get our offers"),
+        ("given", "confirmed", "Yes!"),
+    ]
+
+
+async def test_one_that_answers_too_late_has_not(
+    asking: Any, make_inbound: Any, autojump_clock: MockClock
+) -> None:
+    await ask(asking)
+    await trio.sleep(800)
+    await asking.bind.receipts(make_inbound("YES"))
+    await asking.calm()
+    assert not await holds(asking, ConsentRow(f"+{PHONE}", "marketing"))
+
+
+async def test_who_opted_out_is_not_asked(asking: Any) -> None:
+    await asking.service.optout("acme", "add", [f"+{PHONE}"], "api")
+    assert codes(await consent(asking, "ask", ConsentRow(f"+{PHONE}", "marketing"))) == [
+        "opted_out"
+    ]
+    assert await asking.service.consents("acme", "") == []
+
+
+async def test_without_a_question_nobody_is_asked(world: Any) -> None:
+    with pytest.raises(RequestError, match="has no question to ask"):
+        await consent(world, "ask")
