@@ -29,7 +29,7 @@ from gateway.dispatch.core import Dispatch
 from gateway.dispatch.operating.operator import Operator
 from gateway.errors import ConfigError, StoreFenced
 from gateway.ops.admin import Health
-from gateway.ops.admin import serve as serve_admin
+from gateway.ops.admin.serving import serve as serve_admin
 from gateway.ops.machine import Expiries, Machine
 from gateway.ops.metrics import Metrics
 from gateway.ops.notify import Notifier

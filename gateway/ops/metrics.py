@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from itertools import accumulate
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import (
@@ -72,6 +72,13 @@ DELIVERY: Final = (
 """Seconds that a phone takes to get a text, up to the validity of three days."""
 
 
+class Table(NamedTuple):
+    """The values of a metric at one moment, by the values of its ``labels``."""
+
+    labels: Labels
+    values: Mapping[Labels, float]
+
+
 class _Metric:
     def __init__(self, name: str, documentation: str, labels: Labels) -> None:
         self.name = f"gateway_{name}"
@@ -102,6 +109,11 @@ class Counter(_Metric):
     def values(self) -> Mapping[Labels, int]:
         """What was counted, by labels."""
         return self._values
+
+    def reading(self) -> Callable[[], tuple[str, Table]]:
+        """What it says now, to be put into a table later and elsewhere."""
+        values = self._values.copy()
+        return lambda: (self.name, Table(self.labels, values))
 
     def snapshot(self) -> Callable[[], Metric]:
         values = self._values.copy()
@@ -164,6 +176,21 @@ class Histogram(_Metric):
         sums = list(accumulate(series.counts))
         return [*self.buckets, self.buckets[-1]][bisect_left(sums, sums[-1] / 2)]
 
+    def reading(self) -> Callable[[], tuple[str, Table]]:
+        """What it says now, by buckets, to be put into a table later and elsewhere."""
+        values = [(labels, series.counts.copy()) for labels, series in self._values.items()]
+        return lambda: (
+            f"{self.name}_bucket",
+            Table(
+                (*self.labels, "le"),
+                {
+                    (*labels, bound): count
+                    for labels, counts in values
+                    for bound, count in zip(self._names, accumulate(counts), strict=True)
+                },
+            ),
+        )
+
     def _new(self, labels: Labels) -> _Series:
         labels = self._series(labels, len(self._values))
         return self._values.setdefault(labels, _Series(len(self._names)))
@@ -204,6 +231,11 @@ class Gauge(_Metric):
     def feed(self, read: Callable[[], Mapping[Labels, float]]) -> None:
         """Say where the values come from, by their labels; ``{(): 1.0}`` where it has none."""
         self._read = read
+
+    def reading(self) -> Callable[[], tuple[str, Table]]:
+        """What it says now, to be put into a table later and elsewhere."""
+        values = dict(self._read())
+        return lambda: (self.name, Table(self.labels, values))
 
     def snapshot(self) -> Callable[[], Metric]:
         values = dict(self._read())
@@ -516,3 +548,17 @@ class Metrics:
         """What every metric says now."""
         metrics = [m for m in vars(self).values() if isinstance(m, Counter | Gauge | Histogram)]
         return Snapshot([metric.snapshot() for metric in metrics], self._process)
+
+    def readings(self) -> Callable[[], dict[str, Table]]:
+        """What every metric says now, to be put into tables in a thread: half of the work."""
+        metrics = [m for m in vars(self).values() if isinstance(m, Counter | Gauge | Histogram)]
+        readings = [metric.reading() for metric in metrics]
+
+        def tables() -> dict[str, Table]:
+            found = dict(reading() for reading in readings)
+            for family in self._process.collect():
+                for sample in family.samples:
+                    found[sample.name] = Table((), {(): sample.value})
+            return found
+
+        return tables

@@ -14,7 +14,8 @@ import pytest
 import trio
 
 from gateway.errors import ConfigError, GatewayError
-from gateway.ops.admin import AdminOptions, Health, asked_from_here, serve
+from gateway.ops.admin import AdminOptions, Health, asked_from_here
+from gateway.ops.admin.serving import serve
 from gateway.ops.metrics import Metrics
 from gateway.ops.operations import Operations
 

@@ -15,9 +15,10 @@ import pytest
 import trio
 
 from gateway.dispatch.operating.operator import Operator
-from gateway.ops.admin import AdminOptions, AdminToken, Health, serve
+from gateway.ops.admin import AdminOptions, AdminToken, Health
 from gateway.ops.admin.declared import ALL, LOOKS, VERBS
 from gateway.ops.admin.openapi import document
+from gateway.ops.admin.serving import serve
 from gateway.ops.operations import Role
 from gateway.ops.problems import STATUS
 from gateway.queue.operators import OperatorStore

@@ -8,7 +8,8 @@ import pytest
 
 from gateway.config import load
 from gateway.errors import ConfigError
-from gateway.ops.admin import AdminOptions, Health, serve
+from gateway.ops.admin import AdminOptions, Health
+from gateway.ops.admin.serving import serve
 from gateway.ops.metrics import Metrics
 from gateway.ops.operations import Operations
 from tests.security.running import configuration

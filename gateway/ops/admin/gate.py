@@ -56,6 +56,19 @@ class Gate:
             *((one.name, one.role, one.token_sha256.lower()) for one in options.tokens),
         ]
 
+    @property
+    def guarded(self) -> bool:
+        """Whether a token is needed."""
+        return self._options.guarded
+
+    def known(self, request: Request, digest: str) -> Caller | None:
+        """Whose token has this SHA-256, in hex; None for nobody's."""
+        client = str(address_of(request.scope.get("client")) or "unknown")
+        for name, role, token in self._known:
+            if hmac.compare_digest(digest, token):
+                return Caller(name, role, client)
+        return None
+
     async def caller(self, request: Request) -> Caller:
         """Who asks, by the token in ``Authorization: Bearer``. A page of a stranger has none, so
         where it comes from is looked at only where nobody needs one."""
@@ -103,6 +116,11 @@ class Gate:
                 f"{host[:80]!r}: without a token, this server is asked by its address or as "
                 "localhost",
             )
+        self.check_origin(request)
+
+    def check_origin(self, request: Request) -> None:
+        """Refuse what a page of another site would change."""
+        host = request.headers.get("host", "")
         if request.method in SAFE:
             return
         origin = request.headers.get("origin")

@@ -10,6 +10,7 @@ operators and is no part of the API that tenants use.
 import ipaddress
 import logging
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -28,7 +29,7 @@ from gateway.ops.admin import api
 from gateway.ops.admin.gate import Gate, asked_from_here
 from gateway.ops.admin.options import AdminOptions, Health
 from gateway.ops.admin.patience import Patience
-from gateway.ops.console import pages
+from gateway.ops.console.pages import Console
 from gateway.ops.metrics import Metrics
 from gateway.ops.operations import Operations
 from gateway.ops.problems import ProblemError
@@ -67,13 +68,15 @@ async def serve(
     gate = Gate(options, metrics)
     async with trio.open_nursery() as nursery:
         patience = Patience(nursery)
+        console = Console(operations, gate, patience, metrics, time.time)
+        nursery.start_soon(console.run)
         application = Starlette(
             routes=[
                 Route("/metrics", _for_callers(_exposition(metrics), gate)),
                 Route("/healthz", _for_callers(_probe(healthy), gate, free_here=True)),
                 Route("/readyz", _for_callers(_probe(ready), gate, free_here=True)),
                 *api.routes(operations, gate, patience),
-                *pages.routes(operations, gate, patience),
+                *console.routes(),
             ]
         )
         await serve_http(cast("ASGIFramework", application), config, task_status=task_status)

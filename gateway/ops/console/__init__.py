@@ -1,1 +1,1 @@
-"""The console: pages for operators, made from the same read model as the admin API."""
+"""The console: pages for people at ``/`` of the admin listener, live and steerable."""
