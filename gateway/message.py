@@ -36,6 +36,10 @@ VARIANT_MAX: Final = 16
 """Characters of a variant."""
 
 
+Approved = tuple[tuple[str, str], ...]
+"""The ids by which carriers know the template of a message, by carrier."""
+
+
 class LaneKey(NamedTuple):
     """Names a queue, and the lane that is its ready part in memory: the messages of one tenant,
     category, route and campaign.
@@ -127,6 +131,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
     variant: str | None = None
     counted: tuple[Counted, ...] = ()
     local: Local | None = None
+    approved: Approved = ()
 
     @property
     def lane(self) -> LaneKey:

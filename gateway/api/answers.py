@@ -36,6 +36,7 @@ class Answers:
             schema.Consumers: self._consumers,
             schema.Optout: self._optout,
             schema.Consent: self._consent,
+            schema.Template: self._template,
         }
 
     async def give(self, bodies: Sequence[bytes], first: int, put: Put) -> None:
@@ -184,3 +185,11 @@ class Answers:
             self._tenant, request.action, request.numbers, request.source
         )
         return schema.OptoutReply(request.id, True, results)
+
+    async def _template(self, request: schema.Template) -> Reply:
+        if request.action != "list" and request.name is None:
+            raise RequestError("bad_request", "name: missing; which template is it?")
+        if request.action == "put" and request.text is None:
+            raise RequestError("bad_request", "text: missing")
+        found = await self._backend.template(self._tenant, request)
+        return schema.TemplateReply(request.id, True, found)

@@ -27,6 +27,8 @@ from gateway.api.schema import (
     Rejected,
     Start,
     SubmitMessage,
+    Template,
+    TemplateState,
 )
 
 
@@ -111,6 +113,9 @@ class Backend(Protocol):
 
     async def optouts(self, tenant: str, after: str) -> Sequence[OptoutResult]:
         """The next of the tenant's own opt-outs behind a number, in order of the digits."""
+
+    async def template(self, tenant: str, request: Template) -> Sequence[TemplateState]:
+        """Make, look up, list or forget the tenant's templates; those that it is about."""
 
     async def subscribe(self, tenant: str, consumer: str, start: Start) -> Subscription:
         """Events after the consumer's cursor (``acked``), from the oldest kept (``start``), or only

@@ -28,6 +28,7 @@ from gateway.api.wire import (
     Accepted,
     ApiError,
     Cancelled,
+    Category,
     ConsentAction,
     ConsentResult,
     Consumer,
@@ -41,6 +42,7 @@ from gateway.api.wire import (
     Start,
     Stat,
     Status,
+    Template,
 )
 
 _PATIENCE: Final = 60.0
@@ -198,6 +200,36 @@ class Client:
     async def optouts(self, after: str = "") -> list[OptoutResult]:
         """The next of the tenant's own opt-outs behind a number; empty where there are none."""
         return wire.listed(await self._ask({"op": "optout", "action": "list", "after": after}))
+
+    async def put_template(
+        self,
+        name: str,
+        text: str,
+        *,
+        category: Category | None = None,
+        variables: Mapping[str, Mapping[str, Any]] | None = None,
+        allow: Sequence[str] = (),
+        approved: Mapping[str, str] | None = None,
+    ) -> Template:
+        """Make a template, or a new version of it, with ``${name}`` for its variables; what the
+        fields mean is told in ``docs/api.md``."""
+        fields = wire.put_template(name, text, category, variables or {}, allow, approved or {})
+        return wire.templates(await self._ask(fields))[0]
+
+    async def templates(self, after: str = "") -> list[Template]:
+        """The next of the tenant's templates behind a name; empty where there are none."""
+        fields = {"op": "template", "action": "list", "after": after}
+        return wire.templates(await self._ask(fields))
+
+    async def template(self, name: str, version: int | None = None) -> Template | None:
+        """A template, or an earlier version of it; None where there is none."""
+        fields = {"op": "template", "action": "get", "name": name, "version": version}
+        return next(iter(wire.templates(await self._ask(fields))), None)
+
+    async def delete_template(self, name: str) -> Template | None:
+        """Forget a template; returns it as it stood."""
+        fields = {"op": "template", "action": "delete", "name": name}
+        return next(iter(wire.templates(await self._ask(fields))), None)
 
     async def ack(self, consumer: str, seq: int, epoch: str | None = None) -> int:
         """Everything up to ``seq`` is handled; returns where the consumer's cursor stands. With the

@@ -33,6 +33,7 @@ from gateway.api.schema import (
     Submit,
     SubmitMessage,
     Subscribe,
+    Template,
 )
 from gateway.errors import RequestError
 
@@ -76,6 +77,7 @@ _Partial = (
     | Consumers
     | Optout
     | Consent
+    | Template
 )
 
 _plain: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
@@ -119,7 +121,7 @@ def decode(body: bytes, max_batch: int) -> Request:
 def _decoder(body: bytes) -> msgspec.msgpack.Decoder[Request] | msgspec.msgpack.Decoder[_Partial]:
     """A body without these words has no defaults and no parameters, which are to be looked at, and
     its messages are decoded in one step."""
-    return _partial if b"defaults" in body or b"tlvs" in body else _plain
+    return _partial if b"defaults" in body or b"tlvs" in body or b"template" in body else _plain
 
 
 def _leniently(body: bytes) -> Request | _Partial:
@@ -226,7 +228,11 @@ def _filled(messages: Sequence[_PartialMessage], common: _Defaults) -> list[Subm
     time_zone, region, window = common.time_zone, common.region, common.window
     expires_at = common.expires_at
     encoding, report, tlvs = common.encoding, common.report, _parameters(common.tlvs)
-    bare = [i for i, m in enumerate(messages) if m.text is None]
+    template, values = common.template, common.vars
+    # A text goes before a template of the defaults, a template before a text of theirs.
+    bare = [i for i, m in enumerate(messages) if m.text is None and m.template is None]
+    if template is not None and text is None:
+        bare = []
     if text is None and bare:
         raise RequestError("bad_request", f"messages[{bare[0]}].text: missing")
     if text is not None and (size := len(bare) * len(text.encode())) > MAX_FILLED:
@@ -235,7 +241,7 @@ def _filled(messages: Sequence[_PartialMessage], common: _Defaults) -> list[Subm
     return [
         SubmitMessage(
             to=m.to,
-            text=text if m.text is None else m.text,  # type: ignore[arg-type]  # see above
+            text=_text(m, text),
             sender=sender if m.sender is None else m.sender,
             key=key if m.key is None else m.key,
             category=category if m.category is None else m.category,
@@ -253,9 +259,17 @@ def _filled(messages: Sequence[_PartialMessage], common: _Defaults) -> list[Subm
             encoding=encoding if m.encoding is None else m.encoding,
             report=report if m.report is None else m.report,
             tlvs=tlvs if m.tlvs is None else _parameters(m.tlvs),
+            template=template if m.template is None and m.text is None else m.template,
+            vars=values if m.vars is None else {**(values or {}), **m.vars},
         )
         for m in messages
     ]
+
+
+def _text(message: _PartialMessage, common: str | None) -> str:
+    if message.text is not None:
+        return message.text
+    return "" if common is None or message.template is not None else common
 
 
 def _parameters(tlvs: _Tlvs | None) -> dict[int | str, object] | None:

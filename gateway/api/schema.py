@@ -50,10 +50,13 @@ class MessageOptions(Struct, frozen=True, gc=False, kw_only=True, forbid_unknown
     encoding: str | None = None
     report: str | None = None
     tlvs: dict[int | str, Any] | None = None
+    template: str | None = None
+    vars: dict[str, str | int | float] | None = None
 
 
 class SubmitMessage(MessageOptions, frozen=True, gc=False, kw_only=True):
-    """One message as a tenant submits it, with the defaults of its batch filled in."""
+    """One message as a tenant submits it, with the defaults of its batch filled in. The text of
+    one with a ``template`` is empty, but where it has both."""
 
     to: str
     text: str
@@ -184,6 +187,33 @@ class Consent(RequestBase, frozen=True, tag="consent"):
     after: str = ""
 
 
+VarType = Literal["text", "digits", "number", "code", "link"]
+TemplateName = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class TemplateVar(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What may stand for a variable of a template."""
+
+    type: VarType = "text"
+    max: int = 100
+    default: str | None = None
+
+
+class Template(RequestBase, frozen=True, tag="template"):
+    """``name`` is needed for all but a ``list``, which goes on behind the name ``after``; ``text``
+    for ``put``; ``version`` asks ``get`` for an earlier one."""
+
+    action: Literal["put", "get", "list", "delete"]
+    name: TemplateName | None = None
+    text: str | None = None
+    category: Literal["otp", "transactional", "marketing"] | None = None
+    vars: dict[str, TemplateVar] = {}
+    allow: list[Literal["brackets", "links", "breaks"]] = []
+    approved: dict[str, str] = {}
+    version: int | None = None
+    after: str = ""
+
+
 Request = (
     Hello
     | Submit
@@ -198,12 +228,13 @@ Request = (
     | Consumers
     | Optout
     | Consent
+    | Template
 )
 
 OPS: Final = frozenset(
     {
         "hello", "submit", "quote", "status", "cancel", "pause", "resume", "stats",
-        "subscribe", "ack", "consumers", "optout", "consent",
+        "subscribe", "ack", "consumers", "optout", "consent", "template",
     }
 )  # fmt: skip
 
@@ -373,6 +404,19 @@ class ConsumerState(Struct, frozen=True, gc=False):
     connected: bool
 
 
+class TemplateState(Struct, frozen=True, omit_defaults=True):
+    """A template as it stands. ``at``: Unix seconds when this ``version`` was put."""
+
+    name: str
+    version: int
+    at: float
+    text: str
+    category: str | None = None
+    vars: dict[str, TemplateVar] = {}
+    allow: Sequence[str] = ()
+    approved: dict[str, str] = {}
+
+
 class StatsRow(Struct, frozen=True, gc=False, omit_defaults=True):
     """What was counted in one hour. What is 0, or of no campaign, variant or carrier, is absent.
 
@@ -487,6 +531,10 @@ class OptoutReply(_Reply, frozen=True):
     results: Sequence[OptoutResult | Rejected]
 
 
+class TemplateReply(_Reply, frozen=True):
+    templates: Sequence[TemplateState]
+
+
 class ErrorReply(Struct, frozen=True, omit_defaults=True):
     """``id`` is that of the request as far as it could be read, though it may be none that would be
     taken; where it is None, ``request`` tells which one it was: the first of a connection is 1."""
@@ -519,5 +567,6 @@ Reply = (
     | ConsumersReply
     | OptoutReply
     | ConsentReply
+    | TemplateReply
     | ErrorReply
 )

@@ -27,12 +27,16 @@ Message = TypedDict(
         "encoding": Literal["auto", "gsm7", "ucs2"],
         "report": Literal["final", "none"],
         "tlvs": Mapping[int | str, bytes | str],
+        "template": str,
+        "vars": Mapping[str, str | int | float],
     },
     total=False,
 )
-"""A message to submit; ``to`` and ``text`` are needed, unless the defaults give the text."""
+"""A message to submit; ``to`` is needed, and ``text`` or a ``template`` with its ``vars``, unless
+the defaults give those."""
 
 Start = Literal["acked", "start", "now"]
+Category = Literal["otp", "transactional", "marketing"]
 OptoutAction = Literal["add", "remove", "check"]
 OptoutBy = Literal["api", "import", "complaint"]
 ConsumersAction = Literal["list", "delete"]
@@ -187,6 +191,20 @@ class Stat(NamedTuple):
     ruled_out: Mapping[str, int] = {}
 
 
+class Template(NamedTuple):
+    """A template as it stands, see ``docs/api.md``. ``at``: Unix seconds when this ``version`` was
+    put."""
+
+    name: str
+    version: int
+    at: float
+    text: str
+    category: str | None = None
+    vars: Mapping[str, Mapping[str, Any]] = {}
+    allow: Sequence[str] = ()
+    approved: Mapping[str, str] = {}
+
+
 class Event(NamedTuple):
     """A durable notice; which fields are there depends on ``type``, see ``docs/api.md``.
 
@@ -286,6 +304,10 @@ def consumers(reply: Reply) -> list[Consumer]:
     return [_known(Consumer, each) for each in reply["consumers"]]
 
 
+def templates(reply: Reply) -> list[Template]:
+    return [_known(Template, each) for each in reply["templates"]]
+
+
 def stats(reply: Reply) -> list[Stat]:
     return [_known(Stat, row) for row in reply["rows"]]
 
@@ -309,6 +331,19 @@ def event(fields: Fields, epoch: str | None) -> Event:
         epoch,
         get("variant"),
     )
+
+
+def put_template(
+    name: str,
+    text: str,
+    category: str | None,
+    variables: Mapping[str, Mapping[str, Any]],
+    allow: Sequence[str],
+    approved: Mapping[str, str],
+) -> Fields:
+    """The request that makes a template."""
+    fields = {"op": "template", "action": "put", "name": name, "text": text, "vars": variables}
+    return {**fields, "category": category, "allow": list(allow), "approved": approved}
 
 
 def _rejected(result: Fields) -> Rejected:

@@ -42,6 +42,7 @@ COMMANDS: Final = (
     "asking:resume",
     "counting:stats",
     "optouts:optout",
+    "templating:template",
     "asking:consumers",
     "listening:events",
 )

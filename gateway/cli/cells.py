@@ -1,6 +1,7 @@
 """Reads the cells of a spreadsheet: takes off what only marks a value as text, and refuses a value
 that the spreadsheet has spoilt, which nobody meant and nobody can restore."""
 
+import json
 import re
 from datetime import datetime
 from typing import Final
@@ -84,6 +85,20 @@ def moment(text: str) -> float:
             "2026-11-11T09:00+08:00"
         )
     return time.timestamp()
+
+
+def variables(text: str) -> dict[str, str | int | float]:
+    """Variables of a template, as a JSON object. Raises ValueError."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(
+        isinstance(value, str | int | float) and not isinstance(value, bool)
+        for value in found.values()
+    ):
+        raise ValueError(f"{text[:40]!r} is no JSON object of texts and numbers")
+    return found
 
 
 def parameters(text: str) -> dict[int | str, bytes | str]:

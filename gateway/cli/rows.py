@@ -8,12 +8,15 @@ from itertools import islice
 from typing import IO, Any, Final, NamedTuple, cast, get_type_hints
 
 from gateway.api.wire import Message
-from gateway.cli.cells import moment, parameters, plain
+from gateway.cli.cells import moment, parameters, plain, variables
 from gateway.cli.output import UsageError
 from gateway.cli.sheets import SEPARATORS, Form, Record, Sheet, separator_of
 
 ASIDE: Final = "#"
 """Begins the name of a column that is none of a message's."""
+
+VARIABLE: Final = "vars."
+"""Begins the name of a column that has a variable of a template: ``vars.name``."""
 
 NUMBER_LEAST: Final = 7
 """Digits that a cell has which may be a recipient."""
@@ -45,7 +48,7 @@ class Row(NamedTuple):
 
 FIELDS: Final[Mapping[str, Callable[[str], Any]]] = {
     name: moment if kind is float else str for name, kind in get_type_hints(Message).items()
-} | {"tlvs": parameters}
+} | {"tlvs": parameters, "vars": variables}
 """Every field of a message, and how it is read from a cell."""
 
 
@@ -89,10 +92,16 @@ class Rows:
         self._names = [name_of(cell) for cell in header.cells]
         self._check(header.line, shared)
         readers = {**FIELDS, "to": recipient}
+        needed = {"to"} if self._is_filled(shared) else {"to", "text"}
         self._fields = [
-            (index, name, readers[name], name in ("to", "text") and name not in shared)
+            (index, name, readers[name], name in needed and name not in shared)
             for index, name in enumerate(self._names)
             if name in FIELDS
+        ]
+        self._variables = [
+            (index, cell.strip()[len(VARIABLE) :])
+            for index, (name, cell) in enumerate(zip(self._names, header.cells, strict=True))
+            if name.startswith(VARIABLE)
         ]
         # Read, and not given out yet: a block at most, and one.
         self._ahead: deque[Record] = deque()
@@ -108,14 +117,19 @@ class Rows:
         """The first line that has not been read."""
         return self._ahead[0].line if self._ahead else self._sheet.next_line
 
+    def _is_filled(self, shared: Message) -> bool:
+        """Whether the texts are those of templates."""
+        return "template" in self._names or "template" in shared
+
     def _check(self, line: int, shared: Message) -> None:
-        names = [name for name in self._names if name and not name.startswith(ASIDE)]
+        aside = (ASIDE, VARIABLE)
+        names = [name for name in self._names if name and not name.startswith(aside)]
         for name in names:
             if name not in FIELDS:
                 raise UsageError(f"line {line}: {self._unknown(name)}")
             if names.count(name) > 1:
                 raise UsageError(f"line {line}: there are two columns {name!r}")
-        for name in ("to", "text"):
+        for name in ("to",) if self._is_filled(shared) else ("to", "text"):
             if name not in names and name not in shared:
                 raise UsageError(f"line {line}: there is no column {name!r}")
 
@@ -200,6 +214,9 @@ class Rows:
                         message[name] = read(value)
                 except ValueError as error:
                     raise ValueError(f"{name}: {error}") from None
+        given = {name: cells[at] for at, name in self._variables if at < len(cells) and cells[at]}
+        if given:
+            message["vars"] = {**message.get("vars", {}), **given}
         return cast("Message", message)  # its names are those of `FIELDS`
 
 

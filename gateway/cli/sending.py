@@ -80,6 +80,12 @@ class Fields:
     tlvs: str | None = None
     """Optional parameters for the carrier: 0x1400=1101456700000012345 0x1401=..."""
 
+    template: str | None = None
+    """The template that makes the text."""
+
+    vars: str | None = None
+    """What fills its variables: a JSON object. In a file, columns vars.NAME do."""
+
     def message(self) -> Message:
         """The fields that are given. Raises UsageError."""
         fields: dict[str, Any] = {}
@@ -109,8 +115,9 @@ def send(
 
     The file begins with the names of its columns: to, text and whatever else a message can say
     (from, key, category, campaign, variant, send_at, send_at_local, time_zone, region, window,
-    expires_at, encoding, report, tlvs). With a column key, a file that was sent in part can be sent
-    again: nothing goes out twice. Where the queue is full, it waits for room.
+    expires_at, encoding, report, tlvs, template, and vars.NAME for each of its variables). With a
+    column key, a file that was sent in part can be sent again: nothing goes out twice. Where the
+    queue is full, it waits for room.
 
     Parameters
     ----------
@@ -189,8 +196,8 @@ def _one(
     patient: bool,
 ) -> int:
     message = fields.message()
-    if to is None or "text" not in message:
-        raise UsageError("name a CSV file, or a message with --to and --text")
+    if to is None or not ("text" in message or "template" in message):
+        raise UsageError("name a CSV file, or a message with --to and --text or --template")
     try:
         message["to"] = recipient(to)
     except ValueError as error:

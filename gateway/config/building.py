@@ -138,6 +138,7 @@ def _policy(tenant: keys.Tenant) -> chain.TenantOptions:
         domains=tenant.domains,
         signatures=tenant.signatures,
         consent=tenant.consent,
+        templates=tenant.templates,
     )
 
 

@@ -91,6 +91,7 @@ def build(
         statuses=_statuses(carrier, f"{where}.statuses", faults),
         hours=carrier.hours,
         bans=frozenset(carrier.bans),
+        template_tlv=carrier.template_tlv,
         tlvs=parameters(carrier.tlvs, f"{where}.tlvs", faults),
     )
     # Contexts of the same files are not equal, so identity speaks of the files instead.

@@ -38,6 +38,7 @@ from gateway.queue.scheduler import FLOORS, SchedulerOptions, Share
 from gateway.smpp.options import LONGEST_ACCOUNT, BindOptions
 from gateway.smpp.receipt_ids import ReceiptId
 from gateway.smpp.receipt_states import StateName
+from gateway.smpp.tlv import VENDOR
 from gateway.text.reading import ALPHABETS
 
 HOUR: Final = 3_600.0
@@ -209,6 +210,7 @@ class Tenant(Struct, frozen=True, kw_only=True):
     domains: Annotated[tuple[str, ...], Meta(max_length=1000)] = ()
     signatures: Annotated[tuple[SignatureOptions, ...], Meta(max_length=100)] = ()
     consent: bool = True
+    templates: Literal["any", "approved"] = "any"
     confirmation: Reply | None = None
     welcome: Reply | None = None
     still_out: Reply | None = None
@@ -323,6 +325,7 @@ class Carrier(Struct, frozen=True, kw_only=True):
     tlvs: Parameters = {}
     hours: CarrierHoursOptions | None = None
     bans: tuple[Ban, ...] = ()
+    template_tlv: Annotated[int, Meta(ge=VENDOR.start, le=VENDOR[-1])] | None = None
 
 
 class Match(Struct, frozen=True):

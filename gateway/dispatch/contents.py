@@ -1,10 +1,10 @@
 """Tells whether two messages under one key are the same, from a number that is kept with the key.
 
 What counts is what docs/api.md names: ``to``, ``text``, ``from``, ``category``, ``campaign``,
-``variant`` and ``tlvs``, as they were said. What was left to the tenant's defaults stays left to
-them, so that a message sent again is the same whatever the defaults are by then; and said outright
-it is the same too, for as long as the defaults are what they were. A recipient is the same in any
-of its spellings.
+``variant``, ``tlvs``, ``template`` and ``vars``, as they were said. What was left to the tenant's
+defaults stays left to them, so that a message sent again is the same whatever the defaults are by
+then; and said outright it is the same too, for as long as the defaults are what they were. A
+recipient is the same in any of its spellings.
 """
 
 from collections.abc import Mapping, Sequence
@@ -88,6 +88,8 @@ def _digest(to: str, sender: str | None, category: str | None, submitted: Submit
         fields = (*fields, _parameters(submitted.tlvs))
     if submitted.variant is not None:
         fields = (*fields, submitted.variant)
+    if submitted.template is not None:
+        fields = (*fields, "template", submitted.template, sorted((submitted.vars or {}).items()))
     hashed = _hash()
     hashed.update(_encode(fields))
     [number] = _signed(hashed.digest())

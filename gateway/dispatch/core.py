@@ -29,11 +29,12 @@ from gateway.dispatch.service import Service
 from gateway.dispatch.settle import Settler
 from gateway.dispatch.steering import Steering
 from gateway.dispatch.stops import Stops
+from gateway.dispatch.templates import Templates
 from gateway.dispatch.tenants import Tenant, TenantOptions, Tenants
 from gateway.dispatch.texted import MEMO, Texted
 from gateway.dispatch.upkeep import Upkeep
 from gateway.dispatch.watchdog import Misplaced, Watchdog
-from gateway.dispatch.wording import carriers_of, wordings
+from gateway.dispatch.wording import Wordings, carriers_of
 from gateway.message import LaneKey
 from gateway.ops.metrics import Metrics
 from gateway.policy import chain
@@ -204,12 +205,15 @@ class Dispatch:
             metrics,
             clock,
         )
+        self._templates = Templates(store, clock, self._reword)
+        self._wordings = Wordings(self._templates.of)
         self.service = Service(
             store,
             self.tenants,
             self._intake,
             self._steering,
             consents,
+            self._templates,
             self.hub,
             metrics,
             clock,
@@ -243,13 +247,9 @@ class Dispatch:
             for route, names in through.items()
         }
         policies = chain.build(options.policy, options.policies, self._clock(), bans)
-        own = [options.policies[one.id] for one in options.tenants]
-        written = wordings(options.policy.content, own, through)
+        self._wordings.configure(options.policy.content, options.policies, through)
         self.tenants.configure(
-            [
-                Tenant(one, policies[one.id], texts)
-                for one, texts in zip(options.tenants, written, strict=True)
-            ]
+            [Tenant(one, policies[one.id], self._wordings.of(one.id)) for one in options.tenants]
         )
         self.scheduler.configure(options.scheduler, self._clock())
         before = self.fleet.carriers
@@ -277,6 +277,7 @@ class Dispatch:
         await self._settler.persistently(self._holds.load)
         await self._settler.persistently(self.stops.load)
         await self._settler.persistently(self._lessons.load)
+        await self._settler.persistently(self._templates.load)
         memo = await self._settler.persistently(lambda: self._store.recall(MEMO))
         if memo is not None:
             self._texted.recall(memo)
@@ -363,6 +364,12 @@ class Dispatch:
     def _is_paused(self, key: LaneKey) -> bool:
         """Whether somebody has paused a queue, or the carriers that it goes by."""
         return self._holds.is_paused(key) or (self.stops.any_carrier and self.pool.holds(key.route))
+
+    def _reword(self, tenant: str) -> None:
+        """A tenant's templates are others now."""
+        known = self.tenants.get(tenant)
+        if known is not None:
+            known.wording = self._wordings.of(tenant)
 
     def _wake(self) -> None:
         self._releaser.wake()

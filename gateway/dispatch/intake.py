@@ -28,13 +28,14 @@ from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.places import Places
 from gateway.dispatch.routing import Router
 from gateway.dispatch.tenants import Tenant, TenantOptions
-from gateway.dispatch.wording import Wording
+from gateway.dispatch.wording import Wording, unknown
 from gateway.errors import MessageCode, StoreError
 from gateway.facts import Facts, Use
 from gateway.message import (
     CATEGORIES,
     NAME_MAX,
     VARIANT_MAX,
+    Approved,
     Category,
     LaneKey,
     Local,
@@ -436,7 +437,8 @@ class Intake:
             if results[index] is not None:
                 continue
             try:
-                draft = self._draft(tenant, message, numbers[index], now, wording)
+                begun = message if wording is None else _begun(wording, message)
+                draft = self._draft(tenant, begun, numbers[index], now, wording)
                 drafts.append((index, draft))
                 if draft.local is not None:
                     work += SCHEDULED
@@ -444,7 +446,7 @@ class Intake:
                 results[index] = refusal.rejected
                 refused.append(index)
             except TextError as error:
-                results[index] = _rejected(error.code, str(error))
+                results[index] = _unsayable(message, error)
                 refused.append(index)
         frequency = tenant.policy.frequency
         if frequency is not None:
@@ -523,11 +525,12 @@ class Intake:
         if route is None:
             raise Refusal("no_route", f"no route takes {category} messages to {to[:4]}…")
         text = submitted.text
+        approved: Approved = ()
         if wording is not None:
-            written = wording.write(text, category, sender, to, route)
+            written = wording.write(submitted, category, sender, to, route)
             if isinstance(written, Refuse):
                 raise Refusal.of(written)
-            text = written
+            text, approved = written
         encoding, parts = measure(text, wanted, route in self.router.narrow)
         tlvs = options.tlvs if submitted.tlvs is None else _tlvs(options, submitted.tlvs)
         draft = Message(
@@ -547,8 +550,8 @@ class Intake:
             key,
             campaign,
         )
-        if tlvs or variant or own is not None:
-            return structs.replace(draft, tlvs=tlvs, variant=variant, local=own)
+        if tlvs or variant or approved or own is not None:
+            return structs.replace(draft, tlvs=tlvs, variant=variant, approved=approved, local=own)
         return draft
 
     # --- verdicts ---
@@ -749,6 +752,21 @@ def _note(submitted: SubmitMessage, message: Message, now: float) -> str | None:
 
 def _rejected(code: MessageCode, why: str) -> Rejected:
     return Rejected(Error(code, why))
+
+
+def _begun(wording: Wording, submitted: SubmitMessage) -> SubmitMessage:
+    """A message with the text of its template."""
+    begun = wording.begin(submitted)
+    if isinstance(begun, Refuse):
+        raise Refusal.of(begun)
+    return begun
+
+
+def _unsayable(submitted: SubmitMessage, error: TextError) -> Rejected:
+    """Why a text cannot be sent: it may be for want of the template that was to make it."""
+    if submitted.template is not None and not submitted.text:
+        return _refused(unknown(submitted.template))
+    return _rejected(error.code, str(error))
 
 
 def _refused(verdict: Refuse) -> Rejected:

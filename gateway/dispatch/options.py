@@ -57,6 +57,8 @@ class CarrierOptions(msgspec.Struct, frozen=True):
         statuses: actions for command_status values that this carrier uses in its own way.
         hours: when it takes which messages; None where that is always.
         bans: what it takes in no promotion.
+        template_tlv: the tag of the parameter that has the id by which it knows the template of a
+            message; None where it is not told.
     """
 
     id: str
@@ -87,6 +89,7 @@ class CarrierOptions(msgspec.Struct, frozen=True):
     statuses: Mapping[int, Action] = {}
     hours: CarrierHoursOptions | None = None
     bans: frozenset[Ban] = frozenset()
+    template_tlv: int | None = None
 
     @property
     def narrow(self) -> bool:

@@ -29,17 +29,21 @@ from gateway.api.schema import (
     Rejected,
     Start,
     SubmitMessage,
+    Template,
+    TemplateState,
 )
 from gateway.dispatch import counted
 from gateway.dispatch.consents import Consents
 from gateway.dispatch.events import EventHub, Subscription, too_many
 from gateway.dispatch.intake import TURN, Intake
 from gateway.dispatch.steering import Steering
+from gateway.dispatch.templates import Templates
 from gateway.dispatch.tenants import Tenant, Tenants
 from gateway.errors import RequestError
 from gateway.message import LaneKey, message_id, message_number
 from gateway.numbers import NumberError, read
 from gateway.ops.metrics import Metrics
+from gateway.policy.templates import Definition, Variable
 from gateway.queue.store import GLOBAL, OptoutChange, OptoutEntry, Record, Store
 from gateway.queue.tallies import HOUR
 
@@ -67,6 +71,7 @@ class Service:
         intake: Intake,
         steering: Steering,
         consents: Consents,
+        templates: Templates,
         hub: EventHub,
         metrics: Metrics,
         clock: Callable[[], float],
@@ -78,6 +83,7 @@ class Service:
         self._intake = intake
         self._steering = steering
         self._consents = consents
+        self._templates = templates
         self._hub = hub
         self._metrics = metrics
         self._clock = clock
@@ -217,6 +223,24 @@ class Service:
             _optout_result(number, False, list(held))
             for number, held in groupby(entries, attrgetter("number"))
         ]
+
+    async def template(self, tenant: str, request: Template) -> Sequence[TemplateState]:
+        """Make, look up, list or forget templates."""
+        known, name = self._templates, request.name or ""
+        if request.action == "list":
+            return known.list(tenant, request.after)
+        if request.action == "get":
+            return await known.get(tenant, name, request.version)
+        if request.action == "delete":
+            return await known.delete(tenant, name)
+        definition = Definition(
+            request.text or "",
+            request.category,
+            {name: Variable(one.type, one.max, one.default) for name, one in request.vars.items()},
+            tuple(request.allow),
+            request.approved,
+        )
+        return [await known.put(tenant, name, definition)]
 
     async def subscribe(self, tenant: str, consumer: str, start: Start) -> Subscription:
         """Read a tenant's events."""

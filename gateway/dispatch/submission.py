@@ -56,6 +56,7 @@ class Dialect:
         )
         self._is_measured = not options.narrow
         self._has_headers = options.long_messages not in ("sar", "payload")
+        self._has_tlvs = bool(options.tlvs) or options.template_tlv is not None
         self._abroad: Templates = {}
         self._at_home: Templates = {}
 
@@ -100,10 +101,19 @@ class Dialect:
         else:
             joined = self._with_headers(message, text, references, now + validity, now)
             pdus = [template.write(to, octets) for octets in joined]
-        if message.tlvs or options.tlvs:
-            tlvs = merged(options.tlvs, message.tlvs)
-            return [pdu.extended(tlvs) for pdu in pdus]
+        if message.tlvs or self._has_tlvs:
+            tlvs = merged(merged(options.tlvs, self._template_id(message)), message.tlvs)
+            return [pdu.extended(tlvs) for pdu in pdus] if tlvs else pdus
         return pdus
+
+    def _template_id(self, message: Message) -> Tlvs:
+        """The parameter by which the carrier knows the template of a message."""
+        tag, name = self._options.template_tlv, self._options.id
+        if tag is None:
+            return ()
+        return tuple(
+            (tag, known.encode() + b"\0") for one, known in message.approved if one == name
+        )
 
     def _with_headers(
         self, message: Message, text: Text, references: References, until: float, now: float

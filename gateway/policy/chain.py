@@ -7,7 +7,7 @@ to stand after those whose verdict depends on the time.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import structs
@@ -97,6 +97,7 @@ class TenantOptions(msgspec.Struct, frozen=True, kw_only=True):
         domains: to which its links may lead where they are restricted.
         signatures: with which its texts begin; none where that is not looked at.
         consent: whether consent is asked for where it is required.
+        templates: whether every text must come of a template that its carriers have approved.
     """
 
     senders: tuple[str, ...] = ()
@@ -107,6 +108,7 @@ class TenantOptions(msgspec.Struct, frozen=True, kw_only=True):
     domains: tuple[str, ...] = ()
     signatures: tuple[SignatureOptions, ...] = ()
     consent: bool = True
+    templates: Literal["any", "approved"] = "any"
 
     def problems(self) -> list[str]:
         """What is wrong, each with its key."""

@@ -27,6 +27,7 @@ from gateway.queue.store import (
     LIFTS,
     MANY,
     NEWEST,
+    VERSIONS,
     Consumer,
     Count,
     Entry,
@@ -47,6 +48,8 @@ from gateway.queue.store import (
     Ref,
     Seen,
     Settlement,
+    TemplateChange,
+    TemplateVersion,
     went,
 )
 from gateway.queue.tallies import HOUR, KEPT, SPAN, Key, Stat, Stats, accepted, add, ended
@@ -107,6 +110,7 @@ class MemoryStore:
         self._consents: dict[tuple[str, str], list[Consent]] = {}
         self._consumers: dict[tuple[str, str], Consumer] = {}
         self._memos: dict[str, bytes] = {}
+        self._templates: dict[tuple[str, str], list[TemplateVersion]] = {}
         self._tallies: dict[int, dict[Key, int]] = {}  # by the hour
         self._changes: dict[int, Change] = {}
         self._last_change = 0
@@ -732,6 +736,26 @@ class MemoryStore:
     async def recall(self, name: str) -> bytes | None:
         await self._enter()
         return self._memos.get(name)
+
+    async def put_templates(self, changes: Sequence[TemplateChange]) -> list[int]:
+        await self._change()
+        given = []
+        for tenant, name, at, body in changes:
+            kept = self._templates.setdefault((tenant, name), [])
+            version = kept[-1].version + 1 if kept else 1
+            kept.append(TemplateVersion(tenant, name, version, at, body))
+            del kept[:-VERSIONS]
+            given.append(version)
+        return given
+
+    async def templates(self) -> Sequence[TemplateVersion]:
+        await self._enter()
+        newest = (kept[-1] for _, kept in sorted(self._templates.items()))
+        return [one for one in newest if one.body]
+
+    async def template_versions(self, tenant: str, name: str) -> Sequence[TemplateVersion]:
+        await self._enter()
+        return list(self._templates.get((tenant, name), ()))
 
     async def prune(self, before: float, limit: int) -> int:
         await self._change()

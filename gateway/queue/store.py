@@ -240,6 +240,30 @@ class OptoutEntry(NamedTuple):
     text: str | None = None
 
 
+VERSIONS: int = 50
+"""Versions that are kept of a template."""
+
+
+class TemplateChange(NamedTuple):
+    """A new version of a tenant's template, or with an empty ``body`` that there is none any more.
+    What a body says is dispatch's."""
+
+    tenant: str
+    name: str
+    at: float
+    body: bytes
+
+
+class TemplateVersion(NamedTuple):
+    """A version of a tenant's template, see `TemplateChange`."""
+
+    tenant: str
+    name: str
+    version: int
+    at: float
+    body: bytes
+
+
 class EventChunk(NamedTuple):
     """Consecutive events of one tenant, encoded: ``size`` msgpack maps one after the other, the
     first with ``seq`` = ``first``. Bounded to `gateway.queue.events.CHUNK` events."""
@@ -526,6 +550,19 @@ class Store(Protocol):
 
     async def bounds(self, tenant: str) -> tuple[int, int]:
         """The first ``seq`` that is still kept and the last one given, ``(1, 0)`` for none."""
+
+    # --- templates ---
+
+    async def put_templates(self, changes: Sequence[TemplateChange]) -> list[int]:
+        """Add versions of templates, in order; returns their numbers, which count from 1 for each
+        name and go on where it was deleted. The newest `VERSIONS` of each are kept."""
+
+    async def templates(self) -> Sequence[TemplateVersion]:
+        """The newest version of every tenant's templates, but for those that are deleted, in order
+        of tenant and name."""
+
+    async def template_versions(self, tenant: str, name: str) -> Sequence[TemplateVersion]:
+        """The versions that are kept of a template, the oldest first, those that deleted it too."""
 
     # --- upkeep ---
 

@@ -35,6 +35,8 @@ from gateway.api.schema import (
     Start,
     StatsRow,
     SubmitMessage,
+    Template,
+    TemplateState,
 )
 from gateway.api.server import Server
 from gateway.api.shared import Shared
@@ -63,6 +65,7 @@ class Backend:
         self._keys: dict[str, str] = {}
         self.epoch = "1f"
         self._chunks: list[tuple[int, bytes]] = []
+        self.templates: dict[str, TemplateState] = {}
         self.paused: set[tuple[str, str]] = set()
         self.extended: float | None = None
         self._arrived = trio.Condition()
@@ -183,6 +186,20 @@ class Backend:
     async def optouts(self, tenant: str, after: str) -> Sequence[OptoutResult]:
         self._fail()
         return [OptoutResult(n, True, False) for n in sorted(self.out) if n > after][:2]
+
+    async def template(self, tenant: str, request: Template) -> Sequence[TemplateState]:
+        self._fail()
+        if request.action == "put":
+            state = TemplateState(request.name or "", 1, 1.5, request.text or "")
+            self.templates[state.name] = state
+            return [state]
+        if request.action == "list":
+            names = sorted(name for name in self.templates if name > request.after)
+            return [self.templates[name] for name in names[:1]]
+        known = self.templates.get(request.name or "")
+        if request.action == "delete":
+            self.templates.pop(request.name or "", None)
+        return [] if known is None else [known]
 
     async def subscribe(self, tenant: str, consumer: str, start: Start) -> "Feed":
         self._fail()

@@ -164,6 +164,24 @@ REPLIES: list[schema.Reply | list[Event]] = [
             )
         ],
     ),
+    schema.TemplateReply(
+        13,
+        True,
+        [
+            schema.TemplateState(
+                "code",
+                3,
+                1792224004.5,
+                "Your code is ${code}. It holds for ${minutes} minutes.",
+                "otp",
+                {
+                    "code": schema.TemplateVar("digits", 6),
+                    "minutes": schema.TemplateVar("digits", 2, "5"),
+                },
+                approved={"alpha": "1107161234567890123"},
+            )
+        ],
+    ),
     schema.SubscribeReply(7, True, 41, EPOCH),
     EVENTS,
     schema.AckReply(8, True, 41),

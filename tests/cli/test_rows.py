@@ -322,6 +322,7 @@ def test_every_field_of_the_wire_api_can_be_a_column() -> None:
     assert set(FIELDS) == {
         "to", "text", "from", "key", "category", "campaign", "send_at", "expires_at", "encoding",
         "report", "tlvs", "variant", "send_at_local", "time_zone", "region", "window",
+        "template", "vars",
     }  # fmt: skip
 
 

@@ -147,6 +147,11 @@ STEPS: Final[Sequence[str]] = (
         purpose TEXT NOT NULL, state TEXT NOT NULL, at REAL NOT NULL, source TEXT NOT NULL,
         wording TEXT, said_by TEXT, PRIMARY KEY (tenant, number, n)) WITHOUT ROWID;
     """,
+    # Templates, a row for each version; a body that is empty deletes.
+    """
+    CREATE TABLE template (tenant INTEGER NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL,
+        at REAL NOT NULL, body BLOB NOT NULL, PRIMARY KEY (tenant, name, version)) WITHOUT ROWID;
+    """,
 )
 """Step *n* leads from version *n* to *n* + 1. Steps are added, never changed. They may call the
 functions `phone` and `as_dialled`, which follow the rules of `gateway.numbers` as they are now."""

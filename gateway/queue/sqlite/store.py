@@ -28,6 +28,7 @@ from gateway.queue.sqlite import (
     reads,
     stats,
     taken,
+    templates,
     upkeep,
     uses,
     writes,
@@ -58,6 +59,8 @@ from gateway.queue.store import (
     Ref,
     Seen,
     Settlement,
+    TemplateChange,
+    TemplateVersion,
 )
 from gateway.queue.tallies import HOUR, KEPT, Stats
 
@@ -478,6 +481,20 @@ class SqliteStore:
 
     async def changes(self, before: int, limit: int) -> Sequence[Change]:
         return await self._engine.read(lambda e: operators.changes(e, before, limit))
+
+    # --- templates ---
+
+    async def put_templates(self, changes: Sequence[TemplateChange]) -> list[int]:
+        if not changes:
+            return []
+        rows = templates.put_rows(self._engine.session, changes)
+        return await self._engine.write(lambda s: templates.put(s, rows))
+
+    async def templates(self) -> Sequence[TemplateVersion]:
+        return await self._engine.read(templates.newest)
+
+    async def template_versions(self, tenant: str, name: str) -> Sequence[TemplateVersion]:
+        return await self._engine.read(lambda e: templates.versions(e, tenant, name))
 
     # --- upkeep ---
 

@@ -1,0 +1,179 @@
+"""Templates: what one may be, what fills one, and what could have been made with one."""
+
+# ruff: noqa: RUF001  signs of Chinese writing are meant
+
+import re
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.policy.rules import Refuse
+from gateway.policy.template_matching import Book, matches
+from gateway.policy.templates import Definition, Template, Variable
+
+
+def template(text: str, **fields: Any) -> Template:
+    definition = Definition(text, **fields)
+    assert not list(definition.problems())
+    return Template("welcome", 1, definition)
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"text": ""}, "text: 0 characters, not 1 to 2000"),
+        ({"text": "x" * 2001}, "text: 2001 characters"),
+        ({"text": "Hi ${name"}, "text: '${' at position 3 is not closed by a '}'"),
+        ({"text": "Hi ${}"}, "text: '' at position 3 is no name of a variable"),
+        ({"text": "${template:welcome}"}, "templates include no others"),
+        ({"text": "${a b}"}, "'a b' at position 0 is no name"),
+        ({"text": "${a}" * 33}, "text: 33 variables, over 32"),
+        ({"text": "Hi", "vars": {"name": Variable()}}, "vars.name: is not in the text"),
+        ({"text": "${a}", "vars": {"a": Variable(max=0)}}, "vars.a.max: 0 is not between 1"),
+        ({"text": "${a}", "vars": {"a": Variable(max=501)}}, "vars.a.max: 501 is not"),
+        (
+            {"text": "${a}", "vars": {"a": Variable(default="${a}")}},
+            "vars.a.default: has '${': a default is a text as it is",
+        ),
+        (
+            {"text": "${a}", "vars": {"a": Variable(max=2, default="abc")}},
+            "vars.a.default: 3 characters, over its max, 2",
+        ),
+        (
+            {"text": "${a}", "vars": {"a": Variable(type="digits", default="x")}},
+            "vars.a.default: 'x' is not of the type digits",
+        ),
+        ({"text": "x", "approved": {"alpha": ""}}, "approved.alpha: '' is no id"),
+    ],
+)
+def test_what_is_wrong_with_a_template(fields: dict[str, Any], why: str) -> None:
+    assert any(why in line for line in Definition(**fields).problems())
+
+
+CODE = template(
+    "【店铺】${name}，您的验证码是${code}，${minutes}分钟内有效",
+    vars={
+        "name": Variable(max=10, default="顾客"),
+        "code": Variable("digits", 6),
+        "minutes": Variable("digits", 2, "5"),
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"code": "481516"}, "【店铺】顾客，您的验证码是481516，5分钟内有效"),
+        ({"code": 4815, "name": "王小明"}, "【店铺】王小明，您的验证码是4815，5分钟内有效"),
+        ({"code": "1", "name": "", "minutes": 10}, "【店铺】顾客，您的验证码是1，10分钟内有效"),
+    ],
+)
+def test_a_template_is_filled(values: dict[str, Any], text: str) -> None:
+    assert CODE.fill(values) == text
+    assert matches(CODE, text)
+
+
+@pytest.mark.parametrize(
+    ("values", "code", "why"),
+    [
+        ({}, "invalid_value", "vars.code: missing, and the template has no default for it"),
+        ({"code": ""}, "invalid_value", "vars.code: missing"),
+        ({"code": "1234567"}, "invalid_value", "vars.code: 7 characters, over 6"),
+        ({"code": "12a"}, "invalid_value", "vars.code: '12a' is not of the type digits"),
+        ({"code": "１２"}, "invalid_value", "is not of the type digits"),
+        ({"code": "1", "nam": "x"}, "invalid_value", "vars.nam: 'welcome' has no such variable; "),
+        ({"code": "1", "name": "【别家】"}, "content_refused", "vars.name: has '【'"),
+        ({"code": "1", "name": "a\nb"}, "content_refused", "vars.name: has a line break"),
+        ({"code": "1", "name": "evil.com"}, "content_refused", "vars: bring a link"),
+    ],
+)
+def test_what_does_not_fill_a_template(values: dict[str, Any], code: str, why: str) -> None:
+    refused = CODE.fill(values)
+    assert isinstance(refused, Refuse)
+    assert (refused.rule, refused.code) == ("template", code)
+    assert why in refused.why
+
+
+@pytest.mark.parametrize("value", ["@evil.com/", ".evil.com", "x.evil.com"])
+def test_a_variable_leads_no_link_elsewhere(value: str) -> None:
+    link = template("See https://shop.com${rest} now")
+    assert isinstance(link.fill({"rest": value}), Refuse)
+    assert not matches(link, f"See https://shop.com{value} now")
+    assert link.fill({"rest": "/a?b=1"}) == "See https://shop.com/a?b=1 now"
+
+
+@pytest.mark.parametrize(
+    ("allow", "value"),
+    [("links", "evil.com"), ("brackets", "【1】"), ("breaks", "a\nb")],
+)
+def test_a_template_may_allow_it(allow: Any, value: str) -> None:
+    assert isinstance(template("Hi ${a}!").fill({"a": value}), Refuse)
+    assert template("Hi ${a}!", allow=(allow,)).fill({"a": value}) == f"Hi {value}!"
+    assert matches(template("Hi ${a}!", allow=(allow,)), f"Hi {value}!")
+
+
+def test_a_link_may_be_a_variable_of_its_own() -> None:
+    link = template("Track it: ${url}", vars={"url": Variable("link", 200)})
+    assert link.fill({"url": "https://a.example/1"}) == "Track it: https://a.example/1"
+    assert isinstance(link.fill({"url": "two words"}), Refuse)
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("【店铺】王，您的验证码是4815，5分钟内有效", True),
+        ("【店铺】王，您的验证码是4815，555分钟内有效", False),
+        ("【店铺】王，您的验证码是481516234，5分钟内有效", False),
+        ("【店铺】王，您的验证码是x，5分钟内有效", False),
+        ("【店铺】，您的验证码是4815，5分钟内有效", False),
+        ("【店铺】王，您的验证码是4815，5分钟内有效。", False),
+        ("王，您的验证码是4815，5分钟内有效", False),
+    ],
+)
+def test_a_plain_text_and_a_template(text: str, fits: bool) -> None:
+    assert matches(CODE, text) is fits
+
+
+def test_a_signature_is_passed_over() -> None:
+    book = Book([template("您的验证码是${code}", vars={"code": Variable("digits", 6)})])
+    assert list(book.made_with("【店铺】您的验证码是1"))
+    assert not list(book.made_with("【店铺】您的验证码是1【"))
+
+
+pieces = st.text("ab,", max_size=4)
+
+
+@given(
+    literals=st.lists(pieces, min_size=2, max_size=4),
+    limits=st.lists(st.integers(1, 4), min_size=3, max_size=3),
+    text=st.text("ab,", max_size=14),
+)
+def test_it_matches_what_a_regular_expression_would(
+    literals: list[str], limits: list[int], text: str
+) -> None:
+    names = [f"v{n}" for n in range(len(literals) - 1)]
+    source = literals[0] + "".join(
+        f"${{{name}}}{literal}" for name, literal in zip(names, literals[1:], strict=True)
+    )
+    variables = {name: Variable(max=most) for name, most in zip(names, limits, strict=False)}
+    pattern = re.escape(literals[0]) + "".join(
+        f".{{1,{most}}}{re.escape(literal)}"
+        for most, literal in zip(limits, literals[1:], strict=False)
+    )
+    expected = re.fullmatch(pattern, text) is not None
+    assert matches(template(source, vars=variables), text) is expected
+
+
+def test_the_worst_text_takes_time_in_proportion_to_its_length() -> None:
+    hard = template("a".join(f"${{v{n}}}" for n in range(20)) + "b")
+
+    def seconds(size: int) -> float:
+        started = time.process_time()
+        assert not matches(hard, "a" * size)
+        return time.process_time() - started
+
+    seconds(1_000)
+    assert seconds(40_000) < 40 * max(seconds(4_000), 0.002)
