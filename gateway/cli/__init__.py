@@ -45,6 +45,23 @@ COMMANDS: Final = (
     "templating:template",
     "asking:consumers",
     "listening:events",
+    "looking:overview",
+    "looking:carriers",
+    "looking:queues",
+    "looking:tenants",
+    "looking:campaigns",
+    "looking:pauses",
+    "looking:message",
+    "looking:messages",
+    "looking:audit",
+    "looking:diff",
+    "orders:reload",
+    "orders:drain",
+    "orders:rebind",
+    "orders:rate",
+    "orders:settle",
+    "orders:disconnect",
+    "orders:probe",
 )
 """Where each command is, in the order of the help."""
 

@@ -12,7 +12,9 @@ from typing import IO, Any, Final, Literal, NamedTuple
 
 from gateway.api.blocking import Client
 from gateway.api.wire import OptoutAction, OptoutBy, Rejected
+from gateway.cli import orders
 from gateway.cli.access import Access
+from gateway.cli.operators import LOCAL, NOBODY, AdminAccess, MaybeAccess
 from gateway.cli.output import UsageError, record, show
 from gateway.cli.recipients import Reader, Region, reader
 from gateway.cli.rows import may_be_number, name_of
@@ -92,7 +94,9 @@ def optout(
     file: Path | None = None,
     region: Region = None,
     source: OptoutBy | None = None,
-    access: Access,
+    everybody: bool = False,
+    access: MaybeAccess = NOBODY,
+    operators: AdminAccess = LOCAL,
 ) -> int:
     """Add, remove, check or list opt-outs.
 
@@ -113,11 +117,15 @@ def optout(
     source
         Who says so: api for numbers that are named, import for those of a file. Only a complaint
         takes a complaint back.
+    everybody
+        Those that hold for everybody's texts, which are operators' to add, remove and list.
     """
+    if everybody:
+        return _everybodys(action, numbers, file, source, operators)
     if action == "list":
         if numbers or file is not None:
             raise UsageError("a list takes no numbers: check looks them up")
-        return _list(access)
+        return _list(access.required())
     if bool(numbers) == (file is not None):
         raise UsageError("name phone numbers, or a file of them with --file")
     with ExitStack() as stack:
@@ -125,7 +133,7 @@ def optout(
         if file is not None:
             lines = Numbers(stack.enter_context(file.open("rb")))
         by = source or ("api" if file is None else "import")
-        desk = Desk(action, by, reader(region), stack.enter_context(access.client()))
+        desk = Desk(action, by, reader(region), stack.enter_context(access.required().client()))
         rest = iter(lines)
         try:
             while batch := list(islice(rest, BATCH)):
@@ -139,6 +147,21 @@ def optout(
                 if action != "check":
                     show([desk.told()])
     return int(desk.refused > 0)
+
+
+def _everybodys(
+    action: Literal["add", "remove", "check", "list"],
+    numbers: tuple[str, ...],
+    file: Path | None,
+    source: OptoutBy | None,
+    operators: AdminAccess,
+) -> int:
+    """Opt-outs of everybody's texts."""
+    if action == "check" or file is not None:
+        raise UsageError("--everybody: add, remove or list them, and name numbers")
+    if bool(numbers) == (action == "list"):
+        raise UsageError("name phone numbers to add or remove, and none to list")
+    return orders.optout(action, numbers, source or "complaint", operators)
 
 
 def _list(access: Access) -> int:

@@ -14,7 +14,12 @@ from gateway.errors import GatewayError
 
 Record = Mapping[str, Any]
 
-_TIMES: Final = frozenset({"at", "updated_at", "not_before", "seen_at", "hour"})
+_TIMES: Final = frozenset(
+    {
+        "at", "updated_at", "not_before", "seen_at", "hour", "since", "until", "accepted_at", "due",
+        "expires_at",
+    }
+)  # fmt: skip
 """Fields that are Unix seconds."""
 
 

@@ -23,7 +23,7 @@ from gateway.policy.carrier_hours import CarrierHours
 from gateway.policy.holidays import years_ahead
 from gateway.policy.quiet_hours import QuietHours
 
-__all__ = ["ApiSettings", "Settings", "load", "store_path"]
+__all__ = ["ApiSettings", "Settings", "admin_address", "load", "store_path"]
 
 MAX_SIZE: Final = 16 * 1024 * 1024
 """Bytes of a file. Ten thousand tenants and as many routes have some five million."""
@@ -66,6 +66,27 @@ def store_path(path: Path) -> str:
     if wrong:
         raise ConfigError(wrong)
     return keys.queue.path
+
+
+def admin_address(path: Path) -> str:
+    """Where a configuration has the admin server listen, as it is to be asked, whatever else is
+    wrong in there.
+
+    Raises:
+        ConfigError: that cannot be told.
+    """
+    faults = Faults()
+    keys = read_table(Keys, _parse(path)[0], "", faults)
+    wrong = [line for line in faults.lines if line.startswith("admin.listen")]
+    if wrong:
+        raise ConfigError(wrong)
+    host, _, port = keys.admin.listen.rpartition(":")
+    if port == "0":
+        raise ConfigError(["admin.listen: has port 0, any that is free: name the address"])
+    # One that listens everywhere is asked here.
+    here = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "::": "[::1]"}  # noqa: S104
+    host = here.get(host, host)
+    return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
 
 
 def _load_holidays(settings: Settings) -> None:

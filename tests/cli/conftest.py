@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import socket
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,11 @@ CONFIGURATION = """\
 [api]
 listen = ["unix://{folder}/api.sock"]
 [admin]
-listen = "127.0.0.1:0"
+listen = "127.0.0.1:{admin}"
+tokens = [
+    {{ name = "ann", role = "admin", token_sha256 = "{ann_sha256}" }},
+    {{ name = "vic", role = "viewer", token_sha256 = "{vic_sha256}" }},
+]
 [queue]
 path = "{folder}/gateway.db"
 [[tenants]]
@@ -81,6 +86,12 @@ def line_with(process: "subprocess.Popen[str]", word: str) -> str:
     return next(line for line in process.stdout if word in line)
 
 
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
     """A folder with a path short enough for a Unix socket, with a gateway and its carrier running
@@ -94,7 +105,13 @@ def folder() -> Iterator[Path]:
         kiosk_sha256 = hashlib.sha256(KIOSK.encode()).hexdigest()
         configuration.write_text(
             CONFIGURATION.format(
-                folder=folder, port=port, token_sha256=token_sha256, kiosk_sha256=kiosk_sha256
+                folder=folder,
+                port=port,
+                token_sha256=token_sha256,
+                kiosk_sha256=kiosk_sha256,
+                admin=free_port(),
+                ann_sha256=hashlib.sha256(b"ann").hexdigest(),
+                vic_sha256=hashlib.sha256(b"vic").hexdigest(),
             )
         )
         gateway = stack.enter_context(command("serve", f"--config={configuration}"))
@@ -128,3 +145,14 @@ def shop(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("GATEWAY_ADDRESS", f"unix://{folder}/api.sock")
     monkeypatch.setenv("GATEWAY_TOKEN", TOKEN)
     return run
+
+
+@pytest.fixture
+def ann(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command as an operator, who has no tenant's token."""
+    monkeypatch.setenv("GATEWAY_ADMIN_TOKEN", "ann")
+
+    def asked(*arguments: str) -> Ended:
+        return run(*arguments, f"--config={folder}/gateway.toml")
+
+    return asked

@@ -48,6 +48,7 @@ def imported(*arguments: str) -> set[str]:
         (["consumers", "list", *NOWHERE], SERVING | TALKING),
         (["events", *NOWHERE], SERVING | TALKING - {"trio"}),
         (["send", "--to=447700900123", "--text=x", *NOWHERE], SERVING | {"trio"}),
+        (["queues", "--admin=http://127.0.0.1:1"], SERVING | TALKING),
         (["serve", "--help"], SERVING | {"trio"}),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",

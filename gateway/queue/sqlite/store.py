@@ -336,7 +336,7 @@ class SqliteStore:
         return {number: found[phone] for number, phone in pairs if phone in found}
 
     async def optout_list(self, tenant: str, after: str, limit: int) -> Sequence[OptoutEntry]:
-        own = self._engine.session.tenants.known(tenant)
+        own = GLOBAL_SCOPE if tenant == GLOBAL else self._engine.session.tenants.known(tenant)
         if own is None:
             return []
         return await self._engine.read(lambda e: reads.optout_list(e, tenant, own, after, limit))

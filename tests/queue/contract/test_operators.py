@@ -6,8 +6,8 @@ import pytest
 
 from gateway.message import Event, LaneKey
 from gateway.queue.operators import KEPT, Change, OperatorStore, Owing, QueueCount, Which
-from gateway.queue.store import NEWEST, Final, Ref, Sent, Settlement
-from tests.queue.contract.rig import LANE, MakeEntry, MakeFinal, MakeMessage, Rig
+from gateway.queue.store import GLOBAL, NEWEST, Final, Ref, Sent, Settlement
+from tests.queue.contract.rig import LANE, MakeEntry, MakeFinal, MakeMessage, Rig, change
 
 
 def asked(rig: Rig) -> OperatorStore:
@@ -212,6 +212,14 @@ async def test_campaigns_are_counted_over_their_hours(
     assert {(one.code, one.number) for one in mine} == {("ended delivered", 1)}
     assert await store.campaigns("acme", 21, 9) == []
     assert {one.campaign for one in await store.campaigns(None, 0, 1)} == {"spring"}
+
+
+async def test_the_opt_outs_of_everybodys_texts_are_listed(rig: Rig) -> None:
+    store = asked(rig)
+    await store.optout([change("447911000001", scope=GLOBAL), change("447911000002")])
+    assert [one.number for one in await store.optout_list(GLOBAL, "", 10)] == ["447911000001"]
+    assert [one.number for one in await store.optout_list("acme", "", 10)] == ["447911000002"]
+    assert await store.optout_list(GLOBAL, "447911000001", 10) == []
 
 
 async def test_records_of_changes_are_kept_for_a_year_and_more(rig: Rig) -> None:
