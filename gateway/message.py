@@ -85,7 +85,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
         tenant: whose message it is.
         to: E.164 digits, no ``+``.
         sender: source address: digits, or up to 11 letters and digits.
-        text: as submitted.
+        text: as it is sent.
         category: decides priority and which policies apply.
         route: the name of the route that the router chose when the message was accepted.
         encoding: ``gsm7`` or ``ucs2``, chosen or asked for.
@@ -105,6 +105,8 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
         tlvs: optional parameters for the carrier, tag and value, by their tags.
         variant: the tenant's name for one of several wordings in a campaign.
         counted: what it counts as against frequency caps.
+        approved: the ids by which carriers know its template.
+        before: what the text was before smart encoding changed it; None where it did not.
         local: what the sender says of the recipient's wall clock; None where the digits tell.
     """
 
@@ -132,6 +134,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
     counted: tuple[Counted, ...] = ()
     local: Local | None = None
     approved: Approved = ()
+    before: str | None = None
 
     @property
     def lane(self) -> LaneKey:

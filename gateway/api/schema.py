@@ -300,6 +300,8 @@ class MessageStatus(Struct, frozen=True, omit_defaults=True):
         not_before: when a deferred message is due.
         code, detail: as in the event of its outcome.
         paused: its campaign is.
+        text, before: while it has no outcome, what is sent and what smart encoding made that of,
+            where it did.
     """
 
     message_id: str
@@ -315,6 +317,8 @@ class MessageStatus(Struct, frozen=True, omit_defaults=True):
     detail: dict[str, object] | None = None
     variant: str | None = None
     paused: bool = False
+    text: str | None = None
+    before: str | None = None
 
 
 class CancelResult(Struct, frozen=True):

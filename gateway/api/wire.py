@@ -115,6 +115,8 @@ class Status(NamedTuple):
     detail: Mapping[str, Any] | None = None
     variant: str | None = None
     paused: bool = False
+    text: str | None = None
+    before: str | None = None
 
 
 class CancelResult(NamedTuple):

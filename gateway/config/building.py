@@ -139,6 +139,7 @@ def _policy(tenant: keys.Tenant) -> chain.TenantOptions:
         signatures=tenant.signatures,
         consent=tenant.consent,
         templates=tenant.templates,
+        smart_encoding=tenant.smart_encoding,
     )
 
 

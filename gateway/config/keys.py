@@ -211,6 +211,7 @@ class Tenant(Struct, frozen=True, kw_only=True):
     signatures: Annotated[tuple[SignatureOptions, ...], Meta(max_length=100)] = ()
     consent: bool = True
     templates: Literal["any", "approved"] = "any"
+    smart_encoding: bool = False
     confirmation: Reply | None = None
     welcome: Reply | None = None
     still_out: Reply | None = None

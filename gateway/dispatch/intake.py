@@ -526,11 +526,12 @@ class Intake:
             raise Refusal("no_route", f"no route takes {category} messages to {to[:4]}…")
         text = submitted.text
         approved: Approved = ()
+        before: str | None = None
         if wording is not None:
             written = wording.write(submitted, category, sender, to, route)
             if isinstance(written, Refuse):
                 raise Refusal.of(written)
-            text, approved = written
+            text, approved, before = written
         encoding, parts = measure(text, wanted, route in self.router.narrow)
         tlvs = options.tlvs if submitted.tlvs is None else _tlvs(options, submitted.tlvs)
         draft = Message(
@@ -550,8 +551,10 @@ class Intake:
             key,
             campaign,
         )
-        if tlvs or variant or approved or own is not None:
-            return structs.replace(draft, tlvs=tlvs, variant=variant, approved=approved, local=own)
+        if tlvs or variant or approved or before is not None or own is not None:
+            return structs.replace(
+                draft, tlvs=tlvs, variant=variant, approved=approved, before=before, local=own
+            )
         return draft
 
     # --- verdicts ---

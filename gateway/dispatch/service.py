@@ -337,6 +337,8 @@ def _status(record: Record, paused: Callable[[LaneKey], bool]) -> MessageStatus:
         message.due if record.state == "deferred" else None,
         variant=message.variant,
         paused=record.state != "sent" and paused(message.lane),
+        text=None if message.before is None else message.text,
+        before=message.before,
     )
 
 

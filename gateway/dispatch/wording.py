@@ -4,7 +4,9 @@
    one that a template can make (`gateway.policy.templates`).
 2. **Signature**: put in front where it is missing (`gateway.policy.content.signatures`).
 3. **Opt-out line**: put at the end where it is missing (`gateway.policy.content.optout_lines`).
-4. **Measuring**: which encoding, how many parts (`gateway.text.measuring`), by the caller.
+4. **Smart encoding**: in GSM 03.38 where plain characters let it, all or nothing
+   (`gateway.text.smart`); for tenants that ask for it, and messages that state no encoding.
+5. **Measuring**: which encoding, how many parts (`gateway.text.measuring`), by the caller.
 
 Each step sees what the one before it made; what rules judge, and ``quote`` shows, is the last. The
 digest of an idempotency key is of what was submitted, whatever is made of it.
@@ -26,13 +28,16 @@ from gateway.policy.content.signatures import Signatures
 from gateway.policy.rules import Refuse
 from gateway.policy.template_matching import Book
 from gateway.policy.templates import Template
+from gateway.text.smart import smart
 
 
 class Written(NamedTuple):
-    """The text of a message, and the ids by which carriers know its template."""
+    """The text of a message, the ids by which carriers know its template, and what the text was
+    before smart encoding changed it; None where it did not."""
 
     text: str
-    approved: Approved
+    approved: Approved = ()
+    before: str | None = None
 
 
 class Wording:
@@ -40,6 +45,7 @@ class Wording:
 
     Args:
         held: every text must come of a template that all carriers of its route have approved.
+        is_smart: typographic characters are made plain where that spares UCS-2.
         carriers: through which the messages of each route may go, by its name.
     """
 
@@ -47,12 +53,14 @@ class Wording:
         self,
         book: Book,
         held: bool,
+        is_smart: bool,
         signatures: Signatures | None,
         lines: OptoutLines | None,
         carriers: Mapping[str, Collection[str]],
     ) -> None:
         self._book = book
         self._held = held
+        self._smart = is_smart
         self._signatures = signatures
         self._lines = lines
         self._carriers = carriers
@@ -86,7 +94,7 @@ class Wording:
         text = begun.text
         approved: Approved = ()
         if not text:
-            return Written(text, ())
+            return Written(text)
         if begun.template is not None or self._held:
             found = self._approved(begun, route)
             if isinstance(found, Refuse):
@@ -102,6 +110,10 @@ class Wording:
             if isinstance(ended, Refuse):
                 return ended
             text = ended
+        if self._smart and begun.encoding in (None, "auto"):
+            plain = smart(text)
+            if plain != text:
+                return Written(plain, approved, text)
         return Written(text, approved)
 
     def _approved(self, begun: SubmitMessage, route: str) -> Approved | Refuse:
@@ -155,9 +167,9 @@ class Wordings:
         signatures = Signatures(own.signatures, self._carriers) if own.signatures else None
         lines = self._lines if own.content else None
         held = own.templates == "approved"
-        if not (book or held or signatures or lines):
+        if not (book or held or own.smart_encoding or signatures or lines):
             return None
-        return Wording(book, held, signatures, lines, self._carriers)
+        return Wording(book, held, own.smart_encoding, signatures, lines, self._carriers)
 
 
 def unknown(name: str) -> Refuse:

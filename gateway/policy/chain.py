@@ -97,6 +97,7 @@ class TenantOptions(msgspec.Struct, frozen=True, kw_only=True):
         domains: to which its links may lead where they are restricted.
         signatures: with which its texts begin; none where that is not looked at.
         consent: whether consent is asked for where it is required.
+        smart_encoding: whether typographic characters are made plain where that spares UCS-2.
         templates: whether every text must come of a template that its carriers have approved.
     """
 
@@ -109,6 +110,7 @@ class TenantOptions(msgspec.Struct, frozen=True, kw_only=True):
     signatures: tuple[SignatureOptions, ...] = ()
     consent: bool = True
     templates: Literal["any", "approved"] = "any"
+    smart_encoding: bool = False
 
     def problems(self) -> list[str]:
         """What is wrong, each with its key."""

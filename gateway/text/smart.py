@@ -1,0 +1,73 @@
+"""Smart encoding: texts that would go as UCS-2 for the sake of a few typographic characters, in
+GSM 03.38, at half the price.
+
+All or nothing: where one character has no plain form, the text stays as it was written, for then
+nothing would be saved. What is in a link stays as it is, or all does.
+"""
+
+# ruff: noqa: RUF001  what looks alike is what is replaced
+
+import re
+import unicodedata
+from typing import Final
+
+from gateway.text.alphabets import gsm7_codes
+
+_PLAIN: Final = {
+    # Quotes and what is typed for them.
+    **dict.fromkeys("‘’‚‛′ʹʻʼʽˈ`´＇", "'"),
+    **dict.fromkeys("“”„‟″«»〝〞＂", '"'),
+    **dict.fromkeys("‹", "<"),
+    **dict.fromkeys("›", ">"),
+    # Dashes and hyphens.
+    **dict.fromkeys("‐‑‒–—―−﹘﹣－", "-"),
+    # Spaces and tabs; a line or a paragraph separator is a line break.
+    **dict.fromkeys("\t\v\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007", " "),
+    **dict.fromkeys("\u2008\u2009\u200a\u202f\u205f\u3000", " "),
+    **dict.fromkeys("\u0085\u2028\u2029", "\n"),
+    # What cannot be seen.
+    **dict.fromkeys("\u00ad\u034f\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufe0e\ufe0f\ufeff", ""),
+    # Ligatures, and signs that are several characters.
+    "…": "...",
+    "‥": "..",
+    "ﬀ": "ff",
+    "ﬁ": "fi",
+    "ﬂ": "fl",
+    "ﬃ": "ffi",
+    "ﬄ": "ffl",
+    "ﬅ": "st",
+    "ﬆ": "st",
+    "œ": "oe",
+    "Œ": "OE",
+    "ĳ": "ij",
+    "Ĳ": "IJ",
+    "‼": "!!",
+    "⁇": "??",
+    "№": "No.",
+    "•": "-",
+    "·": ".",
+    "‣": "-",
+    "⁄": "/",
+    "×": "x",
+    "™": "(TM)",
+    "©": "(C)",
+    "®": "(R)",
+    # Full width.
+    **{
+        chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F) if chr(code) not in "＇＂－"
+    },
+}
+_TABLE: Final = str.maketrans(_PLAIN)
+_LINK: Final = re.compile(
+    r"(?:[a-z][a-z0-9+.-]*://|www\.)[^\s“”«»\"<>]*[^\s“”«»\"<>‘’'.,;!?…]", re.IGNORECASE
+)
+
+
+def smart(text: str) -> str:
+    """The text in plain characters where that lets it go in GSM 03.38, else as it is."""
+    if gsm7_codes(text) is not None:
+        return text
+    plain = unicodedata.normalize("NFC", text).translate(_TABLE)
+    if gsm7_codes(plain) is None or any(link[0] not in plain for link in _LINK.finditer(text)):
+        return text
+    return plain
