@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, get_args, get_ori
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import force_setattr as fill
 
 from gateway.api import peek
 from gateway.api.frames import HEADER_SIZE, put_length
@@ -49,8 +50,11 @@ class _Defaults(MessageOptions, frozen=True, gc=False, kw_only=True):
     tlvs: _Tlvs | None = None
 
 
-class _PartialMessage(_Defaults, frozen=True, gc=False, kw_only=True):
-    to: str
+class _PartialMessage(SubmitMessage, frozen=True, gc=False, kw_only=True):
+    """A message before the defaults of its batch are filled in, which is done in place."""
+
+    text: str | None = None  # type: ignore[assignment]  # only until then
+    tlvs: _Tlvs | None = None
 
 
 class _SubmitPartial(RequestBase, frozen=True, tag="submit"):
@@ -222,54 +226,57 @@ short frame of 10,000 numbers and a text of 250 parts would stand for 400 MB."""
 
 
 def _filled(messages: Sequence[_PartialMessage], common: _Defaults) -> list[SubmitMessage]:
-    text, sender, key = common.text, common.sender, common.key
-    category, campaign, variant = common.category, common.campaign, common.variant
-    send_at, send_at_local = common.send_at, common.send_at_local
-    time_zone, region, window = common.time_zone, common.region, common.window
-    expires_at = common.expires_at
-    encoding, report, tlvs = common.encoding, common.report, _parameters(common.tlvs)
-    template, values = common.template, common.vars
+    """Messages with what their batch says for them."""
+    text, template = common.text, common.template
     # A text goes before a template of the defaults, a template before a text of theirs.
     bare = [i for i, m in enumerate(messages) if m.text is None and m.template is None]
     if template is not None and text is None:
+        for index in bare:
+            fill(messages[index], "template", template)
         bare = []
     if text is None and bare:
         raise RequestError("bad_request", f"messages[{bare[0]}].text: missing")
     if text is not None and (size := len(bare) * len(text.encode())) > MAX_FILLED:
         said = f"defaults.text: {size} bytes in {len(bare)} messages; at most {MAX_FILLED}"
         raise RequestError("bad_request", said)
-    return [
-        SubmitMessage(
-            to=m.to,
-            text=_text(m, text),
-            sender=sender if m.sender is None else m.sender,
-            key=key if m.key is None else m.key,
-            category=category if m.category is None else m.category,
-            campaign=campaign if m.campaign is None else m.campaign,
-            variant=variant if m.variant is None else m.variant,
-            # One that says when in its own way does so instead of the batch.
-            send_at=send_at if m.send_at is None and m.send_at_local is None else m.send_at,
-            send_at_local=send_at_local
-            if m.send_at is None and m.send_at_local is None
-            else m.send_at_local,
-            time_zone=time_zone if m.time_zone is None else m.time_zone,
-            region=region if m.region is None else m.region,
-            window=window if m.window is None else m.window,
-            expires_at=expires_at if m.expires_at is None else m.expires_at,
-            encoding=encoding if m.encoding is None else m.encoding,
-            report=report if m.report is None else m.report,
-            tlvs=tlvs if m.tlvs is None else _parameters(m.tlvs),
-            template=template if m.template is None and m.text is None else m.template,
-            vars=values if m.vars is None else {**(values or {}), **m.vars},
-        )
-        for m in messages
-    ]
+    for index in bare:
+        fill(messages[index], "text", text)
+        fill(messages[index], "template", template)
+    for message in messages:
+        if message.text is None:
+            fill(message, "text", "")
+        if message.tlvs is not None:
+            fill(message, "tlvs", _parameters(message.tlvs))
+    if common.send_at is not None or common.send_at_local is not None:
+        # One that says when in its own way does so instead of the batch.
+        for message in messages:
+            if message.send_at is None and message.send_at_local is None:
+                fill(message, "send_at", common.send_at)
+                fill(message, "send_at_local", common.send_at_local)
+    if common.vars is not None:
+        for message in messages:
+            fill(message, "vars", {**common.vars, **(message.vars or {})})
+    if common.tlvs is not None:
+        _fill_in(messages, "tlvs", _parameters(common.tlvs))
+    for name in _COMMON:
+        value = getattr(common, name)
+        if value is not None:
+            _fill_in(messages, name, value)
+    return [*messages]
 
 
-def _text(message: _PartialMessage, common: str | None) -> str:
-    if message.text is not None:
-        return message.text
-    return "" if common is None or message.template is not None else common
+_COMMON: Final = (
+    "sender", "key", "category", "campaign", "variant", "time_zone", "region", "window",
+    "expires_at", "encoding", "report",
+)  # fmt: skip
+"""What is filled in by itself."""
+
+
+def _fill_in(messages: Sequence[_PartialMessage], name: str, value: object) -> None:
+    """Let messages say what they do not say of themselves."""
+    for message in messages:
+        if getattr(message, name) is None:
+            fill(message, name, value)
 
 
 def _parameters(tlvs: _Tlvs | None) -> dict[int | str, object] | None:

@@ -60,6 +60,9 @@ _BINDS: Final[dict[Mode, type[BindTransmitter | BindReceiver | BindTransceiver]]
     "transceiver": BindTransceiver,
 }
 
+_QUICK: Final = frozenset({SubmitSmResp.command_id, DeliverSm.command_id})
+"""The PDUs that `quick` may read."""
+
 _Handler = Callable[["Session", Packet], None]
 
 
@@ -302,36 +305,30 @@ class Session:
             frames = self._splitter.feed(data)
         except BadLengthError as error:
             bad_length, frames = error, error.frames
+        unexpected = Session._on_unexpected
         for frame in frames:
-            if not self._taken_at_once(frame):
-                packet = decode(frame)
-                if packet.odd:
-                    self._news.note(packet.odd)
-                handler = self._handlers.get(packet.command_id, Session._on_unexpected)
-                handler(self, packet)
+            _, command_id, status, sequence = HEADER.unpack_from(frame)
+            if command_id in _QUICK and command_id in self._handlers:  # as most are
+                if command_id == DeliverSm.command_id:
+                    told = quick.told(frame)
+                    if told is not None:
+                        self._delivered(sequence, frame, told)
+                        continue
+                elif not status:
+                    message_id = quick.taken_id(frame)
+                    if message_id is not None:
+                        self._answered(sequence, status, message_id)
+                        continue
+            packet = decode(frame)
+            if packet.odd:
+                self._news.note(packet.odd)
+            self._handlers.get(command_id, unexpected)(self, packet)
         if bad_length and not self.closed:
             self._owe(GenericNack(), 0, Status.ESME_RINVCMDLEN)
             self._close_with(events.Dead(str(bad_length)))
         if self.parting and not self._under_way:
             self._close_with(events.Unbound())
         return self._news.take()
-
-    def _taken_at_once(self, frame: bytes) -> bool:
-        """Take what `quick` reads, as most is that comes."""
-        _, command_id, status, sequence = HEADER.unpack_from(frame)
-        if command_id not in self._handlers:
-            return False
-        if command_id == SubmitSmResp.command_id and not status:
-            message_id = quick.taken_id(frame)
-            if message_id is not None:
-                self._answered(sequence, status, message_id)
-                return True
-        elif command_id == DeliverSm.command_id:
-            told = quick.told(frame)
-            if told is not None:
-                self._delivered(sequence, frame, told)
-                return True
-        return False
 
     def _close_with(self, event: events.SessionEvent) -> None:
         self._news.add(event)
