@@ -63,6 +63,32 @@ class Counted(NamedTuple):
     keep: int
 
 
+class Step(NamedTuple):
+    """Something that happened to a message on its way (`gateway.dispatch.steps`).
+
+    Attributes:
+        what: a rule put it off, or a carrier did not take it.
+        rule: the rule, or the carrier.
+        until: when it is to be judged again.
+        why: as a sentence, or a word of the carrier.
+    """
+
+    at: float
+    what: Literal["deferred", "refused"]
+    rule: str
+    until: float | None = None
+    why: str = ""
+
+
+class Life(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What is kept of a message beside its outcome: when it was accepted, the digest of the
+    configuration that decided so, and its steps."""
+
+    accepted_at: float
+    config: str = ""
+    steps: tuple[Step, ...] = ()
+
+
 class Local(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What a sender says of the recipient's wall clock, where it knows better than the digits.
 
@@ -108,6 +134,8 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
         approved: the ids by which carriers know its template.
         before: what the text was before smart encoding changed it; None where it did not.
         local: what the sender says of the recipient's wall clock; None where the digits tell.
+        config: the digest of the configuration that accepted it.
+        steps: what happened to it since.
     """
 
     id: int
@@ -135,6 +163,8 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
     local: Local | None = None
     approved: Approved = ()
     before: str | None = None
+    config: str = ""
+    steps: tuple[Step, ...] = ()
 
     @property
     def lane(self) -> LaneKey:

@@ -37,6 +37,7 @@ class Answers:
             schema.Optout: self._optout,
             schema.Consent: self._consent,
             schema.Template: self._template,
+            schema.Explain: self._explain,
         }
 
     async def give(self, bodies: Sequence[bytes], first: int, put: Put) -> None:
@@ -149,6 +150,12 @@ class Answers:
             raise RequestError("bad_request", "consumer: missing; which one is to be deleted?")
         found = await self._backend.consumers(self._tenant, request.action, request.consumer)
         return schema.ConsumersReply(request.id, True, found)
+
+    async def _explain(self, request: schema.Explain) -> Reply:
+        found: Sequence[schema.Explained | None] = ()
+        if request.ids or request.keys:
+            found = await self._backend.explain(self._tenant, request.ids, request.keys)
+        return schema.ExplainReply(request.id, True, found)
 
     async def _consent(self, request: schema.Consent) -> Reply:
         if request.action == "list":

@@ -19,6 +19,7 @@ from gateway.api.schema import (
     ConsumersAction,
     ConsumerState,
     Counted,
+    Explained,
     MessageStatus,
     OptoutAction,
     OptoutBy,
@@ -102,6 +103,11 @@ class Backend(Protocol):
         self, tenant: str, action: OptoutAction, numbers: Sequence[str], source: OptoutBy
     ) -> Sequence[OptoutResult | Rejected]:
         """Add, remove or look up opt-outs, in order of ``numbers``, as ``source`` may."""
+
+    async def explain(
+        self, tenant: str, ids: Sequence[str], keys: Sequence[str]
+    ) -> Sequence[Explained | None]:
+        """The lives of messages, of ``ids`` and then of ``keys``."""
 
     async def consent(
         self, tenant: str, action: ConsentAction, rows: Sequence[ConsentRow]

@@ -29,6 +29,7 @@ from gateway.api.wire import (
     Consumer,
     ConsumersAction,
     Event,
+    Explained,
     Message,
     OptoutAction,
     OptoutBy,
@@ -211,6 +212,10 @@ class Client:
         """Add, remove or check opt-outs, as ``source`` may."""
         fields = {"op": "optout", "action": action, "numbers": numbers, "source": source}
         return wire.optouts(self._ask_one(fields))
+
+    def explain(self, ids: Sequence[str] = (), keys: Sequence[str] = ()) -> list[Explained | None]:
+        """The lives of messages, of ``ids`` and then of ``keys``; None for unknown ones."""
+        return wire.explained(self._ask_one({"op": "explain", "ids": ids, "keys": keys}))
 
     def consent(
         self,

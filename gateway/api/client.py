@@ -33,6 +33,7 @@ from gateway.api.wire import (
     ConsentResult,
     Consumer,
     ConsumersAction,
+    Explained,
     Message,
     OptoutAction,
     OptoutBy,
@@ -176,6 +177,12 @@ class Client:
         """Add, remove or check opt-outs, as ``source`` may."""
         fields = {"op": "optout", "action": action, "numbers": numbers, "source": source}
         return wire.optouts(await self._ask(fields))
+
+    async def explain(
+        self, ids: Sequence[str] = (), keys: Sequence[str] = ()
+    ) -> list[Explained | None]:
+        """The lives of messages, of ``ids`` and then of ``keys``; None for unknown ones."""
+        return wire.explained(await self._ask({"op": "explain", "ids": ids, "keys": keys}))
 
     async def consent(
         self,

@@ -20,6 +20,7 @@ from gateway.api.schema import (
     Cancel,
     Consent,
     Consumers,
+    Explain,
     Hello,
     MessageOptions,
     Optout,
@@ -82,6 +83,7 @@ _Partial = (
     | Optout
     | Consent
     | Template
+    | Explain
 )
 
 _plain: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

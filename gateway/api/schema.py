@@ -84,6 +84,11 @@ class Status(RequestBase, frozen=True, tag="status"):
     keys: list[str] = []
 
 
+class Explain(RequestBase, frozen=True, tag="explain"):
+    ids: list[str] = []
+    keys: list[str] = []
+
+
 class Cancel(RequestBase, frozen=True, tag="cancel"):
     ids: list[str] = []
     keys: list[str] = []
@@ -229,12 +234,13 @@ Request = (
     | Optout
     | Consent
     | Template
+    | Explain
 )
 
 OPS: Final = frozenset(
     {
         "hello", "submit", "quote", "status", "cancel", "pause", "resume", "stats",
-        "subscribe", "ack", "consumers", "optout", "consent", "template",
+        "subscribe", "ack", "consumers", "optout", "consent", "template", "explain",
     }
 )  # fmt: skip
 
@@ -363,6 +369,42 @@ class OptoutResult(Struct, frozen=True, gc=False, omit_defaults=True):
     opted_out: bool
     changed: bool
     held_by: Sequence[Holder] = ()
+
+
+class ExplainedStep(Struct, frozen=True, gc=False, omit_defaults=True):
+    """A step of a message's life.
+
+    Attributes:
+        what: ``turned_away`` (refused at submission), ``accepted``, ``deferred``, ``not_taken`` (by
+            a carrier, and sent again), ``waits``, ``sent``, or its outcome.
+        rule, why, code: who decided so, and what was said.
+        until: until when it was put off.
+        carrier: which it was.
+        local: what clocks showed there, by the time zones where the recipient may be, three at
+            most.
+    """
+
+    at: float
+    what: str
+    rule: str | None = None
+    why: str | None = None
+    until: float | None = None
+    carrier: str | None = None
+    code: str | None = None
+    local: dict[str, str] | None = None
+
+
+class Explained(Struct, frozen=True, gc=False, omit_defaults=True):
+    """The life of a message. ``config`` is the digest of the configuration that decided at its
+    submission; ``text`` has the steps as sentences."""
+
+    message_id: str | None
+    key: str | None
+    to: str
+    state: str
+    config: str | None
+    steps: Sequence[ExplainedStep]
+    text: Sequence[str]
 
 
 class ConsentRecord(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -527,6 +569,10 @@ class ConsumersReply(_Reply, frozen=True):
     consumers: Sequence[ConsumerState]
 
 
+class ExplainReply(_Reply, frozen=True):
+    messages: Sequence[Explained | None]
+
+
 class ConsentReply(_Reply, frozen=True):
     results: Sequence[ConsentResult | Rejected]
 
@@ -572,5 +618,6 @@ Reply = (
     | OptoutReply
     | ConsentReply
     | TemplateReply
+    | ExplainReply
     | ErrorReply
 )

@@ -147,6 +147,19 @@ class OptoutResult(NamedTuple):
 ConsentAction = Literal["add", "withdraw", "ask", "check", "history"]
 
 
+class Explained(NamedTuple):
+    """The life of a message; ``steps`` are maps as in ``docs/api.md``, ``text`` says the same in
+    sentences. ``message_id`` is None where everything under the key was refused."""
+
+    message_id: str | None
+    key: str | None
+    to: str
+    state: str
+    config: str | None
+    steps: Sequence[Mapping[str, Any]]
+    text: Sequence[str]
+
+
 class ConsentResult(NamedTuple):
     """``consented``: the number allows texts for this purpose, now; ``at`` and what follows are of
     the record that says so, or that it was withdrawn. ``changed``: a record was added. ``records``
@@ -284,6 +297,10 @@ def statuses(reply: Reply) -> list[Status | None]:
 def cancelled(reply: Reply) -> Cancelled:
     results = [None if r is None else _known(CancelResult, r) for r in reply["results"]]
     return Cancelled(reply["cancelled"], results)
+
+
+def explained(reply: Reply) -> list[Explained | None]:
+    return [None if one is None else _known(Explained, one) for one in reply["messages"]]
 
 
 def consents(reply: Reply) -> list[ConsentResult | Rejected]:

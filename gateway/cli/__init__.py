@@ -37,6 +37,7 @@ COMMANDS: Final = (
     "sending:send",
     "sending:quote",
     "asking:status",
+    "explaining:explain",
     "asking:cancel",
     "asking:pause",
     "asking:resume",

@@ -49,7 +49,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     if faults.lines:
         raise ConfigError(faults.lines)
     _load_holidays(settings)
-    return msgspec.structs.replace(settings, digest=digest)
+    dispatch = msgspec.structs.replace(settings.dispatch, digest=digest)
+    return msgspec.structs.replace(settings, digest=digest, dispatch=dispatch)
 
 
 def store_path(path: Path) -> str:

@@ -65,6 +65,7 @@ class DispatchOptions(msgspec.Struct, frozen=True):
         carriers: with their binds.
         routes: in order; none for one that every carrier shares.
         retention: seconds for which history is kept.
+        digest: names the configuration that says all this.
     """
 
     tenants: Sequence[TenantOptions] = ()
@@ -74,6 +75,7 @@ class DispatchOptions(msgspec.Struct, frozen=True):
     carriers: Sequence[CarrierSettings] = ()
     routes: Sequence[RouteOptions] = ()
     retention: float = RETENTION
+    digest: str = ""
 
 
 class Dispatch:
@@ -269,6 +271,7 @@ class Dispatch:
         )
         self._steer()
         self.upkeep.retention = options.retention
+        self._intake.config = options.digest
         self._unpark()
         self._wake()
 

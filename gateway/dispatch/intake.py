@@ -21,7 +21,7 @@ from msgspec import structs
 
 from gateway.api.schema import Accepted, Error, Quoted, Rejected, SubmitMessage
 from gateway.api.turnstile import Turnstile
-from gateway.dispatch import contents, parameters
+from gateway.dispatch import contents, parameters, steps
 from gateway.dispatch.aside import Aside
 from gateway.dispatch.ids import MessageNumbers
 from gateway.dispatch.ledger import Ledger
@@ -48,10 +48,10 @@ from gateway.ops.metrics import Metrics
 from gateway.policy import local
 from gateway.policy.frequency import count_in, seen_in
 from gateway.policy.regions import place_of
-from gateway.policy.rules import Refuse, Verdicts
+from gateway.policy.rules import Defer, Refuse, Verdicts
 from gateway.policy.senders import normalise as normalise_sender
 from gateway.queue.lanes import Lanes
-from gateway.queue.store import Entry, Known, Overtaken, Record, Seen, Store
+from gateway.queue.store import Entry, Known, Overtaken, Record, Refused, Seen, Store
 from gateway.smpp.tlv import Tlvs
 from gateway.text.errors import TextError
 from gateway.text.measuring import measure
@@ -59,6 +59,10 @@ from gateway.text.measuring import measure
 BULK = 2_000
 """Messages, but for one-time passwords, that may be on their way into the store at once: some ten
 milliseconds of commits, which is what a one-time password may have to wait for."""
+
+TOLD_NUMBER: Final = 20
+TOLD_WHY: Final = 200
+"""Characters of what a refusal is kept with."""
 
 OVERTAKEN: Final = 20
 """Times that a batch is judged anew because others were accepted meanwhile that text the same
@@ -150,6 +154,7 @@ class Intake:
         on_ready: Callable[[], None],
     ) -> None:
         self.router = Router([])
+        self.config = ""
         self._store = store
         self._lanes = lanes
         self._places = places
@@ -179,7 +184,10 @@ class Intake:
                 results = await self._submit(tenant, submitted)
             finally:
                 self._bulk.leave(len(submitted))
-        self._count(tenant.options.id, submitted, results)
+        if refused := self._count(tenant.options.id, submitted, results):
+            # A refusal is right whether it can be kept or not, and what was accepted, durable.
+            with suppress(StoreError):
+                await self._store.refuse(refused)
         self._metrics.accept_seconds.observe(self._clock() - started, len(submitted))
         return _by_batch(results, batches)
 
@@ -278,7 +286,7 @@ class Intake:
                         continue
                     if verdict is not None:
                         put_off[verdict.rule, draft.campaign, draft.variant] += 1
-                        message = _deferred(draft, verdict.until)
+                        message = put_off_by(draft, verdict, now)
                     one = submitted[index]
                     indices.append(index)
                     messages.append(message)
@@ -550,6 +558,7 @@ class Intake:
             report,
             key,
             campaign,
+            config=self.config,
         )
         if tlvs or variant or approved or before is not None or own is not None:
             return structs.replace(
@@ -631,12 +640,14 @@ class Intake:
         tenant: str,
         submitted: Sequence[SubmitMessage],
         results: Sequence[Accepted | Rejected | None],
-    ) -> None:
-        refused = [
-            (result.error, message.campaign, message.variant)
+    ) -> list[Refused]:
+        """Count what became of a batch; returns what was refused, for the record."""
+        pairs = [
+            (result.error, message)
             for message, result in zip(submitted, results, strict=True)
             if isinstance(result, Rejected)
         ]
+        refused = [(error, message.campaign, message.variant) for error, message in pairs]
         codes = Counter((e.code, campaign, variant) for e, campaign, variant in refused)
         rules = Counter((e.rule, campaign, variant) for e, campaign, variant in refused if e.rule)
         repeated = sum([isinstance(one, Accepted) and one.duplicate for one in results])
@@ -648,6 +659,20 @@ class Intake:
         for (rule, campaign, variant), count in rules.items():
             self._metrics.messages_ruled_out.add(count, tenant, str(rule))
             self._aside.note(tenant, campaign, variant, f"ruled_out {rule}", count)
+        now = self._clock()
+        return [
+            Refused(
+                tenant,
+                message.to.removeprefix("+")[:TOLD_NUMBER],
+                message.key,
+                now,
+                error.code,
+                error.rule,
+                error.message[:TOLD_WHY],
+                self.config,
+            )
+            for error, message in pairs
+        ]
 
 
 async def _turn(start: int) -> None:
@@ -668,6 +693,12 @@ def _urgent(tenant: Tenant, submitted: Sequence[SubmitMessage]) -> bool:
     """Whether these are one-time passwords and nothing else."""
     category = tenant.options.category
     return all((message.category or category) == "otp" for message in submitted)
+
+
+def put_off_by(message: Message, verdict: Defer, now: float) -> Message:
+    """The message as a rule has put it off."""
+    until = max(message.due, verdict.until)
+    return steps.put_off(message, verdict.rule, until, now, verdict.why)
 
 
 def _deferred(message: Message, until: float) -> Message:

@@ -18,7 +18,7 @@ import msgspec
 import structlog
 import trio
 
-from gateway.dispatch import outcomes
+from gateway.dispatch import outcomes, steps
 from gateway.dispatch.absent import LOOK, Absent
 from gateway.dispatch.aside import Aside
 from gateway.dispatch.carriers import Carrier
@@ -238,13 +238,14 @@ class Releaser:
             if until == at or (until is None and not has_room):
                 full.append(message)
                 continue
+            rule = CarrierHours.name
             if until is None:
-                until = now + NOT_NOW
+                until, rule = now + NOT_NOW, "no_carrier"
             else:
                 # One that never opens may yet be replaced: it is time that ends the message.
                 until = min(until, message.expires_at)
                 shut.append(message)
-            self._deferred.append(msgspec.structs.replace(message, due=until))
+            self._deferred.append(steps.put_off(message, rule, until, now))
         if full:
             self._full.add((key.route, key.category))
         if shut:
@@ -264,7 +265,7 @@ class Releaser:
                 route = self.router.route(message.tenant, message.category, message.to)
             if route is None and self._awaits(message.route):
                 until = min(now + LOOK, message.expires_at)
-                self._deferred.append(msgspec.structs.replace(message, due=until))
+                self._deferred.append(steps.put_off(message, "no_route", until, now))
                 self._count_deferred("no_route", [message])
             elif route is None:
                 event = outcomes.event(message, "failed", now, "no_route")
@@ -302,7 +303,9 @@ class Releaser:
                 allowed.append(message)
             elif isinstance(verdict, Defer):
                 put_off.setdefault(verdict.rule, []).append(message)
-                self._deferred.append(msgspec.structs.replace(message, due=verdict.until))
+                self._deferred.append(
+                    steps.put_off(message, verdict.rule, verdict.until, now, verdict.why)
+                )
             else:
                 outcome: Outcome = "expired" if verdict.code == "expired" else "blocked"
                 detail = {"rule": verdict.rule, "reason": verdict.why}
@@ -344,7 +347,7 @@ class Releaser:
             if end - at < least and end < message.expires_at:
                 # With the least that it takes, the carrier could deliver after the hours have
                 # ended. By then the message is judged again, and waits for the next ones.
-                self._deferred.append(msgspec.structs.replace(message, due=end))
+                self._deferred.append(steps.put_off(message, "min_validity", end, at))
                 self._count_deferred("min_validity", [message])
                 continue
             try:

@@ -1,10 +1,11 @@
 """What submit_sm responses mean for messages: taken, tried again, or refused for good."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
-from gateway.dispatch import outcomes, owed
+from gateway.dispatch import outcomes, owed, steps
 from gateway.dispatch.actions import REFUSE, Action
 from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.correlation import Parked
@@ -15,6 +16,7 @@ from gateway.dispatch.receipts import note_final, part_final
 from gateway.message import Event, Message
 from gateway.smpp.events import Response
 from gateway.smpp.receipts import canonical
+from gateway.smpp.status import status_name
 
 SOON = 2.0
 """A message to be tried again within this many seconds stays in its lane; else the store has it."""
@@ -29,6 +31,9 @@ the recipient got is a torn message, and more attempts only make it later."""
 
 PARTS_AFTER = 1.0
 """Seconds between such attempts at least where the carrier was too busy: it is not for ever."""
+
+NO_RESPONSE: Final = "no response"
+"""In the place of a status."""
 
 KINDS = ("wait", "other", "refuse")
 """From the mildest to the gravest: the gravest status decides about a message of several parts."""
@@ -113,7 +118,7 @@ def _refused(carrier: Carrier, pool: CarrierPool, flight: Flight, plan: Plan) ->
             carrier.send_again(flight, sorted(refused), plan.now + delay)
             plan.again.append(message.id)
     else:
-        again = _whole_again(carrier, pool, message, act, plan)
+        again = _whole_again(carrier, pool, message, status, plan)
         if again and UNANSWERED not in actions:
             plan.refused.append(message)
     if again:
@@ -132,16 +137,18 @@ def _action(carrier: Carrier, status: int) -> Action:
 
 
 def _whole_again(
-    carrier: Carrier, pool: CarrierPool, message: Message, act: Action, plan: Plan
+    carrier: Carrier, pool: CarrierPool, message: Message, status: int, plan: Plan
 ) -> bool:
     """Have a message released again of which the carrier has nothing; False where it has failed."""
-    delay = 0.0
+    delay, act = 0.0, _action(carrier, status)
     if act.kind == "wait" and (not act.tries or message.attempts < act.tries):
         delay = act.wait(message.attempts if act.tries else 0)
         if act.tries:
             message = msgspec.structs.replace(message, attempts=message.attempts + 1)
     elif act.kind == REFUSE.kind or not pool.avoid(message, carrier.options.id):
         return False
+    said = NO_RESPONSE if status == UNANSWERED else status_name(status)
+    message = steps.refused(message, carrier.options.id, said, plan.now)
     if delay > SOON:
         plan.later.append(msgspec.structs.replace(message, due=plan.now + delay))
     elif message.maybe_duplicate:

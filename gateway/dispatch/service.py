@@ -20,6 +20,7 @@ from gateway.api.schema import (
     ConsumerState,
     Counted,
     Error,
+    Explained,
     Holder,
     MessageStatus,
     OptoutAction,
@@ -35,6 +36,7 @@ from gateway.api.schema import (
 from gateway.dispatch import counted
 from gateway.dispatch.consents import Consents
 from gateway.dispatch.events import EventHub, Subscription, too_many
+from gateway.dispatch.explaining import explained
 from gateway.dispatch.intake import TURN, Intake
 from gateway.dispatch.steering import Steering
 from gateway.dispatch.templates import Templates
@@ -44,7 +46,7 @@ from gateway.message import LaneKey, message_id, message_number
 from gateway.numbers import NumberError, read
 from gateway.ops.metrics import Metrics
 from gateway.policy.templates import Definition, Variable
-from gateway.queue.store import GLOBAL, OptoutChange, OptoutEntry, Record, Store
+from gateway.queue.store import GLOBAL, OptoutChange, OptoutEntry, Record, Refused, Store
 from gateway.queue.tallies import HOUR
 
 PAGE: Final = 1_000
@@ -205,6 +207,17 @@ class Service:
             else Rejected(Error("invalid_recipient", str(number)))
             for number in readings
         ]
+
+    async def explain(
+        self, tenant: str, ids: Sequence[str], keys: Sequence[str]
+    ) -> Sequence[Explained | None]:
+        """Tell the lives of messages."""
+        records = await self._find(tenant, ids, keys)
+        refused = await self._store.refusals(tenant, keys) if keys else {}
+        of_keys: list[Sequence[Refused]] = [refused.get(key, ()) for key in keys]
+        none: list[Sequence[Refused]] = [()] * len(ids)
+        pairs = zip(records, [*none, *of_keys], strict=True)
+        return [explained(record, turned_away) for record, turned_away in pairs]
 
     async def consent(
         self, tenant: str, action: ConsentAction, rows: Sequence[ConsentRow]

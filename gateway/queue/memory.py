@@ -15,7 +15,7 @@ import trio
 
 from gateway.errors import StoreError, StoreFenced
 from gateway.facts import Facts, Use, Wants
-from gateway.message import Event, LaneKey, Message, WaitingState
+from gateway.message import Event, LaneKey, Life, Message, WaitingState
 from gateway.numbers import canonical
 from gateway.queue import events
 from gateway.queue.consents import RECORDS, Consent, allowed, is_new
@@ -26,6 +26,7 @@ from gateway.queue.store import (
     GLOBAL,
     LIFTS,
     MANY,
+    MOST_REFUSED,
     NEWEST,
     VERSIONS,
     Consumer,
@@ -46,6 +47,7 @@ from gateway.queue.store import (
     Record,
     Recovery,
     Ref,
+    Refused,
     Seen,
     Settlement,
     TemplateChange,
@@ -75,6 +77,7 @@ class _Told(msgspec.Struct, frozen=True):
     event: Event
     encoded: bytes
     message: int | None
+    life: Life | None = None
 
 
 class _Node(msgspec.Struct):
@@ -108,6 +111,7 @@ class MemoryStore:
         self._optouts: dict[tuple[str, str], dict[str, OptoutEntry]] = {}
         self._uses: dict[tuple[str, str], dict[tuple[int, int], tuple[Use, int]]] = {}
         self._consents: dict[tuple[str, str], list[Consent]] = {}
+        self._refused: list[Refused] = []
         self._consumers: dict[tuple[str, str], Consumer] = {}
         self._memos: dict[str, bytes] = {}
         self._templates: dict[tuple[str, str], list[TemplateVersion]] = {}
@@ -256,6 +260,19 @@ class MemoryStore:
             or (GLOBAL, phone) in self._optouts
         }
 
+    async def refuse(self, refused: Sequence[Refused]) -> None:
+        await self._enter()
+        self._refused += [one._replace(number=canonical(one.number)) for one in refused]
+        del self._refused[:-MOST_REFUSED]
+
+    async def refusals(self, tenant: str, keys: Sequence[str]) -> Mapping[str, Sequence[Refused]]:
+        await self._enter()
+        found: dict[str, list[Refused]] = {}
+        for one in self._refused:
+            if one.tenant == tenant and one.key is not None and one.key in keys:
+                found.setdefault(one.key, []).append(one)
+        return found
+
     # --- lanes ---
 
     async def lease(self, lane: LaneKey, now: float, limit: int) -> Lease:
@@ -367,7 +384,7 @@ class MemoryStore:
             for at_carrier in one.refs:
                 self._parts.pop(at_carrier, None)
             if self._rows.pop(m.id, None):
-                self._tell(m.tenant, event, m.id)
+                self._tell(m.tenant, event, m.id, Life(m.accepted_at, m.config, m.steps))
                 self._spend(m, now if went(event) else None)
                 told.append(one)
             else:
@@ -432,7 +449,7 @@ class MemoryStore:
             return Record(number, row.at, message=row.message, state=self._state(row))
         for told in self._told.get(tenant, ()):
             if told.message == number:
-                return Record(number, told.event.at, event=told.event)
+                return Record(number, told.event.at, event=told.event, life=told.life)
         return None
 
     def _state(self, row: _Row) -> WaitingState:
@@ -534,9 +551,11 @@ class MemoryStore:
 
     # --- events ---
 
-    def _tell(self, tenant: str, event: Event, message: int | None) -> None:
+    def _tell(
+        self, tenant: str, event: Event, message: int | None, life: Life | None = None
+    ) -> None:
         seq = self._last_seq[tenant] = self._last_seq.get(tenant, 0) + 1
-        told = _Told(seq, event, events.encode(event), message)
+        told = _Told(seq, event, events.encode(event), message, life)
         self._told.setdefault(tenant, []).append(told)
         self._signals.told([tenant])
 
@@ -775,6 +794,9 @@ class MemoryStore:
             lambda part: part[2] < before and part[0] not in self._rows,
             limit - gone,
         )
+        old = [one for one in self._refused if one.at < before][: max(0, limit - gone)]
+        self._refused = [one for one in self._refused if one not in old]
+        gone += len(old)
         now = self._clock()
         for key, of_phone in list(self._uses.items()):
             kept = [(name, use, keep) for name, (use, keep) in of_phone.items() if use.sent]

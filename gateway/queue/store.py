@@ -25,7 +25,7 @@ import msgspec
 
 from gateway.errors import GatewayError
 from gateway.facts import Facts, Wants
-from gateway.message import Category, Encoding, Event, LaneKey, Message, WaitingState
+from gateway.message import Category, Encoding, Event, LaneKey, Life, Message, WaitingState
 from gateway.queue.consents import Consent
 from gateway.queue.tallies import Key, Stats
 
@@ -280,13 +280,39 @@ class EventChunk(NamedTuple):
 
 class Record(msgspec.Struct, frozen=True):
     """What is known of a message: ``message`` and ``state`` while it has no outcome, ``event``
-    (with its ``seq`` left out) once it has one."""
+    (with its ``seq`` left out), and ``life``, once it has one. A message that ended before lives
+    were kept has none."""
 
     number: int
     updated_at: float
     message: Message | None = None
     state: WaitingState | None = None
     event: Event | None = None
+    life: Life | None = None
+
+
+class Refused(NamedTuple):
+    """A message that was not accepted.
+
+    Attributes:
+        number: its recipient, as far as that could be read.
+        key: its idempotency key.
+        code: of the refusal; ``rule`` and ``why`` say more.
+        config: the digest of the configuration that decided so.
+    """
+
+    tenant: str
+    number: str
+    key: str | None
+    at: float
+    code: str
+    rule: str | None
+    why: str
+    config: str
+
+
+MOST_REFUSED: int = 1_000_000
+"""Refusals that are kept, the latest, lest a program that is always wrong fill the disk."""
 
 
 class Count(NamedTuple):
@@ -419,6 +445,12 @@ class Store(Protocol):
             consents  the purposes for which each of them gave its consent to the tenant
             uses      which of the tenant's messages count against caps, of each phone
         """
+
+    async def refuse(self, refused: Sequence[Refused]) -> None:
+        """Keep what was not accepted, as long as outcomes, up to `MOST_REFUSED` of all."""
+
+    async def refusals(self, tenant: str, keys: Sequence[str]) -> Mapping[str, Sequence[Refused]]:
+        """What was refused under these keys, the first first; others are left out."""
 
     # --- lanes ---
 

@@ -26,6 +26,8 @@ from gateway.api.schema import (
     ConsumerState,
     Counted,
     Error,
+    Explained,
+    ExplainedStep,
     MessageStatus,
     OptoutAction,
     OptoutBy,
@@ -163,6 +165,16 @@ class Backend:
         elif action == "remove":
             self.out -= set(numbers)
         return [OptoutResult(n, n in self.out, (n in before) != (n in self.out)) for n in numbers]
+
+    async def explain(
+        self, tenant: str, ids: Sequence[str], keys: Sequence[str]
+    ) -> Sequence[Explained | None]:
+        self._fail()
+        steps = [ExplainedStep(1.5, "accepted")]
+        return [
+            Explained(one, None, "44", "queued", None, steps, ["accepted"]) if one != "0" else None
+            for one in [*ids, *keys]
+        ]
 
     async def consent(
         self, tenant: str, action: ConsentAction, rows: Sequence[ConsentRow]

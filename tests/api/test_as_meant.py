@@ -47,6 +47,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "ack": {"consumer": "crm", "seq": 7, "epoch": "1f"},
     "consumers": {"action": "delete", "consumer": "crm"},
     "optout": {"action": "add", "numbers": ["1"], "source": "import", "after": "1"},
+    "explain": {"ids": ["1"], "keys": ["k"]},
     "consent": {
         "action": "add",
         "numbers": ["1"],

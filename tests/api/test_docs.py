@@ -149,6 +149,36 @@ REPLIES: list[schema.Reply | list[Event]] = [
         True,
         [schema.OptoutResult("447700900123", True, True, [schema.Holder("api", 1792224004.5)])],
     ),
+    schema.ExplainReply(
+        13,
+        True,
+        [
+            schema.Explained(
+                "19abc5e9c0000001",
+                "s-1",
+                "447700900123",
+                "deferred",
+                "5f1d2c83a0b9",
+                [
+                    schema.ExplainedStep(
+                        1792224001.5,
+                        "deferred",
+                        "quiet_hours",
+                        "quiet hours in GB",
+                        1792256400.0,
+                        local={"Europe/London": "2026-10-17 09:00:01"},
+                    )
+                ],
+                [
+                    (
+                        "2026-10-17 08:00:01 UTC: was put off by the rule quiet_hours until "
+                        "2026-10-17 17:00:00 UTC, when it was 2026-10-17 09:00:01 in "
+                        "Europe/London: quiet hours in GB"
+                    )
+                ],
+            )
+        ],
+    ),
     schema.ConsentReply(
         12,
         True,

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar, cast
 import apsw
 import msgspec
 
-from gateway.message import Message
+from gateway.message import Life, Message
 
 T = TypeVar("T")
 
@@ -29,6 +29,10 @@ encode_message = msgspec.msgpack.Encoder().encode
 """The body of a `Message`: an array of its fields, so that fields can be added at its end."""
 
 decode_message = msgspec.msgpack.Decoder(Message).decode
+encode_life = msgspec.msgpack.Encoder().encode
+decode_life = msgspec.msgpack.Decoder(Life).decode
+"""What is kept of a message beside its outcome."""
+
 _decode_messages = msgspec.msgpack.Decoder(list[Message]).decode
 
 

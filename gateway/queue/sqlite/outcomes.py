@@ -9,11 +9,12 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from gateway.message import Life
 from gateway.queue import events, store
 from gateway.queue.consents import Consent
 from gateway.queue.sqlite import consents, uses, writes
 from gateway.queue.sqlite import taken as taken_rows
-from gateway.queue.sqlite.bulk import Rows, encode_message, numbers, texts
+from gateway.queue.sqlite.bulk import Rows, encode_life, encode_message, numbers, texts
 from gateway.queue.sqlite.schema import TENANT_BITS
 from gateway.queue.sqlite.session import Session
 from gateway.queue.sqlite.stats import Place
@@ -32,7 +33,7 @@ _PROGRESS: Final = Rows(
     ") UPDATE OR ROLLBACK message SET states = new.states FROM new WHERE message.id = new.id",
 )
 _EVENTS: Final = Rows.inserted("OR ROLLBACK INTO event", 4)
-_FINISHED: Final = Rows.inserted("OR REPLACE INTO finished", 3)
+_FINISHED: Final = Rows.inserted("OR REPLACE INTO finished", 4)
 _SEQS: Final = Rows(
     "WITH new (id, seq) AS (",
     2,
@@ -48,6 +49,7 @@ class Stream(msgspec.Struct):
     tenant: str
     number: int
     ids: list[int] = []
+    lives: list[bytes] = []
     outcomes: list[bytes] = []
     notices: list[bytes] = []
     times: list[float] = []
@@ -98,6 +100,7 @@ def settlement_rows(
         final.add(message.id)
         stream = rows.streams.get(message.tenant) or _stream(session, rows, message.tenant)
         stream.ids.append(message.id)
+        stream.lives.append(encode_life(Life(message.accepted_at, message.config, message.steps)))
         stream.outcomes.append(events.encode(event))
         stream.times.append(event.at)
         if taken.end(message.id, rows.emptied):
@@ -204,14 +207,15 @@ def _remove(session: Session, streams: Iterable[Stream]) -> set[int]:
 def _append(session: Session, streams: Iterable[Stream], gone: set[int]) -> list[EventChunk]:
     """Append the events of streams, but for the outcomes of messages that are gone."""
     seqs: list[int] = []
-    finished: list[int] = []
+    finished: list[Any] = []
     stored: list[Any] = []
     made: list[EventChunk] = []
     for stream in streams:
-        ids, outcomes = stream.ids, stream.outcomes
+        ids, outcomes, lives = stream.ids, stream.outcomes, stream.lives
         if not gone.isdisjoint(ids):
-            kept = [(i, event) for i, event in zip(ids, outcomes, strict=True) if i not in gone]
-            ids, outcomes = [i for i, _ in kept], [event for _, event in kept]
+            kept = [at for at, number in enumerate(ids) if number not in gone]
+            ids, outcomes = [ids[at] for at in kept], [outcomes[at] for at in kept]
+            lives = [lives[at] for at in kept]
         encoded = outcomes + stream.notices
         if not encoded:
             continue
@@ -223,8 +227,8 @@ def _append(session: Session, streams: Iterable[Stream], gone: set[int]) -> list
             stored += ((tenant << TENANT_BITS) + chunk.first, chunk.size, newest, chunk.body)
         session.seqs[tenant] = last + len(encoded)
         seqs += (tenant, session.seqs[tenant])
-        for seq, number in enumerate(ids, last + 1):
-            finished += (number, tenant, seq)
+        for seq, (number, life) in enumerate(zip(ids, lives, strict=True), last + 1):
+            finished += (number, tenant, seq, life)
     _EVENTS.run(session.execute, stored)
     _FINISHED.run(session.execute, finished)
     _SEQS.run(session.execute, seqs)

@@ -11,6 +11,7 @@ from gateway.queue import events
 from gateway.queue.sqlite.bulk import (
     Execute,
     decode_block,
+    decode_life,
     decode_message,
     decode_texts,
     first,
@@ -170,21 +171,23 @@ def waiting_state(place: int, later: bool) -> WaitingState:
 
 def _finished(execute: Execute, tenant: str, asked: Iterable[int]) -> dict[int, Record]:
     found = execute(
-        """SELECT finished.seq, finished.id, tenant.id
+        """SELECT finished.seq, finished.id, tenant.id, life
         FROM finished JOIN tenant ON tenant.id = finished.tenant
         WHERE name = ? AND finished.id IN (SELECT value FROM carray(?))""",
         (tenant, numbers(asked)),
     )
     records = {}
     chunk, encoded = EventChunk(tenant, 0, 0, b""), list[msgspec.Raw]()
-    for seq, message, number in sorted(found):
+    for seq, message, number, life in sorted(found, key=lambda row: row[0]):
         if seq > chunk.last:
             stored = history(execute, tenant, number, seq - 1, 1)
             if not stored or stored[0].first > seq:
                 continue  # forgotten
             chunk, encoded = stored[0], events.split(stored[0])
         event = events.decode(encoded[seq - chunk.first])
-        records[message] = Record(message, event.at, event=event)
+        records[message] = Record(
+            message, event.at, event=event, life=None if life is None else decode_life(life)
+        )
     return records
 
 

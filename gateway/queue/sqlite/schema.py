@@ -152,6 +152,15 @@ STEPS: Final[Sequence[str]] = (
     CREATE TABLE template (tenant INTEGER NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL,
         at REAL NOT NULL, body BLOB NOT NULL, PRIMARY KEY (tenant, name, version)) WITHOUT ROWID;
     """,
+    # What ended before has no life.
+    """
+    ALTER TABLE finished ADD COLUMN life BLOB;
+    CREATE TABLE refusal (id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, number TEXT NOT NULL,
+        key TEXT, at REAL NOT NULL, code TEXT NOT NULL, rule TEXT, why TEXT NOT NULL,
+        config TEXT NOT NULL);
+    CREATE INDEX refusal_key ON refusal (tenant, key) WHERE key IS NOT NULL;
+    CREATE INDEX refusal_number ON refusal (number);
+    """,
 )
 """Step *n* leads from version *n* to *n* + 1. Steps are added, never changed. They may call the
 functions `phone` and `as_dialled`, which follow the rules of `gateway.numbers` as they are now."""

@@ -26,6 +26,7 @@ from gateway.queue.sqlite import (
     operators,
     outcomes,
     reads,
+    refusals,
     stats,
     taken,
     templates,
@@ -57,6 +58,7 @@ from gateway.queue.store import (
     Record,
     Recovery,
     Ref,
+    Refused,
     Seen,
     Settlement,
     TemplateChange,
@@ -202,6 +204,17 @@ class SqliteStore:
             wants -= CONSENTS
         lookup = facts.lookup(tenant, numbers, wants, self._engine.session, self._optouts)
         return await self._engine.read(lookup) if lookup else NO_FACTS
+
+    async def refuse(self, refused: Sequence[Refused]) -> None:
+        if refused:
+            rows = refusals.rows(self._engine.session, refused)
+            await self._engine.write(lambda s: refusals.add(s.execute, rows))
+
+    async def refusals(self, tenant: str, keys: Sequence[str]) -> Mapping[str, Sequence[Refused]]:
+        own = self._engine.session.tenants.known(tenant)
+        if own is None or not keys:
+            return {}
+        return await self._engine.read(lambda e: refusals.find(e, own, tenant, keys))
 
     # --- lanes ---
 
@@ -516,6 +529,7 @@ class SqliteStore:
             or await self._prune_keys(before)
             or await self._prune_lanes(before)
             or await self._prune_parts(before)
+            or await self._engine.write(lambda s: refusals.forget(s, before, limit))
             or await self._prune_uses()
             or await self._prune_stats()
         )
