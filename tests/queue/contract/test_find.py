@@ -1,6 +1,6 @@
 """`Store.find`: what became of a tenant's messages."""
 
-from gateway.message import message_id
+from gateway.message import Life, message_id
 from gateway.queue.store import Record, Sent, Settlement
 from tests.queue.contract.rig import MakeEntry, MakeFinal, Rig
 
@@ -28,7 +28,7 @@ async def test_find_tells_where_messages_are(
         Record(2, 1_000.0, message=made[1].message, state="queued"),
         Record(3, 1_000.0, message=made[2].message, state="queued"),
         Record(4, 1_020.0, message=made[3].message, state="sent"),
-        Record(5, 1_015.0, event=final.event),
+        Record(5, 1_015.0, event=final.event, life=Life(1_000.0)),
     ]
     by_number, by_key = await store.find(
         "acme", [5, 4, 3, 2, 1, 6, 7], ["none", "one", "two", "three", "four", "five"]
