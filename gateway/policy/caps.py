@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from gateway.message import Category, Message
+from gateway.message import Category, Counted, Message
 from gateway.policy.regions import REGIONS, place_of
 
 DAY: Final = 86_400
@@ -188,6 +188,14 @@ class Selector:
         self._name = repr(first.selection)
         self._varies = first.same_text or EACH in (first.campaign, first.signature)
         self._fixed = _mark(self._name)
+        self._counted = Counted(self._fixed, self.keep)
+
+    def counted(self, message: Message) -> Counted | None:
+        """What the message counts as, and for how long, None where it does not."""
+        mark = self.mark(message)
+        if mark is None:
+            return None
+        return self._counted if mark == self._fixed else Counted(mark, self.keep)
 
     def mark(self, message: Message) -> int | None:
         """What the message counts as, None where it does not."""

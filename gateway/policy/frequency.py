@@ -11,6 +11,7 @@ may have slipped into its time meanwhile. Of those that wait, the first accepted
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from math import inf
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -18,7 +19,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from gateway.facts import USES, Facts, Use
-from gateway.message import Counted, Message
+from gateway.message import Message
 from gateway.numbers import canonical
 from gateway.policy.caps import FrequencyCap, selectors
 from gateway.policy.regions import place_of
@@ -49,39 +50,45 @@ class Frequency:
 
     def __init__(self, caps: Sequence[FrequencyCap], opens: Opens | None = None) -> None:
         self._selectors = selectors(caps)
+        self._fewest = min((cap.max or 0 for cap in caps), default=0)
         self._opens = opens
 
     def marked(self, message: Message) -> Message:
         """The message with what it is to count as."""
-        counted = [
-            Counted(mark, selector.keep)
-            for selector in self._selectors
-            if (mark := selector.mark(message)) is not None
-        ]
+        counted = [one for by in self._selectors if (one := by.counted(message)) is not None]
         return msgspec.structs.replace(message, counted=tuple(counted)) if counted else message
 
     def judge(self, messages: Sequence[Message], facts: Facts, now: float) -> Verdicts:
         verdicts: Verdicts = {}
         uses = facts.uses
-        fresh: dict[str, list[Use]] = {}  # of this batch
+        fresh: dict[str, list[tuple[Message, float]]] = {}  # of this batch, with its moment
         for index, message in enumerate(messages):
             if not message.counted:
                 continue
             phone = canonical(message.to)
-            known = (*uses.get(phone, ()), *fresh.get(phone, ()))
+            known, before = uses.get(phone, ()), fresh.get(phone)
+            if before is not None:
+                known = [*known, *chain.from_iterable(_uses(one, at) for one, at in before)]
             at = max(message.due, now)
             own = False
             if known:
                 own = any(one.message == message.id for one in known)
-                verdict = self._verdict(message, known, at, now)
+                # As long as all that counts is less than any cap allows, no cap is reached.
+                verdict = None
+                if len(known) >= self._fewest:
+                    verdict = self._verdict(message, known, at, now)
                 if isinstance(verdict, Refuse):
                     verdicts[index] = verdict
                     continue
                 if verdict is not None:
                     verdicts[index] = verdict
                     at = verdict.until
-            if not own:
-                fresh.setdefault(phone, []).extend(_uses(message, at))
+            if own:
+                continue
+            if before is None:
+                fresh[phone] = [(message, at)]
+            else:
+                before.append((message, at))
         return verdicts
 
     def _verdict(
@@ -90,14 +97,17 @@ class Frequency:
         """What becomes of a message beside others."""
         own = [one for one in known if one.message == message.id]
         turn = (own[0].at, message.id) if own else None
+        marks = [mark for mark, _ in message.counted]
         moments: dict[int, list[float]] = {}
-        for one in known:
-            if one.message == message.id:
+        for of, moment, number, sent in known:
+            if number == message.id or of not in marks:
                 continue
-            if one.sent:
-                moments.setdefault(one.mark, []).append(one.at)
-            elif turn is None or (one.at, one.message) < turn:
-                moments.setdefault(one.mark, []).append(max(one.at, now))
+            if sent:
+                moments.setdefault(of, []).append(moment)
+            elif turn is None or (moment, number) < turn:
+                moments.setdefault(of, []).append(max(moment, now))
+        if not moments:
+            return None
         capping: list[tuple[FrequencyCap, list[float]]] = []
         for selector in self._selectors:
             mark = selector.mark(message)
