@@ -33,6 +33,9 @@ MessageCode = Literal[
     "expired",
     "key_conflict",
     "no_route",
+    "duplicate_recipient",
+    "destination_blocked",
+    "unreachable",
 ]
 
 

@@ -136,6 +136,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
         local: what the sender says of the recipient's wall clock; None where the digits tell.
         config: the digest of the configuration that accepted it.
         steps: what happened to it since.
+        allow_repeat: its recipient may have had this text in this campaign.
     """
 
     id: int
@@ -165,6 +166,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
     before: str | None = None
     config: str = ""
     steps: tuple[Step, ...] = ()
+    allow_repeat: bool = False
 
     @property
     def lane(self) -> LaneKey:

@@ -269,7 +269,7 @@ def _filled(messages: Sequence[_PartialMessage], common: _Defaults) -> list[Subm
 
 _COMMON: Final = (
     "sender", "key", "category", "campaign", "variant", "time_zone", "region", "window",
-    "expires_at", "encoding", "report",
+    "allow_repeat", "expires_at", "encoding", "report",
 )  # fmt: skip
 """What is filled in by itself."""
 

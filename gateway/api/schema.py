@@ -46,6 +46,7 @@ class MessageOptions(Struct, frozen=True, gc=False, kw_only=True, forbid_unknown
     time_zone: str | None = None
     region: str | None = None
     window: str | None = None
+    allow_repeat: bool | None = None
     expires_at: float | None = None
     encoding: str | None = None
     report: str | None = None

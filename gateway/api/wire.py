@@ -23,6 +23,7 @@ Message = TypedDict(
         "time_zone": str,
         "region": str,
         "window": str,
+        "allow_repeat": bool,
         "expires_at": float,
         "encoding": Literal["auto", "gsm7", "ucs2"],
         "report": Literal["final", "none"],

@@ -101,6 +101,20 @@ def variables(text: str) -> dict[str, str | int | float]:
     return found
 
 
+TRUTHS: Final = {
+    **dict.fromkeys(("true", "yes", "1"), True),
+    **dict.fromkeys(("false", "no", "0"), False),
+}
+
+
+def truth(text: str) -> bool:
+    """``yes`` or ``no``, as people and spreadsheets write it. Raises ValueError."""
+    found = TRUTHS.get(text.strip().lower())
+    if found is None:
+        raise ValueError(f"{text[:40]!r} is neither yes nor no")
+    return found
+
+
 def parameters(text: str) -> dict[int | str, bytes | str]:
     """Optional parameters, as ``0x1400=1101456700000012345 0x1401=…``. Raises ValueError."""
     found: dict[int | str, bytes | str] = {}

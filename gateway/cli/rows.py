@@ -8,7 +8,7 @@ from itertools import islice
 from typing import IO, Any, Final, NamedTuple, cast, get_type_hints
 
 from gateway.api.wire import Message
-from gateway.cli.cells import moment, parameters, plain, variables
+from gateway.cli.cells import moment, parameters, plain, truth, variables
 from gateway.cli.output import UsageError
 from gateway.cli.sheets import SEPARATORS, Form, Record, Sheet, separator_of
 
@@ -46,8 +46,11 @@ class Row(NamedTuple):
         return f"line {line}" if line == row else f"line {line} (row {row})"
 
 
+READERS: Final[Mapping[Any, Callable[[str], Any]]] = {float: moment, bool: truth}
+"""How values are read that are no texts, by their type."""
+
 FIELDS: Final[Mapping[str, Callable[[str], Any]]] = {
-    name: moment if kind is float else str for name, kind in get_type_hints(Message).items()
+    name: READERS.get(kind, str) for name, kind in get_type_hints(Message).items()
 } | {"tlvs": parameters, "vars": variables}
 """Every field of a message, and how it is read from a cell."""
 

@@ -115,9 +115,9 @@ def send(
 
     The file begins with the names of its columns: to, text and whatever else a message can say
     (from, key, category, campaign, variant, send_at, send_at_local, time_zone, region, window,
-    expires_at, encoding, report, tlvs, template, and vars.NAME for each of its variables). With a
-    column key, a file that was sent in part can be sent again: nothing goes out twice. Where the
-    queue is full, it waits for room.
+    allow_repeat, expires_at, encoding, report, tlvs, template, and vars.NAME for each of its
+    variables). With a column key, a file that was sent in part can be sent again: nothing goes out
+    twice. Where the queue is full, it waits for room.
 
     Parameters
     ----------

@@ -104,6 +104,9 @@ def _tenants(file: keys.Keys, faults: Faults) -> list[TenantOptions]:
     carrier_ids = {carrier.id for carrier in file.carriers}
     for where, tenant in tenants:
         _check_answers(where, tenant, faults)
+        if tenant.destinations is not None:
+            for problem in tenant.destinations.problems():
+                faults.add("", f"{where}.destinations.{problem}")
         content.check_tenant(where, tenant, carrier_ids, faults)
     return [
         TenantOptions(
@@ -134,6 +137,8 @@ def _policy(tenant: keys.Tenant) -> chain.TenantOptions:
         max_queued=tenant.max_queued,
         quiet_hours=tenant.quiet_hours,
         frequency=tenant.frequency,
+        repeats=tenant.repeats,
+        destinations=tenant.destinations,
         content=tenant.content,
         domains=tenant.domains,
         signatures=tenant.signatures,

@@ -31,6 +31,7 @@ from gateway.ops.logs import Level
 from gateway.policy.carrier_hours import CarrierHoursOptions
 from gateway.policy.chain import MAX_QUEUED, PolicyOptions
 from gateway.policy.content.options import Ban, SignatureOptions
+from gateway.policy.destinations import DestinationOptions
 from gateway.policy.replies import LONGEST
 from gateway.policy.senders import ANY, normalise
 from gateway.queue.backends import Backend
@@ -206,6 +207,8 @@ class Tenant(Struct, frozen=True, kw_only=True):
     categories: Annotated[tuple[Category, ...], Meta(min_length=1, max_length=3)] = CATEGORIES
     quiet_hours: bool = True
     frequency: bool = True
+    repeats: bool = True
+    destinations: DestinationOptions | None = None
     content: bool = True
     domains: Annotated[tuple[str, ...], Meta(max_length=1000)] = ()
     signatures: Annotated[tuple[SignatureOptions, ...], Meta(max_length=100)] = ()

@@ -15,7 +15,7 @@ from gateway.api.address import TcpAddress, parse_address
 from gateway.config.keys import admin_host
 from gateway.config.settings import Settings
 from gateway.dispatch import route_advice
-from gateway.policy import advice, caps_advice, closing_advice, optout_advice
+from gateway.policy import advice, caps_advice, closing_advice, destinations, optout_advice
 from gateway.policy.carrier_hours import CarrierHoursOptions
 from gateway.policy.content import advice as content_advice
 from gateway.policy.quiet_hours import QuietHoursOptions
@@ -194,6 +194,23 @@ def routes(settings: Settings, _today: date) -> Iterable[str]:
     return route_advice.unreached(settings.dispatch.routes, tenants)
 
 
+def hygiene(settings: Settings, _today: date) -> Iterable[str]:
+    """Destinations that are never texted in any case, and repeats that nobody is spared."""
+    dispatch = settings.dispatch
+    yield from (
+        f"policy.destinations.{line}" for line in destinations.advice(dispatch.policy.destinations)
+    )
+    for number, tenant in enumerate(dispatch.tenants):
+        own = dispatch.policies[tenant.id].destinations
+        if own is not None:
+            yield from (
+                f"tenants[{number}].destinations.{line}" for line in destinations.advice(own)
+            )
+    on = any(policy.repeats for policy in dispatch.policies.values())
+    if dispatch.policy.repeats.per is not None and not on:
+        yield "policy.repeats.per: holds for nobody, since every tenant has repeats = false"
+
+
 CHECKS: Final[tuple[Check, ...]] = (
     store,
     quiet_hours,
@@ -205,6 +222,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     optouts_of_tenants,
     frequency,
     contents,
+    hygiene,
     senders_without_numbers,
     in_the_clear,
     routes,

@@ -560,9 +560,16 @@ class Intake:
             campaign,
             config=self.config,
         )
-        if tlvs or variant or approved or before is not None or own is not None:
+        repeat = submitted.allow_repeat is True
+        if tlvs or variant or approved or repeat or before is not None or own is not None:
             return structs.replace(
-                draft, tlvs=tlvs, variant=variant, approved=approved, before=before, local=own
+                draft,
+                tlvs=tlvs,
+                variant=variant,
+                approved=approved,
+                before=before,
+                local=own,
+                allow_repeat=repeat,
             )
         return draft
 

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from gateway.facts import NOTHING, Facts
 from gateway.message import Message
-from gateway.policy import caps
+from gateway.policy import caps, destinations
 from gateway.policy.caps import FrequencyCap
 from gateway.policy.consent import ConsentOptions, ConsentRule
 from gateway.policy.content.judging import Contents
@@ -25,11 +25,13 @@ from gateway.policy.content.options import (
     SignatureOptions,
     signature_problems,
 )
+from gateway.policy.destinations import DestinationOptions
 from gateway.policy.frequency import Again, Frequency
 from gateway.policy.holidays import years_ahead
 from gateway.policy.limits import QueueLimit
 from gateway.policy.optout import Optout, OptoutOptions
 from gateway.policy.quiet_hours import QuietHours, QuietHoursOptions
+from gateway.policy.repeats import RepeatOptions
 from gateway.policy.rules import Defer, Rule, Verdicts
 from gateway.policy.senders import ANY, Senders, normalise
 
@@ -93,6 +95,8 @@ class TenantOptions(msgspec.Struct, frozen=True, kw_only=True):
         max_queued: messages without an outcome that it may have.
         quiet_hours: whether quiet hours are kept for its messages.
         frequency: whether frequency caps are.
+        repeats: whether `[policy.repeats]` holds for them.
+        destinations: where they may go, within what the policy of all allows.
         content: whether ``[policy.content]`` holds for them.
         domains: to which its links may lead where they are restricted.
         signatures: with which its texts begin; none where that is not looked at.
@@ -105,6 +109,8 @@ class TenantOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_queued: int = MAX_QUEUED
     quiet_hours: bool = True
     frequency: bool = True
+    repeats: bool = True
+    destinations: DestinationOptions | None = None
     content: bool = True
     domains: tuple[str, ...] = ()
     signatures: tuple[SignatureOptions, ...] = ()
@@ -119,6 +125,8 @@ class TenantOptions(msgspec.Struct, frozen=True, kw_only=True):
             for index, sender in enumerate(self.senders)
             if sender != ANY and normalise(sender) is None
         ]
+        if self.destinations is not None:
+            found += [f"destinations.{problem}" for problem in self.destinations.problems()]
         if self.max_queued < 1:
             found.append(f"max_queued: {self.max_queued} is not at least 1")
         for index, domain in enumerate(self.domains):
@@ -139,6 +147,8 @@ class PolicyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     consent: ConsentOptions = ConsentOptions()
     frequency: Annotated[tuple[FrequencyCap, ...], msgspec.Meta(max_length=MAX_CAPS)] = ()
     content: ContentOptions = ContentOptions()
+    repeats: RepeatOptions = RepeatOptions()
+    destinations: DestinationOptions = DestinationOptions()
 
     def problems(self) -> list[str]:
         """What is wrong, each with its key."""
@@ -147,6 +157,8 @@ class PolicyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             *(f"optout.{problem}" for problem in self.optout.problems()),
             *(f"consent.{problem}" for problem in self.consent.problems()),
             *(f"frequency{problem}" for problem in caps.problems(self.frequency)),
+            *(f"repeats.{problem}" for problem in self.repeats.problems()),
+            *(f"destinations.{problem}" for problem in self.destinations.problems()),
             *(f"content.{problem}" for problem in self.content.problems()),
         ]
 
@@ -194,6 +206,7 @@ def build(
         frequency = _frequency(options, tenant, own, quiet)
         capped: list[Rule] = [frequency] if frequency else []
         again: list[Rule] = [Again(frequency)] if frequency else []
+        where = destinations.rules(options.destinations, own.destinations)
         contents = Contents(options.content, own.domains, bans) if own.content else None
         content: list[Rule] = [] if contents is None or contents.is_idle else [contents]
         admission = Chain(
@@ -201,6 +214,7 @@ def build(
                 Senders(own.senders),
                 optout,
                 *allowed,
+                *where,
                 *content,
                 QueueLimit(own.max_queued),
                 quiet,
@@ -209,7 +223,7 @@ def build(
         )
         policies[tenant] = Policy(
             admission=admission,
-            release=Chain([optout, *allowed, quiet, *again]),
+            release=Chain([optout, *allowed, *where, quiet, *again]),
             quiet_hours=quiet,
             frequency=frequency,
             consent=consent if own.consent else None,
@@ -220,10 +234,11 @@ def build(
 def _frequency(
     options: PolicyOptions, tenant: str, own: TenantOptions, quiet_hours: QuietHours
 ) -> Frequency | None:
-    """The rule of a tenant's frequency caps, None where it has none."""
-    if not own.frequency:
-        return None
+    """The rule of a tenant's frequency caps and of repeats, None where it has neither."""
     theirs = [
-        cap for cap in caps.expanded(options.frequency) if not cap.tenants or tenant in cap.tenants
+        cap
+        for cap in (caps.expanded(options.frequency) if own.frequency else ())
+        if not cap.tenants or tenant in cap.tenants
     ]
-    return Frequency(theirs, quiet_hours.opens) if theirs else None
+    repeats = options.repeats.caps() if own.repeats else []
+    return Frequency(theirs, quiet_hours.opens, repeats) if theirs or repeats else None

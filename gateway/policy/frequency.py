@@ -36,6 +36,13 @@ Opens = Callable[[Message, float], float]
 """When a message may go by other rules, at a moment or after it."""
 
 
+REPEATED: Final = Refuse(
+    "repeats",
+    "duplicate_recipient",
+    "the recipient had this text in this campaign; say allow_repeat where that is meant",
+)
+
+
 class Frequency:
     """Refuses, as `frequency_capped` with the moment at which one more may go, or defers to that
     moment, what would be one too many. One of the tenant's caps that refuses decides.
@@ -43,14 +50,21 @@ class Frequency:
     Args:
         caps: those of one tenant.
         opens: by other rules; None where there are none.
+        repeats: those of the caps that say what a repeat is, see `gateway.policy.repeats`.
     """
 
     name = "frequency"
     wants = USES
 
-    def __init__(self, caps: Sequence[FrequencyCap], opens: Opens | None = None) -> None:
-        self._selectors = selectors(caps)
-        self._fewest = min((cap.max or 0 for cap in caps), default=0)
+    def __init__(
+        self,
+        caps: Sequence[FrequencyCap],
+        opens: Opens | None = None,
+        repeats: Sequence[FrequencyCap] = (),
+    ) -> None:
+        self._selectors = selectors((*caps, *repeats))
+        self._repeats = {*map(id, repeats)}
+        self._fewest = min((cap.max or 0 for cap in (*caps, *repeats)), default=0)
         self._opens = opens
 
     def marked(self, message: Message) -> Message:
@@ -113,7 +127,12 @@ class Frequency:
             mark = selector.mark(message)
             if mark is not None and mark in moments:
                 taken = sorted(moments[mark])
-                capping += [(cap, taken) for cap in selector.caps if len(taken) >= (cap.max or 0)]
+                for cap in selector.caps:
+                    if id(cap) in self._repeats:
+                        if not message.allow_repeat and _free(cap, taken, at, message.to) > at:
+                            return REPEATED
+                    elif len(taken) >= (cap.max or 0):
+                        capping.append((cap, taken))
         return self._fit(message, capping, at) if capping else None
 
     def _fit(

@@ -39,6 +39,15 @@ def test_every_column_is_a_field_of_the_message() -> None:
     }  # fmt: skip
 
 
+def test_yes_and_no() -> None:
+    cells = ["TRUE", "yes", "1", "false", "No", "0"]
+    lines = "".join(f"4477,Hi,{cell}\n" for cell in cells)
+    found = messages("to,text,allow_repeat\n" + lines)
+    assert [one["allow_repeat"] for one in found] == [True] * 3 + [False] * 3  # type: ignore[index]
+    [row] = read("to,text,allow_repeat\n4477,Hi,maybe\n")
+    assert row.fault == "allow_repeat: 'maybe' is neither yes nor no"
+
+
 def test_an_empty_cell_says_nothing_unless_the_message_needs_it() -> None:
     assert messages("to,text,campaign\n,,spring\n") == [
         {"to": "", "text": "", "campaign": "spring"}
@@ -323,6 +332,7 @@ def test_every_field_of_the_wire_api_can_be_a_column() -> None:
         "to", "text", "from", "key", "category", "campaign", "send_at", "expires_at", "encoding",
         "report", "tlvs", "variant", "send_at_local", "time_zone", "region", "window",
         "template", "vars",
+        "allow_repeat",
     }  # fmt: skip
 
 

@@ -134,3 +134,31 @@ def test_a_smooth_reopening(site: Any, started: Any) -> None:
     offsets = [one["not_before"] - end.timestamp() for one in results]
     assert 0 <= min(offsets) < 10
     assert 590 < max(offsets) < 600
+
+
+def test_destinations(site: Any, started: Any) -> None:
+    client, record = started('[policy.destinations]\nallowed = ["CN"]\nkinds = ["mobile"]\n')
+    here, abroad, fixed = submit(client, {}, {"to": "+12125550100"}, {"to": "+861066778899"})
+    client.wait_for_state(here["message_id"], "delivered")
+    assert [one["error"]["code"] for one in (abroad, fixed)] == ["destination_blocked"] * 2
+    assert abroad["error"]["rule"] == "destinations"
+    refused = metric(site, "messages_refused_total", code="destination_blocked", tenant="shop")
+    assert refused == 2
+    site.stop_carriers()
+    assert [line["destination"] for line in taken(record)] == ["8613900000001"]
+
+
+def test_the_same_text_twice_in_a_campaign(site: Any, started: Any) -> None:
+    client, record = started('[policy.repeats]\nper = "30d"\n')
+    first, again, meant, other = submit(
+        client,
+        {"campaign": "spring"},
+        {"campaign": "spring"},
+        {"campaign": "spring", "allow_repeat": True},
+        {"campaign": "summer"},
+    )
+    assert again["error"]["code"] == "duplicate_recipient"
+    for result in (first, meant, other):
+        client.wait_for_state(result["message_id"], "delivered")
+    site.stop_carriers()
+    assert len(taken(record)) == 3

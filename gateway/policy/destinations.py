@@ -1,0 +1,145 @@
+"""Where texts may go: regions and ranges that are allowed or blocked, and kinds of numbers.
+
+Where and of which kind a number is, `gateway.numbers` knows from the plans of all countries. What a
+tenant has beside the policy of all narrows that, and never widens it. Without anything written,
+nothing is looked at.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from gateway.facts import NOTHING, Facts
+from gateway.message import CATEGORIES, Category, Message
+from gateway.numbers import REGIONS, Kind, kind_of, region_of
+from gateway.numbers.plans import plan_of
+from gateway.policy.rules import Refuse, Verdicts
+
+MOST: Final = 10_000
+"""Regions and ranges in a list."""
+
+KindName = Literal[
+    "mobile", "fixed", "premium", "toll-free", "voip", "personal", "pager", "shared cost",
+    "universal access", "voicemail",
+]  # fmt: skip
+
+EITHER: Final = frozenset({Kind.MOBILE, Kind.FIXED})
+
+
+class DestinationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[policy.destinations]``, and ``destinations`` of a tenant.
+
+    Attributes:
+        allowed: the regions (ISO 3166, ``CN``) and ranges (leading digits, ``4477``) that are
+            texted; none for all.
+        blocked: those that are not, whatever is allowed.
+        kinds: the kinds of numbers that are texted; none for all.
+        categories: the messages that this holds for.
+    """
+
+    allowed: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()
+    kinds: tuple[KindName, ...] = ()
+    categories: frozenset[Category] = frozenset(CATEGORIES)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is ever refused."""
+        return not (self.allowed or self.blocked or self.kinds) or not self.categories
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong, each with its key."""
+        for key in ("allowed", "blocked"):
+            entries: tuple[str, ...] = getattr(self, key)
+            if len(entries) > MOST:
+                yield f"{key}: {len(entries)} entries, over {MOST}"
+            for index, entry in enumerate(entries):
+                if not is_entry(entry):
+                    yield f"{key}[{index}]: {entry[:16]!r} is neither a region as 'CN' nor digits"
+        for index, entry in enumerate(self.blocked):
+            if entry in self.allowed:
+                yield f"blocked[{index}]: {entry!r} is allowed as well; take one of the two out"
+
+
+def is_entry(entry: str) -> bool:
+    """Whether something names a region, or a range by its leading digits."""
+    return entry in REGIONS or (entry.isascii() and entry.isdigit() and len(entry) <= 15)
+
+
+class Places:
+    """Regions and ranges, to be looked up by number."""
+
+    def __init__(self, entries: Sequence[str]) -> None:
+        self.regions = frozenset(one for one in entries if not one.isdigit())
+        self.ranges = tuple(one for one in entries if one.isdigit())
+
+    def has(self, number: str, region: str | None) -> bool:
+        return region in self.regions or number.startswith(self.ranges)
+
+
+class Destinations:
+    """Refuses, as `destination_blocked`, what is to go where this tenant does not text."""
+
+    name = "destinations"
+    wants = NOTHING
+
+    def __init__(self, options: DestinationOptions) -> None:
+        self._categories = options.categories
+        self._allowed = Places(options.allowed) if options.allowed else None
+        self._blocked = Places(options.blocked)
+        self._kinds = frozenset(map(Kind, options.kinds))
+        self._refusals: dict[str, Refuse] = {}
+
+    def judge(self, messages: Sequence[Message], facts: Facts, now: float) -> Verdicts:
+        verdicts: Verdicts = {}
+        categories = self._categories
+        for index, message in enumerate(messages):
+            if message.category in categories and not message.exempt:
+                why = self._against(message.to)
+                if why is not None:
+                    verdicts[index] = self._refusal(why)
+        return verdicts
+
+    def _against(self, number: str) -> str | None:
+        """What is against texting a number."""
+        region = region_of(number)
+        if self._allowed is not None and not self._allowed.has(number, region):
+            return f"numbers of {region or 'no country'} that begin like this are not allowed"
+        if self._blocked.has(number, region):
+            return f"numbers of {region or 'no country'} that begin like this are blocked"
+        if self._kinds:
+            kind = kind_of(number)
+            if kind is Kind.FIXED_OR_MOBILE and not self._kinds.isdisjoint(EITHER):
+                return None
+            # Of a number of no known kind nobody can say that it is a wrong one.
+            if kind is not Kind.UNKNOWN and kind not in self._kinds:
+                return f"{kind} numbers are not texted"
+        return None
+
+    def _refusal(self, why: str) -> Refuse:
+        found = self._refusals.get(why)
+        if found is None:  # as many as there are regions and kinds
+            found = self._refusals[why] = Refuse(self.name, "destination_blocked", why)
+        return found
+
+
+def rules(*options: DestinationOptions | None) -> list[Destinations]:
+    """The rules that several options come to, none for those that refuse nothing."""
+    return [Destinations(one) for one in options if one is not None and not one.is_idle]
+
+
+def advice(options: DestinationOptions) -> Iterator[str]:
+    """What is allowed and hardly meant."""
+    allowed = Places(options.allowed)
+    for index, entry in enumerate(options.blocked):
+        within = entry in allowed.regions or entry.startswith(allowed.ranges)
+        covers = entry.isdigit() and any(one.startswith(entry) for one in allowed.ranges)
+        plan = plan_of(entry) if entry.isdigit() else None
+        shares = plan is not None and any(one.name in allowed.regions for one in plan.regions)
+        if options.allowed and not (within or covers or shares):
+            yield f"blocked[{index}]: {entry!r} is not allowed in any case; take it out"
+    if "fixed" in options.kinds and "mobile" not in options.kinds:
+        yield "kinds: has no 'mobile', so hardly anybody is texted"
+    if not options.categories:
+        yield "categories: is empty, so nothing is refused; name what this holds for"
