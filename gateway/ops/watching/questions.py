@@ -34,7 +34,11 @@ QUESTIONS: Final = (
     ),
     Question("When is the first of them due?", "gateway_deferred_due_seconds"),
     Question(
-        "What does policy put off, by rule?",
+        "What does policy refuse, by rule?",
+        f"sum by (tenant, rule) (increase(gateway_messages_ruled_out_total{HOUR}))",
+    ),
+    Question(
+        "What does it put off, by rule?",
         f"sum by (tenant, rule) (increase(gateway_messages_deferred_total{HOUR}))",
     ),
     Question(

@@ -141,13 +141,14 @@ class Cell:
     # --- its tenant ---
 
     def pause(self) -> None:
-        """Hold a campaign that has messages; and somebody comes with a wrong token."""
+        """Hold a campaign that has messages; and somebody comes with a wrong token, somebody with a
+        sender that is not the tenant's."""
         with pytest.raises(AssertionError, match="unauthenticated"):
             self.site.client("wrong")
         client = self.site.client()
         client.ask("pause", campaign="held")
         messages = [{"to": "447400999998", "text": "later", "campaign": "held"}]
-        client.ask("submit", messages=messages)
+        client.ask("submit", messages=[*messages, {**messages[0], "from": "20002"}])
 
     def submit(self, text: str) -> None:
         """Submit this text in a connection of its own, and wait for its outcome."""
