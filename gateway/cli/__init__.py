@@ -47,6 +47,7 @@ COMMANDS: Final = (
     "asking:consumers",
     "listening:events",
     "looking:overview",
+    "top:top",
     "looking:carriers",
     "looking:queues",
     "looking:tenants",

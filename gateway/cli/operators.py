@@ -3,10 +3,10 @@
 import http.client
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -23,6 +23,8 @@ PREFIX: Final = "/api/v1/"
 
 UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 """What a span of time may end in."""
+
+T = TypeVar("T")
 
 _opener: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """Asks the gateway itself, whatever proxy the environment names for other things."""
@@ -91,24 +93,33 @@ class AdminAccess:
         given = {name: value for name, value in command.items() if value is not None}
         return self._ask(path, msgspec.json.encode(given))
 
+    def metrics(self) -> str:
+        """What Prometheus is told."""
+        return self._read("/metrics", None, bytes).decode(errors="replace")
+
     def _ask(self, path: str, body: bytes | None) -> Any:
-        address = self._address()
-        request = urllib.request.Request(  # noqa: S310  the scheme is looked at
-            address + PREFIX + path, body, {"content-type": "application/json"}
-        )
-        if self.admin_token:
-            request.add_header("authorization", f"Bearer {self.admin_token}")
+        return self._read(PREFIX + path, body, msgspec.json.decode)
+
+    def _read(self, path: str, body: bytes | None, decode: Callable[[bytes], T]) -> T:
+        address = self.address
         try:
+            request = urllib.request.Request(  # noqa: S310  the scheme is looked at
+                address + path, body, {"content-type": "application/json"}
+            )
+            if self.admin_token:
+                request.add_header("authorization", f"Bearer {self.admin_token}")
             with _opener.open(request, timeout=TIMEOUT) as answer:
-                return msgspec.json.decode(answer.read())
+                return decode(answer.read())
         except urllib.error.HTTPError as error:
             raise _refused(error, address) from error
-        except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             reason = getattr(error, "reason", error)
             why = getattr(reason, "strerror", None) or reason
             raise GatewayError(f"cannot reach the admin server at {address}: {why}") from error
 
-    def _address(self) -> str:
+    @property
+    def address(self) -> str:
+        """Where the admin server is. Raises UsageError, ConfigError."""
         address = self.admin
         if address is None and self.config is not None:
             # It comes with most of the gateway, which takes a while.

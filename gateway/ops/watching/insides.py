@@ -136,6 +136,12 @@ TENANTS: Final = Board(
             per("optouts_total", "tenant", "source", "action", where=OF),
         ),
         lines(
+            "Consents",
+            "Consents that were recorded, withdrawn and asked for, a second.",
+            "ops",
+            per("consents_total", "tenant", "action", where=OF),
+        ),
+        lines(
             "Opt-outs to judge, and replies",
             "Texts that may be opt-outs, for people to judge, and the gateway's own answers,"
             " a second.",

@@ -7,6 +7,8 @@ import signal
 import ssl
 import sys
 import threading
+import urllib.error
+import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -141,11 +143,17 @@ class Cell:
     # --- its tenant ---
 
     def pause(self) -> None:
-        """Hold a campaign that has messages; and somebody comes with a wrong token, somebody with a
-        sender that is not the tenant's."""
+        """Hold a campaign that has messages. And somebody comes with a wrong token, somebody with a
+        sender that is not the tenant's, and a stranger's page asks the admin server."""
+        address = f"http://127.0.0.1:{self.site.admin}/api/v1/overview"
+        page = urllib.request.Request(address, headers={"host": "evil.example"})
+        with pytest.raises(urllib.error.HTTPError, match="421") as refused:
+            urllib.request.urlopen(page, timeout=10)
+        refused.value.close()
         with pytest.raises(AssertionError, match="unauthenticated"):
             self.site.client("wrong")
         client = self.site.client()
+        client.ask("consent", action="add", numbers=["447400999998"], source="test", wording="yes")
         client.ask("pause", campaign="held")
         messages = [{"to": "447400999998", "text": "later", "campaign": "held"}]
         client.ask("submit", messages=[*messages, {**messages[0], "from": "20002"}])
