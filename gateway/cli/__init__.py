@@ -43,6 +43,7 @@ COMMANDS: Final = (
     "asking:resume",
     "counting:stats",
     "optouts:optout",
+    "consents:consent",
     "templating:template",
     "asking:consumers",
     "listening:events",

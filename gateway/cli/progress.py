@@ -54,13 +54,17 @@ class Meter:
     ) -> None:
         """``done`` bytes have been read, and so many messages answered, or wait for room in the
         queue."""
-        self._next = time.monotonic() + self._every
         rate = (accepted + duplicates + refused) / max(self.seconds, 0.001)
         # A file that is sent again consists of nothing else; one that is new has none.
         again = f"{duplicates:,} duplicates, " if duplicates else ""
         told = f"{accepted:,} accepted, {again}{refused:,} refused, {rate:,.0f}/s"
         if without_room:
             told += f", {without_room:,} wait for room in the queue"
+        self.tell(done, told)
+
+    def tell(self, done: int, told: str) -> None:
+        """``done`` bytes have been read, of which so much is ``told``."""
+        self._next = time.monotonic() + self._every
         if STDERR.is_terminal:
             self._bar.update(self._task, completed=done, description=told)
         else:

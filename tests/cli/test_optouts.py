@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.optouts import Numbers
+from gateway.cli.lists import Numbers
 from gateway.cli.output import UsageError
 
 ONE, TWO = "447700900140", "447700900141"
@@ -16,7 +16,7 @@ ONE, TWO = "447700900140", "447700900141"
 def read(data: str | bytes) -> list[tuple[str, str, str]]:
     file = io.BytesIO(data.encode() if isinstance(data, str) else data)
     file.name = "list.csv"
-    return [(place, written, fault) for place, written, fault in Numbers(file)]
+    return [(line.place, line.written, line.fault) for line in Numbers(file)]
 
 
 @pytest.mark.parametrize(

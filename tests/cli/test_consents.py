@@ -1,0 +1,111 @@
+"""Consents from the command line: by number, from files, and out to files again."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.cli.consents import moment
+
+
+def test_a_consent_and_its_withdrawal(shop: Any) -> None:
+    number = "+447700900240"
+    [added] = shop("consent", "add", number, "--source=checkout", "--wording=Yes").records
+    assert (added["number"], added["consented"], added["changed"]) == (number[1:], True, True)
+    assert shop("consent", "check", number).records[0]["wording"] == "Yes"
+    [gone] = shop("consent", "withdraw", number, "--by=Kim").records
+    assert gone["consented"] is False
+    [history] = shop("consent", "history", number).records
+    assert [one["state"] for one in history["records"]] == ["given", "withdrawn"]
+
+
+def test_a_file_of_them_goes_in_and_out_again(shop: Any, tmp_path: Path) -> None:
+    file = tmp_path / "members.csv"
+    file.write_text(
+        "number,purpose,at,source,wording,by,state\n"
+        '+447700900241,news,2024-05-01T10:00+01:00,form,"Yes, please",web,given\n'
+        "+447700900242,news,1714557600,,,,withdrawn\n"
+        "+447700900243,,,,,,\n"
+    )
+    added = shop("consent", "add", f"--file={file}", "--purpose=offers")
+    assert added.records == [{"numbers": 3, "changed": 3, "consented": 2, "refused": 0}]
+    again = shop("consent", "add", f"--file={file}", "--purpose=offers")
+    assert again.records == [{"numbers": 3, "changed": 0, "consented": 2, "refused": 0}]
+    listed = shop("consent", "list", "--csv").out.splitlines()
+    assert listed[0] == "number,purpose,at,source,wording,by,state"
+    assert '447700900241,news,1714554000.0,form,"Yes, please",web,given' in listed
+    assert "447700900242,news,1714557600.0,import,,,withdrawn" in listed
+    assert any(one.startswith("447700900243,offers,") for one in listed)
+
+
+BROKEN = (
+    "number,at,state\n+447700900244,,\nnobody,,\n+447700900245,yesterday,\n+447700900246,,maybe\n"
+)
+
+
+def test_row_by_row_heeds_all_that_can_be(shop: Any, tmp_path: Path) -> None:
+    file = tmp_path / "broken.csv"
+    file.write_text(BROKEN)
+    done = shop("consent", "add", f"--file={file}")
+    assert done.status == 1
+    assert done.records == [{"numbers": 1, "changed": 1, "consented": 1, "refused": 3}]
+    assert "line 3: invalid_recipient" in done.err
+    assert "line 4: at: 'yesterday' is not Unix seconds or a time such as" in done.err
+    assert "line 5: state: 'maybe' is neither 'given' nor 'withdrawn'" in done.err
+
+
+@pytest.mark.parametrize("command", ["consent", "optout"])
+def test_all_or_nothing_does_nothing_where_a_line_is_wrong(
+    shop: Any, tmp_path: Path, command: str
+) -> None:
+    file = tmp_path / "broken.csv"
+    file.write_text("number\n+447700900247\nnobody\n")
+    done = shop(command, "add", f"--file={file}", "--all-or-nothing")
+    assert (done.status, done.records) == (1, [])
+    assert "line 3: invalid_recipient" in done.err
+    assert "gateway: nothing was done: of 2 lines 1 are wrong" in done.err
+    [known] = shop(command, "check", "+447700900247").records
+    assert known["consented" if command == "consent" else "opted_out"] is False
+    file.write_text("number\n+447700900247\n+447700900248\n")
+    done = shop(command, "add", f"--file={file}", "--all-or-nothing")
+    assert (done.status, done.records[0]["changed"]) == (0, 2)
+
+
+def test_opt_outs_come_out_as_they_go_in(shop: Any, tmp_path: Path) -> None:
+    shop("optout", "add", "+447700900249")
+    lines = shop("optout", "list", "--csv").out.splitlines()
+    assert lines[0] == "number,source,at,everybody,text"
+    assert any(line.startswith("447700900249,api,") for line in lines)
+    file = tmp_path / "again.csv"
+    file.write_text("\n".join(lines))
+    assert shop("optout", "check", f"--file={file}").status == 0
+
+
+def test_without_a_question_nobody_is_asked(shop: Any) -> None:
+    asked = shop("consent", "ask", "+447700900250")
+    assert asked.status == 1
+    assert "has no question to ask" in asked.err
+
+
+@pytest.mark.parametrize(
+    ("written", "at"),
+    [
+        ("1714554000", 1714554000.0),
+        ("2024-05-01", 1714521600.0),
+        ("2024-05-01T10:00", 1714557600.0),
+        ("2024-05-01T10:00+08:00", 1714528800.0),
+    ],
+)
+def test_times(written: str, at: float) -> None:
+    assert moment(written) == at
+
+
+def test_a_message_is_explained(shop: Any) -> None:
+    [sent] = shop("send", "--to=+447700900251", "--text=hi", "--key=explained").records
+    told = shop("explain", sent["message_id"])
+    assert told.status == 0
+    assert told.out.startswith(f"{sent['message_id']} to 447700900251: ")
+    assert "UTC: was accepted" in told.out
+    [data] = shop("explain", "--key=explained", "--data").records
+    assert data["message_id"] == sent["message_id"]
+    assert shop("explain", "1f").status == 1
