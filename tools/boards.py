@@ -37,6 +37,7 @@ def files() -> dict[str, str]:
     }
     return dashboards | {
         "deploy/prometheus/prometheus.yml": PROMETHEUS,
+        "deploy/compose/prometheus.yml": composed(),
         "deploy/prometheus/recording.yaml": recording(),
         "deploy/prometheus/alerts.yaml": alerting(),
         "deploy/alertmanager/alertmanager.yml": ALERTMANAGER,
@@ -207,6 +208,23 @@ scrape_configs:
     static_configs:
       - targets: ["127.0.0.1:7601"]
 """
+
+IN_CONTAINERS: Final = {
+    "localhost:9093": "alertmanager:9093",
+    "127.0.0.1:7601": "gateway:7601",
+    "    # authorization": "    authorization",
+    "    #   credentials": "      credentials",
+}
+"""What is otherwise where each is a container of its own, as in compose.yaml."""
+
+
+def composed() -> str:
+    """Prometheus' configuration there."""
+    text = PROMETHEUS
+    for here, there in IN_CONTAINERS.items():
+        text = text.replace(here, there)
+    return text
+
 
 ALERTMANAGER: Final = f"""\
 # {PLEASE}
