@@ -125,6 +125,31 @@ async def test_a_torn_message_that_is_put_off_says_that_it_may_come_twice(
     await world.check_finished()
 
 
+async def test_and_still_does_where_the_process_ends_before_that_is_on_record(
+    open_world: Any, autojump_clock: object
+) -> None:
+    async with open_world() as world:
+        await keep_quiet_hours(world)
+        await trio.sleep(CLOSING - 100)
+        await world.accepted({"text": "x" * 300})
+        [first, second] = world.bind.sent
+        world.bind.reply(first)
+        world.bind.reply(second, status=Status.ESME_RMSGQFUL)
+        world.bind.lose()
+        await trio.sleep(110)
+        world.store.failing = {"defer"}
+        world.bind.come_up()
+        await world.calm()
+        world.store.failing = set()
+        world.nursery.cancel_scope.cancel()
+    await world.store.aclose()
+    async with open_world(world.store) as after:
+        await trio.sleep(OPENING - CLOSING)
+        await after.deliver()
+        event = await only_event(after)
+        assert (event["type"], event["maybe_duplicate"]) == ("delivered", True)
+
+
 async def test_the_carrier_is_given_no_longer_than_hours_last(world: Any) -> None:
     await keep_quiet_hours(world)
     await world.accepted("a", {"text": "b", "expires_at": world.clock() + 30})

@@ -1,14 +1,18 @@
-"""docs/reliability.md cites tests that exist, and leaves out none of those beside this one."""
+"""docs/reliability.md and docs/places.md cite tests that exist, and the former leaves out none of
+those beside this one."""
 
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-CITED = set(
-    re.findall(
-        r"`(tests/[\w/]+\.py)::(test_\w+)`", (ROOT / "docs/reliability.md").read_text("utf-8")
-    )
-)
+
+
+def cited_in(page: str) -> set[tuple[str, str]]:
+    text = (ROOT / page).read_text("utf-8")
+    return set(re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", text))
+
+
+CITED = cited_in("docs/reliability.md")
 
 
 def named_in(path: Path) -> set[str]:
@@ -16,8 +20,9 @@ def named_in(path: Path) -> set[str]:
 
 
 def test_what_is_cited_exists() -> None:
-    found = {path: named_in(ROOT / path) for path, _ in CITED}
-    assert not {f"{path}::{test}" for path, test in CITED if test not in found[path]}
+    cited = CITED | cited_in("docs/places.md")
+    found = {path: named_in(ROOT / path) for path, _ in cited}
+    assert not {f"{path}::{test}" for path, test in cited if test not in found[path]}
 
 
 def test_what_exists_is_cited() -> None:
