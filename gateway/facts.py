@@ -9,9 +9,9 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-Want = Literal["optouts", "consents", "uses"]
+Want = Literal["optouts", "consents", "uses", "unreachable"]
 """What the store can be asked for: who is opted out; what for phones gave their consent; which
-messages count against caps."""
+messages count against caps; which phones texts do not reach."""
 
 Wants = frozenset[Want]
 
@@ -19,6 +19,7 @@ NOTHING: Final[Wants] = frozenset()
 OPTOUTS: Final[Wants] = frozenset({"optouts"})
 CONSENTS: Final[Wants] = frozenset({"consents"})
 USES: Final[Wants] = frozenset({"uses"})
+UNREACHABLE: Final[Wants] = frozenset({"unreachable"})
 
 
 class Use(NamedTuple):
@@ -45,12 +46,14 @@ class Facts(msgspec.Struct, frozen=True):
         opted_out: the recipients that are opted out.
         consents: by recipient, the purposes for which it gave its consent to this tenant.
         uses: by phone (`gateway.numbers.canonical`), the tenant's messages to it that count.
+        unreachable: until when texts of this tenant do not reach recipients, where that is so.
         queued: messages without an outcome that the tenant has before this batch.
     """
 
     opted_out: frozenset[str] | set[str] = frozenset()
     consents: Mapping[str, frozenset[str]] = {}
     uses: Mapping[str, Sequence[Use]] = {}
+    unreachable: Mapping[str, float] = {}
     queued: int = 0
 
 

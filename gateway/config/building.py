@@ -138,6 +138,7 @@ def _policy(tenant: keys.Tenant) -> chain.TenantOptions:
         quiet_hours=tenant.quiet_hours,
         frequency=tenant.frequency,
         repeats=tenant.repeats,
+        unreachable=tenant.unreachable,
         destinations=tenant.destinations,
         content=tenant.content,
         domains=tenant.domains,

@@ -208,6 +208,7 @@ class Tenant(Struct, frozen=True, kw_only=True):
     quiet_hours: bool = True
     frequency: bool = True
     repeats: bool = True
+    unreachable: bool = True
     destinations: DestinationOptions | None = None
     content: bool = True
     domains: Annotated[tuple[str, ...], Meta(max_length=1000)] = ()

@@ -206,6 +206,9 @@ def hygiene(settings: Settings, _today: date) -> Iterable[str]:
             yield from (
                 f"tenants[{number}].destinations.{line}" for line in destinations.advice(own)
             )
+    learns = any(policy.unreachable for policy in dispatch.policies.values())
+    if dispatch.policy.unreachable.categories and not learns:
+        yield "policy.unreachable: holds for nobody, since every tenant has unreachable = false"
     on = any(policy.repeats for policy in dispatch.policies.values())
     if dispatch.policy.repeats.per is not None and not on:
         yield "policy.repeats.per: holds for nobody, since every tenant has repeats = false"

@@ -23,6 +23,7 @@ from gateway.dispatch.lessons import Lessons
 from gateway.dispatch.ownership import users
 from gateway.dispatch.places import Places
 from gateway.dispatch.pool import CarrierPool, routes_or_default
+from gateway.dispatch.reach import Reach
 from gateway.dispatch.release import Refiller, Releaser
 from gateway.dispatch.routing import RouteOptions, Router, narrow_routes
 from gateway.dispatch.service import Service
@@ -115,6 +116,7 @@ class Dispatch:
         self.scheduler = Scheduler(self.lanes, SchedulerOptions())
         self._numbers = MessageNumbers()
         self._aside = Aside()
+        self._reach = Reach()
         self._settler = Settler(
             store,
             self.pool,
@@ -122,6 +124,7 @@ class Dispatch:
             self.places,
             self.ledger,
             self._aside,
+            self._reach,
             metrics,
             clock,
             self._wake,
@@ -143,7 +146,14 @@ class Dispatch:
         self._texted = Texted()
         consents = Consents(store, self._intake, metrics, clock)
         self._inbox = Inbox(
-            store, self.tenants, self._intake, self._settler, self._texted, consents, metrics
+            store,
+            self.tenants,
+            self._intake,
+            self._settler,
+            self._texted,
+            consents,
+            self._reach,
+            metrics,
         )
         self._settler.inbox = self._inbox
         self._refiller = Refiller(store, self.lanes, self.places, self.ledger, clock, self._wake)
@@ -250,6 +260,8 @@ class Dispatch:
         }
         policies = chain.build(options.policy, options.policies, self._clock(), bans)
         self._wordings.configure(options.policy.content, options.policies, through)
+        rules = {name: one.unreachable for name, one in policies.items()}
+        self._reach.configure({name: rule for name, rule in rules.items() if rule is not None})
         self.tenants.configure(
             [Tenant(one, policies[one.id], self._wordings.of(one.id)) for one in options.tenants]
         )

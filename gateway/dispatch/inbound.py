@@ -20,6 +20,7 @@ from gateway.dispatch.intake import Intake
 from gateway.dispatch.options import CarrierOptions
 from gateway.dispatch.pieces import Piece, piece_of
 from gateway.dispatch.plan import Plan
+from gateway.dispatch.reach import Reach
 from gateway.dispatch.reassembly import Reassembly
 from gateway.dispatch.replies import Caller, Replies
 from gateway.dispatch.settle import Settler
@@ -54,10 +55,12 @@ class Inbox:
         settler: Settler,
         texted: Texted,
         consents: Consents,
+        reach: Reach,
         metrics: Metrics,
     ) -> None:
         self._store = store
         self._consents = consents
+        self._reach = reach
         self._intake = intake
         self._settler = settler
         self._metrics = metrics
@@ -105,6 +108,9 @@ class Inbox:
         """An inbound message, as whole as it gets."""
         text = self._understanding.text(pieces)
         self._report(text, plan.now)
+        if text.piece.phone is not None:
+            for tenant in text.owner.tenants:
+                self._reach.heard(tenant.options.id, text.piece.phone, plan.settlement)
         if len(text.owner.tenants) == 1:
             self._tell("inbound", text, plan)
             self._count("inbound", text.owner.tenants[0], text, plan)

@@ -24,6 +24,7 @@ from gateway.dispatch.outcomes import DELIVERED
 from gateway.dispatch.places import Places
 from gateway.dispatch.plan import Plan
 from gateway.dispatch.pool import CarrierPool
+from gateway.dispatch.reach import Reach
 from gateway.dispatch.receipts import end_halves, match_in_memory, take_told
 from gateway.errors import StoreError, StoreFenced
 from gateway.message import Event, Message, message_id
@@ -100,6 +101,7 @@ class Settler:
         places: Places,
         ledger: Ledger,
         aside: Aside,
+        reach: Reach,
         metrics: Metrics,
         clock: Callable[[], float],
         on_room: Callable[[], None],
@@ -113,6 +115,7 @@ class Settler:
         self._places = places
         self._ledger = ledger
         self._aside = aside
+        self._reach = reach
         self._metrics = metrics
         self._clock = clock
         self._on_room = on_room
@@ -292,6 +295,7 @@ class Settler:
     async def commit(self, plan: Plan) -> None:
         """Make a plan durable, however long the store takes, and then true in memory."""
         settlement = plan.complete()
+        self._reach.learn(settlement)
         self._take_up(plan)
         tallies.add(settlement.tallies, self._aside.take())
         gone = await self.persistently(lambda: self._store.settle(settlement))

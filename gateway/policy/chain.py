@@ -34,6 +34,7 @@ from gateway.policy.quiet_hours import QuietHours, QuietHoursOptions
 from gateway.policy.repeats import RepeatOptions
 from gateway.policy.rules import Defer, Rule, Verdicts
 from gateway.policy.senders import ANY, Senders, normalise
+from gateway.policy.unreachable import Unreachable, UnreachableOptions
 
 MAX_CAPS: Final = 100
 """Frequency caps at most: each that a message counts in is a row of the store."""
@@ -96,6 +97,7 @@ class TenantOptions(msgspec.Struct, frozen=True, kw_only=True):
         quiet_hours: whether quiet hours are kept for its messages.
         frequency: whether frequency caps are.
         repeats: whether `[policy.repeats]` holds for them.
+        unreachable: whether `[policy.unreachable]` does.
         destinations: where they may go, within what the policy of all allows.
         content: whether ``[policy.content]`` holds for them.
         domains: to which its links may lead where they are restricted.
@@ -110,6 +112,7 @@ class TenantOptions(msgspec.Struct, frozen=True, kw_only=True):
     quiet_hours: bool = True
     frequency: bool = True
     repeats: bool = True
+    unreachable: bool = True
     destinations: DestinationOptions | None = None
     content: bool = True
     domains: tuple[str, ...] = ()
@@ -149,6 +152,7 @@ class PolicyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     content: ContentOptions = ContentOptions()
     repeats: RepeatOptions = RepeatOptions()
     destinations: DestinationOptions = DestinationOptions()
+    unreachable: UnreachableOptions = UnreachableOptions()
 
     def problems(self) -> list[str]:
         """What is wrong, each with its key."""
@@ -159,6 +163,7 @@ class PolicyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             *(f"frequency{problem}" for problem in caps.problems(self.frequency)),
             *(f"repeats.{problem}" for problem in self.repeats.problems()),
             *(f"destinations.{problem}" for problem in self.destinations.problems()),
+            *(f"unreachable.{problem}" for problem in self.unreachable.problems()),
             *(f"content.{problem}" for problem in self.content.problems()),
         ]
 
@@ -172,6 +177,8 @@ class Policy(msgspec.Struct, frozen=True):
         quiet_hours: the rule in both, for `QuietHours.ends`; where none are kept, the one that
             heeds what messages themselves say of their recipients' clocks.
         frequency: the rule of frequency caps; None where the tenant has none.
+        unreachable: the rule of numbers that texts do not reach, which learns from outcomes; None
+            where it is off.
         consent: the rule of consents; None where none are required of the tenant.
     """
 
@@ -179,6 +186,7 @@ class Policy(msgspec.Struct, frozen=True):
     release: Chain
     quiet_hours: QuietHours
     frequency: Frequency | None = None
+    unreachable: Unreachable | None = None
     consent: ConsentRule | None = None
 
 
@@ -206,6 +214,10 @@ def build(
         frequency = _frequency(options, tenant, own, quiet)
         capped: list[Rule] = [frequency] if frequency else []
         again: list[Rule] = [Again(frequency)] if frequency else []
+        unreachable = None
+        if own.unreachable and options.unreachable.categories:
+            unreachable = Unreachable(options.unreachable)
+        silent: list[Rule] = [unreachable] if unreachable else []
         where = destinations.rules(options.destinations, own.destinations)
         contents = Contents(options.content, own.domains, bans) if own.content else None
         content: list[Rule] = [] if contents is None or contents.is_idle else [contents]
@@ -215,6 +227,7 @@ def build(
                 optout,
                 *allowed,
                 *where,
+                *silent,
                 *content,
                 QueueLimit(own.max_queued),
                 quiet,
@@ -225,6 +238,7 @@ def build(
             admission=admission,
             release=Chain([optout, *allowed, *where, quiet, *again]),
             quiet_hours=quiet,
+            unreachable=unreachable,
             frequency=frequency,
             consent=consent if own.consent else None,
         )

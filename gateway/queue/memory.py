@@ -19,6 +19,7 @@ from gateway.message import Event, LaneKey, Life, Message, WaitingState
 from gateway.numbers import canonical
 from gateway.queue import events
 from gateway.queue.consents import RECORDS, Consent, allowed, is_new
+from gateway.queue.failing import Failing, struck
 from gateway.queue.operators import KEPT as CHANGES_KEPT
 from gateway.queue.operators import Change, Counted, Found, Owing, QueueCount, Which
 from gateway.queue.signals import Signals
@@ -111,6 +112,7 @@ class MemoryStore:
         self._optouts: dict[tuple[str, str], dict[str, OptoutEntry]] = {}
         self._uses: dict[tuple[str, str], dict[tuple[int, int], tuple[Use, int]]] = {}
         self._consents: dict[tuple[str, str], list[Consent]] = {}
+        self._failing: dict[tuple[str, str], Failing] = {}
         self._refused: list[Refused] = []
         self._consumers: dict[tuple[str, str], Consumer] = {}
         self._memos: dict[str, bytes] = {}
@@ -238,11 +240,16 @@ class MemoryStore:
             opted_out=self._opted_out(tenant, numbers) if "optouts" in wants else set(),
             consents=self._consents_of(tenant, numbers) if "consents" in wants else {},
             uses=self._uses_of(tenant, numbers) if "uses" in wants else {},
+            unreachable=self._silent(tenant, numbers) if "unreachable" in wants else {},
         )
 
     def _consents_of(self, tenant: str, numbers: Sequence[str]) -> dict[str, frozenset[str]]:
         found = {n: allowed(self._consents.get((tenant, canonical(n)), ())) for n in numbers}
         return {number: purposes for number, purposes in found.items() if purposes}
+
+    def _silent(self, tenant: str, numbers: Sequence[str]) -> dict[str, float]:
+        found = {n: self._failing.get((tenant, canonical(n)), Failing()) for n in numbers}
+        return {number: one.until for number, one in found.items() if one.until}
 
     def _uses_of(self, tenant: str, numbers: Sequence[str]) -> Mapping[str, Sequence[Use]]:
         phones = set(map(canonical, numbers))
@@ -397,6 +404,11 @@ class MemoryStore:
             self._held.pop(name, None)
         self._change_optouts(settlement.optouts)
         self._change_consents(settlement.consents)
+        for owner, phone in settlement.heard:
+            self._failing.pop((owner, canonical(phone)), None)
+        for strike in settlement.strikes:
+            key = strike.tenant, canonical(strike.number)
+            self._failing[key] = struck(self._failing.get(key, Failing()), strike)
         self._count(ended(told))
         self._count(settlement.tallies)
         return frozenset(passed_over)
@@ -806,6 +818,8 @@ class MemoryStore:
                 del of_phone[name]
             if not of_phone:
                 del self._uses[key]
+        now = self._clock()
+        gone += _forget(self._failing, lambda one: one.expires < now, limit - gone)
         for hour in [one for one in self._tallies if one < self._clock() // HOUR - KEPT]:
             del self._tallies[hour]
         return gone

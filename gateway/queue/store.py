@@ -27,6 +27,7 @@ from gateway.errors import GatewayError
 from gateway.facts import Facts, Wants
 from gateway.message import Category, Encoding, Event, LaneKey, Life, Message, WaitingState
 from gateway.queue.consents import Consent
+from gateway.queue.failing import Strike
 from gateway.queue.tallies import Key, Stats
 
 GLOBAL: str = ""
@@ -165,7 +166,9 @@ class Settlement(msgspec.Struct):
     ``finals`` whose message is gone already (it has its outcome) are passed over: there is never
     a second outcome. What is in ``sent`` and ``finals`` both is final; what is in ``hold`` and
     ``drop`` both is dropped. Messages of either count as sent from now on, those of ``finals``
-    that no carrier took (`went`) count no more; see `Store.accept`. ``tallies`` are counted beside
+    that no carrier took (`went`) count no more; see `Store.accept`. ``strikes`` say which phones
+    were not reached, ``heard``, by tenant and number, which were heard of: what is known of their
+    failures goes first. ``tallies`` are counted beside
     what the store counts by itself (`gateway.queue.tallies`).
     """
 
@@ -177,6 +180,8 @@ class Settlement(msgspec.Struct):
     drop: list[tuple[HeldKind, str]] = []
     optouts: list["OptoutChange"] = []
     consents: list[Consent] = []
+    strikes: list[Strike] = []
+    heard: list[tuple[str, str]] = []
     tallies: dict[Key, int] = {}
 
 

@@ -27,6 +27,13 @@ OVER = {"from": "2025-01-01", "to": "2025-01-01"}
             "tenants[0].destinations.kinds: has no 'mobile'",
         ),
         (
+            {
+                "policy": {"unreachable": {"categories": ["marketing"]}},
+                "tenant": {"unreachable": False},
+            },
+            "policy.unreachable: holds for nobody",
+        ),
+        (
             {"policy": {"repeats": {"per": "7d"}}, "tenant": {"repeats": False}},
             "policy.repeats.per: holds for nobody",
         ),
@@ -63,6 +70,14 @@ def test_what_is_hardly_meant(read: Read, tables: dict[str, Any], begin: str) ->
         (
             {"policy": {"destinations": {"kinds": ["landline"]}}},
             "policy.destinations.kinds[0]: 'landline' is not 'mobile', 'fixed'",
+        ),
+        (
+            {"policy": {"unreachable": {"failures": 0}}},
+            "policy.unreachable.failures: 0 is not between 1 and 10",
+        ),
+        (
+            {"policy": {"unreachable": {"categories": ["otp"]}}},
+            "policy.unreachable.categories: otp is never refused for this",
         ),
         (
             {"policy": {"repeats": {"per": "ever"}}},

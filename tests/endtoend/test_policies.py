@@ -39,11 +39,11 @@ def metric(site: Any, name: str, **labels: str) -> float:
 
 
 @pytest.fixture
-def started(site: Any) -> Callable[[str], tuple[Any, Path]]:
+def started(site: Any) -> Callable[..., tuple[Any, Path]]:
     """Starts a carrier and a gateway with a policy; gives a client, and the carrier's record."""
 
-    def start(policy: str) -> tuple[Any, Path]:
-        record = site.carrier("alpha")
+    def start(policy: str, *options: str) -> tuple[Any, Path]:
+        record = site.carrier("alpha", *options)
         site.gateway(policy).wait_for('"bound"', 2)
         return site.client(), record
 
@@ -162,3 +162,21 @@ def test_the_same_text_twice_in_a_campaign(site: Any, started: Any) -> None:
         client.wait_for_state(result["message_id"], "delivered")
     site.stop_carriers()
     assert len(taken(record)) == 3
+
+
+def test_a_number_that_is_not_reached(site: Any, started: Any) -> None:
+    client, record = started(
+        '[policy.unreachable]\ncategories = ["transactional"]\nfailures = 2\n',
+        "--receipt-state",
+        "UNDELIV=1.0",
+    )
+    for _ in range(2):
+        [one] = submit(client, {})
+        client.wait_for_state(one["message_id"], "failed")
+    refused, urgent, other = submit(client, {}, {"category": "otp"}, {"to": "+8613900000002"})
+    assert refused["error"]["code"] == "unreachable"
+    assert 29 < (refused["error"]["retry_at"] - there().timestamp()) / 86_400 <= 30
+    assert urgent["message_id"]
+    client.wait_for_state(other["message_id"], "failed")
+    site.stop_carriers()
+    assert len(taken(record)) == 4

@@ -6,7 +6,7 @@ from gateway.facts import Facts, Wants
 from gateway.numbers import canonical
 from gateway.queue.consents import allowed
 from gateway.queue.filter import BitFilter
-from gateway.queue.sqlite import consents, uses
+from gateway.queue.sqlite import consents, failing, uses
 from gateway.queue.sqlite.bulk import Execute, decode_texts, texts
 from gateway.queue.sqlite.schema import GLOBAL_SCOPE
 from gateway.queue.sqlite.session import Session
@@ -22,11 +22,13 @@ def lookup(
     own = session.tenants.known(tenant)
     asks_consents = "consents" in wants and own is not None
     asks_uses = "uses" in wants and own is not None
-    if not (asks_optouts or asks_consents or asks_uses):
+    asks_failing = "unreachable" in wants and own is not None
+    asks_more = asks_consents or asks_uses or asks_failing
+    if not (asks_optouts or asks_more):
         return None
     phones = list(map(canonical, numbers))
     perhaps = optouts.maybe(phones) if asks_optouts else set()
-    if not (perhaps or asks_consents or asks_uses):
+    if not (perhaps or asks_more):
         return None
 
     def look_up(execute: Execute) -> Facts:
@@ -42,7 +44,10 @@ def lookup(
             of_phone = {phone: allowed(known) for phone, known in records.items()}
             given = {number: of_phone[phone] for number, phone in pairs if of_phone.get(phone)}
         used = uses.find(execute, own, set(phones)) if asks_uses else {}
-        return Facts(opted_out=out, consents=given, uses=used)
+        silent: dict[str, float] = {}
+        if asks_failing and (untils := failing.find(execute, own, set(phones))):
+            silent = {number: untils[phone] for number, phone in pairs if phone in untils}
+        return Facts(opted_out=out, consents=given, uses=used, unreachable=silent)
 
     return look_up
 

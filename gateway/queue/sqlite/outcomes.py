@@ -12,7 +12,7 @@ import msgspec
 from gateway.message import Life
 from gateway.queue import events, store
 from gateway.queue.consents import Consent
-from gateway.queue.sqlite import consents, uses, writes
+from gateway.queue.sqlite import consents, failing, uses, writes
 from gateway.queue.sqlite import taken as taken_rows
 from gateway.queue.sqlite.bulk import Rows, encode_life, encode_message, numbers, texts
 from gateway.queue.sqlite.schema import TENANT_BITS
@@ -74,6 +74,7 @@ class SettlementRows(msgspec.Struct):
     optouts: list[writes.OptoutRow] = []
     spent: uses.Spent | None = None
     consents: list[tuple[int, Consent]] = []
+    silent: failing.FailingRows | None = None
 
 
 class Settled(NamedTuple):
@@ -134,6 +135,7 @@ def settlement_rows(
         rows.hold += held
     rows.optouts = writes.optout_rows(session, settlement.optouts)
     rows.consents = consents.rows(session, settlement.consents)
+    rows.silent = failing.rows(session, settlement.strikes, settlement.heard)
     rows.finals = settlement.finals
     if counting:
         rows.spent = uses.spent(session, settlement, now)
@@ -179,6 +181,8 @@ def settle(session: Session, rows: SettlementRows) -> Settled:
         )
     if rows.consents:
         consents.add(execute, rows.consents)
+    if rows.silent:
+        failing.settle(execute, rows.silent)
     if rows.spent:
         uses.settle(execute, rows.spent)
     if rows.optouts:

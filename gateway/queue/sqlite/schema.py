@@ -161,6 +161,11 @@ STEPS: Final[Sequence[str]] = (
     CREATE INDEX refusal_key ON refusal (tenant, key) WHERE key IS NOT NULL;
     CREATE INDEX refusal_number ON refusal (number);
     """,
+    """
+    CREATE TABLE failing (tenant INTEGER NOT NULL, number TEXT NOT NULL, times TEXT NOT NULL,
+        until REAL NOT NULL, expires REAL NOT NULL, PRIMARY KEY (tenant, number)) WITHOUT ROWID;
+    CREATE INDEX failing_expires ON failing (expires);
+    """,
 )
 """Step *n* leads from version *n* to *n* + 1. Steps are added, never changed. They may call the
 functions `phone` and `as_dialled`, which follow the rules of `gateway.numbers` as they are now."""

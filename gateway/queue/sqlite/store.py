@@ -13,7 +13,7 @@ from functools import partial
 import trio
 
 from gateway.errors import StoreError, StoreFenced
-from gateway.facts import CONSENTS, NO_FACTS, USES, Facts, Wants
+from gateway.facts import CONSENTS, NO_FACTS, UNREACHABLE, USES, Facts, Wants
 from gateway.message import LaneKey, Message
 from gateway.numbers import canonical
 from gateway.queue import events
@@ -22,6 +22,7 @@ from gateway.queue.operators import Change, Counted, Found, Owing, QueueCount, W
 from gateway.queue.sqlite import (
     consents,
     facts,
+    failing,
     keys,
     operators,
     outcomes,
@@ -121,6 +122,7 @@ class SqliteStore:
             self._keys = await engine.read(keys.load)
             self._optouts = await engine.read(upkeep.load_optouts)
             self._consented = await engine.read(consents.some)
+            self._failing = await engine.read(failing.some)
             self._counting = await engine.read(uses.some)
             self._uses_next: uses.UseKey | None = None
             self._uses_done = -math.inf
@@ -202,6 +204,8 @@ class SqliteStore:
             wants -= USES
         if not self._consented:
             wants -= CONSENTS
+        if not self._failing:
+            wants -= UNREACHABLE
         lookup = facts.lookup(tenant, numbers, wants, self._engine.session, self._optouts)
         return await self._engine.read(lookup) if lookup else NO_FACTS
 
@@ -275,6 +279,7 @@ class SqliteStore:
         )
         self._optouts.include([row.number for row in rows.optouts if row.entry is not None])
         self._consented = self._consented or bool(settlement.consents)
+        self._failing = self._failing or bool(settlement.strikes)
         try:
             settled = await self._engine.write(lambda s: outcomes.settle(s, rows), self._settled)
         except BaseException:
@@ -531,6 +536,7 @@ class SqliteStore:
             or await self._prune_parts(before)
             or await self._engine.write(lambda s: refusals.forget(s, before, limit))
             or await self._prune_uses()
+            or await self._prune_failing(limit)
             or await self._prune_stats()
         )
 
@@ -610,6 +616,12 @@ class SqliteStore:
                 return gone
         self._uses_done = now
         return 0
+
+    async def _prune_failing(self, limit: int) -> int:
+        if not self._failing:
+            return 0
+        now = self._clock()
+        return await self._engine.write(lambda s: failing.forget(s, now, limit))
 
     async def _prune_stats(self) -> int:
         before = int(self._clock() // HOUR) - KEPT
