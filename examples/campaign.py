@@ -89,6 +89,7 @@ class Campaign:
     Args:
         size: messages that can be sent; some more cannot.
         now: Unix seconds.
+        seed: another one makes another list.
 
     Attributes:
         drafts: what is submitted, in order; each has a key.
@@ -97,8 +98,8 @@ class Campaign:
         asleep: numbers there that the sale is announced to.
     """
 
-    def __init__(self, size: int, now: float) -> None:
-        self._random = Random(11)
+    def __init__(self, size: int, now: float, seed: int = 11) -> None:
+        self._random = Random(seed)
         self._numbers: set[str] = set()
         texts = msgspec.toml.decode(TEXTS.read_bytes(), type=Texts)
         self._names, self._kinds = texts.names, texts.kinds
@@ -108,7 +109,7 @@ class Campaign:
         self.drafts = [*self._usual(size), *self._special(size, now), *self._mistakes(now)]
         self._random.shuffle(self.drafts)
         for index, draft in enumerate(self.drafts):
-            draft.message["key"] = f"demo-{index}"
+            draft.message["key"] = f"demo-{seed}-{index}"
 
     def _usual(self, size: int) -> Iterator[Draft]:
         for kind in self._kinds.values():

@@ -2,7 +2,8 @@
 
 Two simulated carriers and the gateway run as processes of their own (`examples.stage`); this one is
 the campaign system. It submits `examples.campaign` over the socket, follows the events, and in the
-end compares what it was promised with what it was told, and with what the carriers saw.
+end compares what it was promised with what it was told, and with what the carriers saw. On a
+terminal it stays until Ctrl-C, with a console to look at.
 """
 
 import signal
@@ -19,9 +20,13 @@ from examples.campaign import REMINDER, SENDER, Campaign
 from examples.metrics import scrape
 from examples.result import Result
 from examples.stage import Stage, StageError, stage
+from examples.staying import stay
 from examples.tally import Tally, audit
 from gateway.api.client import Client, connect
 from gateway.api.wire import Accepted
+
+STAY: Final = "--stay"
+"""Asks it to leave the gateway running until Ctrl-C, as it does on a terminal."""
 
 SIZE: Final = 10_000
 """Messages that can be sent; another number can be named on the command line."""
@@ -110,15 +115,19 @@ async def _states(client: Client, tally: Tally) -> Mapping[str, str]:
     }
 
 
-def demonstrate(console: Console, size: int) -> bool:
-    """Run the demo with ``size`` messages; whether everything adds up."""
+def demonstrate(console: Console, size: int, *, stays: bool) -> bool:
+    """Run the demo with ``size`` messages; whether everything adds up. Where it ``stays``, the
+    gateway and its console do until Ctrl-C."""
     now = time.time()
     campaign = Campaign(size, now)
     report.introduce(console, campaign, now)
     with stage(SENDER, campaign.night.region) as running:
         report.follow(console, running)
         result = trio.run(run, running, campaign, console)
-        return report.conclude(console, campaign, result)
+        adds_up = report.conclude(console, campaign, result)
+        if stays:
+            stay(console, running)
+        return adds_up
 
 
 def main() -> None:
@@ -131,10 +140,12 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
-    size = int(sys.argv[1]) if len(sys.argv) > 1 else SIZE
+    arguments = [argument for argument in sys.argv[1:] if argument != STAY]
+    size = int(arguments[0]) if arguments else SIZE
+    stays = STAY in sys.argv or console.is_terminal
     status = INTERRUPTED
     try:
-        status = 0 if demonstrate(console, size) else FAILED
+        status = 0 if demonstrate(console, size, stays=stays) else FAILED
     except* KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
     except* StageError as failure:

@@ -43,6 +43,7 @@ def follow(console: Console, stage: Stage) -> None:
     """Say where it can be followed."""
     console.print(
         f"The gateway listens at {stage.address}, its metrics are at {stage.admin}/metrics\n"
+        f"See it move in the console: [bold]{stage.admin}/[/]\n"
     )
 
 

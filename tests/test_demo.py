@@ -3,7 +3,9 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.request
 from datetime import timedelta
+from http.client import HTTPResponse
 from math import inf
 from pathlib import Path
 
@@ -38,10 +40,10 @@ gateway_commit_seconds_bucket{le="+Inf"} 10
 """
 
 
-def demo(tmp_path: Path, size: int) -> "subprocess.Popen[str]":
+def demo(tmp_path: Path, *arguments: object) -> "subprocess.Popen[str]":
     """The demo, with its temporary files in ``tmp_path``."""
     return subprocess.Popen(
-        [sys.executable, "-m", "examples.demo", str(size)],
+        [sys.executable, "-m", "examples.demo", *map(str, arguments)],
         cwd=ROOT,
         env={**os.environ, "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
@@ -72,6 +74,31 @@ def test_whatever_ends_the_demo_ends_its_processes(tmp_path: Path, number: signa
         assert running.stdout.read().endswith("interrupted\n")
     assert running.returncode == 130
     assert list(tmp_path.iterdir()) == []
+
+
+def test_its_console_stays_until_it_is_told_to_end_and_moves(tmp_path: Path) -> None:
+    with demo(tmp_path, "200", "--stay") as running:
+        assert running.stdout is not None
+        told = next(line for line in running.stdout if "The console stays at" in line)
+        address = re.search(r"http://\S+/", told)
+        assert address is not None
+        with urllib.request.urlopen(address[0]) as page:
+            assert "<h1>Now</h1>" in page.read().decode()
+        with urllib.request.urlopen(f"{address[0]}live?at=/campaigns") as stream:
+            seen = {accepted_of(stream), accepted_of(stream), accepted_of(stream)}
+        assert len(seen) > 1
+        running.send_signal(signal.SIGINT)
+        assert running.stdout.read().endswith("That was it.\n")
+    assert running.returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def accepted_of(stream: "HTTPResponse") -> str:
+    """What the next event of the stream of campaigns says was accepted."""
+    while True:
+        found = re.search(r'data-label="Accepted"><span>([\d,]+)<', stream.readline().decode())
+        if found:
+            return found[1]
 
 
 def test_at_any_hour_it_is_night_somewhere() -> None:
