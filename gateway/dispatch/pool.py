@@ -70,6 +70,7 @@ class CarrierPool:
     def __init__(self) -> None:
         self.carriers: dict[str, Carrier] = {}
         self._routes: dict[str, _Route] = {}
+        self._routes_of: dict[str, list[str]] = {}
         self._avoid: OrderedDict[int, set[str]] = OrderedDict()
 
     def configure(self, carriers: Iterable[Carrier], routes: Iterable[RouteOptions]) -> None:
@@ -78,6 +79,10 @@ class CarrierPool:
         self.carriers = {carrier.options.id: carrier for carrier in carriers}
         own = [RouteOptions(direct(name), [CarrierShare(name)]) for name in self.carriers]
         self._routes = {route.name: _Route(route, self.carriers) for route in [*routes, *own]}
+        self._routes_of = {name: [] for name in self.carriers}
+        for route in self.routes:
+            for name in dict.fromkeys(self._routes[route].names()):
+                self._routes_of[name].append(route)
 
     def has_route(self, name: str) -> bool:
         return name in self._routes
@@ -115,7 +120,7 @@ class CarrierPool:
 
     def routes_of(self, carrier: str) -> list[str]:
         """The routes that may use a carrier, but for its own."""
-        return [name for name in self.routes if carrier in self._routes[name].names()]
+        return self._routes_of.get(carrier, [])
 
     @property
     def torn(self) -> bool:

@@ -60,7 +60,7 @@ class Operator:
         now, running = self._clock(), self._configuration.running
         queues = await self._sights.queues()
         carriers = self._sights.carriers(queues)
-        pauses = await self._sights.pauses()
+        pauses = self._sights.pauses(queues)
         found = stuck.findings(
             running,
             failing=self._dispatch.failing,
@@ -129,7 +129,7 @@ class Operator:
 
     async def pauses(self) -> Sequence[PauseView]:
         """All that is paused."""
-        return await self._sights.pauses()
+        return self._sights.pauses(await self._sights.queues())
 
     async def diff(self) -> Diff:
         """What a reload would change."""

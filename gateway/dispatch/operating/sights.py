@@ -193,9 +193,8 @@ class Sights:
             target=stop.target, by=stop.by, at=stop.at, until=stop.until, why=stop.why, held=held
         )
 
-    async def pauses(self) -> list[PauseView]:
+    def pauses(self, queues: Sequence[QueueView]) -> list[PauseView]:
         """All pauses, operators' and tenants'."""
-        queues = await self.queues()
         holds = self._dispatch.upkeep.steering.holds
         found = []
         for stop in self._dispatch.stops.each():

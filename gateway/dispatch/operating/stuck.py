@@ -1,7 +1,7 @@
 """What is worth a sentence of the overview: what is stuck, where, why, what is safe and what to do.
 Pure: it reads views and says what follows from them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from gateway.ops.operations import Running
@@ -43,9 +43,10 @@ def findings(
     now: float,
 ) -> tuple[Finding, ...]:
     """All that is worth telling, the worst first."""
+    waits = _waits_of(queues)
     found = [
         *_store(failing, congested, queues),
-        *(one for carrier in carriers for one in _carrier(carrier, queues, now)),
+        *(one for carrier in carriers for one in _carrier(carrier, waits, now)),
         *_waits(queues, tenants),
         *(_paused(pause, now) for pause in pauses),
         *(one for consumer in consumers for one in _consumer(consumer)),
@@ -72,12 +73,28 @@ def _store(failing: bool, congested: bool, queues: Sequence[QueueView]) -> Itera
         )
 
 
-def _carrier(carrier: CarrierView, queues: Sequence[QueueView], now: float) -> Iterator[Finding]:
+Waits = Mapping[tuple[str, Reason], tuple[int, float | None]]
+"""How many messages wait and for how long the oldest has, by route and reason."""
+
+
+def _waits_of(queues: Sequence[QueueView]) -> Waits:
+    """Summed once for all carriers: there may be a hundred, and queues of a thousand tenants."""
+    groups: dict[tuple[str, Reason], list[QueueView]] = {}
+    for one in queues:
+        groups.setdefault((one.route, one.reason), []).append(one)
+    return {key: _sum(those) for key, those in groups.items()}
+
+
+def _of_routes(carrier: CarrierView, reason: Reason, waits: Waits) -> tuple[int, float | None]:
+    those = [waits.get((route, reason), (0, None)) for route in carrier.routes]
+    ages = [oldest for _, oldest in those if oldest is not None]
+    return sum(messages for messages, _ in those), max(ages, default=None)
+
+
+def _carrier(carrier: CarrierView, waits: Waits, now: float) -> Iterator[Finding]:
     subject = f"carrier {carrier.id}"
-    mine = [one for one in queues if one.route in carrier.routes]
     if carrier.state != "up":
-        waiting = [one for one in mine if one.reason == "no_bind"]
-        messages, oldest = _sum(waiting)
+        messages, oldest = _of_routes(carrier, "no_bind", waits)
         down = carrier.state == "down"
         why = f": {carrier.error}" if carrier.error else ""
         since = f" for {duration(now - carrier.since)}" if down and carrier.since else ""
@@ -95,7 +112,7 @@ def _carrier(carrier: CarrierView, queues: Sequence[QueueView], now: float) -> I
             runbook="CarrierDown",
         )
     if carrier.throttled_since is not None:
-        messages, oldest = _sum(one for one in mine if one.reason == "carrier_rate")
+        messages, oldest = _of_routes(carrier, "carrier_rate", waits)
         yield Finding(
             kind="carrier_throttles",
             severity="notice",

@@ -15,10 +15,11 @@ Answer = TypeVar("Answer")
 
 
 class Fresh(Generic[Answer]):
-    """Asks, and keeps what was answered for a moment."""
+    """Asks, and keeps what was answered for ``kept`` seconds."""
 
-    def __init__(self, ask: Callable[[], Awaitable[Answer]]) -> None:
+    def __init__(self, ask: Callable[[], Awaitable[Answer]], kept: float = KEPT) -> None:
         self._ask = ask
+        self._kept = kept
         self._lock = trio.Lock()
         self._at = -math.inf
         self._answers: list[Answer] = []
@@ -31,7 +32,7 @@ class Fresh(Generic[Answer]):
             ProblemError: there is none.
         """
         async with self._lock:
-            if trio.current_time() - self._at >= KEPT:
+            if trio.current_time() - self._at >= self._kept:
                 self._answers, self._problem = [], None
                 try:
                     self._answers = [await self._ask()]

@@ -21,6 +21,9 @@ Context = dict[str, Any]
 HOURS: Final = 48
 """Hours of which campaigns are shown, unless others are asked for."""
 
+PULSE: Final = 4.9
+"""Seconds that the head of a page shows how all is: on the first page it is a second."""
+
 MOST_HOURS: Final = 24 * 31
 
 RECORDS: Final = 100
@@ -37,6 +40,7 @@ class Look:
         self._ask = patience.look
         self._clock = clock
         self._overview = Fresh(lambda: self._ask(operations.overview))
+        self._pulse = Fresh(lambda: self._ask(operations.overview), PULSE)
         self._carriers = Fresh(lambda: self._ask(operations.carriers))
         self._queues = Fresh(lambda: self._ask(operations.queues))
         self._tenants = Fresh(lambda: self._ask(operations.tenants))
@@ -65,9 +69,9 @@ class Look:
         return {"now": self._clock(), **await self._of[path](query, caller)}
 
     async def pulse(self) -> Context:
-        """Whether all is well, for the head of every page; empty where nobody can tell."""
+        """Whether all is well, for the head of every page; None where nobody can tell."""
         try:
-            return {"overview": await self._overview()}
+            return {"overview": await self._pulse()}
         except ProblemError:
             return {"overview": None}
 
@@ -88,7 +92,8 @@ class Look:
         raise ProblemError("not_found", f"no carrier is called {name!r}")
 
     async def _now(self, _query: Query, _caller: Caller) -> Context:
-        return {"overview": await self._overview(), "pauses": await self._pauses()}
+        overview = await self._overview()
+        return {"overview": overview, "pauses": await self._pauses() if overview.pauses else ()}
 
     async def _carrier_list(self, query: Query, _caller: Caller) -> Context:
         states = ("down", "degraded", "up")

@@ -237,8 +237,9 @@ class Console:
             "notice": self._notices.take(request.query_params.get("notice", "")),
             "stream": "",
             "now": self._clock(),
-            **await self._look.pulse(),
         }
+        if "overview" not in context:
+            around |= await self._look.pulse()
         return self._drawing.page(template, {**around, **context}, status)
 
     # --- what goes on ---
@@ -270,7 +271,9 @@ class Console:
         else:
             template = PAGES[path].template
             context = await self._look.at(path, dict(parse_qsl(query)), caller)
-        context |= {"may": may_do(caller.role), **await self._look.pulse(), "template": template}
+        if "overview" not in context:
+            context |= await self._look.pulse()
+        context |= {"may": may_do(caller.role), "template": template}
         return self._drawing.draw("stream.html", context)
 
     async def _series(self, request: Request, visitor: Visitor) -> Response:

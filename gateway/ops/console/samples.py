@@ -2,17 +2,19 @@
 is bounded whatever the number of tenants and carriers."""
 
 import math
+import re
 import threading
 from array import array
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Final
 
 import msgspec
 
 from gateway.ops.console.evaluating import Facts, Past, evaluate
 from gateway.ops.console.queries import Query, QueryError, ranges, read
-from gateway.ops.metrics import Table
+from gateway.ops.metrics import Labels, Table
 from gateway.ops.watching.declared import Panel, Recording
 
 EVERY: Final = 5.0
@@ -67,8 +69,11 @@ class Kept(msgspec.Struct):
     rest: int = 0
 
 
-Found = Mapping[str, tuple[float, Mapping[str, str]]]
-"""The values and labels of a panel's lines, by their names."""
+Found = Mapping[str, tuple[float, Labels, Labels]]
+"""The values of a panel's lines, with the names and values of their labels, by their names."""
+
+OURSELVES: Final = "this gateway"
+"""What a line is called whose labels tell one gateway from another."""
 
 
 class Samples:
@@ -154,7 +159,7 @@ class Samples:
         number, place = self._number, self._number % KEPT
         kept.rest = 0
         for name, line in list(kept.lines.items()):
-            line.last, _ = found.get(name, (None, {}))
+            line.last = found[name][0] if name in found else None
             line.values[place] = math.nan if line.last is None else line.last
             line.peak *= FADES
             if line.last is not None:
@@ -165,7 +170,7 @@ class Samples:
         new.sort(key=lambda name: -abs(found[name][0]))
         idle = iter([name for name, line in kept.lines.items() if not line.last])
         for name in new:
-            value, labels = found[name]
+            value, labels, those = found[name]
             if len(kept.lines) >= LINES:
                 gone = next(idle, None) if value else None
                 if gone is None:
@@ -174,7 +179,9 @@ class Samples:
                 del kept.lines[gone]
             values = array("d", [math.nan]) * KEPT
             values[place] = value
-            kept.lines[name] = Line(name, labels, values, value, number, abs(value))
+            kept.lines[name] = Line(
+                name, dict(zip(labels, those, strict=True)), values, value, number, abs(value)
+            )
 
     def _past(self, name: str, seconds: float, now: float) -> Past | None:
         """A metric as it was so many seconds ago, or as long ago as is known."""
@@ -202,22 +209,25 @@ def _readable(expr: str) -> Query | None:
         return None
 
 
-def _called(legend: str, labels: Mapping[str, str]) -> str:
-    """What a line is called: its legend with its labels put in."""
-    for label, value in labels.items():
-        legend = legend.replace(f"{{{{{label}}}}}", value)
-    return legend.replace("{{instance}}", "").strip() or "this gateway"
-
-
 def _lines(kept: Kept, facts: Facts) -> Found:
-    found: dict[str, tuple[float, Mapping[str, str]]] = {}
+    found: dict[str, tuple[float, Labels, Labels]] = {}
     for query, legend in kept.queries:
         table = evaluate(query, facts)
+        called = _namer(legend, table.labels)
         for labels, value in table.values.items():
             if math.isfinite(value):
-                by = dict(zip(table.labels, labels, strict=True))
-                found[_called(legend, by)] = (value, by)
+                found[called(*labels)] = (value, table.labels, labels)
     return found
+
+
+@cache
+def _namer(legend: str, labels: Labels) -> Callable[..., str]:
+    """Makes the names of lines: their legend with their labels put in."""
+    parts = re.split(r"\{\{(\w+)\}\}", legend)
+    for place in range(1, len(parts), 2):
+        label = parts[place]
+        parts[place] = f"{{{labels.index(label)}}}" if label in labels else ""
+    return ("".join(parts).strip() or OURSELVES).format
 
 
 def _rounded(value: float) -> float | None:

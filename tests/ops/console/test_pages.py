@@ -88,7 +88,7 @@ async def test_now_says_so_where_all_is_well(staged: Staged) -> None:
         ("/messages?q=%2B4915112345678", ["m6f3a2b1c", "singles-day"]),
         ("/messages/m6f3a2b1c", ["it was 19:40 in Europe/Berlin", "7 h 20 min later", "twice"]),
         ("/runbooks/CarrierDown", ["Not safe", "Over when", "/panels/carriers#panel-1"]),
-        ("/panels/store", ["Room on the disk", "Nothing to show yet"]),
+        ("/panels/store", ["Room on the disk", "Nothing to show."]),
     ],
 )
 async def test_pages_answer_questions(staged: Staged, path: str, told: list[str]) -> None:
