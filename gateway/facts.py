@@ -9,9 +9,9 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-Want = Literal["optouts", "consents", "uses", "unreachable"]
+Want = Literal["optouts", "consents", "uses", "unreachable", "spent"]
 """What the store can be asked for: who is opted out; what for phones gave their consent; which
-messages count against caps; which phones texts do not reach."""
+messages count against caps; which phones texts do not reach; what the tenant has spent."""
 
 Wants = frozenset[Want]
 
@@ -20,6 +20,7 @@ OPTOUTS: Final[Wants] = frozenset({"optouts"})
 CONSENTS: Final[Wants] = frozenset({"consents"})
 USES: Final[Wants] = frozenset({"uses"})
 UNREACHABLE: Final[Wants] = frozenset({"unreachable"})
+SPENT: Final[Wants] = frozenset({"spent"})
 
 
 class Use(NamedTuple):
@@ -48,6 +49,7 @@ class Facts(msgspec.Struct, frozen=True):
         uses: by phone (`gateway.numbers.canonical`), the tenant's messages to it that count.
         unreachable: until when texts of this tenant do not reach recipients, where that is so.
         queued: messages without an outcome that the tenant has before this batch.
+        spent: what the tenant's accounts have come to (`gateway.message.Charge`).
     """
 
     opted_out: frozenset[str] | set[str] = frozenset()
@@ -55,6 +57,7 @@ class Facts(msgspec.Struct, frozen=True):
     uses: Mapping[str, Sequence[Use]] = {}
     unreachable: Mapping[str, float] = {}
     queued: int = 0
+    spent: Mapping[str, int] = {}
 
 
 NO_FACTS: Final = Facts()

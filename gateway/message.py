@@ -40,6 +40,24 @@ Approved = tuple[tuple[str, str], ...]
 """The ids by which carriers know the template of a message, by carrier."""
 
 
+class Charge(NamedTuple):
+    """What a message is charged with (`gateway.policy.budget`).
+
+    Attributes:
+        account: names what its tenant pays from.
+        amount: at most, which is reserved when it is accepted.
+        by_carrier: what it is if that depends on the carrier that takes it; else it is the same.
+    """
+
+    account: str
+    amount: int
+    by_carrier: tuple[tuple[str, int], ...] = ()
+
+    def at(self, carrier: str) -> int:
+        """What it is where a carrier takes the message."""
+        return next((cost for name, cost in self.by_carrier if name == carrier), self.amount)
+
+
 class LaneKey(NamedTuple):
     """Names a queue, and the lane that is its ready part in memory: the messages of one tenant,
     category, route and campaign.
@@ -137,6 +155,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
         config: the digest of the configuration that accepted it.
         steps: what happened to it since.
         allow_repeat: its recipient may have had this text in this campaign.
+        charges: what it is charged with.
     """
 
     id: int
@@ -167,6 +186,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
     config: str = ""
     steps: tuple[Step, ...] = ()
     allow_repeat: bool = False
+    charges: tuple[Charge, ...] = ()
 
     @property
     def lane(self) -> LaneKey:

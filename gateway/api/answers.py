@@ -137,7 +137,7 @@ class Answers:
         found = await self._backend.stats(
             self._tenant, request.campaign, request.since, request.until
         )
-        return schema.StatsReply(request.id, True, found.rows, found.following)
+        return schema.StatsReply(request.id, True, found.rows, found.following, found.left)
 
     async def _acknowledge(self, request: schema.Ack) -> Reply:
         seq = await self._backend.acknowledge(

@@ -275,10 +275,18 @@ class Accepted(Struct, frozen=True, gc=False, omit_defaults=True):
     note: str | None = None
 
 
+class Price(Struct, frozen=True):
+    """What a message costs at least and at most, by the carrier that takes it."""
+
+    least: float
+    most: float
+    currency: str
+
+
 class Quoted(Struct, frozen=True, gc=False, omit_defaults=True):
     """What a message would become, or is, if it is a ``duplicate``. ``to`` is the number that its
     recipient was read as, ``region`` the ISO 3166 code of where that is; ``text`` what is sent,
-    where that is not what was submitted."""
+    where that is not what was submitted; ``price`` what it costs."""
 
     parts: int
     encoding: Encoding
@@ -289,6 +297,7 @@ class Quoted(Struct, frozen=True, gc=False, omit_defaults=True):
     region: str | None = None
     paused: bool = False
     text: str | None = None
+    price: Price | None = None
 
 
 class Rejected(Struct, frozen=True):
@@ -478,6 +487,7 @@ class StatsRow(Struct, frozen=True, gc=False, omit_defaults=True):
         outcomes: messages, by outcome.
         codes: those that have a code, by that.
         inbound, optouts: texts from phones, and opt-outs among them.
+        cost: what the carrier was paid for those sent, in the currency of the prices.
     """
 
     hour: int
@@ -494,6 +504,20 @@ class StatsRow(Struct, frozen=True, gc=False, omit_defaults=True):
     inbound: int = 0
     optouts: int = 0
     ruled_out: dict[str, int] = {}
+    cost: float = 0.0
+
+
+class Left(Struct, frozen=True, omit_defaults=True):
+    """What a tenant has left to spend; absent what has no bound.
+
+    Attributes:
+        balance: of what it has paid in, in ``currency``.
+        parts: of the month's quota.
+    """
+
+    balance: float | None = None
+    currency: str | None = None
+    parts: int | None = None
 
 
 class Counted(Struct, frozen=True):
@@ -501,6 +525,7 @@ class Counted(Struct, frozen=True):
 
     rows: Sequence[StatsRow]
     following: int | None = None
+    left: Left | None = None
 
 
 class Limits(Struct, frozen=True):
@@ -555,6 +580,7 @@ class StatsReply(Struct, frozen=True, omit_defaults=True):
     ok: bool
     rows: Sequence[StatsRow]
     following: int | None = field(default=None, name="next")
+    left: Left | None = None
 
 
 class SubscribeReply(_Reply, frozen=True):

@@ -86,6 +86,7 @@ class Quoted(NamedTuple):
     region: str | None = None
     paused: bool = False
     text: str | None = None
+    price: Mapping[str, Any] | None = None
 
 
 class Rejected(NamedTuple):
@@ -205,6 +206,7 @@ class Stat(NamedTuple):
     inbound: int = 0
     optouts: int = 0
     ruled_out: Mapping[str, int] = {}
+    cost: float = 0.0
 
 
 class Template(NamedTuple):

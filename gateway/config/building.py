@@ -146,6 +146,8 @@ def _policy(tenant: keys.Tenant) -> chain.TenantOptions:
         consent=tenant.consent,
         templates=tenant.templates,
         smart_encoding=tenant.smart_encoding,
+        balance=tenant.balance,
+        quota=tenant.quota,
     )
 
 
@@ -153,6 +155,15 @@ def _policy_of_all(file: keys.Keys, faults: Faults) -> chain.PolicyOptions:
     """``[policy]`` with the words of the files that it names."""
     carrier_ids = {carrier.id for carrier in file.carriers}
     found = content.loaded(file.policy.content, carrier_ids, faults)
+    price = file.policy.price
+    for problem in price.problems([carrier.id for carrier in file.carriers]):
+        faults.add("", f"policy.price.{problem}")
+    for index, tenant in enumerate(file.tenants):
+        if tenant.balance is not None and not price.tariffs:
+            faults.add(
+                f"tenants[{index}].balance",
+                "is there and no prices are: add policy.price.tariffs, or give a quota of parts",
+            )
     return structs.replace(file.policy, content=found)
 
 

@@ -216,6 +216,8 @@ class Tenant(Struct, frozen=True, kw_only=True):
     consent: bool = True
     templates: Literal["any", "approved"] = "any"
     smart_encoding: bool = False
+    balance: Annotated[float, Meta(ge=0, le=1_000_000_000)] | None = None
+    quota: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
     confirmation: Reply | None = None
     welcome: Reply | None = None
     still_out: Reply | None = None

@@ -40,6 +40,7 @@ from gateway.message import LaneKey
 from gateway.ops.metrics import Metrics
 from gateway.policy import chain
 from gateway.policy.content.options import Ban
+from gateway.policy.prices import Pricing, prices
 from gateway.queue.lanes import Lanes
 from gateway.queue.operators import OperatorStore
 from gateway.queue.scheduler import Scheduler, SchedulerOptions
@@ -258,13 +259,16 @@ class Dispatch:
             route: frozenset[Ban]().union(*(banned[name] for name in names))
             for route, names in through.items()
         }
-        policies = chain.build(options.policy, options.policies, self._clock(), bans)
+        policies = chain.build(options.policy, options.policies, self._clock(), bans, through)
         self._wordings.configure(options.policy.content, options.policies, through)
         rules = {name: one.unreachable for name, one in policies.items()}
         self._reach.configure({name: rule for name, rule in rules.items() if rule is not None})
         self.tenants.configure(
             [Tenant(one, policies[one.id], self._wordings.of(one.id)) for one in options.tenants]
         )
+        known = prices(options.policy.price)
+        self._settler.prices = known
+        self._intake.pricing = None if known is None else Pricing(known, through)
         self.scheduler.configure(options.scheduler, self._clock())
         before = self.fleet.carriers
         self.fleet.configure(options.carriers)

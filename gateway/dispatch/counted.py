@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from gateway.api.schema import StatsRow
+from gateway.policy.prices import MILLION
 from gateway.queue.tallies import HOUR, Stat
 
 
@@ -43,6 +44,7 @@ def _row(stats: Sequence[Stat]) -> StatsRow:
         inbound=plain.get("inbound", 0),
         optouts=plain.get("optouts", 0),
         ruled_out=named.get("ruled_out", {}),
+        cost=plain.get("cost", 0) / MILLION,
     )
 
 

@@ -19,7 +19,7 @@ from typing import Final, Literal, NamedTuple, cast
 import trio
 from msgspec import structs
 
-from gateway.api.schema import Accepted, Error, Quoted, Rejected, SubmitMessage
+from gateway.api.schema import Accepted, Error, Price, Quoted, Rejected, SubmitMessage
 from gateway.api.turnstile import Turnstile
 from gateway.dispatch import contents, parameters, steps
 from gateway.dispatch.aside import Aside
@@ -46,7 +46,9 @@ from gateway.message import (
 from gateway.numbers import NumberError, read, region_of
 from gateway.ops.metrics import Metrics
 from gateway.policy import local
+from gateway.policy.budget import count_spent
 from gateway.policy.frequency import count_in, seen_in
+from gateway.policy.prices import Pricing, units
 from gateway.policy.regions import place_of
 from gateway.policy.rules import Defer, Refuse, Verdicts
 from gateway.policy.senders import normalise as normalise_sender
@@ -124,7 +126,7 @@ class Refusal(Exception):  # noqa: N818  # it is an answer, not an error of ours
 class _Judged(NamedTuple):
     """A batch that was judged: the messages that may be accepted, each with its index and its
     digest; the indices of those that are refused; and how many each rule has put off, by its name,
-    campaign and variant; and what frequency caps had counted by then."""
+    campaign and variant; and what frequency caps had counted by then, and budgets may come to."""
 
     indices: list[int]
     messages: list[Message]
@@ -132,6 +134,7 @@ class _Judged(NamedTuple):
     refused: list[int]
     put_off: Counter[tuple[str, str | None, str | None]]
     seen: Seen | None
+    limits: Mapping[str, int] | None
 
 
 class Intake:
@@ -154,6 +157,7 @@ class Intake:
         on_ready: Callable[[], None],
     ) -> None:
         self.router = Router([])
+        self.pricing: Pricing | None = None
         self.config = ""
         self._store = store
         self._lanes = lanes
@@ -197,7 +201,7 @@ class Intake:
         for _ in range(OVERTAKEN):
             with suppress(Overtaken):
                 return await self._attempt(tenant, submitted)
-        raise StoreError("other requests text the same phones; submit again")
+        raise StoreError("other requests text the same phones, or spend the same; submit again")
 
     async def _attempt(
         self, tenant: Tenant, submitted: Sequence[SubmitMessage]
@@ -209,7 +213,9 @@ class Intake:
         known: Mapping[int, Known] = {}
         if judged.messages:
             try:
-                known = await self._accept(judged.messages, judged.digests, now, judged.seen)
+                known = await self._accept(
+                    judged.messages, judged.digests, now, judged.seen, judged.limits
+                )
             except BaseException:
                 self._count_out(judged.messages, now)
                 raise
@@ -272,6 +278,9 @@ class Intake:
         if tenant.policy.frequency is not None:
             seen, uses = seen_in(facts), dict(facts.uses)
             facts = structs.replace(facts, uses=uses)
+        budget, spent = tenant.policy.budget, dict(facts.spent)
+        if budget is not None:
+            facts = structs.replace(facts, spent=spent)
         try:
             for start in range(0, len(drafts), TURN):
                 await _turn(start)
@@ -305,12 +314,15 @@ class Intake:
                     )
                 if seen is not None:
                     count_in(uses, messages[passed:])
+                if budget is not None:
+                    count_spent(spent, messages[passed:])
                 # At once: what else is judged meanwhile is told how much waits.
                 self._count_in(messages[passed:], now)
         except BaseException:
             self._count_out(messages, now)
             raise
-        return _Judged(indices, messages, digests, refused, put_off, seen)
+        limits = None if budget is None else budget.limits(now)
+        return _Judged(indices, messages, digests, refused, put_off, seen, limits)
 
     async def quote(
         self, tenant: Tenant, submitted: Sequence[SubmitMessage]
@@ -328,6 +340,9 @@ class Intake:
             for one, message in zip(found, submitted, strict=True)
         ]
         counts = tenant.policy.frequency is not None
+        budget, spent = tenant.policy.budget, dict(facts.spent)
+        if budget is not None:
+            facts = structs.replace(facts, spent=spent)
         uses = dict(facts.uses)
         if counts:
             facts = structs.replace(facts, uses=uses)
@@ -344,6 +359,8 @@ class Intake:
                     continue
                 waiting += 1
                 due = max(draft.due, verdict.until) if verdict is not None else draft.due
+                if budget is not None:
+                    count_spent(spent, (draft,))
                 if counts:
                     passed.append(draft if verdict is None else _deferred(draft, due))
                 later = due if due > now else None
@@ -356,10 +373,18 @@ class Intake:
                     to=draft.to,
                     region=region_of(draft.to),
                     text=None if draft.text == submitted[index].text else draft.text,
+                    price=self._price(draft),
                 )
             if counts:
                 count_in(uses, passed)
         return [result for result in results if result is not None]
+
+    def _price(self, draft: Message) -> Price | None:
+        """What a message costs; None where there are no prices."""
+        if self.pricing is None:
+            return None
+        least, most = self.pricing.of(draft.route, draft.to, draft.parts)
+        return Price(units(least), units(most), self.pricing.prices.currency)
 
     def lane(self, tenant: Tenant, submitted: SubmitMessage, to: str) -> LaneKey:
         """The queue that a message to this number would stand in."""
@@ -459,6 +484,12 @@ class Intake:
         frequency = tenant.policy.frequency
         if frequency is not None:
             drafts = [(index, frequency.marked(draft)) for index, draft in drafts]
+        budget = tenant.policy.budget
+        if budget is not None:
+            drafts = [
+                (index, structs.replace(draft, charges=budget.charges(draft)))
+                for index, draft in drafts
+            ]
         return drafts, refused
 
     def _draft(
@@ -601,13 +632,15 @@ class Intake:
         digests: Sequence[int],
         now: float,
         seen: Seen | None = None,
+        limits: Mapping[str, int] | None = None,
     ) -> Mapping[int, Known]:
         """Make messages durable that are counted, and pass on what is due; returns what the keys of
-        duplicates stand for, by index. Those are counted out. Of ``seen`` see `Store.accept`."""
+        duplicates stand for, by index. Those are counted out. Of ``seen`` and
+        ``limits`` see `Store.accept`."""
         direct = self._lanes.reserve(messages, now)
         entries = list(map(Entry, messages, digests, direct))
         try:
-            known = await self._store.accept(entries, seen)
+            known = await self._store.accept(entries, seen, limits)
         except BaseException:
             self._lanes.forgo(compress(messages, direct))
             raise

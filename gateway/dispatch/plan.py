@@ -1,8 +1,12 @@
 """One settlement in the making, with all that is to follow in memory once it is durable."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.flights import Flight
 from gateway.message import Event, Message
+from gateway.policy.prices import Prices
 from gateway.queue import tallies
 from gateway.queue.store import Final, Progress, Ref, Sent, Settlement
 
@@ -62,7 +66,7 @@ class Plan:
             if not was_sent:
                 self.unsent.append(message.id)
 
-    def complete(self) -> Settlement:
+    def complete(self, prices: Prices | None = None) -> Settlement:
         """The settlement, whole, to be given to the store before any that comes after it. What was
         taken and has its outcome already is not in ``sent``."""
         for flight, _ in self.sent.values():
@@ -76,8 +80,20 @@ class Plan:
                 ]
             )
             tallies.add(self.settlement.tallies, counts)
+            if prices is not None:
+                tallies.add(self.settlement.tallies, _costs(taken, prices))
         self.settlement.sent = [
             Sent(flight.message, flight.carrier, flight.known_refs(), deadline)
             for flight, deadline in self.sent.values()
         ]
         return self.settlement
+
+
+def _costs(taken: Sequence[Flight], prices: Prices) -> Counter[tallies.Key]:
+    """What messages cost that carriers have taken."""
+    costs: Counter[tallies.Key] = Counter()
+    for one in taken:
+        m = one.message
+        cost = prices.of_part(one.carrier, m.to) * len(one.refs)
+        costs[m.tenant, m.campaign, m.variant, one.carrier, "cost"] += cost
+    return costs

@@ -22,6 +22,7 @@ from gateway.api.schema import (
     Error,
     Explained,
     Holder,
+    Left,
     MessageStatus,
     OptoutAction,
     OptoutBy,
@@ -172,7 +173,16 @@ class Service:
             stop = min(stop, math.ceil(until / HOUR))
         found = await self._store.stats(tenant, campaign, start, stop, COUNTS)
         following = None if found.next is None else found.next * HOUR
-        return Counted(counted.rows(found.rows), following)
+        return Counted(counted.rows(found.rows), following, await self._left(tenant))
+
+    async def _left(self, tenant: str) -> Left | None:
+        """What a tenant has left to spend."""
+        known = self._tenants.get(tenant)
+        budget = None if known is None else known.policy.budget
+        if budget is None:
+            return None
+        facts = await self._store.facts(tenant, ("",), budget.wants)
+        return Left(*budget.left(facts.spent, self._clock()))
 
     async def optout(
         self,

@@ -30,6 +30,7 @@ from gateway.errors import StoreError, StoreFenced
 from gateway.message import Event, Message, message_id
 from gateway.ops.logs import Sparing
 from gateway.ops.metrics import Metrics
+from gateway.policy.prices import Prices
 from gateway.queue import tallies
 from gateway.queue.lanes import Lanes
 from gateway.queue.store import Match, Ref, Store
@@ -86,6 +87,7 @@ class Settler:
 
     Attributes:
         inbox: takes what is no receipt.
+        prices: what parts cost; None where that is not known.
         failing: the store refuses to record what has happened.
 
     Args:
@@ -108,6 +110,7 @@ class Settler:
         refund: Callable[[Sequence[Message]], None],
     ) -> None:
         self.inbox: Inbound | None = None
+        self.prices: Prices | None = None
         self.failing = False
         self._store = store
         self._pool = pool
@@ -207,7 +210,7 @@ class Settler:
         if plan.again:
             self._places.move("carrier", "again", plan.again)
         await self._take_deliveries(delivered, plan)
-        plan.complete()  # now: the next round is to know what this one records
+        plan.complete(self.prices)  # now: the next round is to know what this one records
         self._rounds += 1
         return _Round(plan, answered, delivered)
 
@@ -294,7 +297,7 @@ class Settler:
 
     async def commit(self, plan: Plan) -> None:
         """Make a plan durable, however long the store takes, and then true in memory."""
-        settlement = plan.complete()
+        settlement = plan.complete(self.prices)
         self._reach.learn(settlement)
         self._take_up(plan)
         tallies.add(settlement.tallies, self._aside.take())

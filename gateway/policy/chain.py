@@ -6,7 +6,7 @@ where several defer, the last word holds for all that came after it. That asks o
 to stand after those whose verdict depends on the time.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -15,6 +15,7 @@ from msgspec import structs
 from gateway.facts import NOTHING, Facts
 from gateway.message import Message
 from gateway.policy import caps, destinations
+from gateway.policy.budget import Budget
 from gateway.policy.caps import FrequencyCap
 from gateway.policy.consent import ConsentOptions, ConsentRule
 from gateway.policy.content.judging import Contents
@@ -30,6 +31,7 @@ from gateway.policy.frequency import Again, Frequency
 from gateway.policy.holidays import years_ahead
 from gateway.policy.limits import QueueLimit
 from gateway.policy.optout import Optout, OptoutOptions
+from gateway.policy.prices import PriceOptions, Prices, micros, prices
 from gateway.policy.quiet_hours import QuietHours, QuietHoursOptions
 from gateway.policy.repeats import RepeatOptions
 from gateway.policy.rules import Defer, Rule, Verdicts
@@ -104,6 +106,8 @@ class TenantOptions(msgspec.Struct, frozen=True, kw_only=True):
         signatures: with which its texts begin; none where that is not looked at.
         consent: whether consent is asked for where it is required.
         smart_encoding: whether typographic characters are made plain where that spares UCS-2.
+        balance: all that it has paid in advance; None where it pays later.
+        quota: parts a month; 0 for any number.
         templates: whether every text must come of a template that its carriers have approved.
     """
 
@@ -120,6 +124,8 @@ class TenantOptions(msgspec.Struct, frozen=True, kw_only=True):
     consent: bool = True
     templates: Literal["any", "approved"] = "any"
     smart_encoding: bool = False
+    balance: float | None = None
+    quota: int = 0
 
     def problems(self) -> list[str]:
         """What is wrong, each with its key."""
@@ -153,6 +159,7 @@ class PolicyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     repeats: RepeatOptions = RepeatOptions()
     destinations: DestinationOptions = DestinationOptions()
     unreachable: UnreachableOptions = UnreachableOptions()
+    price: PriceOptions = PriceOptions()
 
     def problems(self) -> list[str]:
         """What is wrong, each with its key."""
@@ -180,6 +187,7 @@ class Policy(msgspec.Struct, frozen=True):
         unreachable: the rule of numbers that texts do not reach, which learns from outcomes; None
             where it is off.
         consent: the rule of consents; None where none are required of the tenant.
+        budget: the rule of what the tenant may spend; None where that has no bound.
     """
 
     admission: Chain
@@ -188,6 +196,7 @@ class Policy(msgspec.Struct, frozen=True):
     frequency: Frequency | None = None
     unreachable: Unreachable | None = None
     consent: ConsentRule | None = None
+    budget: Budget | None = None
 
 
 def build(
@@ -195,16 +204,19 @@ def build(
     tenants: Mapping[str, TenantOptions],
     now: float | None = None,
     bans: Mapping[str, frozenset[Ban]] | None = None,
+    carriers: Mapping[str, Collection[str]] | None = None,
 ) -> dict[str, Policy]:
     """The policy of each tenant by its id, with the holidays at hand of all years that messages
     accepted in the year from ``now`` on can be about; ``bans`` is what carriers take in no text, by
-    route. Raises ValueError where the options have `problems`."""
+    route, ``carriers`` those through which its messages may go. Raises ValueError where the options
+    have `problems`."""
     quiet_hours = QuietHours(options.quiet_hours)
     own_windows = QuietHours(structs.replace(options.quiet_hours, categories=frozenset()))
     if now is not None:
         quiet_hours.load(years_ahead(now))
     optout = Optout(options.optout)
     consent = ConsentRule(options.consent) if options.consent.require else None
+    known = prices(options.price)
     policies = {}
     for tenant, own in tenants.items():
         quiet = quiet_hours if own.quiet_hours else own_windows
@@ -221,6 +233,7 @@ def build(
         where = destinations.rules(options.destinations, own.destinations)
         contents = Contents(options.content, own.domains, bans) if own.content else None
         content: list[Rule] = [] if contents is None or contents.is_idle else [contents]
+        budget = _budget(own, known, carriers or {})
         admission = Chain(
             [
                 Senders(own.senders),
@@ -232,6 +245,7 @@ def build(
                 QueueLimit(own.max_queued),
                 quiet,
                 *capped,
+                *([budget] if budget else ()),
             ]
         )
         policies[tenant] = Policy(
@@ -241,8 +255,19 @@ def build(
             unreachable=unreachable,
             frequency=frequency,
             consent=consent if own.consent else None,
+            budget=budget,
         )
     return policies
+
+
+def _budget(
+    own: TenantOptions, known: Prices | None, carriers: Mapping[str, Collection[str]]
+) -> Budget | None:
+    """The rule of what a tenant may spend, None where that has no bound."""
+    if own.balance is None and not own.quota:
+        return None
+    balance = None if own.balance is None else micros(own.balance)
+    return Budget(balance, own.quota, known, carriers)
 
 
 def _frequency(

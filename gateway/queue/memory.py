@@ -6,6 +6,7 @@ many messages.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
 from typing import TypeVar
@@ -116,6 +117,8 @@ class MemoryStore:
         self._refused: list[Refused] = []
         self._consumers: dict[tuple[str, str], Consumer] = {}
         self._memos: dict[str, bytes] = {}
+        self._accounts: Counter[tuple[str, str]] = Counter()
+        self._charges: dict[int, dict[str, int]] = {}
         self._templates: dict[tuple[str, str], list[TemplateVersion]] = {}
         self._tallies: dict[int, dict[Key, int]] = {}  # by the hour
         self._changes: dict[int, Change] = {}
@@ -188,7 +191,10 @@ class MemoryStore:
     # --- the way in ---
 
     async def accept(
-        self, entries: Sequence[Entry], seen: Seen | None = None
+        self,
+        entries: Sequence[Entry],
+        seen: Seen | None = None,
+        limits: Mapping[str, int] | None = None,
     ) -> Mapping[int, Known]:
         await self._change()
         counting: list[Message] = []
@@ -198,6 +204,8 @@ class MemoryStore:
             there = {(one, at[0]) for one in phones for at in self._uses.get(one, ())}
             if any(number not in seen.get(phone, ()) for (_, phone), number in there):
                 raise Overtaken("more messages to the same phones were accepted meanwhile")
+        if limits is not None and self._would_exceed(entries, limits):
+            raise Overtaken("more messages of the same account were accepted meanwhile")
         ids = [entry.message.id for entry in entries]
         duplicates: dict[int, Known] = {}
         fresh: dict[tuple[str, str], tuple[Known, float]] = {}
@@ -217,6 +225,10 @@ class MemoryStore:
         self._keys |= fresh
         for m, leased in ((entry.message, entry.leased) for entry in stored):
             self._rows[m.id] = _Row(m, "leased" if leased else "waiting", m.accepted_at)
+        for m in (entry.message for entry in stored) if limits is not None else ():
+            for one in m.charges:
+                self._charges.setdefault(m.id, {})[one.account] = one.amount
+                self._accounts[m.tenant, one.account] += one.amount
         for m in counting:
             if m.id in numbers:
                 of_phone = self._uses.setdefault((m.tenant, canonical(m.to)), {})
@@ -228,6 +240,24 @@ class MemoryStore:
         node.last_accepted = max([node.last_accepted, *came])
         self._count(accepted([entry.message for entry in stored]))
         return duplicates
+
+    def _would_exceed(self, entries: Sequence[Entry], limits: Mapping[str, int]) -> bool:
+        spent = Counter(self._spent_by(entries[0].message.tenant))
+        for entry in entries:
+            spent.update({one.account: one.amount for one in entry.message.charges})
+        return any(spent[name] > limit for name, limit in limits.items())
+
+    def _spent_by(self, tenant: str) -> dict[str, int]:
+        return {name: sum_ for (owner, name), sum_ in self._accounts.items() if owner == tenant}
+
+    def _pay(self, message: Message, carrier: str | None) -> None:
+        """A carrier takes a message: it is charged with what that one costs."""
+        charged = self._charges.get(message.id, {})
+        for one in message.charges:
+            if carrier is not None and one.account in charged:
+                cost = one.at(carrier)
+                self._accounts[message.tenant, one.account] += cost - charged[one.account]
+                charged[one.account] = cost
 
     async def known(self, tenant: str, keys: Sequence[str]) -> Mapping[str, Known]:
         await self._enter()
@@ -241,6 +271,7 @@ class MemoryStore:
             consents=self._consents_of(tenant, numbers) if "consents" in wants else {},
             uses=self._uses_of(tenant, numbers) if "uses" in wants else {},
             unreachable=self._silent(tenant, numbers) if "unreachable" in wants else {},
+            spent=self._spent_by(tenant) if "spent" in wants else {},
         )
 
     def _consents_of(self, tenant: str, numbers: Sequence[str]) -> dict[str, frozenset[str]]:
@@ -384,6 +415,7 @@ class MemoryStore:
                 row.states = bytes(states)
         for sent in settlement.sent:
             self._spend(sent.message, now)
+            self._pay(sent.message, sent.carrier)
         passed_over = set()
         told: list[Final] = []
         for one in settlement.finals:
@@ -393,6 +425,11 @@ class MemoryStore:
             if self._rows.pop(m.id, None):
                 self._tell(m.tenant, event, m.id, Life(m.accepted_at, m.config, m.steps))
                 self._spend(m, now if went(event) else None)
+                if went(event):
+                    self._pay(m, (event.detail or {}).get("carrier"))
+                charged = self._charges.pop(m.id, {})
+                if not went(event):
+                    self._accounts.subtract({(m.tenant, of): sum_ for of, sum_ in charged.items()})
                 told.append(one)
             else:
                 passed_over.add(m.id)

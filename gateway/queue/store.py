@@ -420,7 +420,10 @@ class Store(Protocol):
     # --- the way in ---
 
     async def accept(
-        self, entries: Sequence[Entry], seen: Seen | None = None
+        self,
+        entries: Sequence[Entry],
+        seen: Seen | None = None,
+        limits: Mapping[str, int] | None = None,
     ) -> Mapping[int, Known]:
         """Make messages durable, and with them, where ``seen`` is given, that they count as their
         `Message.counted` says (`gateway.facts.Use`): from their ``due`` on, until it is known that
@@ -429,13 +432,17 @@ class Store(Protocol):
         Args:
             seen: what `facts` told of the phones of messages that count: by phone, the numbers of
                 the messages that count there. None where no message counts as anything.
+            limits: what the accounts of the messages' tenant may come to with what these are
+                charged with (`Message.charges`); None where nothing is. What is charged is settled
+                with what the carrier costs that takes the message, and given back where none does.
 
         Returns:
             what the key of each duplicate stands for, by its index in ``entries``; a duplicate
             (of an earlier message, or of an earlier entry of this very call) is not stored.
 
         Raises:
-            Overtaken: more counts now of such a phone than was seen. Nothing was stored.
+            Overtaken: more counts now of such a phone than was seen, or an account would exceed its
+                limit. Nothing was stored.
         """
 
     async def known(self, tenant: str, keys: Sequence[str]) -> Mapping[str, Known]:

@@ -33,6 +33,7 @@ Key = tuple[str, str | None, str | None, str, str]
     ruled_out RULE              of these, by a rule of the policy
     deferred RULE               put off by a rule, each time
     sent, parts                 messages all of whose parts a carrier has taken; these parts
+    cost                        what these cost, in millionths
     ended OUTCOME [CODE]        outcomes
     inbound, optouts            texts from phones, and opt-outs by text
 """

@@ -6,7 +6,7 @@ from gateway.facts import Facts, Wants
 from gateway.numbers import canonical
 from gateway.queue.consents import allowed
 from gateway.queue.filter import BitFilter
-from gateway.queue.sqlite import consents, failing, uses
+from gateway.queue.sqlite import accounts, consents, failing, uses
 from gateway.queue.sqlite.bulk import Execute, decode_texts, texts
 from gateway.queue.sqlite.schema import GLOBAL_SCOPE
 from gateway.queue.sqlite.session import Session
@@ -23,7 +23,8 @@ def lookup(
     asks_consents = "consents" in wants and own is not None
     asks_uses = "uses" in wants and own is not None
     asks_failing = "unreachable" in wants and own is not None
-    asks_more = asks_consents or asks_uses or asks_failing
+    asks_spent = "spent" in wants and own is not None
+    asks_more = asks_consents or asks_uses or asks_failing or asks_spent
     if not (asks_optouts or asks_more):
         return None
     phones = list(map(canonical, numbers))
@@ -47,7 +48,8 @@ def lookup(
         silent: dict[str, float] = {}
         if asks_failing and (untils := failing.find(execute, own, set(phones))):
             silent = {number: untils[phone] for number, phone in pairs if phone in untils}
-        return Facts(opted_out=out, consents=given, uses=used, unreachable=silent)
+        spent = accounts.find(execute, own) if asks_spent else {}
+        return Facts(opted_out=out, consents=given, uses=used, unreachable=silent, spent=spent)
 
     return look_up
 

@@ -12,7 +12,7 @@ import msgspec
 from gateway.message import Life
 from gateway.queue import events, store
 from gateway.queue.consents import Consent
-from gateway.queue.sqlite import consents, failing, uses, writes
+from gateway.queue.sqlite import accounts, consents, failing, uses, writes
 from gateway.queue.sqlite import taken as taken_rows
 from gateway.queue.sqlite.bulk import Rows, encode_life, encode_message, numbers, texts
 from gateway.queue.sqlite.schema import TENANT_BITS
@@ -73,6 +73,7 @@ class SettlementRows(msgspec.Struct):
     drop: list[tuple[HeldKind, str]] = []
     optouts: list[writes.OptoutRow] = []
     spent: uses.Spent | None = None
+    charges: accounts.Settling | None = None
     consents: list[tuple[int, Consent]] = []
     silent: failing.FailingRows | None = None
 
@@ -85,9 +86,16 @@ class Settled(NamedTuple):
 
 
 def settlement_rows(
-    session: Session, settlement: Settlement, taken: Taken, now: float, *, counting: bool
+    session: Session,
+    settlement: Settlement,
+    taken: Taken,
+    now: float,
+    *,
+    counting: bool,
+    charging: bool,
 ) -> SettlementRows:
-    """The rows of a settlement; ``counting`` says whether messages count against caps at all."""
+    """The rows of a settlement; ``counting`` says whether messages count against caps at all,
+    ``charging`` whether any are charged."""
     rows = SettlementRows(int(now // HOUR), drop=settlement.drop)
     number_of = session.carriers.number
     refs: dict[str, list[str]] = {}
@@ -139,6 +147,8 @@ def settlement_rows(
     rows.finals = settlement.finals
     if counting:
         rows.spent = uses.spent(session, settlement, now)
+    if charging:
+        rows.charges = accounts.settling(settlement)
     if rows.repeated:  # the first one counts
         rows.finals = [*{one.message.id: one for one in reversed(settlement.finals)}.values()]
     counts = ended(rows.finals)
@@ -185,6 +195,8 @@ def settle(session: Session, rows: SettlementRows) -> Settled:
         failing.settle(execute, rows.silent)
     if rows.spent:
         uses.settle(execute, rows.spent)
+    if rows.charges:
+        accounts.settle(execute, rows.charges)
     if rows.optouts:
         writes.optout(session, rows.optouts)
     session.stats.add(rows.counts)

@@ -166,6 +166,13 @@ STEPS: Final[Sequence[str]] = (
         until REAL NOT NULL, expires REAL NOT NULL, PRIMARY KEY (tenant, number)) WITHOUT ROWID;
     CREATE INDEX failing_expires ON failing (expires);
     """,
+    # What tenants have spent, and what messages without an outcome have added to it.
+    """
+    CREATE TABLE account (tenant INTEGER NOT NULL, name TEXT NOT NULL, amount INTEGER NOT NULL,
+        PRIMARY KEY (tenant, name)) WITHOUT ROWID;
+    CREATE TABLE charge (message INTEGER NOT NULL, name TEXT NOT NULL, tenant INTEGER NOT NULL,
+        amount INTEGER NOT NULL, PRIMARY KEY (message, name)) WITHOUT ROWID;
+    """,
 )
 """Step *n* leads from version *n* to *n* + 1. Steps are added, never changed. They may call the
 functions `phone` and `as_dialled`, which follow the rules of `gateway.numbers` as they are now."""

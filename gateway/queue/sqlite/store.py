@@ -20,6 +20,7 @@ from gateway.queue import events
 from gateway.queue.consents import Consent
 from gateway.queue.operators import Change, Counted, Found, Owing, QueueCount, Which
 from gateway.queue.sqlite import (
+    accounts,
     consents,
     facts,
     failing,
@@ -124,6 +125,7 @@ class SqliteStore:
             self._consented = await engine.read(consents.some)
             self._failing = await engine.read(failing.some)
             self._counting = await engine.read(uses.some)
+            self._charging = await engine.read(accounts.some)
             self._uses_next: uses.UseKey | None = None
             self._uses_done = -math.inf
             self._tail = EventTail(await engine.read(reads.last_seqs))
@@ -167,16 +169,20 @@ class SqliteStore:
     # --- the way in ---
 
     async def accept(
-        self, entries: Sequence[Entry], seen: Seen | None = None
+        self,
+        entries: Sequence[Entry],
+        seen: Seen | None = None,
+        limits: Mapping[str, int] | None = None,
     ) -> Mapping[int, Known]:
         if not entries:
             return {}
         hour = int(self._clock() // HOUR)
-        rows = writes.accept_rows(self._engine.session, self._keys, entries, seen, hour)
+        rows = writes.accept_rows(self._engine.session, self._keys, entries, seen, limits, hour)
         self._counting = self._counting or rows.reserved is not None
+        self._charging = self._charging or rows.charged is not None
         known = await self._engine.write(lambda s: writes.accept(s, rows))
         if known is None:
-            raise Overtaken("more messages to the same phones were accepted meanwhile")
+            raise Overtaken("more messages of the same phones or accounts were accepted meanwhile")
         return known
 
     async def known(self, tenant: str, keys: Sequence[str]) -> Mapping[str, Known]:
@@ -275,7 +281,12 @@ class SqliteStore:
     async def settle(self, settlement: Settlement) -> frozenset[int]:
         session, now = self._engine.session, self._clock()
         rows = outcomes.settlement_rows(
-            session, settlement, self._taken, now, counting=self._counting
+            session,
+            settlement,
+            self._taken,
+            now,
+            counting=self._counting,
+            charging=self._charging,
         )
         self._optouts.include([row.number for row in rows.optouts if row.entry is not None])
         self._consented = self._consented or bool(settlement.consents)

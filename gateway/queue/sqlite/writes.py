@@ -4,7 +4,7 @@ A ``…Rows`` type is made in the event loop, where a mistake in a message shows
 written; the function beside it runs in the writer's thread, where little is left to do but SQL.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.message import Message
 from gateway.numbers import canonical
-from gateway.queue.sqlite import keys, reads, uses
+from gateway.queue.sqlite import accounts, keys, reads, uses
 from gateway.queue.sqlite.bulk import (
     Rows,
     encode_message,
@@ -69,6 +69,7 @@ class AcceptRows(NamedTuple):
     messages: list[tuple[tuple[int, float], list[Any]]]
     keys: KeyRows | None
     reserved: uses.Reserved | None
+    charged: accounts.Charged | None
 
 
 class _Lane(msgspec.Struct):
@@ -79,7 +80,12 @@ class _Lane(msgspec.Struct):
 
 
 def accept_rows(
-    session: Session, index: KeyIndex, entries: Sequence[Entry], seen: Seen | None, hour: int
+    session: Session,
+    index: KeyIndex,
+    entries: Sequence[Entry],
+    seen: Seen | None,
+    limits: Mapping[str, int] | None,
+    hour: int,
 ) -> AcceptRows:
     """The rows of entries, at least one, that come in an hour."""
     rows_of: dict[tuple[int, float], list[Any]] = {}
@@ -113,7 +119,8 @@ def accept_rows(
     places = session.places(counts, hour)
     key_rows = _key_rows(index, entries, keyed, names) if keyed else None
     counting = None if seen is None else uses.reserved(session, entries, seen)
-    return AcceptRows(entries, hour, places, ids, [*rows_of.items()], key_rows, counting)
+    charged = None if limits is None else accounts.charged(session, entries, limits)
+    return AcceptRows(entries, hour, places, ids, [*rows_of.items()], key_rows, counting, charged)
 
 
 def lane_name(key: tuple[str, str, str, str | None]) -> LaneName:
@@ -141,8 +148,10 @@ def _key_rows(
 
 def accept(session: Session, rows: AcceptRows) -> dict[int, Known] | None:
     """Store messages, but for duplicates by their key; None where more counts of their phones than
-    was seen, and nothing was stored."""
+    was seen, or an account would exceed its limit, and nothing was stored."""
     if rows.reserved and uses.overtaken(session.execute, rows.reserved):
+        return None
+    if rows.charged and accounts.overdrawn(session.execute, rows.charged):
         return None
     duplicates = keys.insert(session.execute, rows.keys) if rows.keys else {}
     passed_over = {rows.ids[at] for at in duplicates}
@@ -155,6 +164,8 @@ def accept(session: Session, rows: AcceptRows) -> dict[int, Known] | None:
         _ACCEPT.run(session.execute, stored, place)
     if rows.reserved:
         uses.reserve(session.execute, rows.reserved, duplicates)
+    if rows.charged:
+        accounts.charge(session.execute, rows.charged, duplicates)
     session.execute(
         "UPDATE node SET last_id = max(last_id, ?), last_accepted = max(last_accepted, ?)",
         (max(rows.ids), rows.entries[0].message.accepted_at),

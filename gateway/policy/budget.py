@@ -1,0 +1,128 @@
+"""Budgets: what a tenant may spend, in money that it has paid in advance and in parts a month.
+
+A message is charged when it is accepted, with what it costs at most; when a carrier takes it, with
+what that one costs; and not at all where none does. The store keeps the sums and takes no batch
+that would exceed a limit (`gateway.queue.store.Store.accept`): this rule only says which messages
+of a batch are the ones too many.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from gateway.facts import SPENT, Facts
+from gateway.message import Charge, Message
+from gateway.policy.prices import Prices, by_carrier, units
+from gateway.policy.rules import Refuse, Verdicts
+
+BALANCE: Final = "balance"
+
+RULE: Final = "budget"
+
+
+def month_of(now: float) -> str:
+    """The account of a month's parts."""
+    return datetime.fromtimestamp(now, UTC).strftime("parts %Y-%m")
+
+
+class Budget:
+    """Refuses, as `quota_exceeded`, what would exceed a tenant's balance or its month's parts.
+
+    Args:
+        balance: all that the tenant has paid in, in millionths; None where it pays later.
+        quota: parts a month; 0 for any number.
+        prices: needed for a balance.
+        carriers: through which the messages of each route may go, by its name.
+    """
+
+    name = RULE
+    wants = SPENT
+
+    def __init__(
+        self,
+        balance: int | None,
+        quota: int,
+        prices: Prices | None,
+        carriers: Mapping[str, Collection[str]],
+    ) -> None:
+        self._balance = balance
+        self._quota = quota
+        self._prices = prices
+        self._carriers = carriers
+
+    def charges(self, message: Message) -> tuple[Charge, ...]:
+        """What a message is charged with when it is accepted."""
+        found: list[Charge] = []
+        if self._balance is not None and self._prices is not None:
+            carriers = sorted(self._carriers.get(message.route, ()))
+            costs = by_carrier(self._prices, carriers, message.to, message.parts)
+            most = max(costs.values(), default=0)
+            differing = tuple(costs.items()) if len(set(costs.values())) > 1 else ()
+            found.append(Charge(BALANCE, most, differing))
+        if self._quota:
+            found.append(Charge(month_of(message.accepted_at), message.parts))
+        return tuple(found)
+
+    def limits(self, now: float) -> Mapping[str, int]:
+        """What the accounts may come to."""
+        found: dict[str, int] = {}
+        if self._balance is not None:
+            found[BALANCE] = self._balance
+        if self._quota:
+            found[month_of(now)] = self._quota
+        return found
+
+    def left(
+        self, spent: Mapping[str, int], now: float
+    ) -> tuple[float | None, str | None, int | None]:
+        """What is left of the balance, in which currency, and of the month's parts; None of what
+        has no bound."""
+        balance = currency = parts = None
+        if self._balance is not None and self._prices is not None:
+            balance = units(max(self._balance - spent.get(BALANCE, 0), 0))
+            currency = self._prices.currency
+        if self._quota:
+            parts = max(self._quota - spent.get(month_of(now), 0), 0)
+        return balance, currency, parts
+
+    def judge(self, messages: Sequence[Message], facts: Facts, now: float) -> Verdicts:
+        verdicts: Verdicts = {}
+        spent = dict(facts.spent)
+        limits: dict[str, int] = {}
+        for index, message in enumerate(messages):
+            for account, amount, _ in message.charges:
+                limit = limits.get(account)
+                if limit is None:
+                    limit = limits[account] = self._limit(account)
+                if spent.get(account, 0) + amount > limit:
+                    verdicts[index] = self._refuse(account, amount, limit - spent.get(account, 0))
+                    break
+            else:
+                for account, amount, _ in message.charges:
+                    spent[account] = spent.get(account, 0) + amount
+        return verdicts
+
+    def _limit(self, account: str) -> int:
+        return (self._balance or 0) if account == BALANCE else self._quota
+
+    def _refuse(self, account: str, amount: int, left: int) -> Refuse:
+        left = max(left, 0)
+        if account == BALANCE:
+            currency = "" if self._prices is None else f" {self._prices.currency}"
+            why = f"it costs up to {units(amount):.6g}{currency}, and {units(left):.6g} is left"
+            return Refuse("balance", "quota_exceeded", f"balance: {why}; pay in more")
+        month = account.removeprefix("parts ")
+        why = f"it takes {amount} parts, and of {self._quota} in {month} (UTC) {left} are left"
+        return Refuse("quota", "quota_exceeded", f"quota: {why}", _next_month(month))
+
+
+def count_spent(spent: dict[str, int], messages: Sequence[Message]) -> None:
+    """Put what messages that are about to be accepted are charged with to what is spent."""
+    for message in messages:
+        for account, amount, _ in message.charges:
+            spent[account] = spent.get(account, 0) + amount
+
+
+def _next_month(month: str) -> float:
+    year, number = map(int, month.split("-"))
+    return datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC).timestamp()
