@@ -246,7 +246,7 @@ class Dispatch:
         for key, due in recovery.lanes.items():
             self.lanes.deferred(key, due, now)
         self._inbox.recover(recovery.held)
-        self.upkeep.homeless = [one for one in recovery.held if one.kind == "receipt"]
+        self.upkeep.without_carrier = [one for one in recovery.held if one.kind == "receipt"]
 
     def configure(self, options: DispatchOptions) -> None:
         """Go on with these options; called within `run`'s time, and again on each reload."""
@@ -402,11 +402,11 @@ class Dispatch:
             if back is not None:
                 for parked in carrier.correlator.take_parked():
                     back.correlator.park(parked)
-        homeless: list[Held] = []
-        for one in self.upkeep.homeless:
+        without_carrier: list[Held] = []
+        for one in self.upkeep.without_carrier:
             name, parked = msgspec.msgpack.decode(one.body, type=tuple[str, Parked])
             if name in self.pool.carriers:
                 self.pool.carriers[name].correlator.park(parked)
             else:
-                homeless.append(one)
-        self.upkeep.homeless = homeless
+                without_carrier.append(one)
+        self.upkeep.without_carrier = without_carrier

@@ -642,11 +642,11 @@ class Intake:
         try:
             known = await self._store.accept(entries, seen, limits)
         except BaseException:
-            self._lanes.forgo(compress(messages, direct))
+            self._lanes.unreserve(compress(messages, direct))
             raise
         if known:
             self._count_out([messages[index] for index in known], now)
-            self._lanes.forgo(messages[index] for index in known if direct[index])
+            self._lanes.unreserve(messages[index] for index in known if direct[index])
             direct = [leased and index not in known for index, leased in enumerate(direct)]
         ready = [*compress(messages, direct)]
         self._lanes.admit(ready)

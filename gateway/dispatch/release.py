@@ -481,7 +481,7 @@ class Refiller:
 
     def wake(self) -> None:
         """Some lane may want messages."""
-        if self._lanes.stirs_before(self._asleep_until):
+        if self._lanes.wants_before(self._asleep_until):
             self._news.set()
 
     async def run(self) -> None:

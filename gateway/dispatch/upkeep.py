@@ -48,7 +48,7 @@ class Upkeep:
     """Ends what time ends.
 
     Attributes:
-        homeless: receipts that the store holds for carriers which are not configured (any more).
+        without_carrier: receipts that the store holds for carriers which are not configured (any more).
         gone: carriers that a reload has removed, while receipts wait at them.
         retention: seconds for which events, outcomes and keys are kept.
         unacknowledged: events that the slowest consumer of each tenant has not acknowledged, of
@@ -92,7 +92,7 @@ class Upkeep:
         self._hub = hub
         self._metrics = metrics
         self._clock = clock
-        self.homeless: Sequence[Held] = ()
+        self.without_carrier: Sequence[Held] = ()
         self.gone: list[Carrier] = []
         self._ahead = 0.0  # of the wall clock before trio's, the last time we looked
 
@@ -175,9 +175,11 @@ class Upkeep:
             plan.settlement.drop += [("receipt", parked.key) for parked in over]
             if over:
                 self._metrics.receipts_given_up.add(len(over), carrier.options.id)
-        expired = [one for one in self.homeless if one.expires_at <= plan.now]
+        expired = [one for one in self.without_carrier if one.expires_at <= plan.now]
         if expired:
-            self.homeless = [one for one in self.homeless if one.expires_at > plan.now]
+            self.without_carrier = [
+                one for one in self.without_carrier if one.expires_at > plan.now
+            ]
             plan.settlement.drop += [(one.kind, one.key) for one in expired]
         self.gone = [
             one for one in self.gone if one.correlator.parked or any(b.up for b in one.all_binds)

@@ -146,7 +146,7 @@ class Lanes:
     def reserve(self, messages: Sequence[Message], now: float) -> list[bool]:
         """Decide which messages go straight to their lane once they are accepted.
 
-        Room is kept for these until `admit` or `forgo`. The others are noted as waiting in the
+        Room is kept for these until `admit` or `unreserve`. The others are noted as waiting in the
         store, so it must be asked to accept them before it is asked for another lease.
 
         Returns:
@@ -182,7 +182,7 @@ class Lanes:
             lane.reserved -= len(lane.messages) - before
             self._settle(lane)
 
-    def forgo(self, messages: Iterable[Message]) -> None:
+    def unreserve(self, messages: Iterable[Message]) -> None:
         """Let go of the room reserved for messages that were not accepted after all."""
         for name, run in groupby(messages, _of_lane):
             lane = self.get(LaneKey._make(name))
@@ -268,14 +268,14 @@ class Lanes:
             heapq.heappop(alarms)
         return None
 
-    def stirs_before(self, at: float) -> bool:
+    def wants_before(self, at: float) -> bool:
         """Whether `wanting` has something to say now, or will before a moment."""
         return bool(self._hungry) or bool(self._alarms and self._alarms[0][0] < at)
 
     # --- the scheduler's side ---
 
     @property
-    def stirring(self) -> bool:
+    def has_woken(self) -> bool:
         """Whether `woken` has something to say."""
         return bool(self._woken)
 

@@ -113,7 +113,7 @@ Room = Callable[[str, Category], int]
 class _Rank:
     """The lines of one category. ``full`` are the routes found without room in this pass."""
 
-    __slots__ = ("below", "category", "full", "lines", "owed", "served", "stands", "tithe")
+    __slots__ = ("below", "category", "floor_share", "full", "lines", "owed", "served", "stands")
 
     def __init__(self, category: Category) -> None:
         self.category: Category = category
@@ -122,7 +122,7 @@ class _Rank:
         self.lines: dict[str, _Line] = {}  # by route; none of them empty
         self.stands: dict[tuple[str, str], _Stand] = {}  # by tenant and route; in a line or aside
         self.served = 0.0  # of the line that was served last
-        self.tithe = 0.0  # what it is owed of every part that a more urgent one sends
+        self.floor_share = 0.0  # what it is owed of every part that a more urgent one sends
         self.owed = 0.0  # parts
 
 
@@ -150,7 +150,7 @@ class Scheduler:
             tenant.weight = share.weight
         for category, rank in self._ranks.items():
             floor = options.floors.get(category, 0.0)
-            rank.tithe = floor / (1.0 - floor)
+            rank.floor_share = floor / (1.0 - floor)
             for line in rank.lines.values():
                 line.weight = sum(self._tenant(stand.tenant).weight for stand in line.stands)
         self._call_back(math.inf)
@@ -221,7 +221,7 @@ class Scheduler:
     def waiting(self) -> bool:
         """Whether there is something to send as soon as there is room for it."""
         return (
-            self._lanes.stirring
+            self._lanes.has_woken
             or any(rank.lines for rank in self._ranks.values())
             or bool(self._dry and self._dry[0][0] <= self._now)
         )
@@ -261,7 +261,7 @@ class Scheduler:
                 chosen.served = rank.served + parts / weight
                 for other in rank.below:
                     if other.lines:
-                        other.owed = min(self._quantum, other.owed + other.tithe * parts)
+                        other.owed = min(self._quantum, other.owed + other.floor_share * parts)
                 return batch
 
     def _turn(self, line: _Line, most: int) -> _Batch | None:

@@ -281,10 +281,10 @@ async def test_a_receipt_that_was_parked_for_a_carrier_that_is_gone_is_given_up_
         await trio.sleep(60)
         await after.configure(carriers=other)
     async with open_world(before.store, carriers=other) as after:
-        assert len(after.dispatch.upkeep.homeless) == 1
+        assert len(after.dispatch.upkeep.without_carrier) == 1
         await trio.sleep(3_600)
     async with open_world(before.store) as after:
-        assert not after.dispatch.upkeep.homeless
+        assert not after.dispatch.upkeep.without_carrier
         assert not (await after.store.open()).held
 
 

@@ -145,7 +145,7 @@ def test_room_of_messages_that_were_not_accepted_is_free_again() -> None:
     lanes = Lanes(capacity=10)
     batch = [message(n) for n in range(10)]
     lanes.reserve(batch, 0.0)
-    lanes.forgo(batch[:4])
+    lanes.unreserve(batch[:4])
     lanes.admit(batch[4:])
     assert fill(lanes, [message(n) for n in range(10, 14)]) == 4
     assert lanes.statistics().messages == 10

@@ -554,7 +554,7 @@ class Gateway(RuleBasedStateMachine):
         direct = self.lanes.reserve(batch, self.now)
         straight = [m for m, yes in zip(batch, direct, strict=True) if yes]
         if fails:
-            self.lanes.forgo(straight)
+            self.lanes.unreserve(straight)
             return
         self.expected.update(m.id for m in batch)
         for m, yes in zip(batch, direct, strict=True):
