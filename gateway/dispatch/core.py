@@ -24,7 +24,8 @@ from gateway.dispatch.ownership import users
 from gateway.dispatch.places import Places
 from gateway.dispatch.pool import CarrierPool, routes_or_default
 from gateway.dispatch.reach import Reach
-from gateway.dispatch.release import Refiller, Releaser
+from gateway.dispatch.refill import Refiller
+from gateway.dispatch.release import Releaser
 from gateway.dispatch.routing import RouteOptions, Router, narrow_routes
 from gateway.dispatch.service import Service
 from gateway.dispatch.settle import Settler

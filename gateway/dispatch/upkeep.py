@@ -48,7 +48,8 @@ class Upkeep:
     """Ends what time ends.
 
     Attributes:
-        without_carrier: receipts that the store holds for carriers which are not configured (any more).
+        without_carrier: receipts that the store holds for carriers which are not configured (any
+            more).
         gone: carriers that a reload has removed, while receipts wait at them.
         retention: seconds for which events, outcomes and keys are kept.
         unacknowledged: events that the slowest consumer of each tenant has not acknowledged, of
