@@ -4,6 +4,7 @@ The ledger is counted in memory, in step with the store, and starts from what th
 queue limit of a tenant and the metric ``queued_messages`` read it.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from gateway.message import Category, Message, WaitingState
@@ -24,7 +25,7 @@ class Ledger:
         self._opened_at = now
         self._inherited = last_id
         for tenant, category, state, messages in counts:
-            self._add(tenant, category, state, messages)
+            self.add(tenant, category, state, messages)
 
     def total(self, tenant: str) -> int:
         """All messages of a tenant without an outcome."""
@@ -44,8 +45,9 @@ class Ledger:
 
     def move(self, messages: Sequence[Message], source: WaitingState, target: WaitingState) -> None:
         """Messages went from one state to another."""
-        self._all(messages, source, -1)
-        self._all(messages, target, 1)
+        for (tenant, category), count in _counted(messages).items():
+            self.add(tenant, category, source, -count)
+            self.add(tenant, category, target, count)
 
     def leased(self, messages: Sequence[Message]) -> None:
         """Messages that waited in the store are ready to be sent, or to be ended."""
@@ -61,14 +63,15 @@ class Ledger:
         return message.due > (self._opened_at if inherited else message.accepted_at)
 
     def _all(self, messages: Iterable[Message], state: WaitingState, step: int) -> None:
-        found: dict[tuple[str, Category], int] = {}
-        for message in messages:
-            key = (message.tenant, message.category)
-            found[key] = found.get(key, 0) + step
-        for (tenant, category), count in found.items():
-            self._add(tenant, category, state, count)
+        for (tenant, category), count in _counted(messages).items():
+            self.add(tenant, category, state, step * count)
 
-    def _add(self, tenant: str, category: Category, state: WaitingState, count: int) -> None:
+    def add(self, tenant: str, category: Category, state: WaitingState, count: int) -> None:
+        """So many messages came into a state or, where it is negative, left it."""
         key = (tenant, category, state)
         self._counts[key] = self._counts.get(key, 0) + count
         self._totals[tenant] = self._totals.get(tenant, 0) + count
+
+
+def _counted(messages: Iterable[Message]) -> Counter[tuple[str, Category]]:
+    return Counter([(message.tenant, message.category) for message in messages])

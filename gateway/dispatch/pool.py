@@ -223,10 +223,11 @@ class CarrierPool:
         """How many messages are known to avoid a carrier."""
         return len(self._avoid)
 
-    def settled(self, message: Message) -> None:
-        """A message has its outcome: forget which carriers it avoided."""
+    def settled(self, messages: Iterable[Message]) -> None:
+        """Messages have their outcomes: forget which carriers they avoided."""
         if self._avoid:
-            self._avoid.pop(message.id, None)
+            for message in messages:
+                self._avoid.pop(message.id, None)
 
 
 def routes_or_default(

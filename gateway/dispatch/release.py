@@ -358,7 +358,7 @@ class Releaser:
             self._places.move("release", "carrier", [message.id for message in sent])
             self._texted.note(name, sent[0].tenant, (message.to for message in sent))
             self._texted.note_campaign(sent)
-            waited = [at - max(message.accepted_at, message.due) for message in sent]
+            waited = [at - message.due for message in sent]
             longest = max(waited)
             self._metrics.accept_to_submit_seconds.observe_many(waited, sent[0].category)
             self._metrics.accept_to_submit_seconds.exemplify(

@@ -182,7 +182,7 @@ def test_nothing_is_avoided_after_the_outcome(bench: Any, make_message: Any) -> 
     carriers = [bench.carrier(name) for name in ("alpha", "beta")]
     pool = pool_of(carriers, route(CarrierShare("alpha", 9), CarrierShare("beta")))
     pool.avoid(make_message(), "alpha")
-    pool.settled(make_message())
+    pool.settled([make_message()])
     assert taken(pool.place("default", [make_message()], 0.0)) == {"alpha": [1]}
 
 
