@@ -9,14 +9,16 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-Want = Literal["optouts", "consents", "uses", "unreachable", "spent"]
-"""What the store can be asked for: who is opted out; what for phones gave their consent; which
-messages count against caps; which phones texts do not reach; what the tenant has spent."""
+Want = Literal["optouts", "withdrawals", "consents", "uses", "unreachable", "spent"]
+"""What the store can be asked for: who is opted out, of all or of some purposes; what for phones
+gave their consent; which messages count against caps; which phones texts do not reach; what the
+tenant has spent."""
 
 Wants = frozenset[Want]
 
 NOTHING: Final[Wants] = frozenset()
 OPTOUTS: Final[Wants] = frozenset({"optouts"})
+WITHDRAWALS: Final[Wants] = frozenset({"withdrawals"})
 CONSENTS: Final[Wants] = frozenset({"consents"})
 USES: Final[Wants] = frozenset({"uses"})
 UNREACHABLE: Final[Wants] = frozenset({"unreachable"})
@@ -45,6 +47,7 @@ class Facts(msgspec.Struct, frozen=True):
 
     Attributes:
         opted_out: the recipients that are opted out.
+        withdrawn: by recipient, the purposes for which it wants no texts of this tenant.
         consents: by recipient, the purposes for which it gave its consent to this tenant.
         uses: by phone (`gateway.numbers.canonical`), the tenant's messages to it that count.
         unreachable: until when texts of this tenant do not reach recipients, where that is so.
@@ -53,6 +56,7 @@ class Facts(msgspec.Struct, frozen=True):
     """
 
     opted_out: frozenset[str] | set[str] = frozenset()
+    withdrawn: Mapping[str, frozenset[str]] = {}
     consents: Mapping[str, frozenset[str]] = {}
     uses: Mapping[str, Sequence[Use]] = {}
     unreachable: Mapping[str, float] = {}

@@ -26,8 +26,9 @@ from gateway.dispatch.tenants import Tenant
 from gateway.errors import RequestError
 from gateway.numbers import NumberError, canonical, read, region_of
 from gateway.ops.metrics import Metrics
+from gateway.policy.optout import SENDER, SIGNATURE
 from gateway.policy.replies import answer
-from gateway.queue.consents import Consent, ConsentState, pending, standing
+from gateway.queue.consents import Consent, ConsentState, is_new, pending, standing
 from gateway.queue.store import Settlement, Store
 
 PURPOSE: Final = "marketing"
@@ -136,20 +137,44 @@ class Consents:
 
     async def started(
         self, tenant: Tenant, phone: str, text: str, now: float, settlement: Settlement
-    ) -> bool:
+    ) -> tuple[bool, list[str]]:
         """A phone said start: it consents to what it was asked for, else to what consent is
-        required for. Says whether that is new."""
+        required for. Says whether that is new, and what it had said stop to that it takes back."""
         name, rule = tenant.options.id, tenant.policy.consent
         known = (await self._store.consents(name, [phone])).get(phone, ())
         open_ = pending(known, now - (LOOK_BACK if rule is None else rule.answer_seconds))
         purposes = [one.purpose for one in open_] or ([] if rule is None else [*rule.purposes])
+        back = [
+            one.purpose
+            for one in standing(known).values()
+            if one.state == "withdrawn"
+            and one.source == "keyword"
+            and one.purpose.startswith((SENDER, SIGNATURE))
+        ]
         source = "confirmed" if open_ else "keyword"
         allowed = {purpose for purpose, one in standing(known).items() if one.state == "given"}
         settlement.consents += [
-            Consent(name, phone, purpose, "given", now, source, text) for purpose in purposes
+            Consent(name, phone, purpose, "given", now, source, text)
+            for purpose in [*purposes, *back]
         ]
         self._count(name, "add", len(purposes))
-        return not allowed.issuperset(purposes)
+        return not allowed.issuperset(purposes), back
+
+    async def withdrew(
+        self,
+        purpose: str,
+        tenant: Tenant,
+        phone: str,
+        text: str,
+        now: float,
+        settlement: Settlement,
+    ) -> bool:
+        """A phone said stop to a part of a tenant's texts. Says whether that is new."""
+        name = tenant.options.id
+        known = (await self._store.consents(name, [phone])).get(phone, ())
+        record = Consent(name, phone, purpose, "withdrawn", now, "keyword", text)
+        settlement.consents.append(record)
+        return is_new(known, record)
 
     def stopped(
         self, tenant: Tenant, phone: str, text: str, now: float, settlement: Settlement

@@ -31,7 +31,7 @@ from gateway.message import Event, EventType, masked
 from gateway.numbers import canonical
 from gateway.ops.logs import Sparing
 from gateway.ops.metrics import Metrics
-from gateway.policy.optout import OptoutOptions
+from gateway.policy.optout import OptoutOptions, Scope, narrow_purpose
 from gateway.policy.replies import Kind, answer
 from gateway.queue.store import GLOBAL, LIFTS, Held, Notice, OptoutChange, OptoutEntry, Store
 from gateway.queue.tallies import add
@@ -192,7 +192,13 @@ class Inbox:
 
     async def _opt_out(self, tenant: Tenant, text: Text, phone: str, plan: Plan) -> None:
         name, number = tenant.options.id, canonical(phone)
-        scope = GLOBAL if self._options.scope == "global" else name
+        wanted = self._scope(text)
+        policy, owned = tenant.policy, text.owner.number
+        purpose = narrow_purpose(wanted, policy.signatures, policy.senders, owned)
+        if purpose is not None:
+            await self._opt_out_of(purpose, tenant, text, phone, plan)
+            return
+        scope = GLOBAL if wanted == "global" else name
         self._consents.stopped(tenant, number, text.text, plan.now, plan.settlement)
         entries = await self._entries(name, number, plan)
         known = [one for one in entries if one.scope == scope and one.source == "keyword"]
@@ -208,10 +214,34 @@ class Inbox:
         if len(text.owner.tenants) == 1:
             self._answer("optout", tenant, text, phone, plan)
 
+    def _scope(self, text: Text) -> Scope:
+        """What a stop of this phone is to stop."""
+        region = self._options.regions.get(text.region or "")
+        return (region.scope if region is not None else None) or self._options.scope
+
+    async def _opt_out_of(
+        self, purpose: str, tenant: Tenant, text: Text, phone: str, plan: Plan
+    ) -> None:
+        """The phone wants no more texts of one sender or signature."""
+        name, number = tenant.options.id, canonical(phone)
+        await self._settler.caught_up()
+        new = await self._settler.persistently(
+            lambda: self._consents.withdrew(
+                purpose, tenant, number, text.text, plan.now, plan.settlement
+            )
+        )
+        if new:
+            more = {"action": "add", "source": "keyword", "only": purpose}
+            self._tell("optout", text, plan, [tenant], **more)
+            self._count("optouts", tenant, text, plan)
+            self._metrics.optouts.add(1, name, "keyword", "add")
+        if len(text.owner.tenants) == 1:
+            self._answer("optout", tenant, text, phone, plan)
+
     async def _opt_in(self, tenant: Tenant, text: Text, phone: str, plan: Plan) -> None:
         """Take back what the phone said itself, and say what still holds."""
         name, number = tenant.options.id, canonical(phone)
-        scopes = {name, GLOBAL} if self._options.scope == "global" else {name}
+        scopes = {name, GLOBAL} if self._scope(text) == "global" else {name}
         entries = await self._entries(name, number, plan)
         lifted = [one for one in entries if one.scope in scopes and one.source == "keyword"]
         left = [one for one in entries if one not in lifted]
@@ -222,12 +252,16 @@ class Inbox:
             more = {"opted_out": True, "held_by": [one.source for one in left]} if left else {}
             self._tell("optout", text, plan, [tenant], action="remove", source="keyword", **more)
             self._metrics.optouts.add(1, name, "keyword", "remove")
-        allowed = await self._settler.persistently(
+        allowed, back = await self._settler.persistently(
             lambda: self._consents.started(tenant, number, text.text, plan.now, plan.settlement)
         )
+        for purpose in back:
+            more = {"action": "remove", "source": "keyword", "only": purpose}
+            self._tell("optout", text, plan, [tenant], **more)
+            self._metrics.optouts.add(1, name, "keyword", "remove")
         if left:
             self._answer("still_out", tenant, text, phone, plan)
-        elif lifted or allowed:
+        elif lifted or allowed or back:
             self._answer("start", tenant, text, phone, plan)
 
     async def _entries(self, tenant: str, number: str, plan: Plan) -> list[OptoutEntry]:

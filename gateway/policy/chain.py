@@ -188,6 +188,8 @@ class Policy(msgspec.Struct, frozen=True):
             where it is off.
         consent: the rule of consents; None where none are required of the tenant.
         budget: the rule of what the tenant may spend; None where that has no bound.
+        signatures: with which the tenant's texts begin.
+        senders: those that it may use.
     """
 
     admission: Chain
@@ -197,6 +199,8 @@ class Policy(msgspec.Struct, frozen=True):
     unreachable: Unreachable | None = None
     consent: ConsentRule | None = None
     budget: Budget | None = None
+    signatures: tuple[SignatureOptions, ...] = ()
+    senders: frozenset[str] = frozenset()
 
 
 def build(
@@ -256,6 +260,8 @@ def build(
             frequency=frequency,
             consent=consent if own.consent else None,
             budget=budget,
+            signatures=own.signatures,
+            senders=frozenset(normalise(one) or one for one in own.senders),
         )
     return policies
 

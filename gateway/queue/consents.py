@@ -55,6 +55,13 @@ def allowed(records: Iterable[Consent]) -> frozenset[str]:
     return frozenset(purpose for purpose, one in standing(records).items() if one.state == "given")
 
 
+def withdrawn(records: Iterable[Consent]) -> frozenset[str]:
+    """The purposes for which a phone has forbidden texts, and not allowed them since."""
+    return frozenset(
+        purpose for purpose, one in standing(records).items() if one.state == "withdrawn"
+    )
+
+
 def is_new(records: Sequence[Consent], change: Consent) -> bool:
     """Whether a record says anything that the others of its phone do not."""
     if change.state == "asked":

@@ -19,7 +19,7 @@ from gateway.facts import Facts, Use, Wants
 from gateway.message import Event, LaneKey, Life, Message, WaitingState
 from gateway.numbers import canonical
 from gateway.queue import events
-from gateway.queue.consents import RECORDS, Consent, allowed, is_new
+from gateway.queue.consents import RECORDS, Consent, allowed, is_new, withdrawn
 from gateway.queue.failing import Failing, struck
 from gateway.queue.operators import KEPT as CHANGES_KEPT
 from gateway.queue.operators import Change, Counted, Found, Owing, QueueCount, Which
@@ -268,14 +268,21 @@ class MemoryStore:
             raise StoreError("memory: the store is not open")
         return Facts(
             opted_out=self._opted_out(tenant, numbers) if "optouts" in wants else set(),
-            consents=self._consents_of(tenant, numbers) if "consents" in wants else {},
+            withdrawn=self._by(withdrawn, tenant, numbers) if "withdrawals" in wants else {},
+            consents=self._by(allowed, tenant, numbers) if "consents" in wants else {},
             uses=self._uses_of(tenant, numbers) if "uses" in wants else {},
             unreachable=self._silent(tenant, numbers) if "unreachable" in wants else {},
             spent=self._spent_by(tenant) if "spent" in wants else {},
         )
 
-    def _consents_of(self, tenant: str, numbers: Sequence[str]) -> dict[str, frozenset[str]]:
-        found = {n: allowed(self._consents.get((tenant, canonical(n)), ())) for n in numbers}
+    def _by(
+        self,
+        tell: Callable[[Iterable[Consent]], frozenset[str]],
+        tenant: str,
+        numbers: Sequence[str],
+    ) -> dict[str, frozenset[str]]:
+        """Purposes that the records of phones tell, those of phones with any."""
+        found = {n: tell(self._consents.get((tenant, canonical(n)), ())) for n in numbers}
         return {number: purposes for number, purposes in found.items() if purposes}
 
     def _silent(self, tenant: str, numbers: Sequence[str]) -> dict[str, float]:

@@ -454,6 +454,7 @@ class Store(Protocol):
         case that nothing is known of any. ``Facts.queued`` is not the store's to say.
 
             optouts   who is opted out of this tenant's texts, or of everybody's
+            withdrawals  the purposes for which each of them wants no texts of the tenant
             consents  the purposes for which each of them gave its consent to the tenant
             uses      which of the tenant's messages count against caps, of each phone
         """

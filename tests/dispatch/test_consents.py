@@ -11,6 +11,8 @@ from gateway.api.schema import ConsentResult, ConsentRow, Rejected
 from gateway.errors import RequestError
 from gateway.policy import chain
 from gateway.policy.consent import ConsentOptions
+from gateway.policy.content.options import SignatureOptions
+from gateway.policy.optout import OptoutOptions, OptoutRegion
 
 PHONE, OTHER = "447400123456", "447400123457"
 REQUIRED = chain.PolicyOptions(
@@ -186,3 +188,57 @@ async def test_who_opted_out_is_not_asked(asking: Any) -> None:
 async def test_without_a_question_nobody_is_asked(world: Any) -> None:
     with pytest.raises(RequestError, match="has no question to ask"):
         await consent(world, "ask")
+
+
+# --- a part of the texts ---
+
+
+async def test_a_chinese_r_stops_one_signature(world: Any, make_inbound: Any) -> None:
+    regions = {"CN": OptoutRegion(scope="signature")}
+    policies = {**world.options.policies}
+    shop = SignatureOptions(text="海岸百货", on_missing="refuse")
+    policies["acme"] = msgspec.structs.replace(policies["acme"], signatures=(shop,))
+    await world.configure(
+        policy=chain.PolicyOptions(optout=OptoutOptions(regions=regions)), policies=policies
+    )
+    chinese = "8613912345678"
+    await world.bind.receipts(make_inbound("R", phone=chinese))
+    await world.calm()
+    [_, told] = await world.events()
+    assert (told["type"], told["detail"]["only"]) == ("optout", "signature:海岸百货")
+    text = {"to": f"+{chinese}", "text": "【海岸百货】双十一"}
+    assert codes(await world.submit(text)) == ["opted_out"]
+    assert codes(await world.submit({**text, "to": "+8613912345679"})) == [None]
+    # Said again it is nothing new; what is taken back is sent again.
+    await world.bind.receipts(make_inbound("R", phone=chinese))
+    await world.bind.receipts(make_inbound("START", phone=chinese))
+    await world.calm()
+    said = [event["detail"].get("action") for event in (await world.events())[2:]]
+    assert said == [None, None, "remove"]
+    assert codes(await world.submit(text)) == [None]
+
+
+async def test_a_stop_elsewhere_stops_all(world: Any, make_inbound: Any) -> None:
+    regions = {"CN": OptoutRegion(scope="signature")}
+    policy = chain.PolicyOptions(optout=OptoutOptions(regions=regions))
+    await world.configure(policy=policy)
+    await world.bind.receipts(make_inbound("STOP"))
+    await world.bind.receipts(make_inbound("R", phone="8613912345678"))  # of no signature
+    await world.calm()
+    assert codes(await world.submit("hi", {"to": "+8613912345678"})) == ["opted_out"] * 2
+
+
+async def test_a_sender_is_stopped_alone(world: Any, make_inbound: Any) -> None:
+    policies = {**world.options.policies}
+    senders = ("10690001", "10690009")
+    policies["acme"] = msgspec.structs.replace(policies["acme"], senders=senders)
+    policy = chain.PolicyOptions(optout=OptoutOptions(scope="sender"))
+    await world.configure(policy=policy, policies=policies)
+    await world.bind.receipts(make_inbound("STOP"))
+    await world.calm()
+    assert codes(await world.submit("hi", {"sender": "10690009"})) == ["opted_out", None]
+
+
+async def test_a_withdrawn_category_is_stopped_where_no_consent_is_required(world: Any) -> None:
+    await consent(world, "withdraw", ConsentRow(f"+{PHONE}", "transactional"))
+    assert codes(await world.submit("hi", {"category": "otp"})) == ["no_consent", None]

@@ -7,8 +7,12 @@ from typing import Any, Final
 from gateway.numbers import canonical
 from gateway.queue import consents
 from gateway.queue.consents import RECORDS, Consent
+from gateway.queue.filter import BitFilter
 from gateway.queue.sqlite.bulk import Execute, Rows, texts
 from gateway.queue.sqlite.session import Session
+
+BLOCK: Final = 100_000
+"""Rows of a read, when the store is opened."""
 
 _ADD: Final = Rows.inserted("OR ROLLBACK INTO consent", 9)
 _DROP: Final = Rows(
@@ -76,6 +80,18 @@ def page(execute: Execute, tenant: int, name: str, after: str, limit: int) -> li
         (tenant, after, limit),
     )
     return [Consent(name, *row) for row in found]
+
+
+def load_withdrawals(execute: Execute) -> BitFilter:
+    """The filter of all phones that forbade something, or did once."""
+    [[count]] = execute("SELECT count(*) FROM consent WHERE state = 'withdrawn'")
+    phones = BitFilter(count)
+    for start in range(0, count, BLOCK):
+        rows = execute(
+            "SELECT number FROM consent WHERE state = 'withdrawn' LIMIT ? OFFSET ?", (BLOCK, start)
+        )
+        phones.include([number for [number] in rows])
+    return phones
 
 
 def some(execute: Execute) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from gateway.facts import Facts, Wants
 from gateway.numbers import canonical
-from gateway.queue.consents import allowed
+from gateway.queue.consents import allowed, withdrawn
 from gateway.queue.filter import BitFilter
 from gateway.queue.sqlite import accounts, consents, failing, uses
 from gateway.queue.sqlite.bulk import Execute, decode_texts, texts
@@ -13,7 +13,12 @@ from gateway.queue.sqlite.session import Session
 
 
 def lookup(
-    tenant: str, numbers: Sequence[str], wants: Wants, session: Session, optouts: BitFilter
+    tenant: str,
+    numbers: Sequence[str],
+    wants: Wants,
+    session: Session,
+    optouts: BitFilter,
+    withdrawals: BitFilter,
 ) -> Callable[[Execute], Facts] | None:
     """What looks facts up, None where it is known from memory that there are none."""
     if not wants or not numbers:
@@ -25,11 +30,13 @@ def lookup(
     asks_failing = "unreachable" in wants and own is not None
     asks_spent = "spent" in wants and own is not None
     asks_more = asks_consents or asks_uses or asks_failing or asks_spent
-    if not (asks_optouts or asks_more):
+    asks_withdrawals = "withdrawals" in wants and own is not None and not withdrawals.empty
+    if not (asks_optouts or asks_withdrawals or asks_more):
         return None
     phones = list(map(canonical, numbers))
     perhaps = optouts.maybe(phones) if asks_optouts else set()
-    if not (perhaps or asks_more):
+    forbidden = withdrawals.maybe(phones) if asks_withdrawals else set()
+    if not (perhaps or forbidden or asks_more):
         return None
 
     def look_up(execute: Execute) -> Facts:
@@ -40,16 +47,28 @@ def lookup(
         if own is None:
             return Facts(opted_out=out)
         given: dict[str, frozenset[str]] = {}
-        if asks_consents:
-            records = consents.find(execute, own, tenant, set(phones))
-            of_phone = {phone: allowed(known) for phone, known in records.items()}
-            given = {number: of_phone[phone] for number, phone in pairs if of_phone.get(phone)}
+        refused: dict[str, frozenset[str]] = {}
+        if asks_consents or forbidden:
+            asked = set(phones) if asks_consents else forbidden
+            records = consents.find(execute, own, tenant, asked)
+            known = [(number, records[phone]) for number, phone in pairs if phone in records]
+            if asks_consents:
+                given = {number: purposes for number, of in known if (purposes := allowed(of))}
+            if forbidden:
+                refused = {number: purposes for number, of in known if (purposes := withdrawn(of))}
         used = uses.find(execute, own, set(phones)) if asks_uses else {}
         silent: dict[str, float] = {}
         if asks_failing and (untils := failing.find(execute, own, set(phones))):
             silent = {number: untils[phone] for number, phone in pairs if phone in untils}
         spent = accounts.find(execute, own) if asks_spent else {}
-        return Facts(opted_out=out, consents=given, uses=used, unreachable=silent, spent=spent)
+        return Facts(
+            opted_out=out,
+            withdrawn=refused,
+            consents=given,
+            uses=used,
+            unreachable=silent,
+            spent=spent,
+        )
 
     return look_up
 

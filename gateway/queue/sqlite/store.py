@@ -122,6 +122,7 @@ class SqliteStore:
                 pass
             self._keys = await engine.read(keys.load)
             self._optouts = await engine.read(upkeep.load_optouts)
+            self._withdrawals = await engine.read(consents.load_withdrawals)
             self._consented = await engine.read(consents.some)
             self._failing = await engine.read(failing.some)
             self._counting = await engine.read(uses.some)
@@ -212,7 +213,9 @@ class SqliteStore:
             wants -= CONSENTS
         if not self._failing:
             wants -= UNREACHABLE
-        lookup = facts.lookup(tenant, numbers, wants, self._engine.session, self._optouts)
+        lookup = facts.lookup(
+            tenant, numbers, wants, self._engine.session, self._optouts, self._withdrawals
+        )
         return await self._engine.read(lookup) if lookup else NO_FACTS
 
     async def refuse(self, refused: Sequence[Refused]) -> None:
@@ -291,6 +294,7 @@ class SqliteStore:
         self._optouts.include([row.number for row in rows.optouts if row.entry is not None])
         self._consented = self._consented or bool(settlement.consents)
         self._failing = self._failing or bool(settlement.strikes)
+        self._note_withdrawals(rows.consents)
         try:
             settled = await self._engine.write(lambda s: outcomes.settle(s, rows), self._settled)
         except BaseException:
@@ -378,8 +382,13 @@ class SqliteStore:
 
     async def consent(self, changes: Sequence[Consent]) -> list[bool]:
         rows = consents.rows(self._engine.session, changes)
+        self._note_withdrawals(rows)
         self._consented = self._consented or bool(rows)
         return await self._engine.write(lambda s: consents.add(s.execute, rows))
+
+    def _note_withdrawals(self, rows: Sequence[tuple[int, Consent]]) -> None:
+        """Before the commit, so that a check made right after it never misses one."""
+        self._withdrawals.include([one.number for _, one in rows if one.state == "withdrawn"])
 
     async def consents(
         self, tenant: str, numbers: Sequence[str]

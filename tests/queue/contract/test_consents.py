@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.facts import CONSENTS
+from gateway.facts import CONSENTS, WITHDRAWALS
 from gateway.queue.consents import RECORDS, Consent, ConsentState
 from gateway.queue.store import Settlement
 from tests.queue.contract.rig import Rig
@@ -101,3 +101,19 @@ async def test_a_phone_has_a_bounded_number_of_records(rig: Rig) -> None:
         await rig.store.consent([record(number=OTHER, at=float(start)), *many[start : start + 50]])
     kept = (await rig.store.consents("acme", [PHONE]))[PHONE]
     assert [one.at for one in kept] == [one.at for one in many[-RECORDS:]]
+
+
+async def test_what_a_phone_forbade_is_known_too(rig: Rig) -> None:
+    signature = record("withdrawn", purpose="signature:海岸百货")
+    await rig.store.consent([record(number=OTHER), signature])
+    await rig.store.settle(Settlement(consents=[record("withdrawn", purpose="news", number=OTHER)]))
+    for _ in range(2):
+        facts = await rig.store.facts("acme", [PHONE, OTHER, "12125550125"], WITHDRAWALS)
+        assert facts.withdrawn == {
+            PHONE: frozenset({"signature:海岸百货"}),
+            OTHER: frozenset({"news"}),
+        }
+        assert (await rig.store.facts("umbrella", [PHONE], WITHDRAWALS)).withdrawn == {}
+        await rig.crash()
+    await rig.store.consent([signature._replace(state="given", at=20.0)])
+    assert (await rig.store.facts("acme", [PHONE], WITHDRAWALS)).withdrawn == {}
