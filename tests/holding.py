@@ -24,7 +24,10 @@ def check_process(admin: int, database: Path, log: str) -> None:
 
 
 def _seen(admin: int, database: Path) -> tuple[int, int] | None:
-    """How many messages are held and how many are leased; None where nobody tells."""
+    """How many messages are held and how many are leased; None where nobody tells, or the store is
+    elsewhere."""
+    if not database.exists():
+        return None
     read: Callable[[str], list[str]] = re.compile(
         r'^gateway_places_messages\{place="\w+"\} (\S+)$', re.MULTILINE
     ).findall

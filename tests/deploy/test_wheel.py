@@ -28,23 +28,46 @@ def test_what_is_deployed_is_what_was_tested() -> None:
 
 
 def test_all_that_the_gateway_needs_is_deployed() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    needed = {re.split("[^a-z-]", one)[0] for one in project["dependencies"]}
+    needed = {re.split("[^a-z0-9-]", one)[0] for one in PROJECT["dependencies"]}
     assert needed <= {pin.partition("==")[0] for pin in pins(LOCK)}
 
 
-def interpreters() -> list[str]:
-    """A Python of each version that is here and that the gateway is for."""
-    found = {f"3.{sys.version_info.minor}": sys.executable}
-    for version in ("3.11", "3.12", "3.13", "3.14"):
-        path = shutil.which(f"python{version}")
-        # What stands there may lead to a version that is not there, as the shims of pyenv do.
-        if (
-            path
-            and not subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode
-        ):
-            found.setdefault(version, path)
-    return [found[version] for version in sorted(found)]
+PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+VERSIONS: Final = re.findall(r"Python :: (3\.\d+)", " ".join(PROJECT["classifiers"]))
+"""Those that the gateway is for."""
+
+
+def test_the_oldest_python_is_the_same_everywhere() -> None:
+    assert PROJECT["requires-python"] == f">={VERSIONS[0]}"
+    assert f"--python-version {VERSIONS[0]} " in (ROOT / "Makefile").read_text()
+
+
+@pytest.mark.slow  # asks the package index for each package and version
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_python_finds_what_is_locked(version: str, tmp_path: Path) -> None:
+    """A wheel of it, made for that version: nobody has to compile anything."""
+    pip = (sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--retries=0")
+    only = ("--no-deps", "--only-binary=:all:", f"--python-version={version}", "--require-hashes")
+    run(*pip, *only, "--target", tmp_path, "--requirement", LOCK)
+
+
+def interpreters() -> dict[str, str]:
+    """A Python of each version that is here and that the gateway is for: in the path, or where
+    pyenv keeps them."""
+    own = f"3.{sys.version_info.minor}"
+    found = {own: sys.executable}
+    kept = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    for version in VERSIONS:
+        for path in (shutil.which(f"python{version}"), *kept.glob(f"{version}.*/bin/python")):
+            # What stands there may lead to a version that is not there, as the shims of pyenv do.
+            if (
+                path
+                and not subprocess.run(
+                    [path, "-c", ""], capture_output=True, check=False
+                ).returncode
+            ):
+                found.setdefault(version, str(path))
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +81,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow  # builds a wheel, and installs it with all that it needs
-@pytest.mark.parametrize("python", interpreters(), ids=lambda path: Path(path).name)
+@pytest.mark.parametrize("python", interpreters().values(), ids=interpreters().keys())
 def test_a_gateway_begins_with_a_wheel_and_nothing_else(
     python: str, wheel: Path, site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
