@@ -51,6 +51,8 @@ class Facts(msgspec.Struct, frozen=True):
         consents: by recipient, the purposes for which it gave its consent to this tenant.
         uses: by phone (`gateway.numbers.canonical`), the tenant's messages to it that count.
         unreachable: until when texts of this tenant do not reach recipients, where that is so.
+        rooms: by range of numbers, how many one-time passwords more are nothing unusual there; only
+            of ranges that are watched.
         queued: messages without an outcome that the tenant has before this batch.
         spent: what the tenant's accounts have come to (`gateway.message.Charge`).
     """
@@ -60,6 +62,7 @@ class Facts(msgspec.Struct, frozen=True):
     consents: Mapping[str, frozenset[str]] = {}
     uses: Mapping[str, Sequence[Use]] = {}
     unreachable: Mapping[str, float] = {}
+    rooms: Mapping[str, int] = {}
     queued: int = 0
     spent: Mapping[str, int] = {}
 

@@ -14,6 +14,7 @@ from gateway.dispatch.correlation import Parked
 from gateway.dispatch.debts import Debts
 from gateway.dispatch.events import EventHub
 from gateway.dispatch.fleet import CarrierSettings, Fleet, MakeBind
+from gateway.dispatch.guard import Guard
 from gateway.dispatch.holds import Holds
 from gateway.dispatch.ids import MessageNumbers
 from gateway.dispatch.inbound import Inbox
@@ -119,6 +120,7 @@ class Dispatch:
         self._numbers = MessageNumbers()
         self._aside = Aside()
         self._reach = Reach()
+        self._guard = Guard()
         self._settler = Settler(
             store,
             self.pool,
@@ -142,6 +144,7 @@ class Dispatch:
             self._aside,
             metrics,
             self._numbers,
+            self._guard,
             clock,
             self._wake,
         )
@@ -196,6 +199,7 @@ class Dispatch:
             self._holds,
             self._absent,
             self._texted,
+            self._guard,
             self._aside,
             metrics,
             clock,
@@ -262,6 +266,7 @@ class Dispatch:
         }
         policies = chain.build(options.policy, options.policies, self._clock(), bans, through)
         self._wordings.configure(options.policy.content, options.policies, through)
+        self._guard.configure(options.policy.pumping)
         rules = {name: one.unreachable for name, one in policies.items()}
         self._reach.configure({name: rule for name, rule in rules.items() if rule is not None})
         self.tenants.configure(

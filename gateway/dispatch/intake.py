@@ -23,6 +23,7 @@ from gateway.api.schema import Accepted, Error, Price, Quoted, Rejected, SubmitM
 from gateway.api.turnstile import Turnstile
 from gateway.dispatch import contents, parameters, steps
 from gateway.dispatch.aside import Aside
+from gateway.dispatch.guard import Guard
 from gateway.dispatch.ids import MessageNumbers
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.places import Places
@@ -153,6 +154,7 @@ class Intake:
         aside: Aside,
         metrics: Metrics,
         numbers: MessageNumbers,
+        guard: Guard,
         clock: Callable[[], float],
         on_ready: Callable[[], None],
     ) -> None:
@@ -160,6 +162,7 @@ class Intake:
         self.pricing: Pricing | None = None
         self.config = ""
         self._store = store
+        self._guard = guard
         self._lanes = lanes
         self._places = places
         self._ledger = ledger
@@ -286,6 +289,8 @@ class Intake:
                 await _turn(start)
                 passed, places = len(messages), drafts[start : start + TURN]
                 verdicts = self._judge(tenant, places, facts, now)
+                if tenant.policy.pumping is not None:
+                    self._guard.note(tenant, [draft for _, draft in places], verdicts, now)
                 for position, (index, draft) in enumerate(places):
                     message = draft
                     verdict = verdicts.get(position) if verdicts else None
@@ -622,7 +627,10 @@ class Intake:
         """The verdicts on drafts, where so many more wait than are counted."""
         queued = self._ledger.total(tenant.options.id) + waiting
         facts = structs.replace(known, queued=queued)
-        return tenant.policy.admission.judge([draft for _, draft in drafts], facts, now)
+        messages = [draft for _, draft in drafts]
+        if tenant.policy.pumping is not None:
+            facts = self._guard.informed(tenant, messages, facts, now)
+        return tenant.policy.admission.judge(messages, facts, now)
 
     # --- acceptance ---
 

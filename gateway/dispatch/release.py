@@ -22,6 +22,7 @@ from gateway.dispatch.absent import LOOK, Absent
 from gateway.dispatch.aside import Aside
 from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.flights import Flight
+from gateway.dispatch.guard import Guard
 from gateway.dispatch.holds import Holds
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.places import Places
@@ -92,6 +93,7 @@ class Releaser:
         holds: Holds,
         absent: Absent,
         texted: Texted,
+        guard: Guard,
         aside: Aside,
         metrics: Metrics,
         clock: Callable[[], float],
@@ -109,6 +111,7 @@ class Releaser:
         self._holds = holds
         self._absent = absent
         self._texted = texted
+        self._guard = guard
         self._aside = aside
         self._metrics = metrics
         self._clock = clock
@@ -286,7 +289,11 @@ class Releaser:
             doomed = {message.id for message in gone}
             messages = [message for message in messages if message.id not in doomed]
         policy = tenant.policy
+        if policy.pumping is not None:
+            facts = self._guard.informed_again(tenant, messages, facts, now)
         verdicts = policy.release.judge(messages, facts, now)
+        if policy.pumping is not None:
+            self._guard.note_again(tenant, messages, verdicts, now)
         if not verdicts and all(message.expires_at > now for message in messages):
             return _Allowed(messages, policy.quiet_hours, now)
         allowed: list[Message] = []

@@ -32,6 +32,7 @@ from gateway.policy.holidays import years_ahead
 from gateway.policy.limits import QueueLimit
 from gateway.policy.optout import Optout, OptoutOptions
 from gateway.policy.prices import PriceOptions, Prices, micros, prices
+from gateway.policy.pumping import Pumping, PumpingAgain, PumpingOptions
 from gateway.policy.quiet_hours import QuietHours, QuietHoursOptions
 from gateway.policy.repeats import RepeatOptions
 from gateway.policy.rules import Defer, Rule, Verdicts
@@ -43,6 +44,9 @@ MAX_CAPS: Final = 100
 
 MAX_QUEUED: Final = 1_000_000
 """Messages without an outcome that a tenant may have unless it is given another limit."""
+
+
+NOWHERE: Final = DestinationOptions()
 
 
 class Chain:
@@ -160,6 +164,7 @@ class PolicyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     destinations: DestinationOptions = DestinationOptions()
     unreachable: UnreachableOptions = UnreachableOptions()
     price: PriceOptions = PriceOptions()
+    pumping: PumpingOptions = PumpingOptions()
 
     def problems(self) -> list[str]:
         """What is wrong, each with its key."""
@@ -186,6 +191,7 @@ class Policy(msgspec.Struct, frozen=True):
         frequency: the rule of frequency caps; None where the tenant has none.
         unreachable: the rule of numbers that texts do not reach, which learns from outcomes; None
             where it is off.
+        pumping: the guard against traffic pumping; None where nothing is watched.
         consent: the rule of consents; None where none are required of the tenant.
         budget: the rule of what the tenant may spend; None where that has no bound.
         signatures: with which the tenant's texts begin.
@@ -197,6 +203,7 @@ class Policy(msgspec.Struct, frozen=True):
     quiet_hours: QuietHours
     frequency: Frequency | None = None
     unreachable: Unreachable | None = None
+    pumping: Pumping | None = None
     consent: ConsentRule | None = None
     budget: Budget | None = None
     signatures: tuple[SignatureOptions, ...] = ()
@@ -234,6 +241,10 @@ def build(
         if own.unreachable and options.unreachable.categories:
             unreachable = Unreachable(options.unreachable)
         silent: list[Rule] = [unreachable] if unreachable else []
+        watched = (*options.destinations.watched, *(own.destinations or NOWHERE).watched)
+        pumping = Pumping(options.pumping, watched) if watched else None
+        guarded: list[Rule] = [pumping] if pumping else []
+        guarded_again: list[Rule] = [PumpingAgain(pumping)] if pumping else []
         where = destinations.rules(options.destinations, own.destinations)
         contents = Contents(options.content, own.domains, bans) if own.content else None
         content: list[Rule] = [] if contents is None or contents.is_idle else [contents]
@@ -247,6 +258,7 @@ def build(
                 *silent,
                 *content,
                 QueueLimit(own.max_queued),
+                *guarded,
                 quiet,
                 *capped,
                 *([budget] if budget else ()),
@@ -254,9 +266,10 @@ def build(
         )
         policies[tenant] = Policy(
             admission=admission,
-            release=Chain([optout, *allowed, *where, quiet, *again]),
+            release=Chain([optout, *allowed, *where, *guarded_again, quiet, *again]),
             quiet_hours=quiet,
             unreachable=unreachable,
+            pumping=pumping,
             frequency=frequency,
             consent=consent if own.consent else None,
             budget=budget,

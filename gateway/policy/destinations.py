@@ -34,12 +34,14 @@ class DestinationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
         allowed: the regions (ISO 3166, ``CN``) and ranges (leading digits, ``4477``) that are
             texted; none for all.
         blocked: those that are not, whatever is allowed.
+        watched: those that are guarded against traffic pumping, see `gateway.policy.pumping`.
         kinds: the kinds of numbers that are texted; none for all.
         categories: the messages that this holds for.
     """
 
     allowed: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
+    watched: tuple[str, ...] = ()
     kinds: tuple[KindName, ...] = ()
     categories: frozenset[Category] = frozenset(CATEGORIES)
 
@@ -50,7 +52,7 @@ class DestinationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
 
     def problems(self) -> Iterator[str]:
         """What is wrong, each with its key."""
-        for key in ("allowed", "blocked"):
+        for key in ("allowed", "blocked", "watched"):
             entries: tuple[str, ...] = getattr(self, key)
             if len(entries) > MOST:
                 yield f"{key}: {len(entries)} entries, over {MOST}"
@@ -141,5 +143,5 @@ def advice(options: DestinationOptions) -> Iterator[str]:
             yield f"blocked[{index}]: {entry!r} is not allowed in any case; take it out"
     if "fixed" in options.kinds and "mobile" not in options.kinds:
         yield "kinds: has no 'mobile', so hardly anybody is texted"
-    if not options.categories:
+    if not options.categories and (options.allowed or options.blocked or options.kinds):
         yield "categories: is empty, so nothing is refused; name what this holds for"

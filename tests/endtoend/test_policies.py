@@ -180,3 +180,17 @@ def test_a_number_that_is_not_reached(site: Any, started: Any) -> None:
     client.wait_for_state(other["message_id"], "failed")
     site.stop_carriers()
     assert len(taken(record)) == 4
+
+
+def test_a_rise_of_one_time_passwords(site: Any, started: Any) -> None:
+    client, record = started(
+        '[policy.destinations]\nwatched = ["CN"]\n[policy.pumping]\nleast = 5\nminutes = 1440\n'
+    )
+    numbers = [{"to": f"+861390000{n:04}", "category": "otp"} for n in range(7)]
+    results = submit(client, *numbers)
+    for one in results[:5]:
+        client.wait_for_state(one["message_id"], "delivered")
+    assert ["not_before" in one for one in results] == [False] * 5 + [True] * 2
+    assert metric(site, "messages_deferred_total", rule="pumping", tenant="shop") == 2
+    site.stop_carriers()
+    assert len(taken(record)) == 5
