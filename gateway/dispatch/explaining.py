@@ -115,7 +115,12 @@ _SAID = {
 
 def sentence(step: ExplainedStep) -> str:
     """A step for people to read."""
-    said = f"{_shown(step.at, 'UTC')} UTC: {_SAID.get(step.what, step.what)}"
+    return f"{_shown(step.at, 'UTC')} UTC: {said(step)}"
+
+
+def said(step: ExplainedStep) -> str:
+    """The same without its time."""
+    said = _SAID.get(step.what, step.what)
     if step.carrier is not None:
         said += f" ({step.carrier})"
     if step.rule is not None:

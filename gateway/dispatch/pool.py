@@ -122,6 +122,11 @@ class CarrierPool:
         """The routes that may use a carrier, but for its own."""
         return self._routes_of.get(carrier, [])
 
+    def carriers_of(self, route: str) -> Iterable[str]:
+        """The names of the carriers that a route may use."""
+        found = self._routes.get(route)
+        return () if found is None else found.names()
+
     @property
     def torn(self) -> bool:
         """Whether parts wait to be sent once more."""

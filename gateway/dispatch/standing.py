@@ -53,9 +53,9 @@ class Standing:
         self._throttled_last = 0.0
 
     def use(self, binds: Sequence[Bind]) -> None:
-        """These are its binds from now on, each about to make its first attempt."""
-        self._why = dict.fromkeys(binds)
-        self._refused = {}
+        """These are its binds from now on, new ones about to make their first attempt."""
+        self._why = {bind: self._why.get(bind) for bind in binds}
+        self._refused = {bind: status for bind, status in self._refused.items() if bind in binds}
         names = {bind.name for bind in binds}
         self._stands = {name: one for name, one in self._stands.items() if name in names}
 

@@ -55,6 +55,9 @@ _decode = msgspec.msgpack.Decoder(_Memo).decode
 class Stops:
     """What operators have paused and slowed.
 
+    Attributes:
+        any_carrier: a carrier is paused.
+
     Args:
         store: keeps it.
         clock: Unix time.
@@ -64,10 +67,11 @@ class Stops:
     def __init__(self, store: Store, clock: Callable[[], float], apply: Callable[[], None]) -> None:
         self._store = store
         self._clock = clock
-        self._apply = apply
+        self._tell = apply
         self._lock = trio.Lock()
         self._stops: dict[Target, Stop] = {}
         self._rates: dict[str, RateSet] = {}
+        self.any_carrier = False
 
     async def load(self) -> None:
         """Take over what was kept. Raises StoreError."""
@@ -101,11 +105,6 @@ class Stops:
     def carrier(self, name: str) -> Stop | None:
         """The pause of a carrier."""
         return self._stops.get(Target("carrier", name)) if self._stops else None
-
-    @property
-    def any_carrier(self) -> bool:
-        """Whether a carrier is paused."""
-        return any(target.scope == "carrier" for target in self._stops)
 
     def rate(self, carrier: str) -> RateSet | None:
         """The rate that was set for a carrier."""
@@ -156,6 +155,10 @@ class Stops:
                 if one.until is None or one.until > now
             }
             self._rates = {name: one for name, one in self._rates.items() if one.until > now}
+
+    def _apply(self) -> None:
+        self.any_carrier = any(target.scope == "carrier" for target in self._stops)
+        self._tell()
 
     @asynccontextmanager
     async def _change(self) -> AsyncIterator[None]:

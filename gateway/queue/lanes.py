@@ -134,6 +134,10 @@ class Lanes:
             lane = self._lanes[key] = Lane(key, self._paused(key))
         return lane
 
+    def known(self, key: LaneKey) -> Lane | None:
+        """The lane of this name; None where it is idle."""
+        return self._lanes.get(key)
+
     def pause(self, paused: Callable[[LaneKey], bool]) -> None:
         """From now on these lanes are paused and the others are not."""
         self._paused = paused

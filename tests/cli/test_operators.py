@@ -59,7 +59,7 @@ def test_a_carrier_is_paused_and_what_waits_for_it_is_told_and_cancelled(
         assert done["after"] == {"cancelled": 1}
         [found] = ann("messages", "+447700900777").records
         assert (found["state"], found["campaign"]) == ("cancelled", "tulips")
-        assert ann("message", found["id"]).records[0]["steps"][-1]["what"] == "ended: cancelled"
+        assert ann("message", found["id"]).records[0]["steps"][-1]["what"] == "was cancelled"
     finally:
         assert ann("resume", "--carrier", "alpha").status == 0
     newest = ann("audit", "--limit", "3").records

@@ -5,8 +5,8 @@ import hashlib
 import http.client
 import io
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, NamedTuple, cast
 
@@ -345,31 +345,57 @@ async def test_what_is_done_twice_is_refused(gateway: Console) -> None:
 # --- a store that stands still ---
 
 
-@pytest.mark.parametrize(
-    "path", ["overview", "queues", "carriers", "audit", "messages/1f", "pauses"]
-)
+@contextmanager
+def stuck(world: World) -> Iterator[None]:
+    """Within, the store answers nobody."""
+    world.store.stuck = over = trio.Event()
+    try:
+        yield
+    finally:
+        over.set()
+        world.store.stuck = None
+
+
+@pytest.mark.parametrize("path", ["overview", "queues", "carriers", "audit", "messages/1f"])
 async def test_while_the_store_stands_still_a_question_is_answered_within_a_second(
     gateway: Console, path: str
 ) -> None:
-    gateway.world.store.stuck = trio.Event()
-    began = trio.current_time()
-    answer = await gateway.ask(path)
-    assert trio.current_time() - began < 1.5
-    assert (answer.status, answer.problem) == (503, "store_stuck")
-    assert "the store does not answer" in answer.json["detail"]
-    assert (await gateway.ask("/metrics")).status == 200
-    gateway.world.store.stuck.set()
+    with stuck(gateway.world):
+        began = trio.current_time()
+        answer = await gateway.ask(path)
+        assert trio.current_time() - began < 1.5
+        assert (answer.status, answer.problem) == (503, "store_stuck")
+        assert "the store does not answer" in answer.json["detail"]
+        assert (await gateway.ask("/metrics")).status == 200
+    await gateway.world.calm()
     assert (await gateway.ask("overview")).status == 200
+
+
+async def test_who_asks_again_is_told_what_was_known_and_that_the_store_stands_still(
+    gateway: Console,
+) -> None:
+    gateway.world.bind.lose()
+    await gateway.world.accepted("one")
+    with stuck(gateway.world):
+        assert (await gateway.ask("overview")).status == 503
+        began = trio.current_time()
+        answer = await gateway.ask("overview")
+        assert trio.current_time() - began < 0.5
+        [worst, *_] = answer.json["findings"]
+        assert (worst["kind"], worst["severity"]) == ("store_silent", "critical")
+        assert (answer.json["well"], answer.json["queued"]) == (False, 1)
+    await gateway.world.calm()
+    kinds = [one["kind"] for one in (await gateway.ask("overview")).json["findings"]]
+    assert "store_silent" not in kinds
 
 
 async def test_a_verb_that_the_store_takes_late_is_carried_out_all_the_same(
     gateway: Console,
 ) -> None:
-    gateway.world.store.stuck = trio.Event()
-    answer = await gateway.ask("pause", {"scope": "tenant", "name": "acme"})
-    assert (answer.status, answer.problem) == (503, "store_stuck")
-    assert "under way" in answer.json["detail"]
-    gateway.world.store.stuck.set()
+    with stuck(gateway.world):
+        answer = await gateway.ask("pause", {"scope": "tenant", "name": "acme"})
+        assert (answer.status, answer.problem) == (503, "store_stuck")
+        assert "under way" in answer.json["detail"]
     await gateway.world.calm()
     assert len((await gateway.ask("pauses")).json["items"]) == 1
 
@@ -378,13 +404,12 @@ async def test_pages_that_ask_again_and_again_of_a_store_that_stands_still_are_b
     gateway: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.ops.admin.patience.LEFT", 2)
-    gateway.world.store.stuck = trio.Event()
-    for _ in range(2):
-        assert (await gateway.ask("overview")).status == 503
-    began = trio.current_time()
-    assert (await gateway.ask("overview")).status == 503
-    assert trio.current_time() - began < 0.5
-    gateway.world.store.stuck.set()
+    with stuck(gateway.world):
+        for _ in range(2):
+            assert (await gateway.ask("audit")).status == 503
+        began = trio.current_time()
+        assert (await gateway.ask("audit")).status == 503
+        assert trio.current_time() - began < 0.5
 
 
 async def test_a_store_that_refuses_says_why(gateway: Console) -> None:

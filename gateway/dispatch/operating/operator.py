@@ -61,14 +61,16 @@ class Operator:
         queues = await self._sights.queues()
         carriers = self._sights.carriers(queues)
         pauses = self._sights.pauses(queues)
+        silent = self._sights.silent_for
         found = stuck.findings(
             running,
+            silent=silent,
             failing=self._dispatch.failing,
             congested=self._dispatch.congested,
             carriers=carriers,
             queues=queues,
             tenants=self._sights.tenants(queues),
-            consumers=await self._sights.consumers(),
+            consumers=() if silent else await self._sights.consumers(),
             pauses=pauses,
             now=now,
         )

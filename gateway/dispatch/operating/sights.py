@@ -53,6 +53,7 @@ class Sights:
         self._clock = clock
         self._waiting: Sequence[QueueCount] = ()
         self._stale_at = 0.0
+        self._asked_at: float | None = None
 
     # --- carriers ---
 
@@ -130,13 +131,22 @@ class Sights:
     # --- queues ---
 
     async def waiting(self) -> Sequence[QueueCount]:
-        """What waits in the store, as of a moment ago."""
-        if time.monotonic() >= self._stale_at:
-            began = time.monotonic()
-            self._waiting = await self._store.waiting(self._clock())
+        """What waits in the store, as of a moment ago; one asks for all who want to know. While it
+        does not answer, it is as it last was."""
+        if time.monotonic() >= self._stale_at and self._asked_at is None:
+            self._asked_at = began = time.monotonic()
+            try:
+                self._waiting = await self._store.waiting(self._clock())
+            finally:
+                self._asked_at = None
             ended = time.monotonic()
             self._stale_at = ended + max(FRESH, DUTY * (ended - began))
         return self._waiting
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds for which the store has not answered."""
+        return 0.0 if self._asked_at is None else time.monotonic() - self._asked_at
 
     async def queues(self) -> list[QueueView]:
         """What no carrier has, the oldest first."""
@@ -194,27 +204,29 @@ class Sights:
         )
 
     def pauses(self, queues: Sequence[QueueView]) -> list[PauseView]:
-        """All pauses, operators' and tenants'."""
-        holds = self._dispatch.upkeep.steering.holds
-        found = []
-        for stop in self._dispatch.stops.each():
-            held = sum(one.messages for one in queues if self._held_by(stop.target, one))
-            found.append(self.pause(stop, held))
+        """All pauses, operators' and tenants', with how much of ``queues`` each holds."""
+        holds, pool = self._dispatch.upkeep.steering.holds, self._dispatch.pool
+        held: dict[Target, int] = {}
+        for queue in queues:
+            key = key_of(queue)
+            targets = [
+                Target("tenant", key.tenant),
+                Target("category", key.category),
+                Target("route", key.route),
+            ]
+            if key.campaign is not None:
+                targets.append(Target("campaign", key.campaign, key.tenant))
+            if queue.reason == "paused" and queue.pause is None:
+                targets += [Target("carrier", name) for name in pool.carriers_of(key.route)]
+            for target in targets:
+                held[target] = held.get(target, 0) + queue.messages
+        stops = self._dispatch.stops.each()
+        found = [self.pause(stop, held.get(stop.target, 0)) for stop in stops]
         for tenant, campaign in holds.paused_campaigns():
-            which = Which(tenant=tenant, campaign=campaign)
-            held = sum(one.messages for one in queues if which.takes(key_of(one)))
             at = holds.paused_at(tenant, campaign) or 0.0
-            found.append(_own(tenant, campaign, at, held))
+            waits = held.get(Target("campaign", campaign, tenant), 0)
+            found.append(_own(tenant, campaign, at, waits))
         return [one for one in found if one is not None]
-
-    def _held_by(self, target: Target, queue: QueueView) -> bool:
-        if target.scope == "carrier":
-            return target.name in self._carriers_of(queue.route) and queue.reason == "paused"
-        return which(target).takes(key_of(queue))
-
-    def _carriers_of(self, route: str) -> set[str]:
-        pool = self._dispatch.pool
-        return {name for name in pool.carriers if route in pool.routes_of(name)}
 
     # --- tenants ---
 

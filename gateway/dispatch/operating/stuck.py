@@ -25,6 +25,9 @@ BEHIND: Final = 10_000
 WAITED: Final = 30.0
 """Seconds that messages wait for a rate or a window before it is told: less is the normal flow."""
 
+QUIET: Final = 0.5
+"""Seconds for which the store has not answered, after which it is told."""
+
 LOST: Final = "nothing is lost"
 
 ORDER: Final[Sequence[Severity]] = ("critical", "warning", "notice")
@@ -33,6 +36,7 @@ ORDER: Final[Sequence[Severity]] = ("critical", "warning", "notice")
 def findings(
     running: Running,
     *,
+    silent: float,
     failing: bool,
     congested: bool,
     carriers: Sequence[CarrierView],
@@ -45,6 +49,7 @@ def findings(
     """All that is worth telling, the worst first."""
     waits = _waits_of(queues)
     found = [
+        *_silence(silent),
         *_store(failing, congested, queues),
         *(one for carrier in carriers for one in _carrier(carrier, waits, now)),
         *_waits(queues, tenants),
@@ -52,7 +57,27 @@ def findings(
         *(one for consumer in consumers for one in _consumer(consumer)),
         *_configuration(running),
     ]
-    return tuple(sorted(found, key=lambda one: (ORDER.index(one.severity), -one.messages)))
+    return tuple(sorted(found, key=_rank))
+
+
+def _rank(one: Finding) -> tuple[int, bool, int]:
+    """The worst first, what concerns everything before what concerns some, the most before less."""
+    return ORDER.index(one.severity), one.subject != "store", -one.messages
+
+
+def _silence(seconds: float) -> Iterator[Finding]:
+    if seconds >= QUIET:
+        yield Finding(
+            kind="store_silent",
+            severity="critical",
+            subject="store",
+            what=f"it has not answered for {duration(seconds)}; what waits is told as it last was",
+            messages=0,
+            oldest_seconds=None,
+            safe="what was accepted is safe",
+            do="look at the disk: is it full, or gone? A restart does not help it",
+            runbook="StoreRefuses",
+        )
 
 
 def _store(failing: bool, congested: bool, queues: Sequence[QueueView]) -> Iterator[Finding]:

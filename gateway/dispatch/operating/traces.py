@@ -1,12 +1,11 @@
 """What is known of single messages, step by step, and of opt-outs."""
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from itertools import islice
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from gateway.dispatch import gauges
 from gateway.dispatch.core import Dispatch
+from gateway.dispatch.explaining import explained, said
 from gateway.dispatch.flights import Flight
 from gateway.message import Event, Message, message_id, message_number
 from gateway.numbers import NumberError, canonical, read
@@ -40,15 +39,13 @@ class Traces:
                 f"there is no message {identifier[:40]!r}, or its outcome is older than the "
                 "retention",
             )
-        tenant, record = found
-        return self._view(tenant, record)
+        return self._views([found])[0]
 
     async def messages(self, number: str, after: str | None) -> MessagePage:
         """The messages to a phone, however its number is written."""
         phone = phone_of(number)
         found = await self._store.search(sorted({phone, canonical(phone)}), after, PAGE)
-        views = tuple(self._view(tenant, record) for tenant, record in found.records)
-        return MessagePage(messages=views, next=found.next)
+        return MessagePage(messages=tuple(self._views(found.records)), next=found.next)
 
     async def optouts(self, tenant: str | None, after: str) -> list[OptoutView]:
         """The next opt-outs of a tenant, or of everybody."""
@@ -65,13 +62,28 @@ class Traces:
             for one in entries
         ]
 
-    def _view(self, tenant: str, record: Record) -> MessageView:
-        message, event = record.message, record.event
-        if event is not None:
-            return _ended(tenant, record, event)
+    def _views(self, records: Sequence[tuple[str, Record]]) -> list[MessageView]:
+        """How messages are shown. Windows and lanes are looked through once for all."""
+        numbers = {record.number for _, record in records if record.event is None}
+        flights = self._flights(numbers) if numbers else {}
+        reason = gauges.reasons(self._dispatch, self._clock())
+        return [
+            _ended(tenant, record, record.event)
+            if record.event is not None
+            else self._view(tenant, record, flights.get(record.number), reason)
+            for tenant, record in records
+        ]
+
+    def _view(
+        self,
+        tenant: str,
+        record: Record,
+        flight: Flight | None,
+        reason: Callable[[Lane], Reason],
+    ) -> MessageView:
+        message = record.message
         if message is None:
             raise AssertionError("a record of nothing")
-        flight = self._flight(message)
         state = record.state or "queued"
         return MessageView(
             id=message_id(message.id),
@@ -96,23 +108,24 @@ class Traces:
             updated_at=record.updated_at,
             code=None,
             detail={},
-            reason=self._reason(message) if state == "queued" and flight is None else None,
-            steps=tuple(_steps(message, record, flight)),
+            reason=reason(self._lane(message)) if state == "queued" and flight is None else None,
+            steps=tuple(_steps(record, flight)),
         )
 
-    def _reason(self, message: Message) -> Reason:
-        lanes = {lane.key: lane for lane in self._dispatch.lanes.each()}
+    def _lane(self, message: Message) -> Lane:
+        """The lane of a message; one that has none is as it would be with some."""
         key = message.lane
-        lane = lanes.get(key) or Lane(key, self._dispatch.upkeep.steering.holds.paused(key))
-        return gauges.reasons(self._dispatch, self._clock())(lane)
+        found = self._dispatch.lanes.known(key)
+        return found or Lane(key, self._dispatch.upkeep.steering.holds.paused(key))
 
-    def _flight(self, message: Message) -> Flight | None:
-        """The flight of a message that is in a window."""
-        for carrier in self._dispatch.fleet.carriers:
-            for part in carrier.unanswered():
-                if part.flight.message.id == message.id:
-                    return part.flight
-        return None
+    def _flights(self, numbers: Collection[int]) -> dict[int, Flight]:
+        """The flights of those messages that are in a window."""
+        return {
+            part.flight.message.id: part.flight
+            for carrier in self._dispatch.fleet.carriers
+            for part in carrier.unanswered()
+            if part.flight.message.id in numbers
+        }
 
 
 def phone_of(written: str) -> str:
@@ -123,29 +136,21 @@ def phone_of(written: str) -> str:
         raise ProblemError("bad_request", f"{written[:24]!r}: {error}") from error
 
 
-def _steps(message: Message, record: Record, flight: Flight | None) -> Sequence[Step]:
-    steps = [_accepted(message.accepted_at)]
-    if record.state == "deferred":
-        why = "" if message.due > message.accepted_at else "after a refusal"
-        steps.append(Step(at=None, what=f"waits until {_moment(message.due)}", detail=why))
-    if message.attempts:
-        what = "refused by a carrier for the time being"
-        steps.append(Step(at=None, what=what, detail=f"{message.attempts} times"))
+def _steps(record: Record, flight: Flight | None) -> Sequence[Step]:
+    """What happened to a message, as `explained` has it, and where it is this moment."""
+    life = explained(record, ())
+    steps = [] if life is None else [Step(at=one.at, what=said(one)) for one in life.steps]
+    message = record.message
     if flight is not None:
-        detail = f"{flight.carrier}, {flight.unanswered} of {message.parts} parts unanswered"
+        detail = f"{flight.carrier}, {flight.unanswered} of {flight.message.parts} parts unanswered"
         steps.append(Step(at=flight.released_at, what="handed to a carrier", detail=detail))
-    if record.state == "sent":
-        steps.append(
-            Step(at=record.updated_at, what="taken by a carrier", detail="a receipt is to come")
-        )
-    steps.append(Step(at=message.expires_at, what="expires, if it is not sent by then"))
+    if message is not None:
+        steps.append(Step(at=message.expires_at, what="expires, if it is not sent by then"))
     return steps
 
 
 def _ended(tenant: str, record: Record, event: Event) -> MessageView:
     detail = event.detail or {}
-    why = [str(event.code)] if event.code else []
-    why += [f"{key} {value}" for key, value in islice(detail.items(), 8)]
     return MessageView(
         id=message_id(record.number),
         tenant=tenant,
@@ -163,23 +168,12 @@ def _ended(tenant: str, record: Record, event: Event) -> MessageView:
         parts=event.parts,
         attempts=0,
         maybe_duplicate=event.maybe_duplicate,
-        accepted_at=None,
+        accepted_at=(record.life.accepted_at or None) if record.life else None,
         due=None,
         expires_at=None,
         updated_at=event.at,
         code=event.code,
         detail=detail,
         reason=None,
-        steps=(
-            _accepted(None),
-            Step(at=event.at, what=f"ended: {event.type}", detail=", ".join(why)),
-        ),
+        steps=tuple(_steps(record, None)),
     )
-
-
-def _accepted(at: float | None) -> Step:
-    return Step(at=at, what="accepted", detail="durable from then on")
-
-
-def _moment(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(" ", "seconds")

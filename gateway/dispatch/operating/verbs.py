@@ -139,12 +139,9 @@ class Verbs:
         """How many messages wait for the end of a pause."""
         if target.scope == "carrier":
             queues = await self._sights.queues()
-            return sum(one.messages for one in queues if target.name in self._carriers(one.route))
+            pool = self._dispatch.pool
+            return sum(q.messages for q in queues if target.name in pool.carriers_of(q.route))
         return await self._count(which(target))
-
-    def _carriers(self, route: str) -> list[str]:
-        pool = self._dispatch.pool
-        return [name for name in pool.carriers if route in pool.routes_of(name)]
 
     async def _count(self, those: Which) -> int:
         here = sum(
