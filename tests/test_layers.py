@@ -58,7 +58,7 @@ PURE = [
     "dispatch/ids",
     "dispatch/ledger",
     "dispatch/outcomes",
-    "dispatch/owed",
+    "dispatch/long_receipts",
     "dispatch/phones",
     "dispatch/plan",
     "dispatch/routing",

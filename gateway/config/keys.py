@@ -15,6 +15,7 @@ from gateway.config.reading import meant, rule, secret
 from gateway.dispatch.actions import Kind
 from gateway.dispatch.addresses import NPI, TON
 from gateway.dispatch.core import RETENTION
+from gateway.dispatch.long_receipts import LongReceipts
 from gateway.dispatch.options import (
     RECEIPT_WAIT,
     CarrierOptions,
@@ -22,7 +23,6 @@ from gateway.dispatch.options import (
     LongMessages,
     ValidityPeriod,
 )
-from gateway.dispatch.owed import LongReceipts
 from gateway.dispatch.tenants import MAX_CONSUMERS, VALIDITY
 from gateway.message import CATEGORIES, Category
 from gateway.numbers import check_region

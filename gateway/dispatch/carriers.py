@@ -18,9 +18,9 @@ from gateway.dispatch.actions import Action, action
 from gateway.dispatch.correlation import Budget, Correlator
 from gateway.dispatch.crowd import Crowd
 from gateway.dispatch.flights import Flight, Part
+from gateway.dispatch.long_receipts import LongForm
 from gateway.dispatch.options import CarrierOptions
 from gateway.dispatch.outcomes import ACCEPTED, FINAL_STATES, UNDELIVERABLE
-from gateway.dispatch.owed import LongForm
 from gateway.dispatch.pace import PAUSE, Pace
 from gateway.dispatch.standing import Standing
 from gateway.dispatch.submission import Dialect

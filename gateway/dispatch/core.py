@@ -19,8 +19,8 @@ from gateway.dispatch.holds import Holds
 from gateway.dispatch.ids import MessageNumbers
 from gateway.dispatch.inbound import Inbox
 from gateway.dispatch.intake import Intake
+from gateway.dispatch.learnt import Lessons
 from gateway.dispatch.ledger import Ledger
-from gateway.dispatch.lessons import Lessons
 from gateway.dispatch.ownership import users
 from gateway.dispatch.places import Places
 from gateway.dispatch.pool import CarrierPool, routes_or_default

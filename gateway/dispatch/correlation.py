@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from weakref import WeakSet
 
 from gateway.dispatch.flights import Flight, Part
-from gateway.dispatch.owed import NOT_OWED, LongForm, LongReceipts
+from gateway.dispatch.long_receipts import NOT_OWED, LongForm, LongReceipts
 from gateway.dispatch.phones import Agreement, agreement
 from gateway.message import Message
 from gateway.smpp.receipt_ids import ReceiptId, ReceiptIds

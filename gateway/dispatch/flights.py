@@ -36,7 +36,7 @@ class Flight:
         pdus: the parts as sent, in order; one that was refused for now is sent again from here.
             Empty once the carrier has taken all of them.
         refs: the carrier's id of each part in canonical form; None while it has not taken it.
-        states: a byte for each part, see `gateway.dispatch.owed`.
+        states: a byte for each part, see `gateway.dispatch.long_receipts`.
         reasons: why parts were not delivered, by their states.
         unanswered: parts that are in a window.
         refused: command_status by part index, of the parts that were answered but not taken.

@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.dispatch.actions import Action
 from gateway.dispatch.addresses import NPI, TON, ByKind
-from gateway.dispatch.owed import LongReceipts
+from gateway.dispatch.long_receipts import LongReceipts
 from gateway.policy.carrier_hours import CarrierHoursOptions
 from gateway.policy.content.options import Ban
 from gateway.smpp.receipt_ids import ReceiptId

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.dispatch.flights import Reason
-from gateway.dispatch.owed import States, came, real
+from gateway.dispatch.long_receipts import States, came, real
 from gateway.message import Event, Message, Outcome, message_id
 from gateway.smpp.receipt_states import STATS
 from gateway.smpp.status import status_name

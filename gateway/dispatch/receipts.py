@@ -1,10 +1,10 @@
 """What delivery receipts mean for messages whose parts are in memory.
 
 Nearly all receipts name a part in memory in the form of ids that was learnt, and bear its phone:
-`match_in_memory` takes those. All others are `missed`.
+`match_in_memory` takes those. All others are `unmatched`.
 """
 
-from gateway.dispatch import outcomes, owed
+from gateway.dispatch import long_receipts, outcomes
 from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.flights import Flight, Part, Reason
 from gateway.dispatch.outcomes import DELIVERED
@@ -74,7 +74,7 @@ def take(carrier: Carrier, part: Part, state: int, reason: Reason | None, plan: 
 def note_final(carrier: Carrier, part: Part, state: int, reason: Reason | None, plan: Plan) -> bool:
     """Note the final receipt of a part; says whether it is the first one, which counts."""
     flight = part.flight
-    if not owed.fill(flight.states, part.number, state):
+    if not long_receipts.fill(flight.states, part.number, state):
         return False
     carrier.note_delivery(plan.now - flight.released_at)
     if reason is not None:
@@ -86,8 +86,8 @@ def part_final(carrier: Carrier, flight: Flight, plan: Plan) -> None:
     """A flight that the carrier has taken whole got final receipts: is that all of them?"""
     message, states, correlator = flight.message, flight.states, carrier.correlator
     single = len(states) == 1  # as most are; their one receipt is here
-    if single or owed.complete(states, one=correlator.long.one):
-        if not single and owed.came(states) > 1:
+    if single or long_receipts.complete(states, one=correlator.long.one):
+        if not single and long_receipts.came(states) > 1:
             correlator.long.several(message.id)
         correlator.end(flight)
         name = carrier.options.id
@@ -95,17 +95,19 @@ def part_final(carrier: Carrier, flight: Flight, plan: Plan) -> None:
         plan.end(flight, outcomes.by_receipts(message, name, at, states, reasons, plan.now))
         return
     plan.progress(message, states)
-    if owed.came(states) > 1:
+    if long_receipts.came(states) > 1:
         correlator.long.several(message.id)
     else:
-        correlator.long.first(owed.Half(plan.now, message, states, flight, None, flight.taken_at))
+        correlator.long.first(
+            long_receipts.Half(plan.now, message, states, flight, None, flight.taken_at)
+        )
 
 
 def end_halves(carrier: Carrier, plan: Plan) -> None:
     """End the messages of several parts that had one receipt, and will have no more."""
     correlator = carrier.correlator
     for _, message, states, flight, ref, at in correlator.long.over(plan.now):
-        owed.complete(states, one=True)
+        long_receipts.complete(states, one=True)
         if flight is not None:
             part_final(carrier, flight, plan)
         elif ref is not None:

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.dispatch import outcomes, owed, steps
+from gateway.dispatch import long_receipts, outcomes, steps
 from gateway.dispatch.actions import REFUSE, Action
 from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.correlation import Parked
@@ -88,8 +88,10 @@ def _taken(carrier: Carrier, flight: Flight, plan: Plan) -> None:
         return
     plan.send(flight, max(message.expires_at, plan.now) + carrier.options.receipt_wait)
     states = flight.states
-    marked = len(states) > 1 and owed.owe(states, flight.refs, carrier.options.long_receipts)
-    if any(states) and owed.came(states):
+    marked = len(states) > 1 and long_receipts.owe(
+        states, flight.refs, carrier.options.long_receipts
+    )
+    if any(states) and long_receipts.came(states):
         part_final(carrier, flight, plan)
     elif marked or len(states) != message.parts:
         plan.progress(message, states)

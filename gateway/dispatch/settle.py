@@ -1,7 +1,7 @@
 """What carriers answer, made durable: responses and receipts of all binds, one commit at a time.
 
 Binds hand over what they read and go on. The settler takes everything that has gathered, has it
-worked out what it means (`responses`, `receipts`, `missed`, `inbound`), commits that in one
+worked out what it means (`responses`, `receipts`, `unmatched`, `inbound`), commits that in one
 transaction, and only then answers the receipts and lets subscribers see the events. While the store
 cannot commit, nothing is answered and `Settler.congested` stops new submissions; the same
 settlement is tried until it is durable.
@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol, TypeVar
 import structlog
 import trio
 
-from gateway.dispatch import desk, missed, responses
+from gateway.dispatch import matching, responses, unmatched
 from gateway.dispatch.aside import Aside
 from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.correlation import Parked
@@ -252,14 +252,14 @@ class Settler:
                 if match_in_memory(carrier, receipt, pdu, plan):
                     states[state] = states.get(state, 0) + 1
                 else:
-                    waiting.append(missed.missed(carrier, receipt, pdu, plan.now))
+                    waiting.append(unmatched.note(carrier, receipt, pdu, plan.now))
                 if state is None and receipt.word is not None and receipt.marked:
                     carrier.note_unknown_word(receipt.word)
             carrier.note_receipts(states)
         if waiting:
             # What earlier rounds know of these messages must be in the store to be found there.
             await self.caught_up()
-            for carrier, pdu in await desk.match(self._ask, waiting, plan, self._unnamed):
+            for carrier, pdu in await matching.match(self._ask, waiting, plan, self._unnamed):
                 await self._take_text(carrier, pdu, plan)
 
     async def caught_up(self) -> None:
@@ -271,7 +271,7 @@ class Settler:
         if self.inbox is not None:
             await self.inbox.receive(carrier, pdu, plan)
 
-    def _review(self, plan: Plan) -> list[missed.Missed]:
+    def _review(self, plan: Plan) -> list[unmatched.Unmatched]:
         """The parked receipts that are to be looked at again in this round."""
         found: dict[tuple[Carrier, str], Parked] = {}
         if self._looks:
@@ -283,7 +283,7 @@ class Settler:
             review = carrier.correlator.review
             found |= {(carrier, key): one for key, one in review.items()}
             review.clear()
-        return [missed.again(carrier, one) for (carrier, _), one in found.items()]
+        return [unmatched.again(carrier, one) for (carrier, _), one in found.items()]
 
     async def _ask(self, refs: Sequence[Ref]) -> Mapping[Ref, Match]:
         return await self.persistently(lambda: self._store.match(refs))

@@ -11,8 +11,8 @@ from gateway.dispatch.absent import Absent
 from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.events import EventHub, in_use
 from gateway.dispatch.inbound import Inbox
+from gateway.dispatch.learnt import Lessons
 from gateway.dispatch.ledger import Ledger
-from gateway.dispatch.lessons import Lessons
 from gateway.dispatch.places import Places
 from gateway.dispatch.plan import Plan
 from gateway.dispatch.pool import CarrierPool

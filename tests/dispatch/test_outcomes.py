@@ -7,8 +7,8 @@ import pytest
 
 from gateway.dispatch import outcomes
 from gateway.dispatch.flights import Reason
+from gateway.dispatch.long_receipts import NOT_OWED, SHARED
 from gateway.dispatch.outcomes import ACCEPTED, DELIVERED, EXPIRED, REJECTED, UNDELIVERABLE
-from gateway.dispatch.owed import NOT_OWED, SHARED
 from gateway.message import Message, message_id
 from gateway.smpp.tlv import NetworkError
 

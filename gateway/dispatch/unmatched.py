@@ -33,7 +33,7 @@ Text = tuple[Carrier, DeliverSm | DataSm]
 """A text of a phone, and from where it came."""
 
 
-class Missed(NamedTuple):
+class Unmatched(NamedTuple):
     """A receipt to be looked for.
 
     Attributes:
@@ -57,10 +57,10 @@ class Missed(NamedTuple):
     parked: Parked | None = None
 
 
-def missed(carrier: Carrier, receipt: Receipt, pdu: DeliverSm | DataSm, now: float) -> Missed:
+def note(carrier: Carrier, receipt: Receipt, pdu: DeliverSm | DataSm, now: float) -> Unmatched:
     """A receipt that has just come."""
     claims = (Claim(receipt.ref_raw, receipt.state, receipt.word), *receipt.also)
-    return Missed(
+    return Unmatched(
         carrier,
         tuple(claim for claim in claims if claim.ref_raw),
         pdu.source_addr,
@@ -73,9 +73,9 @@ def missed(carrier: Carrier, receipt: Receipt, pdu: DeliverSm | DataSm, now: flo
     )
 
 
-def again(carrier: Carrier, parked: Parked) -> Missed:
+def again(carrier: Carrier, parked: Parked) -> Unmatched:
     """A receipt that was parked."""
-    return Missed(
+    return Unmatched(
         carrier,
         parked.claims,
         parked.recipient,

@@ -1,4 +1,4 @@
-"""One look at receipts that were `missed`: what memory and store know of the parts that they may
+"""One look at receipts that were `unmatched`: what memory and store know of the parts that they may
 mean, which of these `deciding` believes, and what follows for messages."""
 
 import math
@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 import msgspec
 
-from gateway.dispatch import outcomes, owed
+from gateway.dispatch import long_receipts, outcomes
 from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.correlation import Parked
 from gateway.dispatch.deciding import Decision, Fit, decide
 from gateway.dispatch.flights import Part, Reason
-from gateway.dispatch.missed import OPEN_FOR, PARKED_FOR, Ask, Missed, Text, Unanswered, again
 from gateway.dispatch.phones import ALIKE, Agreement, agreement
 from gateway.dispatch.plan import Plan
 from gateway.dispatch.receipts import take
+from gateway.dispatch.unmatched import OPEN_FOR, PARKED_FOR, Ask, Text, Unanswered, Unmatched, again
 from gateway.queue.store import Held, Match, Ref
 from gateway.smpp.receipt_ids import FORMS, Form
 from gateway.smpp.receipts import Claim
@@ -30,7 +30,7 @@ MAX_PARTS = 255
 
 
 async def match(
-    ask: Ask, receipts: Sequence[Missed], plan: Plan, unanswered: Unanswered
+    ask: Ask, receipts: Sequence[Unmatched], plan: Plan, unanswered: Unanswered
 ) -> list[Text]:
     """Take receipts by what memory and store know, and park those that mean no part yet.
 
@@ -58,7 +58,7 @@ async def match(
     return desk.texts
 
 
-def _with_undecided(receipts: Sequence[Missed]) -> list[Missed]:
+def _with_undecided(receipts: Sequence[Unmatched]) -> list[Unmatched]:
     """Receipts, and those of the same carriers that they may help to decide."""
     found = list(receipts)
     known = {one.parked.key for one in receipts if one.parked is not None}
@@ -95,9 +95,9 @@ class Desk:
         self._undecided: dict[Carrier, list[Mapping[Form, Ref]]] = {}
         self._taught: set[Carrier] = set()
         self._counts: dict[Carrier, Counter[int | None]] = {}
-        self._unmatched: dict[Carrier, list[Missed]] = {}
+        self._unmatched: dict[Carrier, list[Unmatched]] = {}
 
-    async def look(self, ask: Ask, receipts: Iterable[Missed]) -> None:
+    async def look(self, ask: Ask, receipts: Iterable[Unmatched]) -> None:
         """Find what the store knows of all parts that receipts may name."""
         refs = {
             Ref(one.carrier.options.id, ref)
@@ -107,7 +107,7 @@ class Desk:
         }
         self._matches |= await ask(list(refs))
 
-    def take(self, one: Missed) -> None:
+    def take(self, one: Unmatched) -> None:
         """Take a receipt, or park it."""
         possible: list[Mapping[Form, Ref]] = []
         for claim in one.claims:
@@ -157,7 +157,7 @@ class Desk:
 
     # --- which part ---
 
-    def _fits(self, one: Missed, claim: Claim) -> tuple[list[Target], list[Fit]]:
+    def _fits(self, one: Unmatched, claim: Claim) -> tuple[list[Target], list[Fit]]:
         correlator, name = one.carrier.correlator, one.carrier.options.id
         targets: list[Target] = []
         fits: list[Fit] = []
@@ -166,11 +166,11 @@ class Desk:
             part, match, sender, waits, over = correlator.find(ref), None, "", False, False
             if part is not None:
                 message = part.flight.message
-                waits = owed.waits(part.flight.states, part.number)
+                waits = long_receipts.waits(part.flight.states, part.number)
             elif (match := self._matches.get(at)) is not None:
                 message = match.message
                 ended = message.id in self._plan.ended
-                waits = not ended and owed.waits(self._states_of(match), match.part)
+                waits = not ended and long_receipts.waits(self._states_of(match), match.part)
             if part is not None or match is not None:
                 phone, sender = message.to, message.sender
             elif (known := correlator.phone_of_ended(ref)) is not None:
@@ -182,7 +182,7 @@ class Desk:
             targets.append(Target(at, part, match))
         return targets, fits
 
-    def _decide(self, one: Missed, claim: Claim, fits: Sequence[Fit]) -> Decision:
+    def _decide(self, one: Unmatched, claim: Claim, fits: Sequence[Fit]) -> Decision:
         """What to make of a receipt; and what that teaches, unless a phone can have written it."""
         ids = one.carrier.correlator.ids
         decision = decide(ids, claim.ref_raw, fits, lambda: self._is_awaited(one))
@@ -200,7 +200,7 @@ class Desk:
             self._taught.add(one.carrier)
         return decision
 
-    def _is_awaited(self, one: Missed) -> bool:
+    def _is_awaited(self, one: Unmatched) -> bool:
         if one.carrier not in self._awaited:
             self._awaited[one.carrier] = Awaited(self._unanswered(one.carrier))
         return self._awaited[one.carrier].may_be(one)
@@ -210,7 +210,7 @@ class Desk:
 
     # --- and what follows ---
 
-    def _settle(self, one: Missed, claim: Claim, target: Target) -> None:
+    def _settle(self, one: Unmatched, claim: Claim, target: Target) -> None:
         carrier, state = one.carrier, claim.state
         self._counts.setdefault(carrier, Counter())[state] += 1
         if one.parked is not None:
@@ -233,9 +233,9 @@ class Desk:
     ) -> None:
         plan, message, long = self._plan, match.message, carrier.correlator.long
         states = self._states_of(match)
-        if message.id in plan.ended or not owed.fill(states, match.part, state):
+        if message.id in plan.ended or not long_receipts.fill(states, match.part, state):
             return  # the first receipt counts
-        if owed.complete(states, one=long.one):
+        if long_receipts.complete(states, one=long.one):
             reasons = {state: reason} if reason is not None else None
             at = match.sent_at
             event = outcomes.by_receipts(message, ref.carrier, at, states, reasons, plan.now)
@@ -243,12 +243,12 @@ class Desk:
             carrier.correlator.ended(ref.ref, message.to)
             return
         plan.progress(message, states)
-        if owed.came(states) > 1:
+        if long_receipts.came(states) > 1:
             long.several(message.id)
         else:
-            long.first(owed.Half(plan.now, message, states, None, ref, match.sent_at))
+            long.first(long_receipts.Half(plan.now, message, states, None, ref, match.sent_at))
 
-    def _park(self, one: Missed, *, is_open: bool, early: bool) -> None:
+    def _park(self, one: Unmatched, *, is_open: bool, early: bool) -> None:
         """Keep a receipt that ends a part until it is known which one."""
         carrier, correlator = one.carrier, one.carrier.correlator
         parked = one.parked
@@ -328,7 +328,7 @@ class Awaited:
             self._first = min(at, self._first)
             self._senders.add(message.sender)
 
-    def may_be(self, one: Missed) -> bool:
+    def may_be(self, one: Unmatched) -> bool:
         """Whether a receipt may mean one of them."""
         if self._first > one.since:
             return False

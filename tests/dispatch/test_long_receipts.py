@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import trio
 
-from gateway.dispatch import owed
-from gateway.dispatch.owed import NOT_OWED, SHARED, LongReceipts
+from gateway.dispatch import long_receipts
+from gateway.dispatch.long_receipts import NOT_OWED, SHARED, LongReceipts
 
 PHONE = "447400000001"
 LONG = "x" * 400  # three parts
@@ -38,7 +38,9 @@ def test_what_a_message_is_owed(
     refs: list[str], mode: LongReceipts, came: list[int], marked: list[int]
 ) -> None:
     states = bytearray(came)
-    assert owed.owe(states, refs, mode) is (came != marked or len(set(refs)) < len(refs) > 1)
+    assert long_receipts.owe(states, refs, mode) is (
+        came != marked or len(set(refs)) < len(refs) > 1
+    )
     assert list(states) == marked
 
 
@@ -61,7 +63,7 @@ def test_when_it_has_had_them(
     states: list[int], one: bool, complete: bool, after: list[int]
 ) -> None:
     found = bytearray(states)
-    assert owed.complete(found, one=one) is complete
+    assert long_receipts.complete(found, one=one) is complete
     assert list(found) == after
 
 
@@ -206,7 +208,7 @@ def refs(n: int) -> list[str]:
 async def test_that_one_receipt_is_for_all_is_learnt(after: Site, autojump_clock: object) -> None:
     ids = [await after.long(refs(n), (f"m{n}c", OK)) for n in range(3)]
     assert [await after.outcome(one) for one in ids] == [None] * 3
-    await trio.sleep(owed.FRESH.patience + 10)
+    await trio.sleep(long_receipts.FRESH.patience + 10)
     assert [await after.outcome(one) for one in ids] == ["delivered"] * 3
     later = await after.long(refs(9), ("m9a", BAD))
     assert await after.outcome(later) == "failed"
@@ -227,7 +229,7 @@ async def test_a_single_message_does_not_wait_for_its_deadline(
     after: Site, autojump_clock: object
 ) -> None:
     message = await after.long(SEPARATE, ("m1", OK))
-    await trio.sleep(owed.ALONE + 10)
+    await trio.sleep(long_receipts.ALONE + 10)
     assert await after.outcome(message) == "delivered"
     await after.world.check_finished()
 
@@ -237,7 +239,7 @@ async def test_unless_it_is_known_that_each_part_has_one(
 ) -> None:
     await after.long(refs(1), *((ref, OK) for ref in refs(1)))
     message = await after.long(refs(2), ("m2a", OK))
-    await trio.sleep(owed.ALONE + 10)
+    await trio.sleep(long_receipts.ALONE + 10)
     assert await after.outcome(message) is None
     await after.receipts("447400000002", ("m2b", OK), ("m2c", OK))
     assert await after.outcome(message) == "delivered"
@@ -249,7 +251,7 @@ async def test_what_was_learnt_is_unlearnt_by_receipts_for_other_parts(
     site = Site(world, make_receipt, "in memory")
     for n in range(3):
         await site.long(refs(n), (f"m{n}c", OK))
-    await trio.sleep(owed.FRESH.patience + 10)
+    await trio.sleep(long_receipts.FRESH.patience + 10)
     early = await site.long(refs(5), ("m5a", OK), ("m5b", OK))
     assert await site.outcome(early) == "delivered"
     message = await site.long(refs(6), ("m6a", OK))
@@ -261,7 +263,7 @@ async def test_what_was_learnt_is_unlearnt_by_receipts_for_other_parts(
 async def test_that_each_part_has_one_is_unlearnt_too(after: Site, autojump_clock: object) -> None:
     await after.long(refs(0), *((ref, OK) for ref in refs(0)))
     ids = [await after.long(refs(n), (f"m{n}c", OK)) for n in range(1, 11)]
-    await trio.sleep(owed.AGAINST.patience + 10)
+    await trio.sleep(long_receipts.AGAINST.patience + 10)
     assert [await after.outcome(one) for one in ids] == ["delivered"] * 10
 
 
@@ -272,7 +274,7 @@ async def test_what_was_learnt_survives_a_restart(
         site = Site(before, make_receipt, "in memory")
         for n in range(3):
             await site.long(refs(n), (f"m{n}c", OK))
-        await trio.sleep(owed.FRESH.patience + 10)
+        await trio.sleep(long_receipts.FRESH.patience + 10)
         store = before.store
     async with open_world(store) as world:
         site = Site(world, make_receipt, "in memory")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.dispatch.lessons import NAME, Lessons
+from gateway.dispatch.learnt import NAME, Lessons
 from gateway.queue.memory import MemoryStore
 
 

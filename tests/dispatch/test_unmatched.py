@@ -7,7 +7,7 @@ import pytest
 import structlog
 import trio
 
-from gateway.dispatch import missed
+from gateway.dispatch import unmatched
 from gateway.smpp import tlv
 
 PHONE, OTHER, THIRD = "447400000001", "447500000002", "447600000003"
@@ -623,7 +623,7 @@ async def test_receipts_that_match_nothing_show_at_once(
     assert (line["carrier"], line["receipts"]) == ("alpha", 2000)
     assert (line["receipt_id"], line["response_id"]) == ("stra******00", "ref-*****67")
     assert line["number"] == OTHER  # is masked when it is written
-    await trio.sleep(missed.PARKED_FOR + 10)
+    await trio.sleep(unmatched.PARKED_FOR + 10)
     assert world.parked() == {"alpha": 0}
     assert metric(world, "receipts_given_up_total", carrier="alpha") == 2001
 
