@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,6 +79,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     [made] = folder.iterdir()
     return made
+
+
+@pytest.mark.slow  # builds a wheel
+def test_the_wheel_has_what_the_console_is_made_of(wheel: Path) -> None:
+    folder = ROOT / "gateway" / "ops" / "console"
+    made_of = [path for kind in ("templates", "static") for path in (folder / kind).rglob("*.*")]
+    with zipfile.ZipFile(wheel) as packed:
+        names = set(packed.namelist())
+    assert made_of
+    assert {str(path.relative_to(ROOT)) for path in made_of} <= names
 
 
 @pytest.mark.slow  # builds a wheel, and installs it with all that it needs

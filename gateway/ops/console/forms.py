@@ -136,7 +136,11 @@ class Forms:
                 "verb": verb,
                 "fixed": {name: values[name] for name in fixed},
                 "fields": [
-                    field for field in verb.fields if field.name not in fixed and confirm is None
+                    field
+                    for field in verb.fields
+                    if field.name not in fixed
+                    and confirm is None
+                    and not (field.of_campaigns and values.get("scope", "campaign") != "campaign")
                 ],
                 "values": {field.name: values.get(field.name, "") for field in verb.fields},
                 "back": local_address(values.get("back", "/")),

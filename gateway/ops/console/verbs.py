@@ -16,7 +16,8 @@ from gateway.ops.views import Finding
 
 
 class Field(msgspec.Struct, frozen=True):
-    """One field of a form; a select where it has ``choices``."""
+    """One field of a form; a select where it has ``choices``. One ``of_campaigns`` is shown for
+    these alone."""
 
     name: str
     label: str
@@ -25,6 +26,7 @@ class Field(msgspec.Struct, frozen=True):
     needed: bool = False
     number: bool = False
     long: bool = False
+    of_campaigns: bool = False
 
 
 class Verb(msgspec.Struct, frozen=True):
@@ -50,7 +52,7 @@ class Verb(msgspec.Struct, frozen=True):
 
 
 _WHY: Final = Field("why", "Why", "stands in the audit")
-_TENANT: Final = Field("tenant", "Tenant", "of a campaign; empty otherwise")
+_TENANT: Final = Field("tenant", "Tenant", "of a campaign; empty otherwise", of_campaigns=True)
 _SPANS: Final = (
     ("900", "15 minutes"),
     ("3600", "an hour"),
@@ -98,6 +100,7 @@ VERBS: Final = {
                     "Let a campaign's messages expire later by",
                     "seconds; empty for no later",
                     number=True,
+                    of_campaigns=True,
                 ),
                 _WHY,
             ),
