@@ -274,7 +274,7 @@ MACHINE: Final = (
 )
 """What tells of the machine alone, for which no day passes faster."""
 
-LEAST: Final = 3
+LEAST: Final = 5
 """Seconds that messages may wait, and alerts do, however fast time goes: machines are no faster for
 it."""
 

@@ -225,6 +225,9 @@ class Intake:
         for (rule, campaign, variant), count in judged.put_off.items():
             self._metrics.messages_deferred.add(count, tenant.options.id, rule)
             self._aside.note(tenant.options.id, campaign, variant, f"deferred {rule}", count)
+        later = sum([m.due > now for n, m in enumerate(judged.messages) if n not in known])
+        if later := later - sum(judged.put_off.values()):
+            self._metrics.messages_deferred.add(max(0, later), tenant.options.id, "send_at")
         again = [(judged.indices[position], earlier) for position, earlier in known.items()]
         if judged.refused:
             # One that stands twice in a batch may be refused for the room that the first one took.

@@ -394,6 +394,9 @@ class Settler:
             self._ledger.deferred(plan.later)
             for message in plan.later:
                 self._lanes.deferred(message.lane, message.due, plan.now)
+            again = Counter([one.tenant for one in plan.later if one.due > plan.now])
+            for tenant, count in again.items():
+                self._metrics.messages_deferred.add(count, tenant, "retry")
         self._refund(plan.refused)
         if plan.soon:
             self._places.move("settlement", "lane", [message.id for message in plan.soon])

@@ -298,7 +298,7 @@ class Metrics:
             "messages_ruled_out_total", "Messages that a rule refused.", "tenant", "rule"
         )
         self.messages_deferred = Counter(
-            "messages_deferred_total", "Times that a rule put a message off.", "tenant", "rule"
+            "messages_deferred_total", "Times that a message was put off, by why.", "tenant", "rule"
         )
         self.messages_final = Counter(
             "messages_final_total", "Messages that have their outcome.", "tenant", "outcome"

@@ -240,3 +240,15 @@ async def test_a_round_knows_what_the_round_before_it_records(
     assert await world.outcomes() == dict.fromkeys(ids, "delivered")
     await world.check_finished()
     assert not await world.store.match(refs)  # nothing is kept of a part whose message is over
+
+
+async def test_why_messages_were_put_off_is_counted(world: Any, autojump_clock: object) -> None:
+    """By the sender's own wish, or because the carrier refused them for now."""
+    await world.submit({"send_at": world.clock() + 600}, {"send_at": world.clock() - 5}, "now")
+    await trio.sleep(1)
+    assert len(world.bind.flying) == 2
+    world.bind.reply(world.bind.flying[0][0], status=Status.ESME_RSYSERR)
+    await trio.sleep(1)
+    rendered = world.metrics.snapshot().render().decode()
+    assert 'gateway_messages_deferred_total{rule="send_at",tenant="acme"} 1.0' in rendered
+    assert 'gateway_messages_deferred_total{rule="retry",tenant="acme"} 1.0' in rendered

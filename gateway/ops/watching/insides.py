@@ -74,7 +74,7 @@ TENANTS: Final = Board(
         ),
         lines(
             "Deferred by rule",
-            "How often a rule put a message off, a second.",
+            "How often messages were put off, a second: by a rule, `send_at` or a retry.",
             "ops",
             per("messages_deferred_total", "tenant", "rule", where=OF),
         ),

@@ -38,7 +38,7 @@ QUESTIONS: Final = (
         f"sum by (tenant, rule) (increase(gateway_messages_ruled_out_total{HOUR}))",
     ),
     Question(
-        "What does it put off, by rule?",
+        "What is put off: by a rule, a `send_at`, or a retry?",
         f"sum by (tenant, rule) (increase(gateway_messages_deferred_total{HOUR}))",
     ),
     Question(
