@@ -23,12 +23,29 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.holding import check_process
+from tests.servers import Postgres, cluster
 
 # The same examples in every run, and as long as a busy machine takes for them.
 settings.register_profile(
     "steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("steady")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for the session."""
+    with cluster() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[str]:
+    """An empty database of that server."""
+    name = postgres.database()
+    yield name
+    postgres.drop(name)
+
 
 # --- skips ---
 

@@ -7,7 +7,7 @@ from msgspec import convert, structs
 
 from gateway.api.listen import server_context
 from gateway.api.options import ServerOptions, TlsOptions
-from gateway.config import carriers, content, files, keys
+from gateway.config import carriers, content, files, keys, stores
 from gateway.config.reading import Faults, below, meant
 from gateway.config.settings import ApiSettings, Settings
 from gateway.dispatch.core import DispatchOptions
@@ -26,7 +26,6 @@ from gateway.ops.admin import NAMELESS, AdminOptions, AdminToken
 from gateway.policy import chain
 from gateway.policy.replies import problems
 from gateway.policy.senders import ANY, default_sender, normalise
-from gateway.queue.backends import StoreOptions
 from gateway.queue.scheduler import SchedulerOptions, Share
 
 
@@ -44,7 +43,7 @@ def build(file: keys.Keys, environ: Mapping[str, str], faults: Faults) -> Settin
     return Settings(
         api=_api(file.api, faults),
         admin=_admin(file.admin, faults),
-        queue=StoreOptions(file.queue.backend, file.queue.path),
+        queue=stores.build(file.queue, environ, faults),
         dispatch=DispatchOptions(
             tenants=_tenants(file, faults),
             policy=policy,

@@ -11,7 +11,10 @@ from gateway.config.settings import Settings
 SHOWN: Final = 50
 """Changes that are told, of each kind; a line with all of ten thousand tenants tells nothing."""
 
-_AT_START: Final = ("api", "admin", "log", "queue.backend", "queue.path")
+_AT_START: Final = (
+    "api", "admin", "log", "queue.backend", "queue.path",
+    "queue.dsn", "queue.dsn_env", "queue.dsn_file", "queue.node", "queue.synchronous",
+)  # fmt: skip
 """What is read at the start alone. Certificates of the API are read anew where there were some."""
 
 _CERTIFICATES: Final = frozenset({"api.tls.cert", "api.tls.key"})

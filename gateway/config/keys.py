@@ -34,7 +34,7 @@ from gateway.policy.content.options import Ban, SignatureOptions
 from gateway.policy.destinations import DestinationOptions
 from gateway.policy.replies import LONGEST
 from gateway.policy.senders import ANY, normalise
-from gateway.queue.backends import Backend
+from gateway.queue.backends import Backend, Synchronous
 from gateway.queue.scheduler import FLOORS, SchedulerOptions, Share
 from gateway.smpp.options import LONGEST_ACCOUNT, BindOptions
 from gateway.smpp.receipt_ids import ReceiptId
@@ -174,6 +174,11 @@ class Validity(Struct, frozen=True):
 class Queue(Struct, frozen=True):
     backend: Backend = "sqlite"
     path: File = "var/gateway.db"
+    dsn: Annotated[str, secret("a connection string")] | None = None
+    dsn_env: Annotated[str, secret("the name of an environment variable")] | None = None
+    dsn_file: Annotated[str, secret("the path of a file")] | None = None
+    node: Name | None = None
+    synchronous: Synchronous = "commit"
     # A consumer that was away over a weekend still finds its events.
     retention_days: Annotated[float, Meta(ge=3, le=3650)] = RETENTION / DAY
     validity: Validity = Validity()

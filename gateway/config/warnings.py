@@ -33,6 +33,11 @@ def store(settings: Settings, _today: date) -> Iterable[str]:
             "queue.backend: keeps everything in memory, and what was accepted is gone with the"
             ' process; set "sqlite" for anything but tests'
         )
+    if settings.queue.synchronous == "off":
+        yield (
+            "queue.synchronous: commits are answered before they are on any disk, and the last of"
+            ' them are lost when the server crashes; set "commit"'
+        )
 
 
 def quiet_hours(settings: Settings, today: date) -> Iterable[str]:

@@ -306,7 +306,7 @@ class MemoryStore:
         }
 
     async def refuse(self, refused: Sequence[Refused]) -> None:
-        await self._enter()
+        await self._change()
         self._refused += [one._replace(number=canonical(one.number)) for one in refused]
         del self._refused[:-MOST_REFUSED]
 
@@ -377,7 +377,7 @@ class MemoryStore:
         return Leased(len(numbers), [number for number in numbers if number > after][:limit])
 
     async def put_back(self, numbers: Sequence[int]) -> list[Message]:
-        await self._enter()
+        await self._change()
         back = []
         for number in numbers:
             row = self._rows.get(number)
@@ -556,7 +556,7 @@ class MemoryStore:
     # --- consents ---
 
     async def consent(self, changes: Sequence[Consent]) -> list[bool]:
-        await self._enter()
+        await self._change()
         return self._change_consents(changes)
 
     def _change_consents(self, changes: Sequence[Consent]) -> list[bool]:

@@ -85,7 +85,10 @@ Faulty = Callable[..., list[str]]
             {"admin": {"listen": "7601"}},
             "admin.listen: '7601' is not an IP address and a port, such as '127.0.0.1:7601'",
         ),
-        ({"queue": {"backend": "redis"}}, "queue.backend: 'redis' is not 'sqlite' or 'memory'"),
+        (
+            {"queue": {"backend": "redis"}},
+            "queue.backend: 'redis' is not 'sqlite', 'postgresql' or 'memory'",
+        ),
         ({"queue": {"retention_days": 2}}, "queue.retention_days: 2 is not between 3 and 3650"),
         (
             {"policy": {"quiet_hours": {"regions": {"FR": {"sundays": "closed"}}}}},

@@ -20,7 +20,7 @@ from gateway.queue.sqlite import schema
 from gateway.queue.sqlite.bulk import Execute
 from gateway.queue.sqlite.lock import Lock
 from gateway.queue.sqlite.session import Session
-from gateway.queue.sqlite.threads import Call, CallThread
+from gateway.queue.threads import Call, CallThread
 
 T = TypeVar("T")
 

@@ -8,6 +8,7 @@ import msgspec
 from gateway.message import LaneKey, Message
 from gateway.queue import events
 from gateway.queue.operators import KEPT, Change, Counted, Owing, QueueCount, Which
+from gateway.queue.search import CHUNKS, ROWS
 from gateway.queue.sqlite import reads
 from gateway.queue.sqlite.bulk import Execute, decode_message, first, messages, numbers
 from gateway.queue.sqlite.schema import TENANT_BITS
@@ -17,12 +18,6 @@ from gateway.queue.store import EventChunk, Record
 
 SAMPLE: Final = 8
 """Messages of a lane whose parts stand for those of all."""
-
-ROWS: Final = 20_000
-"""Messages that one slice of a search looks at."""
-
-CHUNKS: Final = 200
-"""Chunks of events that one slice of a search looks at."""
 
 _IN: Final = """lane IN (SELECT id FROM lane WHERE tenant = coalesce(?1, tenant)
     AND campaign = coalesce(?2, campaign) AND category = coalesce(?3, category)

@@ -19,6 +19,7 @@ from gateway.numbers import canonical
 from gateway.queue import events
 from gateway.queue.consents import Consent
 from gateway.queue.operators import Change, Counted, Found, Owing, QueueCount, Which
+from gateway.queue.search import Search
 from gateway.queue.sqlite import (
     accounts,
     consents,
@@ -40,8 +41,6 @@ from gateway.queue.sqlite.bulk import Execute
 from gateway.queue.sqlite.engine import Engine, Synchronous
 from gateway.queue.sqlite.lineage import Lineage
 from gateway.queue.sqlite.schema import GLOBAL_SCOPE
-from gateway.queue.sqlite.search import Search
-from gateway.queue.sqlite.tail import EventTail
 from gateway.queue.store import (
     GLOBAL,
     MANY,
@@ -66,6 +65,7 @@ from gateway.queue.store import (
     TemplateChange,
     TemplateVersion,
 )
+from gateway.queue.tail import EventTail
 from gateway.queue.tallies import HOUR, KEPT, Stats
 
 
@@ -509,7 +509,7 @@ class SqliteStore:
 
     async def search(self, phones: Sequence[str], after: str | None, limit: int) -> Found:
         await self._shelve()
-        return await Search(self._engine.read, self._clock, phones, limit).run(after)
+        return await Search(self._engine.read, operators, self._clock, phones, limit).run(after)
 
     async def campaigns(self, tenant: str | None, since: int, limit: int) -> Sequence[Counted]:
         return await self._engine.read(lambda e: operators.campaigns(e, tenant, since, limit))

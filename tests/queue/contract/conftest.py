@@ -5,13 +5,26 @@ from pathlib import Path
 
 import pytest
 
+from gateway.queue.postgresql import schema
+from gateway.queue.postgresql.connecting import Target, connect
 from gateway.queue.store import Store
-from tests.queue.contract.rig import ENGINES, Rig
+from tests.queue.contract.rig import ENGINES, READY, Rig, engine
+from tests.servers import Postgres
 
 
-@pytest.fixture(params=list(ENGINES))
+@pytest.fixture(scope="session")
+def ready(postgres: Postgres) -> Postgres:
+    """A server with a database that has the schema, of which each test has a copy."""
+    postgres.ask("postgres", f"CREATE DATABASE {READY} TEMPLATE template0")
+    target = Target.of(postgres.dsn(READY), "commit")
+    with connect(target, "tests") as connection:
+        schema.migrate(connection, target)
+    return postgres
+
+
+@pytest.fixture(params=ENGINES)
 async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
-    rig = Rig(ENGINES[request.param](tmp_path))
+    rig = Rig(engine(request.param, tmp_path, lambda: request.getfixturevalue("ready")))
     await rig.store.open()
     yield rig
     await rig.aclose()

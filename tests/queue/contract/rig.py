@@ -1,7 +1,7 @@
 """A store to ask, of any engine, with a clock that the test sets and ways to end and open it."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,6 +10,7 @@ import msgpack
 from gateway.message import Event, LaneKey, Message
 from gateway.queue.events import CHUNK
 from gateway.queue.memory import MemoryStore
+from gateway.queue.postgresql import PostgresStore
 from gateway.queue.sqlite import SqliteStore
 from gateway.queue.store import (
     Entry,
@@ -22,6 +23,7 @@ from gateway.queue.store import (
     Recovery,
     Store,
 )
+from tests.servers import Postgres
 
 LANE = LaneKey("acme", "transactional", "uk")
 SOURCES: tuple[OptoutSource, ...] = ("keyword", "api", "import", "complaint")
@@ -32,6 +34,9 @@ MakeFinal = Callable[..., Final]
 
 class Engine(Protocol):
     """A kind of store, with storage of its own."""
+
+    def drop(self) -> None:
+        """Have the storage go, if it does not by itself."""
 
     def store(self, clock: Callable[[], float]) -> Store:
         """A store on what there is, not open."""
@@ -46,7 +51,7 @@ class Engine(Protocol):
 class Memory:
     """The engine in memory, which stands in for its own storage."""
 
-    def __init__(self, _: Path) -> None:
+    def drop(self) -> None:
         pass
 
     def store(self, clock: Callable[[], float]) -> Store:
@@ -68,6 +73,9 @@ class Sqlite:
         self._directory.mkdir()
         self._copies = 0
 
+    def drop(self) -> None:
+        pass
+
     def store(self, clock: Callable[[], float]) -> Store:
         return SqliteStore(str(self._directory / "store.db"), clock=clock)
 
@@ -83,8 +91,47 @@ class Sqlite:
         return self.store(clock)
 
 
-ENGINES: Mapping[str, Callable[[Path], Engine]] = {"memory": Memory, "sqlite": Sqlite}
-"""Every engine, made in a directory of its own."""
+READY = "ready"
+"""A database that has the schema, of which each test has a copy."""
+
+
+class Postgresql:
+    """The engine in a database."""
+
+    def __init__(self, server: Postgres) -> None:
+        self._server = server
+        self._database = server.database(READY)
+        self._nodes = 0
+
+    def drop(self) -> None:
+        self._server.drop(self._database)
+
+    def store(self, clock: Callable[[], float]) -> Store:
+        self._nodes += 1
+        return PostgresStore(
+            self._server.dsn(self._database), node=f"node-{self._nodes}", clock=clock
+        )
+
+    def survivor(self, store: Store, clock: Callable[[], float]) -> Store:
+        return self.rival(store, clock)
+
+    def rival(self, _: Store, clock: Callable[[], float]) -> Store:
+        # As if it had been silent for as long as its lease.
+        self._server.ask(self._database, "UPDATE hold SET until = '-infinity'")
+        return self.store(clock)
+
+
+ENGINES = ("memory", "sqlite", "postgresql")
+"""Every engine."""
+
+
+def engine(name: str, folder: Path, server: Callable[[], Postgres]) -> Engine:
+    """An engine with storage of its own; ``server`` is asked for where one is needed."""
+    if name == "memory":
+        return Memory()
+    if name == "sqlite":
+        return Sqlite(folder)
+    return Postgresql(server())
 
 
 class Rig:
@@ -116,6 +163,7 @@ class Rig:
     async def aclose(self) -> None:
         for store in [*self._killed, self.store]:
             await store.aclose()
+        self._engine.drop()
 
 
 def known(message: int, digest: int = 1, not_before: float | None = None) -> Known:

@@ -1,61 +1,23 @@
 """What counts against frequency caps, asked of every engine: reserved with the acceptance, given
 back where a message does not go, and never counted twice."""
 
-import shutil
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.facts import USES, Use
 from gateway.message import Counted, Event, Message
-from gateway.queue.memory import MemoryStore
-from gateway.queue.sqlite import SqliteStore
-from gateway.queue.store import Entry, Final, Overtaken, Seen, Sent, Settlement, Store
-
-MakeEntry = Callable[..., Entry]
+from gateway.queue.store import Final, Overtaken, Seen, Sent, Settlement
+from tests.queue.contract.rig import MakeEntry, Rig
 
 PHONE, OTHER = "447911123456", "447911123457"
 DAILY = Counted(-7, 86_400)
 NOTHING_SEEN: Seen = {}
 
 
-class Rig:
-    """A store under a clock that the test sets, and what a process that is killed would leave."""
-
-    def __init__(self, engine: str, folder: Path) -> None:
-        self.now = 1_000.0
-        self._engine, self._folder = engine, folder
-        self.store = self._made()
-
-    def _made(self) -> Store:
-        if self._engine == "memory":
-            return MemoryStore(lambda: self.now)
-        return SqliteStore(str(self._folder / "store.db"), clock=lambda: self.now)
-
-    async def crash(self) -> None:
-        if self._engine == "sqlite":
-            copy = self._folder.with_name("copy")
-            shutil.copytree(self._folder, copy, ignore=shutil.ignore_patterns("*-shm"))
-            await self.store.aclose()
-            self._folder = copy
-            self.store = self._made()
-        await self.store.open()
-
-    async def uses(self, *phones: str) -> dict[str, list[Use]]:
-        found = await self.store.facts("acme", phones or (PHONE,), USES)
-        return {phone: sorted(known) for phone, known in found.uses.items()}
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
-    folder = tmp_path / "store"
-    folder.mkdir()
-    rig = Rig(request.param, folder)
-    await rig.store.open()
-    yield rig
-    await rig.store.aclose()
+async def uses(rig: Rig, *phones: str) -> dict[str, list[Use]]:
+    found = await rig.store.facts("acme", phones or (PHONE,), USES)
+    return {phone: sorted(known) for phone, known in found.uses.items()}
 
 
 def ended(message: Message, kind: Any, code: str | None = None, **detail: Any) -> Settlement:
@@ -67,15 +29,15 @@ async def test_an_accepted_message_counts_from_its_time_on(rig: Rig, entry: Make
     later = entry(1, due=5_000.0, counted=(DAILY, Counted(9, 60)))
     await rig.store.accept([later, entry(2, counted=(), to=OTHER)], NOTHING_SEEN)
     expected = {PHONE: [Use(-7, 5_000.0, 1, False), Use(9, 5_000.0, 1, False)]}
-    assert await rig.uses(PHONE, OTHER, "447911123458") == expected
+    assert await uses(rig, PHONE, OTHER, "447911123458") == expected
     assert (await rig.store.facts("umbrella", [PHONE], USES)).uses == {}
     await rig.crash()
-    assert await rig.uses(PHONE, OTHER) == expected
+    assert await uses(rig, PHONE, OTHER) == expected
 
 
 async def test_nothing_counts_where_nobody_asks(rig: Rig, entry: MakeEntry) -> None:
     await rig.store.accept([entry(1, counted=(DAILY,))])
-    assert await rig.uses() == {}
+    assert await uses(rig) == {}
     assert (await rig.store.facts("acme", [PHONE], frozenset())).uses == {}
 
 
@@ -102,7 +64,7 @@ async def test_what_did_not_go_counts_no_more(
     await rig.store.accept([one], NOTHING_SEEN)
     rig.now = 1_020.0
     await rig.store.settle(ended(one.message, kind, code, **detail))
-    assert await rig.uses() == ({PHONE: [Use(-7, 1_020.0, 1, True)]} if counts else {})
+    assert await uses(rig) == ({PHONE: [Use(-7, 1_020.0, 1, True)]} if counts else {})
 
 
 async def test_once_sent_it_counts_from_then_whatever_becomes_of_it(
@@ -115,10 +77,10 @@ async def test_once_sent_it_counts_from_then_whatever_becomes_of_it(
     rig.now = 1_500.0
     failed = ended(one.message, "failed", "undelivered", receipt_state="UNDELIV")
     await rig.store.settle(failed)
-    assert await rig.uses() == {PHONE: [Use(-7, 1_020.0, 1, True)]}
+    assert await uses(rig) == {PHONE: [Use(-7, 1_020.0, 1, True)]}
     # A second outcome is none.
     assert await rig.store.settle(ended(one.message, "cancelled")) == {1}
-    assert await rig.uses() == {PHONE: [Use(-7, 1_020.0, 1, True)]}
+    assert await uses(rig) == {PHONE: [Use(-7, 1_020.0, 1, True)]}
 
 
 async def test_a_duplicate_counts_once(rig: Rig, entry: MakeEntry) -> None:
@@ -126,7 +88,7 @@ async def test_a_duplicate_counts_once(rig: Rig, entry: MakeEntry) -> None:
     assert [*await rig.store.accept([first, again], NOTHING_SEEN)] == [1]
     third = entry(3, key="k", counted=(DAILY,))
     assert [*await rig.store.accept([third], {PHONE: frozenset({1})})] == [0]
-    assert await rig.uses() == {PHONE: [Use(-7, 1_000.0, 1, False)]}
+    assert await uses(rig) == {PHONE: [Use(-7, 1_000.0, 1, False)]}
 
 
 async def test_who_did_not_see_the_latest_is_overtaken(rig: Rig, entry: MakeEntry) -> None:
@@ -134,10 +96,10 @@ async def test_who_did_not_see_the_latest_is_overtaken(rig: Rig, entry: MakeEntr
     batch = [entry(2, counted=(DAILY,)), entry(3, to=OTHER, counted=(DAILY,))]
     with pytest.raises(Overtaken):
         await rig.store.accept(batch, {OTHER: frozenset({1})})
-    assert await rig.uses(PHONE, OTHER) == {PHONE: [Use(-7, 1_000.0, 1, False)]}
+    assert await uses(rig, PHONE, OTHER) == {PHONE: [Use(-7, 1_000.0, 1, False)]}
     assert (await rig.store.find("acme", [2, 3], ()))[0] == [None, None]
     await rig.store.accept(batch, {PHONE: frozenset({1})})
-    assert {phone: len(known) for phone, known in (await rig.uses(PHONE, OTHER)).items()} == {
+    assert {phone: len(known) for phone, known in (await uses(rig, PHONE, OTHER)).items()} == {
         PHONE: 2,
         OTHER: 1,
     }
@@ -148,7 +110,7 @@ async def test_who_did_not_see_the_latest_is_overtaken(rig: Rig, entry: MakeEntr
 
 async def test_spellings_of_a_phone_count_together(rig: Rig, entry: MakeEntry) -> None:
     await rig.store.accept([entry(1, to="5215512345678", counted=(DAILY,))], NOTHING_SEEN)
-    assert [*await rig.uses("525512345678")] == ["525512345678"]
+    assert [*await uses(rig, "525512345678")] == ["525512345678"]
     with pytest.raises(Overtaken):
         await rig.store.accept([entry(2, to="525512345678", counted=(DAILY,))], NOTHING_SEEN)
 
@@ -165,10 +127,10 @@ async def test_what_no_cap_looks_at_is_forgotten(rig: Rig, entry: MakeEntry) -> 
     rig.now += 7_200
     while await rig.store.prune(0.0, 1_000):
         pass
-    assert await rig.uses(PHONE, OTHER) == {
+    assert await uses(rig, PHONE, OTHER) == {
         OTHER: [Use(-7, 1_000.0, 2, True), Use(1, 1_000.0, 3, False)]
     }
     rig.now += 90_000
     while await rig.store.prune(0.0, 1_000):
         pass
-    assert await rig.uses(PHONE, OTHER) == {OTHER: [Use(1, 1_000.0, 3, False)]}
+    assert await uses(rig, PHONE, OTHER) == {OTHER: [Use(1, 1_000.0, 3, False)]}

@@ -49,8 +49,8 @@ class CallThread:
 
     Args:
         name: the thread's name.
-        serve: does the calls of a group; each has succeeded or failed when it returns. Where it
-            raises, those that have neither fail.
+        serve: does the calls of a group; those that have neither succeeded nor failed when it
+            returns are answered later (`answer`). Where it raises, they fail.
     """
 
     def __init__(self, name: str, serve: Callable[[Sequence[Call[Any]]], None]) -> None:
@@ -82,6 +82,15 @@ class CallThread:
         """Do ``work`` in the thread, some time; called in any thread."""
         self._waiting.put(Call(work, None))
 
+    def answer(self, calls: Sequence[Call[Any]]) -> None:
+        """Let callers of earlier groups go on; called in the thread."""
+        self.soon(lambda: _finish(calls))
+
+    def soon(self, work: Callable[[], None]) -> None:
+        """Do ``work`` in the event loop; called in any thread."""
+        with contextlib.suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(work)
+
     async def stop(self) -> None:
         """End the thread after the calls that were made."""
         if not self._closed:
@@ -106,11 +115,10 @@ class CallThread:
                     if not call.answered:
                         call.fail(error)
             try:
-                self._token.run_sync_soon(_finish, calls)
+                self._token.run_sync_soon(_finish, [call for call in calls if call.answered])
             except trio.RunFinishedError:
                 return
-        with contextlib.suppress(trio.RunFinishedError):
-            self._token.run_sync_soon(self._ended.set)
+        self.soon(self._ended.set)
 
 
 def _finish(group: Sequence[Call[Any]]) -> None:

@@ -6,19 +6,27 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from gateway.queue.operators import Found
-from gateway.queue.sqlite import operators
-from gateway.queue.sqlite.schema import TENANT_BITS
 from gateway.queue.store import NEWEST, Record
 
 TIME: Final = 0.5
 """Seconds after which what was found is told, with where to go on."""
+
+ROWS: Final = 20_000
+"""Messages that one slice of a search looks at."""
+
+CHUNKS: Final = 200
+"""Chunks of events that one slice of a search looks at."""
+
+_ALL: Final = 1 << 40
+"""No event has a higher ``seq``."""
 
 
 class Search:
     """One look.
 
     Args:
-        read: `gateway.queue.sqlite.engine.Engine.read`.
+        read: does something on an engine's reading connection.
+        slices: what is done there: an engine's ``live_slice``, ``tenants`` and ``ended_slice``.
         clock: Unix time.
         phones: spellings of the number.
         limit: messages after which it is enough for now.
@@ -27,11 +35,13 @@ class Search:
     def __init__(
         self,
         read: Callable[[Callable[..., Any]], Awaitable[Any]],
+        slices: Any,
         clock: Callable[[], float],
         phones: Sequence[str],
         limit: int,
     ) -> None:
         self._read = read
+        self._slices = slices
         self._now = clock()
         self._phones = phones
         self._limit = limit
@@ -51,10 +61,10 @@ class Search:
                 self._found += found
             where, place = "0", None
         first = int(where) if where.isdecimal() else 0
-        for tenant, name in await self._read(operators.tenants):
+        for tenant, name in await self._read(self._slices.tenants):
             if tenant < first:
                 continue
-            below = place if tenant == first and place is not None else 1 << TENANT_BITS
+            below = place if tenant == first and place is not None else _ALL
             while below is not None:
                 if self._enough:
                     return Found(self._found, f"{tenant}:{below}")
@@ -67,7 +77,7 @@ class Search:
         return len(self._found) >= self._limit or time.monotonic() >= self._ends
 
     def _live(self, below: int) -> Callable[..., Any]:
-        return lambda e: operators.live_slice(e, self._phones, below, self._now)
+        return lambda e: self._slices.live_slice(e, self._phones, below, self._now)
 
     def _ended(self, tenant: int, name: str, below: int) -> Callable[..., Any]:
-        return lambda e: operators.ended_slice(e, tenant, name, self._phones, below)
+        return lambda e: self._slices.ended_slice(e, tenant, name, self._phones, below)

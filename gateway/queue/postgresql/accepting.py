@@ -1,0 +1,227 @@
+"""Accepting messages, their idempotency keys, and what they count as against caps.
+
+Rows are made in the event loop, where a mistake in a message shows before anything is written; in
+the writer's thread, names become numbers and columns go out as arrays.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+from zlib import crc32
+
+import msgspec
+
+from gateway.message import Encoding, LaneKey
+from gateway.numbers import canonical
+from gateway.queue.postgresql import accounts, statements
+from gateway.queue.postgresql.arrays import (
+    encode_message,
+    float8s,
+    int2s,
+    int4s,
+    int8s,
+    maybe_float8s,
+    octets,
+    texts,
+)
+from gateway.queue.postgresql.connecting import Connected
+from gateway.queue.postgresql.session import Session
+from gateway.queue.store import Entry, Known, Seen
+from gateway.queue.tallies import accepted
+
+SQL: Final = statements.load("accepting")
+
+WAITING, LEASED, SENT = 0, 1, 2
+"""``message.state``. The partial indexes of the schema name these numbers."""
+
+SHARDS: Final = 64
+"""Parts into which phones are divided: what is shared between nodes once several work at a time."""
+
+Answer = Mapping[int, Known] | None
+"""What `accept` comes to; None where others were first (`gateway.queue.store.Overtaken`)."""
+
+
+def shard(number: str) -> int:
+    """The shard of a phone."""
+    return crc32(canonical(number).encode()) % SHARDS
+
+
+class _Rows(msgspec.Struct):
+    """Columns of messages, some with keys or none of them."""
+
+    entries: list[Entry] = []
+    lanes: list[LaneKey] = []
+    shards: list[int] = []
+    states: list[int] = []
+    bodies: list[bytes] = []
+
+    def add(self, entry: Entry, lane: LaneKey, body: bytes) -> None:
+        self.entries.append(entry)
+        self.lanes.append(lane)
+        self.shards.append(shard(entry.message.to))
+        self.states.append(LEASED if entry.leased else WAITING)
+        self.bodies.append(body)
+
+    def columns(self, session: Session) -> dict[str, Any]:
+        found = [entry.message for entry in self.entries]
+        return {
+            "ids": int8s([m.id for m in found]),
+            "lanes": int4s([session.lane(lane) for lane in self.lanes]),
+            "shards": int2s(self.shards),
+            "states": int2s(self.states),
+            "dues": float8s([m.due for m in found]),
+            "expires": float8s([m.expires_at for m in found]),
+            "ats": float8s([m.accepted_at for m in found]),
+            "bodies": octets(self.bodies),
+        }
+
+
+class _Keys(msgspec.Struct):
+    """Columns of the keys of messages."""
+
+    tenants: list[str] = []
+    names: list[bytes] = []
+    digests: list[int] = []
+    got: list[int] = []
+    not_befores: list[float | None] = []
+
+    def add(self, entry: Entry, key: str) -> None:
+        m = entry.message
+        self.tenants.append(m.tenant)
+        self.names.append(key.encode())
+        self.digests.append(entry.digest)
+        self.got.append(m.parts << 1 | (m.encoding == "ucs2"))
+        self.not_befores.append(m.due if m.due > m.accepted_at else None)
+
+    def where(self, session: Session) -> dict[str, Any]:
+        return {
+            "tenants": int4s([session.tenant(tenant) for tenant in self.tenants]),
+            "names": octets(self.names),
+        }
+
+    def columns(self, session: Session) -> dict[str, Any]:
+        return self.where(session) | {
+            "digests": int8s(self.digests),
+            "got": int4s(self.got),
+            "not_befores": maybe_float8s(self.not_befores),
+        }
+
+
+def accept(
+    entries: Sequence[Entry], seen: Seen | None, limits: Mapping[str, int] | None, hour: int
+) -> Callable[[Session], Callable[[], Answer]]:
+    """Accepts entries, at least one, that come in an hour."""
+    plain, keyed, keys = _Rows(), _Rows(), _Keys()
+    lanes: dict[tuple[Any, ...], LaneKey] = {}
+    for entry in entries:
+        m = entry.message
+        name = (m.tenant, m.category, m.route, m.campaign)
+        lane = lanes.get(name) or lanes.setdefault(name, m.lane)
+        if m.key is None:
+            plain.add(entry, lane, encode_message(m))
+        else:
+            keyed.add(entry, lane, encode_message(m))
+            keys.add(entry, m.key)
+    newest = max(entry.message.id for entry in entries)
+    came = entries[0].message.accepted_at
+    counting = [] if seen is None else [entry for entry in entries if entry.message.counted]
+
+    def work(session: Session) -> Callable[[], Answer]:
+        if seen is not None and counting and _overtaken(session, counting, seen):
+            return lambda: None
+        if limits is not None and accounts.overdrawn(session, entries, limits):
+            return lambda: None
+        if plain.entries:
+            session.execute(SQL["messages"], plain.columns(session))
+        offered = None
+        if keyed.entries:
+            values = keyed.columns(session) | keys.columns(session)
+            offered = session.execute(SQL["keyed"], values)
+
+        def finish() -> Answer:
+            duplicates: dict[int, Known] = {}
+            if offered is not None and offered.rowcount < len(keyed.entries):
+                duplicates = _duplicates(session, entries, keys)
+            fresh = entries
+            if duplicates:
+                fresh = [one for at, one in enumerate(entries) if at not in duplicates]
+            _reserve(session, fresh if counting else ())
+            if limits is not None:
+                accounts.charge(session, fresh)
+            session.count(accepted([one.message for one in fresh]), hour)
+            session.accepted(newest, came)
+            return duplicates
+
+        return finish
+
+    return work
+
+
+def _duplicates(session: Session, entries: Sequence[Entry], keys: _Keys) -> dict[int, Known]:
+    """What the keys of those entries stand for that are not stored."""
+    cursor = session.execute(SQL["standing"], keys.where(session))
+    standing: dict[tuple[bytes, int], Known] = {}
+    by_name: dict[bytes, list[Known]] = {}
+    for name, *rest in cursor.fetchall():
+        found = known(*rest)
+        by_name.setdefault(name, []).append(found)
+        standing[name, found.message] = found
+    duplicates: dict[int, Known] = {}
+    several = len({entry.message.tenant for entry in entries}) > 1
+    for at, entry in enumerate(entries):
+        m = entry.message
+        if m.key is None or (m.key.encode(), m.id) in standing:
+            continue
+        if several:
+            duplicates[at] = _one(session, m.tenant, m.key.encode())
+        else:
+            [duplicates[at], *_] = by_name[m.key.encode()]
+    return duplicates
+
+
+def _one(session: Session, tenant: str, name: bytes) -> Known:
+    [row] = session.execute(SQL["known"], {"tenant": tenant, "names": octets([name])}).fetchall()
+    return known(*row[1:])
+
+
+def known(message: int, digest: int, got: int, not_before: float | None) -> Known:
+    """What a key stands for, from its row."""
+    encoding: Encoding = "ucs2" if got & 1 else "gsm7"
+    return Known(message, digest, got >> 1, encoding, not_before)
+
+
+def look_up(connection: Connected, tenant: str, asked: Sequence[str]) -> dict[str, Known]:
+    """What a tenant's keys stand for; unknown ones are left out."""
+    values = {"tenant": tenant, "names": octets([key.encode() for key in asked])}
+    rows = connection.cursor(binary=True).execute(SQL["known"], values)
+    return {bytes(name).decode(): known(*rest) for name, *rest in rows}
+
+
+def _overtaken(session: Session, counting: Sequence[Entry], seen: Seen) -> bool:
+    """Whether more counts of a phone than was seen."""
+    phones = {canonical(entry.message.to) for entry in counting}
+    tenant = session.tenant(counting[0].message.tenant)
+    rows = session.execute(SQL["counting"], {"tenant": tenant, "phones": texts(phones)})
+    nobody = frozenset[int]()
+    return any(number not in seen.get(phone, nobody) for phone, number in rows.fetchall())
+
+
+def _reserve(session: Session, entries: Sequence[Entry]) -> None:
+    """Let messages count."""
+    rows = [
+        (session.tenant(m.tenant), canonical(m.to), m.id, mark, m.due, keep)
+        for m in (entry.message for entry in entries)
+        for mark, keep in m.counted
+    ]
+    if rows:
+        tenants, phones, ids, marks, ats, keeps = zip(*rows, strict=True)
+        session.execute(
+            SQL["reserve"],
+            {
+                "tenants": int4s(tenants),
+                "phones": texts(phones),
+                "ids": int8s(ids),
+                "marks": int8s(marks),
+                "ats": float8s(ats),
+                "keeps": int8s(keeps),
+            },
+        )

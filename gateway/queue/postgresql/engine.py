@@ -1,0 +1,242 @@
+"""Connections and threads: one that writes with group commit, one that reads, one that renews.
+
+A connection that is lost is made again when the next call comes; until then calls fail, and
+nothing of them was done. A commit whose answer was lost is in doubt: its calls are answered once it
+is known whether it was made, and no other one is made before.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple, TypeVar, cast
+
+import psycopg
+
+from gateway.errors import StoreError, StoreFenced
+from gateway.queue.postgresql import holding, schema
+from gateway.queue.postgresql.connecting import Connected, Target, connect, show, store_error
+from gateway.queue.postgresql.session import LostError, Session, Work
+from gateway.queue.signals import Signals
+from gateway.queue.threads import Call, CallThread
+
+T = TypeVar("T")
+
+Read = Callable[[Connected], T]
+"""Asks on a connection."""
+
+_FENCED: Final = "SG001"
+"""The SQLSTATE of the function ``fence``."""
+
+DOUBT: Final = 300.0
+"""Seconds after which a process that does not know what was recorded ends: the one that is started
+next reads it."""
+
+
+class _Doubtful(NamedTuple):
+    """Calls of a transaction of which nobody knows, and what they are answered if it was made."""
+
+    operation: int
+    calls: Sequence[Call[Any]]
+    values: Sequence[Any]
+    since: float
+
+
+class Engine:
+    """A database that this node holds.
+
+    Attributes:
+        taken: what it has got.
+        epoch, restored: see `gateway.queue.store.Store`.
+
+    Args:
+        target: the database; its schema is made where there is none.
+        node: the name of this node.
+        lease: seconds, see `holding.LEASE`.
+        observe: told, in the writer's thread, how many seconds each group of writing calls took.
+    """
+
+    def __init__(
+        self, target: Target, node: str, lease: float, observe: Callable[[float], None]
+    ) -> None:
+        self._target = target
+        self._node = node
+        self._observe = observe
+        self._doubtful: _Doubtful | None = None
+        self._ended = threading.Event()
+        self.signals = Signals()
+        self.session = Session(lease)
+        connection = connect(target, f"{node}: writer")
+        try:
+            schema.migrate(connection, target)
+            self.taken = holding.take(connection, target, node, lease)
+            self.epoch, self.restored = self._lineage(connection)
+            self._reader: Connected | None = connect(target, f"{node}: reader")
+        except psycopg.Error as error:
+            connection.close()
+            raise store_error(target, error) from None
+        except BaseException:
+            connection.close()
+            raise
+        self.session.connection = connection
+        self.session.token, self.session.operation = self.taken.token, self.taken.operation
+
+    def _lineage(self, connection: Connected) -> tuple[str, bool]:
+        """The epoch, a new one where the database was restored."""
+        mark, known = schema.mark(connection), show(connection, "SELECT mark FROM gateway")
+        if mark == known:
+            return str(show(connection, "SELECT epoch FROM gateway")), False
+        epoch = "epoch" if not known else "md5(random()::text || clock_timestamp()::text)"
+        [row] = connection.execute(
+            f"UPDATE gateway SET mark = %s, epoch = {epoch} RETURNING epoch".encode(),  # noqa: S608
+            (mark,),
+        ).fetchall()
+        return str(row[0]), bool(known)
+
+    def start(self) -> None:
+        """Start the threads; called in the event loop."""
+        self._writes = CallThread("store-writer", self._serve_writes)
+        self._reads = CallThread("store-reader", self._serve_reads)
+        threading.Thread(target=self._renew, name="store-lease", daemon=True).start()
+
+    async def write(self, work: Work[T], applied: Callable[[T], None] | None = None) -> T:
+        """Do ``work`` in the next transaction; durable on return. For ``applied`` see `Call`."""
+        return await self._writes.call(cast("Callable[[], T]", work), applied)
+
+    async def read(self, work: Read[T]) -> T:
+        """Ask on the reading connection, which sees all that is durable by now."""
+        return await self._reads.call(lambda: work(self._readable()))
+
+    async def aclose(self) -> None:
+        """End the threads and close the connections."""
+        self._ended.set()
+        for thread in (self._reads, self._writes):
+            await thread.stop()
+        for connection in (self.session.connection, self._reader):
+            if connection is not None:
+                connection.close()
+
+    # --- in the writer's thread ---
+
+    def _serve_writes(self, calls: Sequence[Call[Any]]) -> None:
+        started = time.perf_counter()
+        if not self._connected(calls):
+            return
+        if self._commit(calls):
+            for call in calls:
+                self._commit([call])
+        self._observe(time.perf_counter() - started)
+
+    def _connected(self, calls: Sequence[Call[Any]]) -> bool:
+        """Whether there is a connection; else the calls have failed."""
+        try:
+            self._connect()
+        except (StoreError, psycopg.Error) as error:
+            for call in calls:
+                call.fail(self._meaning(error))
+            self._give_up()
+            return False
+        return True
+
+    def _connect(self) -> None:
+        """Have a connection, and know what was done on the last one."""
+        session = self.session
+        if session.connection is None or session.connection.closed:
+            session.connection = None
+            connection = connect(self._target, f"{self._node}: writer")
+            holding.lock(connection, self._node)
+            session.connection = connection
+        doubtful = self._doubtful
+        if doubtful is not None:
+            done = holding.done(session.connection, session.token, doubtful.operation)
+            self._doubtful = None
+            for call, value in zip(doubtful.calls, doubtful.values, strict=True):
+                if done:
+                    call.succeed(value)
+                elif done is None:
+                    call.fail(self._fence("another node has taken the store over"))
+                else:
+                    call.fail(StoreError(f"{self._target.where}: the connection was lost"))
+            self._writes.answer(doubtful.calls)
+
+    def _give_up(self) -> None:
+        """Do not wait for ever to learn what was done."""
+        doubtful = self._doubtful
+        if doubtful is not None and time.monotonic() > doubtful.since + DOUBT:
+            self._doubtful = None
+            for call in doubtful.calls:
+                call.fail(self._fence("it cannot be told any more what was recorded"))
+            self._writes.answer(doubtful.calls)
+
+    def _commit(self, calls: Sequence[Call[Any]]) -> bool:
+        """Do calls in one transaction; returns whether they are to be tried one by one: one of them
+        has failed, or the connection had been lost before."""
+        values: list[Any] = []
+
+        def gather(work: Work[Any]) -> Work[Any]:
+            def noted(session: Session) -> Callable[[], Any]:
+                finish = work(session)
+
+                def finished() -> Any:
+                    values.append(finish())
+                    return values[-1]
+
+                return finished
+
+            return noted
+
+        session = self.session
+        try:
+            session.transact([gather(call.work) for call in calls])  # type: ignore[arg-type]
+        except LostError:
+            self._doubtful = _Doubtful(session.operation, calls, values, time.monotonic())
+            return False
+        except Exception as error:  # noqa: BLE001  every caller is told
+            for call in calls:
+                call.fail(self._meaning(error))
+            if session.connection is None or session.connection.closed:
+                return self._connected(calls)
+            return len(calls) > 1
+        for call, value in zip(calls, values, strict=True):
+            call.succeed(value)
+        return False
+
+    def _meaning(self, error: Exception) -> Exception:
+        if isinstance(error, psycopg.Error):
+            if error.sqlstate == _FENCED:
+                return self._fence("another node has taken the store over")
+            return store_error(self._target, error)
+        return error
+
+    def _fence(self, reason: str) -> StoreFenced:
+        """Have the event loop know that nothing of this process counts any more."""
+        why = f"{self._target.where}: {reason}"
+        self._writes.soon(lambda: self.signals.fenced(why))
+        return StoreFenced(why)
+
+    # --- in the other threads ---
+
+    def _renew(self) -> None:
+        """Have a transaction made now and then, so that the hold goes on."""
+        while not self._ended.wait(min(holding.RENEW, self.session.lease / 3)):
+            self._writes.post(cast("Callable[[], None]", _nothing))
+
+    def _readable(self) -> Connected:
+        if self._reader is None or self._reader.closed:
+            self._reader = None
+            self._reader = connect(self._target, f"{self._node}: reader")
+        return self._reader
+
+    def _serve_reads(self, calls: Sequence[Call[Any]]) -> None:
+        for call in calls:
+            try:
+                call.succeed(call.work())
+            except psycopg.Error as error:
+                call.fail(store_error(self._target, error))
+                if self._reader is not None and not self._reader.closed:
+                    self._reader.close()
+            except Exception as error:  # noqa: BLE001  the caller is told
+                call.fail(error)
+
+
+def _nothing(_: Session) -> Callable[[], None]:
+    return lambda: None

@@ -1,0 +1,194 @@
+"""What is taken out of the store, and what goes back to wait."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from gateway.message import LaneKey, Message
+from gateway.queue.operators import Which
+from gateway.queue.postgresql import statements
+from gateway.queue.postgresql.arrays import (
+    encode_message,
+    float8s,
+    int4s,
+    int8s,
+    messages,
+    octets,
+)
+from gateway.queue.postgresql.connecting import Connected
+from gateway.queue.postgresql.session import Session, Work, every
+from gateway.queue.store import Lease, Leased
+
+SQL: Final = statements.load("leasing")
+
+BLOCK: Final = 4_096
+"""Messages changed at a time: some ten milliseconds."""
+
+
+def lease(lane: LaneKey, now: float, limit: int) -> Work[Lease]:
+    """Leases what is due in a lane."""
+
+    def work(session: Session) -> Callable[[], Lease]:
+        number = session.lane(lane)
+        due = session.execute(SQL["due"], {"lane": number, "now": now, "limit": limit})
+        following = session.execute(SQL["next_due"], {"lane": number})
+
+        def finish() -> Lease:
+            found = following.fetchone()
+            return Lease(messages(due.fetchall()), None if found is None else found[0])
+
+        return finish
+
+    return work
+
+
+def _taken(name: str, values: dict[str, Any]) -> Work[list[Message]]:
+    def work(session: Session) -> Callable[[], list[Message]]:
+        cursor = session.execute(SQL[name], values)
+        return lambda: messages(cursor.fetchall())
+
+    return work
+
+
+def lease_ids(tenant: str, numbers: Sequence[int]) -> Work[list[Message]]:
+    """Leases those of a tenant's messages that wait."""
+    return _taken("ids", {"tenant": tenant, "ids": int8s(numbers)})
+
+
+def lease_where(which: Which, last: int, limit: int) -> Work[list[Message]]:
+    """Leases messages that wait."""
+    return _taken("where", _names(which) | {"last": last, "limit": limit})
+
+
+def lease_expired(now: float, limit: int) -> Work[list[Message]]:
+    """Leases waiting messages that have expired."""
+    return _taken("expired", {"now": now, "limit": limit})
+
+
+def waiting_where(connection: Connected, which: Which, last: int) -> int:
+    """How many messages wait."""
+    cursor = connection.cursor(binary=True)
+    row = cursor.execute(SQL["count_where"], _names(which) | {"last": last}).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _names(which: Which) -> dict[str, Any]:
+    names = msgspec.structs.asdict(which)
+    if which.campaign is not None:
+        names["campaign"] = which.campaign.encode()
+    return names
+
+
+def extend_block(tenant: str, campaign: str, seconds: float, after: int) -> Work[int | None]:
+    """Lets some messages of a campaign expire later; gives where to go on, None at the end."""
+    asked = {"tenant": tenant, "campaign": campaign.encode(), "after": after, "limit": BLOCK}
+
+    def work(session: Session) -> Callable[[], int | None]:
+        rows = session.execute(SQL["of_campaign"], asked).fetchall()
+        if not rows:
+            return lambda: None
+        later = [
+            msgspec.structs.replace(m, expires_at=m.expires_at + seconds) for m in messages(rows)
+        ]
+        values = {
+            "ids": int8s([m.id for m in later]),
+            "expires": float8s([m.expires_at for m in later]),
+            "bodies": octets([encode_message(m) for m in later]),
+        }
+        session.execute(SQL["extend"], values)
+        return lambda: rows[-1][0]
+
+    return work
+
+
+def defer(deferred: Sequence[Message], now: float) -> Work[None]:
+    """Puts leased messages back to waiting."""
+    lanes = [m.lane for m in deferred]
+    values: dict[str, Any] = {
+        "now": now,
+        "ids": int8s([m.id for m in deferred]),
+        "dues": float8s([m.due for m in deferred]),
+        "bodies": octets([encode_message(m) for m in deferred]),
+    }
+
+    def work(session: Session) -> Callable[[], None]:
+        numbers = int4s([session.lane(lane) for lane in lanes])
+        session.execute(SQL["defer"], values | {"lanes": numbers})
+        return lambda: None
+
+    return work
+
+
+def hasten_block(start: int, now: float, moment: float) -> Work[int | None]:
+    """Makes due those of some messages above ``start`` that were to wait for a moment only; gives
+    where to go on, None at the end. What their bodies say stays."""
+
+    def work(session: Session) -> Callable[[], int | None]:
+        asked = {"start": start, "limit": BLOCK}
+        row = session.execute(SQL["block"], asked).fetchone()
+        stop: int | None = row[0] if row else None
+        if stop is not None:
+            values = {"start": start, "stop": stop, "now": now, "moment": moment}
+            session.execute(SQL["hasten"], values)
+        return lambda: stop
+
+    return work
+
+
+def mark_block(session: Session) -> Callable[[], bool]:
+    """Puts some leased messages back to waiting, marked `maybe_duplicate`; gives False for none."""
+    rows = session.execute(SQL["leased"], {"limit": BLOCK}).fetchall()
+    marked = [msgspec.structs.replace(m, maybe_duplicate=True) for m in messages(rows)]
+    if marked:
+        _rewrite(session, "mark", marked, now=None)
+    return lambda: bool(marked)
+
+
+def leased(connection: Connected, after: int, limit: int) -> Leased:
+    """How many messages are leased, and which."""
+    cursor = connection.cursor(binary=True)
+    [[count]] = cursor.execute(SQL["count_leased"]).fetchall()
+    found = cursor.execute(SQL["leased_after"], {"after": after, "limit": limit}).fetchall()
+    return Leased(count, every(found))
+
+
+def put_back(numbers: Sequence[int], now: float) -> Work[list[Message]]:
+    """Puts messages back to waiting that are leased, marked `maybe_duplicate`."""
+
+    def work(session: Session) -> Callable[[], list[Message]]:
+        rows = session.execute(SQL["among_leased"], {"ids": int8s(numbers)}).fetchall()
+        back = [msgspec.structs.replace(m, maybe_duplicate=True) for m in messages(rows)]
+        if back:
+            _rewrite(session, "mark", back, now=now)
+        return lambda: back
+
+    return work
+
+
+def unlease(session: Session) -> Callable[[], None]:
+    """Puts leased messages back to waiting, and lets go in order."""
+    session.execute(SQL["unlease"])
+    session.execute(b"UPDATE hold SET clean = true")
+    return lambda: None
+
+
+def requeue(carrier: str, numbers: Sequence[int], now: float) -> Work[list[Message]]:
+    """Has messages wait that were sent, and forgets their parts."""
+
+    def work(session: Session) -> Callable[[], list[Message]]:
+        rows = session.execute(SQL["sent"], {"ids": int8s(numbers)}).fetchall()
+        back = [msgspec.structs.replace(m, due=now, maybe_duplicate=True) for m in messages(rows)]
+        if back:
+            values = {"carrier": session.carrier(carrier), "ids": int8s([m.id for m in back])}
+            session.execute(SQL["forget_parts_of"], values)
+            _rewrite(session, "requeue", back, now=now)
+        return lambda: back
+
+    return work
+
+
+def _rewrite(session: Session, name: str, changed: Sequence[Message], **more: Any) -> None:
+    ids = int8s([m.id for m in changed])
+    bodies = octets([encode_message(m) for m in changed])
+    session.execute(SQL[name], {"ids": ids, "bodies": bodies, **more})

@@ -1,0 +1,137 @@
+"""What operators ask (`gateway.queue.operators`), on the connections."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from gateway.message import LaneKey, Message
+from gateway.queue import events
+from gateway.queue.operators import KEPT, Change, Counted, Owing, QueueCount
+from gateway.queue.postgresql import reading, statements
+from gateway.queue.postgresql.arrays import decode_message, messages, octets
+from gateway.queue.postgresql.connecting import Connected
+from gateway.queue.postgresql.reading import ask
+from gateway.queue.postgresql.session import Session, Work
+from gateway.queue.search import CHUNKS, ROWS
+from gateway.queue.store import EventChunk, Record
+
+WRITES: Final = statements.load("settling")
+
+SAMPLE: Final = 8
+"""Messages of a lane whose parts stand for those of all."""
+
+
+def waiting(connection: Connected, now: float) -> list[QueueCount]:
+    """What waits by lane."""
+    counts = []
+    for tenant, category, route, campaign, lane, due, later, earliest, following in ask(
+        connection, "waiting", now=now
+    ):
+        sample = messages(ask(connection, "sample", lane=lane, limit=SAMPLE))
+        mean = sum(one.parts for one in sample) / len(sample) if sample else 1.0
+        counts.append(
+            QueueCount(
+                LaneKey(tenant, category, route, bytes(campaign).decode() or None),
+                due,
+                later,
+                round(mean * (due + later)),
+                earliest if due else None,
+                following,
+            )
+        )
+    return counts
+
+
+def owed_count(connection: Connected, owed: Owing) -> int:
+    """How many messages a carrier owes receipts for."""
+    [[count]] = ask(connection, "owed_count", **owed._asdict())
+    return int(count)
+
+
+def owed_slice(
+    connection: Connected, owed: Owing, after: str, limit: int
+) -> tuple[list[tuple[Message, bytes]], str | None]:
+    """Those among some parts of a carrier, and where to go on."""
+    asked = owed._asdict() | {"after": after.encode(), "limit": limit}
+    found = []
+    for body, states in ask(connection, "owed", **asked):
+        message = decode_message(body)
+        found.append((message, bytes(states or bytes(message.parts))))
+    [[last]] = ask(connection, "owed_last", **asked)
+    return found, None if last is None else bytes(last).decode()
+
+
+def find_any(connection: Connected, number: int, now: float) -> tuple[str, Record] | None:
+    """What became of a message, whoever's it is."""
+    for [tenant] in ask(connection, "owner", id=number):
+        record = reading.find(connection, tenant, [number], now).get(number)
+        return None if record is None else (tenant, record)
+    return None
+
+
+def _octets_of(phones: Sequence[str]) -> Any:
+    return octets([phone.encode() for phone in phones])
+
+
+def live_slice(
+    connection: Connected, phones: Sequence[str], below: int, now: float
+) -> tuple[list[tuple[str, Record]], int | None]:
+    """Messages to these phones among the next that are numbered ``below``, and where to go on."""
+    rows = ask(connection, "live_slice", phones=_octets_of(phones), below=below, limit=ROWS)
+    found = []
+    for number, place, due, at, body in rows:
+        if body is not None and (message := decode_message(body)).to in phones:
+            state = reading.waiting_state(place, due > now)
+            found.append((message.tenant, Record(number, at, message=message, state=state)))
+    return found, rows[-1][0] if len(rows) == ROWS else None
+
+
+def tenants(connection: Connected) -> list[tuple[int, str]]:
+    """All tenants there ever were."""
+    return [(number, name) for number, name in ask(connection, "tenants")]
+
+
+def ended_slice(
+    connection: Connected, tenant: int, name: str, phones: Sequence[str], below: int
+) -> tuple[list[tuple[str, Record]], int | None]:
+    """Outcomes of messages to these phones among the next chunks of a tenant's events before a
+    ``seq``, and where to go on."""
+    asked = {"phones": _octets_of(phones), "tenant": tenant, "below": below, "limit": CHUNKS}
+    rows = ask(connection, "ended_slice", **asked)
+    found: list[tuple[str, Record]] = []
+    for first, size, body in rows:
+        if body is None:
+            continue
+        for encoded in reversed(events.split(EventChunk(name, first, size, bytes(body)))):
+            event = events.decode(encoded)
+            number = int(event.message_id, 16) if event.message_id else 0
+            if number and event.to in phones:
+                found.append((name, Record(number, event.at, event=event)))
+    return found, rows[-1][0] if len(rows) == CHUNKS else None
+
+
+def campaigns(connection: Connected, tenant: str | None, since: int, limit: int) -> list[Counted]:
+    """What was counted of the latest campaigns, since an hour."""
+    rows = ask(connection, "campaigns", tenant=tenant, since=since, limit=limit)
+    return [
+        Counted(owner, bytes(campaign).decode(), code, count, first, last)
+        for owner, campaign, code, count, first, last in rows
+    ]
+
+
+def note_change(number: int | None, at: float, body: bytes) -> Work[int]:
+    """Keeps a record, and forgets those that are old."""
+
+    def work(session: Session) -> Callable[[], int]:
+        session.execute(WRITES["forget_changes"], {"before": at - KEPT})
+        values = {"number": number, "at": at, "body": body}
+        [row] = session.execute(WRITES["note_change"], values).fetchall()
+        kept = int(row[0])
+        return lambda: kept
+
+    return work
+
+
+def changes(connection: Connected, before: int, limit: int) -> list[Change]:
+    """The newest records before one."""
+    rows = ask(connection, "changes", before=before, limit=limit)
+    return [Change(number, at, bytes(body)) for number, at, body in rows]

@@ -1,0 +1,107 @@
+"""Opt-outs, under the one number of each phone."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from gateway.numbers import canonical
+from gateway.queue.filter import BitFilter
+from gateway.queue.postgresql import statements
+from gateway.queue.postgresql.arrays import texts
+from gateway.queue.postgresql.connecting import Connected
+from gateway.queue.postgresql.session import Session
+from gateway.queue.store import GLOBAL, LIFTS, OptoutChange, OptoutEntry
+
+WRITES: Final = statements.load("settling")
+READS: Final = statements.load("reading")
+
+BLOCK: Final = 20_000
+"""Opt-outs read at a time when the filter is filled."""
+
+
+def rows(changes: Sequence[OptoutChange]) -> list[OptoutChange]:
+    """Changes under the number that stands for their phone."""
+    return [change._replace(number=canonical(change.number)) for change in changes]
+
+
+def change(session: Session, changes: Sequence[OptoutChange]) -> list[bool]:
+    """Add opt-outs and take some back, in order; says of each whether it changed anything."""
+    # By scope and number, the change that adds each source; None for what is stored already.
+    entries: dict[tuple[str, str], dict[str, OptoutChange | None]] = {}
+    gone: dict[tuple[str, str], set[str]] = {}
+    for scope in dict.fromkeys(one.scope for one in changes):
+        asked = texts({one.number for one in changes if one.scope == scope})
+        found = session.execute(WRITES["optouts_of"], {"scope": scope, "numbers": asked})
+        for number, source in found.fetchall():
+            entries.setdefault((scope, number), {})[source] = None
+    changed = []
+    for one in changes:
+        held = entries.setdefault((one.scope, one.number), {})
+        before = len(held)
+        if one.out:
+            held.setdefault(one.source, one)
+        else:
+            for lifted in LIFTS[one.source]:
+                if lifted in held and held.pop(lifted) is None:
+                    gone.setdefault((one.scope, lifted), set()).add(one.number)
+        changed.append(len(held) != before)
+    for (scope, source), numbers in gone.items():
+        values = {"scope": scope, "source": source, "numbers": texts(numbers)}
+        session.execute(WRITES["opt_in"], values)
+    for held in entries.values():
+        for added in held.values():
+            if added is not None:
+                text = None if added.text is None else added.text.encode()
+                session.execute(WRITES["opt_out"], added._asdict() | {"text": text})
+    return changed
+
+
+def work(changes: Sequence[OptoutChange]) -> Callable[[Session], Callable[[], list[bool]]]:
+    """Makes changes in a transaction."""
+
+    def done(session: Session) -> Callable[[], list[bool]]:
+        changed = change(session, changes)
+        return lambda: changed
+
+    return done
+
+
+def opted_out(connection: Connected, tenant: str, asked: set[str]) -> set[str]:
+    """Those of ``asked`` that are opted out of a tenant's texts, or of everybody's."""
+    values = {"scopes": texts((GLOBAL, tenant)), "numbers": texts(asked)}
+    found = connection.cursor(binary=True).execute(READS["opted_out"], values)
+    return {number for [number] in found}
+
+
+def entries(connection: Connected, tenant: str, asked: set[str]) -> dict[str, list[OptoutEntry]]:
+    """The opt-outs of ``asked`` that hold for a tenant."""
+    values = {"scopes": texts({GLOBAL, tenant}), "numbers": texts(asked)}
+    found: dict[str, list[OptoutEntry]] = {}
+    for row in connection.cursor(binary=True).execute(READS["optout_entries"], values):
+        found.setdefault(row[1], []).append(_entry(row))
+    return found
+
+
+def page(connection: Connected, tenant: str, after: str, limit: int) -> list[OptoutEntry]:
+    """The opt-outs of the next numbers of a tenant."""
+    values = {"scope": tenant, "after": after, "limit": limit}
+    found = connection.cursor(binary=True).execute(READS["optout_list"], values)
+    return [_entry(row) for row in found]
+
+
+def _entry(row: Sequence[Any]) -> OptoutEntry:
+    scope, number, source, at, message, text = row
+    told = None if text is None else bytes(text).decode()
+    return OptoutEntry(scope, number, source, at, message, told)
+
+
+def load(connection: Connected) -> BitFilter:
+    """The filter of all numbers that are opted out."""
+    cursor = connection.cursor(binary=True)
+    row = cursor.execute(READS["optout_count"]).fetchone()
+    numbers_out = BitFilter(row[0] if row else 0)
+    place = {"scope": "", "number": "", "source": "", "limit": BLOCK}
+    while found := cursor.execute(READS["optout_block"], place).fetchall():
+        numbers_out.include([number for _, number, _ in found])
+        last = zip(("scope", "number", "source"), found[-1], strict=True)
+        place = place | dict(last)
+    return numbers_out

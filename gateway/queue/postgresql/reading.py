@@ -1,0 +1,185 @@
+"""What the reading calls ask, on the connection that does not wait for commits."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from gateway.facts import Use
+from gateway.message import WaitingState
+from gateway.queue import events
+from gateway.queue.postgresql import statements
+from gateway.queue.postgresql.accepting import SENT, WAITING
+from gateway.queue.postgresql.arrays import decode_life, decode_message, int8s, octets, texts
+from gateway.queue.postgresql.connecting import Connected
+from gateway.queue.store import Consumer, EventChunk, Match, Oldest, Record, Ref
+from gateway.queue.tallies import SPAN, Stat, Stats
+
+SQL: Final = statements.load("reading")
+
+NEXT_DEADLINES: Final = 10_000
+"""Sent messages among which the oldest is looked for, by their deadline."""
+
+Row = tuple[Any, ...]
+
+
+def ask(connection: Connected, statement: str, **values: Any) -> list[Row]:
+    """The rows that a statement of the file ``reading`` gives."""
+    found: list[Row] = connection.cursor(binary=True).execute(SQL[statement], values).fetchall()
+    return found
+
+
+def match(connection: Connected, refs: Sequence[Ref]) -> dict[Ref, Match]:
+    """The known parts among references."""
+    carriers, named = texts(ref.carrier for ref in refs), [ref.ref.encode() for ref in refs]
+    found = {}
+    for carrier, ref, part, states, at, body in ask(
+        connection, "match", carriers=carriers, refs=octets(named)
+    ):
+        message = decode_message(body)
+        known = states or bytes(message.parts)
+        found[Ref(carrier, bytes(ref).decode())] = Match(message, part, bytes(known), at)
+    return found
+
+
+def overdue(connection: Connected, now: float, limit: int) -> list[tuple[Any, bytes]]:
+    """Sent messages past their deadline, with the states of their parts."""
+    rows = ask(connection, "overdue", now=now, limit=limit)
+    return [
+        (message, bytes(states or bytes(message.parts)))
+        for message, states in ((decode_message(body), states) for body, states in rows)
+    ]
+
+
+def find(connection: Connected, tenant: str, asked: Iterable[int], now: float) -> dict[int, Record]:
+    """What became of a tenant's messages; unknown ones are left out."""
+    wanted = set(asked)
+    records = {}
+    # In this order, so that a message which gets its outcome in between is found.
+    for place, due, at, body in ask(connection, "live", ids=int8s([*wanted]), tenant=tenant):
+        message = decode_message(body)
+        state = waiting_state(place, due > now)
+        records[message.id] = Record(message.id, at, message=message, state=state)
+    if missing := wanted - records.keys():
+        records |= _finished(connection, tenant, missing)
+    return records
+
+
+def waiting_state(place: int, later: bool) -> WaitingState:
+    """The word for where a message is; ``later`` says that it is due later."""
+    if place == SENT:
+        return "sent"
+    return "deferred" if place == WAITING and later else "queued"
+
+
+def _finished(connection: Connected, tenant: str, asked: Iterable[int]) -> dict[int, Record]:
+    records = {}
+    chunk, encoded = EventChunk(tenant, 0, 0, b""), list[Any]()
+    for seq, message, number, life in ask(
+        connection, "finished", ids=int8s([*asked]), tenant=tenant
+    ):
+        if seq > chunk.last:
+            stored = history(connection, tenant, number, seq - 1, 1)
+            if not stored or stored[0].first > seq:
+                continue  # forgotten
+            chunk, encoded = stored[0], events.split(stored[0])
+        event = events.decode(encoded[seq - chunk.first])
+        records[message] = Record(
+            message, event.at, event=event, life=None if life is None else decode_life(life)
+        )
+    return records
+
+
+def history(
+    connection: Connected, tenant: str, number: int, after: int, limit: int
+) -> list[EventChunk]:
+    """The stored chunks that hold events after a ``seq``, about ``limit`` of them."""
+    rows = ask(connection, "chunks", tenant=number, after=after, limit=limit)
+    chunks = [EventChunk(tenant, first, size, bytes(body)) for first, size, body in rows]
+    return [chunk for chunk in chunks if chunk.last > after]
+
+
+def events_after(connection: Connected, tenant: str, after: int, limit: int) -> list[EventChunk]:
+    """The same, by the name of the tenant."""
+    rows = ask(connection, "tenant", tenant=tenant)
+    return history(connection, tenant, rows[0][0], after, limit) if rows else []
+
+
+def bounds(connection: Connected, tenant: str) -> tuple[int, int]:
+    """The first ``seq`` of a tenant that is still kept, and the last one given."""
+    rows = ask(connection, "bounds", tenant=tenant)
+    return (rows[0][0], rows[0][1]) if rows else (1, 0)
+
+
+def last_seqs(connection: Connected) -> dict[str, int]:
+    """The last ``seq`` given, by tenant."""
+    return dict(ask(connection, "seqs"))
+
+
+def consumers(connection: Connected, tenant: str | None, last: Any) -> list[Consumer]:
+    """The consumers of a tenant, or of all; ``last`` tells the last ``seq`` of one."""
+    return [
+        Consumer(owner, bytes(name).decode(), seq, max(0, last(owner) - seq), since, seen)
+        for owner, name, seq, since, seen in ask(connection, "consumers", tenant=tenant)
+    ]
+
+
+def uses(connection: Connected, tenant: str, phones: set[str]) -> dict[str, list[Use]]:
+    """What counts of phones, for a tenant; those without anything are left out."""
+    found: dict[str, list[Use]] = {}
+    for phone, *use in ask(connection, "uses", tenant=tenant, numbers=texts(phones)):
+        found.setdefault(phone, []).append(Use(*use))
+    return found
+
+
+def some_uses(connection: Connected) -> bool:
+    """Whether anything counts at all."""
+    return bool(ask(connection, "uses_some"))
+
+
+def oldest(connection: Connected, now: float) -> list[Oldest]:
+    """The message that has stood longest, by tenant, category and place."""
+    waiting = ask(connection, "oldest_waiting", now=now)
+    sent = ask(connection, "oldest_sent", limit=NEXT_DEADLINES)
+    found = [Oldest(tenant, category, "waiting", since) for tenant, category, since in waiting]
+    return found + [Oldest(tenant, category, "sent", since) for tenant, category, since in sent]
+
+
+def recall(connection: Connected, name: str) -> bytes | None:
+    """A named value."""
+    rows = ask(connection, "recall", name=name)
+    return bytes(rows[0][0]) if rows else None
+
+
+def stats(
+    connection: Connected, tenant: str, campaign: str | None, start: int, stop: int, limit: int
+) -> Stats:
+    """Counts of hours from ``start`` until before ``stop``; see `Store.stats`."""
+    named = None if campaign is None else campaign.encode()
+    asked: Mapping[str, Any] = {"tenant": tenant, "campaign": named}
+    [[begun]] = ask(connection, "stat_start", start=start, stop=stop, **asked)
+    if begun is None:
+        return Stats([], None)
+    until = min(stop, begun + SPAN)
+    rows = _stats(connection, asked, begun, until, limit + 1)
+    if len(rows) <= limit:
+        return Stats(rows, _next(connection, asked, until, stop))
+    cut = rows[limit].hour
+    if rows[0].hour == cut:  # that has more
+        rows = _stats(connection, asked, cut, cut + 1, None)
+        return Stats(rows, _next(connection, asked, cut + 1, stop))
+    return Stats([row for row in rows if row.hour < cut], cut)
+
+
+def _next(connection: Connected, asked: Mapping[str, Any], start: int, stop: int) -> int | None:
+    """The hour to go on with, if there is any."""
+    [[hour]] = ask(connection, "stat_start", start=start, stop=stop, **asked)
+    return None if hour is None else int(hour)
+
+
+def _stats(
+    connection: Connected, asked: Mapping[str, Any], start: int, stop: int, limit: int | None
+) -> list[Stat]:
+    rows = ask(connection, "stats", start=start, stop=stop, limit=limit, **asked)
+    return [
+        Stat(hour, bytes(name).decode() or None, bytes(of).decode() or None, carrier, code, count)
+        for hour, name, of, carrier, code, count in rows
+    ]

@@ -1,0 +1,266 @@
+"""What became of messages, made durable: sent, progress, outcomes and the events that tell them.
+
+As in `accepting`, the rows are made in the event loop; what is left for the writer's thread is to
+see which messages are still there, and to give events their ``seq``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from gateway.message import Life
+from gateway.numbers import canonical
+from gateway.queue import events, store
+from gateway.queue.postgresql import accounts, optouts, phones, records, statements
+from gateway.queue.postgresql.arrays import (
+    encode_life,
+    encode_message,
+    float8s,
+    int2s,
+    int4s,
+    int8s,
+    octets,
+    texts,
+)
+from gateway.queue.postgresql.session import Session, every
+from gateway.queue.store import EventChunk, Settlement, went
+from gateway.queue.tallies import HOUR, Key, add, ended
+
+SQL: Final = statements.load("settling")
+
+
+class Settled(NamedTuple):
+    """``passed_over`` had their outcome already; ``chunks`` are the new events."""
+
+    passed_over: frozenset[int]
+    chunks: list[EventChunk]
+
+
+class _Stream(msgspec.Struct):
+    """What is appended to the events of one tenant: the outcomes of ``ids``, in their order, and
+    behind them the notices; ``newest`` is the latest of their times."""
+
+    ids: list[int] = []
+    outcomes: list[bytes] = []
+    lives: list[bytes] = []
+    notices: list[bytes] = []
+    newest: float = 0.0
+
+
+class _Rows(msgspec.Struct):
+    """A `Settlement` as columns."""
+
+    finals: list[store.Final]
+    repeated: set[int]
+    streams: dict[str, _Stream]
+    sent: dict[str, Any] | None = None
+    marked: dict[str, Any] | None = None
+    parts: dict[tuple[str, bytes], tuple[int, int]] = {}
+    progress: dict[str, Any] | None = None
+    refs: list[tuple[str, bytes]] = []
+    hold: dict[str, Any] | None = None
+    drop: dict[str, Any] | None = None
+    uses_sent: list[tuple[str, str, int]] = []
+    uses_back: list[tuple[str, str, int]] = []
+
+
+def _rows(settlement: Settlement) -> _Rows:
+    first: dict[int, store.Final] = {}
+    repeated: set[int] = set()
+    streams: dict[str, _Stream] = {}
+    for one in settlement.finals:
+        m, event = one.message, one.event
+        if m.id in first:
+            repeated.add(m.id)
+            continue
+        first[m.id] = one
+        stream = streams.get(m.tenant) or streams.setdefault(m.tenant, _Stream())
+        stream.ids.append(m.id)
+        stream.outcomes.append(events.encode(event))
+        stream.lives.append(encode_life(Life(m.accepted_at, m.config, m.steps)))
+        stream.newest = max(stream.newest, event.at)
+    for tenant, event in settlement.notices:
+        stream = streams.get(tenant) or streams.setdefault(tenant, _Stream())
+        stream.notices.append(events.encode(event))
+        stream.newest = max(stream.newest, event.at)
+    rows = _Rows([*first.values()], repeated, streams)
+    # A message that is sent and final at once never needs to be found by a receipt.
+    sent = [one for one in settlement.sent if one.message.id not in first]
+    if sent:
+        rows.sent = {
+            "ids": int8s([one.message.id for one in sent]),
+            "deadlines": float8s([one.deadline for one in sent]),
+        }
+        marked = [one.message for one in sent if one.message.maybe_duplicate]
+        if marked:
+            rows.marked = {
+                "ids": int8s([m.id for m in marked]),
+                "bodies": octets([encode_message(m) for m in marked]),
+            }
+        for taken in sent:
+            for part, ref in enumerate(taken.refs):
+                if ref:
+                    rows.parts[taken.carrier, ref.encode()] = (taken.message.id, part)
+    if settlement.progress:
+        states = {number: bytes(of) for number, of in settlement.progress}
+        rows.progress = {"ids": int8s([*states]), "states": octets([*states.values()])}
+    rows.refs = [(carrier, ref.encode()) for one in first.values() for carrier, ref in one.refs]
+    _add_held(rows, settlement)
+    _add_uses(rows, settlement)
+    return rows
+
+
+def _add_held(rows: _Rows, settlement: Settlement) -> None:
+    held = {(one.kind, one.key): one for one in settlement.hold}
+    if held:
+        rows.hold = {
+            "kinds": texts(one.kind for one in held.values()),
+            "keys": octets([one.key.encode() for one in held.values()]),
+            "bodies": octets([one.body for one in held.values()]),
+            "expires": float8s([one.expires_at for one in held.values()]),
+        }
+    if settlement.drop:
+        rows.drop = {
+            "kinds": texts(kind for kind, _ in settlement.drop),
+            "keys": octets([key.encode() for _, key in settlement.drop]),
+        }
+
+
+def _add_uses(rows: _Rows, settlement: Settlement) -> None:
+    for sent in settlement.sent:
+        if (m := sent.message).counted:
+            rows.uses_sent.append((m.tenant, canonical(m.to), m.id))
+    for final in settlement.finals:
+        if (m := final.message).counted:
+            of = rows.uses_sent if went(final.event) else rows.uses_back
+            of.append((m.tenant, canonical(m.to), m.id))
+
+
+def settle(settlement: Settlement, now: float) -> Callable[[Session], Callable[[], Settled]]:
+    """Records a settlement."""
+    rows, hour = _rows(settlement), int(now // HOUR)
+    changes, consents = optouts.rows(settlement.optouts), records.rows(settlement.consents)
+    strikes, heard = phones.struck(settlement.strikes), phones.heard(settlement.heard)
+    charges = accounts.settling(settlement)
+    counts = ended(rows.finals)
+    add(counts, settlement.tallies)
+
+    def work(session: Session) -> Callable[[], Settled]:
+        execute = session.execute
+        if rows.sent is not None:
+            execute(SQL["sent"], rows.sent | {"now": now})
+        if rows.marked is not None:
+            execute(SQL["marked"], rows.marked)
+        _put_parts(session, rows.parts, now)
+        if rows.progress is not None:
+            execute(SQL["progress"], rows.progress)
+        gone = _end(session, [number for one in rows.streams.values() for number in one.ids])
+        chunks = _append(session, rows.streams, gone)
+        if rows.refs:
+            carriers = int4s([session.carrier(carrier) for carrier, _ in rows.refs])
+            refs = octets([ref for _, ref in rows.refs])
+            execute(SQL["forget_parts"], {"carriers": carriers, "refs": refs})
+        if rows.hold is not None:
+            execute(SQL["hold"], rows.hold)
+        if rows.drop is not None:
+            execute(SQL["drop"], rows.drop)
+        if changes:
+            optouts.change(session, changes)
+        if consents:
+            records.add(session, consents)
+        accounts.settle(session, charges)
+        if strikes or heard:
+            phones.note(session, strikes, heard)
+        _spend(session, "uses_sent", rows.uses_sent, now)
+        _spend(session, "uses_back", rows.uses_back, now)
+        session.count(counts, hour)
+        if gone:
+            late: Mapping[Key, int] = ended([f for f in rows.finals if f.message.id in gone])
+            session.count(late, hour, -1)
+        return lambda: Settled(frozenset(gone | rows.repeated), chunks)
+
+    return work
+
+
+def _put_parts(
+    session: Session, parts: Mapping[tuple[str, bytes], tuple[int, int]], now: float
+) -> None:
+    if parts:
+        values = {
+            "carriers": int4s([session.carrier(carrier) for carrier, _ in parts]),
+            "refs": octets([ref for _, ref in parts]),
+            "ids": int8s([number for number, _ in parts.values()]),
+            "parts": int2s([part for _, part in parts.values()]),
+            "now": now,
+        }
+        session.execute(SQL["parts"], values)
+
+
+def _spend(session: Session, name: str, uses: Sequence[tuple[str, str, int]], now: float) -> None:
+    """Let messages count as sent, or no more."""
+    if uses:
+        tenants, numbers, ids = zip(*uses, strict=True)
+        values = {
+            "tenants": int4s([session.tenant(tenant) for tenant in tenants]),
+            "phones": texts(numbers),
+            "ids": int8s(ids),
+            "now": now,
+        }
+        session.execute(SQL[name], values)
+
+
+def _end(session: Session, ids: Sequence[int]) -> set[int]:
+    """Take messages with an outcome out of the queue; returns those that were not in it."""
+    if not ids:
+        return set()
+    found = session.execute(SQL["end"], {"ids": int8s(ids)}).fetchall()
+    return set() if len(found) == len(ids) else set(ids).difference(every(found))
+
+
+def _append(session: Session, streams: Mapping[str, _Stream], gone: set[int]) -> list[EventChunk]:
+    """Append the events of streams, but for the outcomes of messages that are gone."""
+    made: list[EventChunk] = []
+    tenants: list[int] = []
+    times: list[float] = []
+    seqs: dict[int, int] = {}
+    finished: tuple[list[int], list[int], list[int], list[bytes]] = ([], [], [], [])
+    for name, stream in streams.items():
+        ids, outcomes, lives = stream.ids, stream.outcomes, stream.lives
+        if not gone.isdisjoint(ids):
+            kept = [at for at, number in enumerate(ids) if number not in gone]
+            ids, outcomes = [ids[at] for at in kept], [outcomes[at] for at in kept]
+            lives = [lives[at] for at in kept]
+        encoded = outcomes + stream.notices
+        if not encoded:
+            continue
+        tenant = session.tenant(name)
+        last = session.last_seq(tenant)
+        chunks = events.chunks(name, last + 1, encoded)
+        made += chunks
+        tenants += [tenant] * len(chunks)
+        times += [stream.newest] * len(chunks)
+        seqs[tenant] = session.seqs[tenant] = last + len(encoded)
+        finished[0].extend(ids)
+        finished[1].extend([tenant] * len(ids))
+        finished[2].extend(range(last + 1, last + 1 + len(ids)))
+        finished[3].extend(lives)
+    if made:
+        values = {
+            "tenants": int4s(tenants),
+            "firsts": int8s([chunk.first for chunk in made]),
+            "sizes": int4s([chunk.size for chunk in made]),
+            "ats": float8s(times),
+            "bodies": octets([chunk.body for chunk in made]),
+        }
+        session.execute(SQL["events"], values)
+        session.execute(SQL["seqs"], {"tenants": int4s([*seqs]), "seqs": int8s([*seqs.values()])})
+    if finished[0]:
+        values = {
+            "ids": int8s(finished[0]),
+            "tenants": int4s(finished[1]),
+            "seqs": int8s(finished[2]),
+            "lives": octets(finished[3]),
+        }
+        session.execute(SQL["finished"], values)
+    return made

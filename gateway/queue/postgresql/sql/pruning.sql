@@ -1,0 +1,46 @@
+-- name: old_events
+SELECT tenant.name, event.tenant, first, size, body FROM event
+JOIN tenant ON tenant.id = event.tenant WHERE at < %(before)s ORDER BY at LIMIT %(limit)s;
+
+-- name: forget_events
+DELETE FROM event USING unnest(%(tenants)s::int4[], %(firsts)s::int8[]) AS old (tenant, first)
+WHERE event.tenant = old.tenant AND event.first = old.first;
+
+-- name: forget_finished
+DELETE FROM finished WHERE id = ANY(%(ids)s::int8[]);
+
+-- name: forget_consumers
+DELETE FROM cursor WHERE seen < %(before)s;
+
+-- name: forget_keys
+WITH old AS MATERIALIZED (SELECT tenant, name FROM key WHERE at < %(before)s
+    AND NOT EXISTS (SELECT FROM message WHERE message.id = key.message) LIMIT %(limit)s)
+DELETE FROM key USING old WHERE key.tenant = old.tenant AND key.name = old.name;
+
+-- name: used_lanes
+SELECT DISTINCT lane FROM message;
+
+-- name: forget_lanes
+DELETE FROM lane WHERE id = ANY(%(lanes)s::int4[]);
+
+-- name: forget_parts
+WITH old AS MATERIALIZED (SELECT carrier, ref FROM part WHERE at < %(before)s
+    AND NOT EXISTS (SELECT FROM message WHERE message.id = part.message) LIMIT %(limit)s)
+DELETE FROM part USING old WHERE part.carrier = old.carrier AND part.ref = old.ref;
+
+-- name: forget_uses
+WITH old AS MATERIALIZED (SELECT tenant, number, message, mark FROM use
+    WHERE sent AND at + keep < %(now)s LIMIT %(limit)s)
+DELETE FROM use USING old WHERE use.tenant = old.tenant AND use.number = old.number
+AND use.message = old.message AND use.mark = old.mark;
+
+-- name: forget_stats
+DELETE FROM stat WHERE hour < %(before)s;
+
+-- name: forget_failing
+DELETE FROM failing WHERE (tenant, number) IN
+    (SELECT tenant, number FROM failing WHERE expires < %(now)s LIMIT %(limit)s);
+
+-- name: forget_refusals
+DELETE FROM refusal WHERE id IN (SELECT id FROM refusal ORDER BY id LIMIT %(limit)s)
+AND (at < %(before)s OR id <= (SELECT max(id) FROM refusal) - %(most)s);

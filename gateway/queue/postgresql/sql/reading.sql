@@ -1,0 +1,158 @@
+-- name: match
+SELECT carrier.name, ref, part, states, message.at, body
+FROM unnest(%(carriers)s::text[], %(refs)s::bytea[]) AS asked (carrier, wanted)
+JOIN carrier ON carrier.name = asked.carrier
+JOIN part ON part.carrier = carrier.id AND part.ref = asked.wanted
+JOIN message ON message.id = part.message;
+
+-- name: overdue
+SELECT body, states FROM message WHERE state = 2 AND due <= %(now)s ORDER BY due, id
+LIMIT %(limit)s;
+
+-- name: live
+SELECT state, due, at, body FROM message JOIN lane ON lane.id = message.lane
+WHERE message.id = ANY(%(ids)s::int8[]) AND tenant = %(tenant)s;
+
+-- name: finished
+SELECT finished.seq, finished.id, tenant.id, life FROM finished JOIN tenant ON tenant.id = finished.tenant
+WHERE finished.id = ANY(%(ids)s::int8[]) AND name = %(tenant)s ORDER BY finished.seq;
+
+-- name: owner
+SELECT tenant FROM message JOIN lane ON lane.id = message.lane WHERE message.id = %(id)s
+UNION ALL
+SELECT name FROM finished JOIN tenant ON tenant.id = finished.tenant WHERE finished.id = %(id)s
+LIMIT 1;
+
+-- name: chunks
+SELECT first, size, event.body FROM event WHERE tenant = %(tenant)s AND first >= coalesce(
+    (SELECT max(first) FROM event WHERE tenant = %(tenant)s AND first <= %(after)s + 1), 0)
+AND first <= %(after)s + %(limit)s ORDER BY first;
+
+-- name: tenant
+SELECT id FROM tenant WHERE name = %(tenant)s;
+
+-- name: seqs
+SELECT name, seq FROM tenant;
+
+-- name: bounds
+SELECT coalesce((SELECT min(first) FROM event WHERE event.tenant = tenant.id), seq + 1), seq
+FROM tenant WHERE name = %(tenant)s;
+
+-- name: consumers
+SELECT name, consumer, cursor.seq, since, seen FROM cursor JOIN tenant ON tenant.id = cursor.tenant
+WHERE name = coalesce(%(tenant)s, name) ORDER BY name COLLATE "C", consumer;
+
+-- name: opted_out
+SELECT number FROM optout WHERE scope = ANY(%(scopes)s::text[])
+AND number = ANY(%(numbers)s::text[]);
+
+-- name: uses
+SELECT number, mark, at, message, sent FROM use
+WHERE tenant = (SELECT id FROM tenant WHERE name = %(tenant)s)
+AND number = ANY(%(numbers)s::text[]);
+
+-- name: uses_some
+SELECT 1 FROM use LIMIT 1;
+
+-- name: optout_entries
+SELECT scope, number, source, at, message, text FROM optout
+WHERE scope = ANY(%(scopes)s::text[]) AND number = ANY(%(numbers)s::text[]);
+
+-- name: optout_list
+SELECT scope, number, source, at, message, text FROM optout WHERE scope = %(scope)s
+AND number IN (SELECT DISTINCT number FROM optout WHERE scope = %(scope)s AND number > %(after)s
+    ORDER BY number LIMIT %(limit)s) ORDER BY number;
+
+-- name: optout_count
+SELECT count(*) FROM optout;
+
+-- name: optout_block
+SELECT scope, number, source FROM optout WHERE (scope, number, source) >
+    (%(scope)s, %(number)s, %(source)s) ORDER BY scope, number, source LIMIT %(limit)s;
+
+-- name: oldest_waiting
+SELECT tenant, category, min(due) FROM (SELECT tenant, category, (SELECT min(due) FROM message
+    WHERE message.lane = lane.id AND state = 0) AS due FROM lane) AS first
+WHERE due <= %(now)s GROUP BY tenant, category;
+
+-- name: oldest_sent
+SELECT tenant, category, min(at) FROM (SELECT lane, at FROM message WHERE state = 2
+    ORDER BY due, lane LIMIT %(limit)s) AS next JOIN lane ON lane.id = next.lane
+GROUP BY tenant, category;
+
+-- name: recall
+SELECT value FROM memo WHERE name = %(name)s;
+
+-- name: stat_start
+SELECT min(hour) FROM stat WHERE tenant = (SELECT id FROM tenant WHERE name = %(tenant)s)
+AND hour >= %(start)s AND hour < %(stop)s AND campaign = coalesce(%(campaign)s, campaign);
+
+-- name: stats
+SELECT hour, campaign, variant, coalesce(carrier.name, ''), code, count FROM stat
+LEFT JOIN carrier ON carrier.id = stat.carrier
+WHERE tenant = (SELECT id FROM tenant WHERE name = %(tenant)s)
+AND hour >= %(start)s AND hour < %(stop)s AND campaign = coalesce(%(campaign)s, campaign)
+ORDER BY hour, campaign, variant, stat.carrier, code LIMIT %(limit)s;
+
+-- name: lanes
+SELECT tenant, category, route, campaign, count(*), count(*) FILTER (WHERE due > %(now)s), min(due)
+FROM message JOIN lane ON lane.id = message.lane WHERE state = 0
+GROUP BY tenant, category, route, campaign;
+
+-- name: sent
+SELECT tenant, category, count(*) FROM message JOIN lane ON lane.id = message.lane
+WHERE state = 2 GROUP BY tenant, category;
+
+-- name: held
+SELECT kind, key, body, expires FROM held;
+
+-- name: waiting
+SELECT tenant, category, route, campaign, message.lane, count(*) FILTER (WHERE due <= %(now)s),
+    count(*) FILTER (WHERE due > %(now)s), min(due), min(due) FILTER (WHERE due > %(now)s)
+FROM message JOIN lane ON lane.id = message.lane WHERE state = 0
+GROUP BY tenant, category, route, campaign, message.lane;
+
+-- name: sample
+SELECT body FROM message WHERE state = 0 AND lane = %(lane)s ORDER BY due LIMIT %(limit)s;
+
+-- name: owed
+SELECT body, states FROM (SELECT message, part FROM part
+    WHERE carrier = (SELECT id FROM carrier WHERE name = %(carrier)s) AND ref > %(after)s
+    ORDER BY ref LIMIT %(limit)s) AS following
+    JOIN message ON message.id = following.message
+WHERE part = 0 AND state = 2 AND message.at < %(before)s AND expires > %(alive)s;
+
+-- name: owed_count
+SELECT count(*) FROM part JOIN message ON message.id = part.message
+WHERE carrier = (SELECT id FROM carrier WHERE name = %(carrier)s) AND part = 0 AND state = 2
+AND message.at < %(before)s AND expires > %(alive)s;
+
+-- name: owed_last
+SELECT (SELECT ref FROM (SELECT ref FROM part
+    WHERE carrier = (SELECT id FROM carrier WHERE name = %(carrier)s) AND ref > %(after)s
+    ORDER BY ref LIMIT %(limit)s) AS following ORDER BY ref DESC LIMIT 1);
+
+-- name: live_slice
+SELECT id, state, due, at, CASE WHEN EXISTS (SELECT FROM unnest(%(phones)s::bytea[]) AS phone
+    WHERE position(phone IN body) > 0) THEN body END
+FROM message WHERE id < %(below)s ORDER BY id DESC LIMIT %(limit)s;
+
+-- name: tenants
+SELECT id, name FROM tenant ORDER BY id;
+
+-- name: ended_slice
+SELECT first, size, CASE WHEN EXISTS (SELECT FROM unnest(%(phones)s::bytea[]) AS phone
+    WHERE position(phone IN body) > 0) THEN body END
+FROM event WHERE tenant = %(tenant)s AND first < %(below)s ORDER BY first DESC LIMIT %(limit)s;
+
+-- name: campaigns
+WITH newest AS (SELECT tenant, campaign, min(hour) AS first, max(hour) AS last FROM stat
+    WHERE campaign <> '' AND hour >= %(since)s AND tenant IN
+    (SELECT id FROM tenant WHERE name = coalesce(%(tenant)s, name))
+    GROUP BY tenant, campaign ORDER BY max(hour) DESC LIMIT %(limit)s)
+SELECT tenant.name, campaign, code, sum(count)::int8, newest.first, newest.last
+FROM newest JOIN stat USING (tenant, campaign) JOIN tenant ON tenant.id = stat.tenant
+WHERE hour >= newest.first GROUP BY tenant.name, campaign, code, newest.first, newest.last;
+
+-- name: changes
+SELECT id, at, body FROM audit WHERE id < %(before)s ORDER BY id DESC LIMIT %(limit)s;

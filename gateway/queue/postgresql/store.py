@@ -1,0 +1,478 @@
+"""The engine of `gateway.queue.store.Store` in a PostgreSQL database, which one node at a time has.
+
+Here each call is put together from its parts: what the event loop keeps in memory (the filter of
+opt-outs, the newest events) and what is done in the writer's or the reader's thread. The parts tell
+how; this module tells which.
+"""
+
+import math
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+import trio
+
+from gateway.errors import StoreError, StoreFenced
+from gateway.facts import NO_FACTS, NOTHING, UNREACHABLE, USES, Facts, Wants
+from gateway.message import LaneKey, Message
+from gateway.numbers import canonical
+from gateway.queue import events
+from gateway.queue.consents import Consent
+from gateway.queue.operators import Change, Counted, Found, Owing, QueueCount, Which
+from gateway.queue.postgresql import (
+    accepting,
+    consumers,
+    facts,
+    leasing,
+    operators,
+    optouts,
+    phones,
+    reading,
+    records,
+    settling,
+    upkeep,
+)
+from gateway.queue.postgresql.connecting import Synchronous, Target
+from gateway.queue.postgresql.engine import Engine
+from gateway.queue.postgresql.holding import LEASE
+from gateway.queue.postgresql.session import Session, Work
+from gateway.queue.search import Search
+from gateway.queue.store import (
+    MANY,
+    MOST_REFUSED,
+    NEWEST,
+    Consumer,
+    Entry,
+    EventChunk,
+    Known,
+    Lease,
+    Leased,
+    Match,
+    Oldest,
+    OptoutChange,
+    OptoutEntry,
+    Overtaken,
+    Record,
+    Recovery,
+    Ref,
+    Refused,
+    Seen,
+    Settlement,
+    TemplateChange,
+    TemplateVersion,
+)
+from gateway.queue.tail import EventTail
+from gateway.queue.tallies import HOUR, KEPT, Stats
+
+
+class PostgresStore:
+    """A `gateway.queue.store.Store` in a PostgreSQL database.
+
+    Args:
+        dsn: a connection string of libpq.
+        node: the name of this node, which no other process has.
+        synchronous: see `gateway.queue.postgresql.connecting.Synchronous`.
+        lease: seconds for which a node that falls silent keeps the storage.
+        clock: tells Unix time: what is due, and when something was recorded.
+        observe_commit: told the seconds that each group of writing calls took, in the writer's
+            thread.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        node: str,
+        synchronous: Synchronous = "commit",
+        lease: float = LEASE,
+        clock: Callable[[], float] = time.time,
+        observe_commit: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        self._target = Target.of(dsn, synchronous)
+        self._node = node
+        self._lease = lease
+        self._clock = clock
+        self._observe_commit = observe_commit
+        self._opened: Engine | None = None
+        self.epoch = ""
+        self.restored = False
+
+    async def open(self) -> Recovery:
+        engine = await trio.to_thread.run_sync(
+            Engine, self._target, self._node, self._lease, self._observe_commit
+        )
+        engine.start()
+        try:
+            while not engine.taken.clean and await engine.write(leasing.mark_block):
+                pass
+            self._optouts = await engine.read(optouts.load)
+            self._withdrawals = await engine.read(records.load_withdrawals)
+            self._nobody = NOTHING
+            if not await engine.read(reading.some_uses):
+                self._nobody |= USES
+            if not await engine.read(phones.some):
+                self._nobody |= UNREACHABLE
+            self._tail = EventTail(await engine.read(reading.last_seqs))
+            self._done: dict[str, float] = {}
+            now = self._clock()
+            recovery = await engine.read(lambda c: upkeep.recovery(c, engine.taken, now))
+        except BaseException:
+            await engine.aclose()
+            raise
+        self.epoch, self.restored = engine.epoch, engine.restored
+        self._opened = engine
+        return recovery
+
+    async def aclose(self, *, in_doubt: bool = False) -> None:
+        if self._opened:
+            engine, self._opened = self._opened, None
+            try:
+                if not in_doubt:
+                    await _let_go(engine)
+            finally:
+                await engine.aclose()
+
+    async def until_fenced(self) -> None:
+        await self._engine.signals.until_fenced()
+
+    @property
+    def _engine(self) -> Engine:
+        if self._opened is None:
+            raise StoreError(f"{self._target.where}: the store is not open")
+        return self._opened
+
+    # --- the way in ---
+
+    async def accept(
+        self,
+        entries: Sequence[Entry],
+        seen: Seen | None = None,
+        limits: Mapping[str, int] | None = None,
+    ) -> Mapping[int, Known]:
+        if not entries:
+            return {}
+        work = accepting.accept(entries, seen, limits, int(self._clock() // HOUR))
+        duplicates = await self._engine.write(work)
+        if duplicates is None:
+            raise Overtaken("more messages to the same phones or account were accepted meanwhile")
+        if seen is not None:
+            self._nobody -= USES
+        return duplicates
+
+    async def known(self, tenant: str, keys: Sequence[str]) -> Mapping[str, Known]:
+        if not keys:
+            return {}
+        return await self._engine.read(lambda c: accepting.look_up(c, tenant, keys))
+
+    async def facts(self, tenant: str, numbers: Sequence[str], wants: Wants) -> Facts:
+        engine = self._engine
+        look_up = facts.lookup(
+            tenant, numbers, wants, self._optouts, self._withdrawals, self._nobody
+        )
+        return await engine.read(look_up) if look_up else NO_FACTS
+
+    async def refuse(self, refused: Sequence[Refused]) -> None:
+        if refused:
+            await self._engine.write(phones.refuse(refused))
+
+    async def refusals(self, tenant: str, keys: Sequence[str]) -> Mapping[str, Sequence[Refused]]:
+        if not keys:
+            return {}
+        return await self._engine.read(lambda c: phones.refusals(c, tenant, keys))
+
+    # --- lanes ---
+
+    async def lease(self, lane: LaneKey, now: float, limit: int) -> Lease:
+        return await self._engine.write(leasing.lease(lane, now, limit))
+
+    async def lease_ids(self, tenant: str, numbers: Sequence[int]) -> list[Message]:
+        if not numbers:
+            return []
+        return await self._engine.write(leasing.lease_ids(tenant, numbers))
+
+    async def lease_campaign(
+        self, tenant: str, campaign: str, last: int, limit: int
+    ) -> list[Message]:
+        return await self.lease_where(Which(tenant, campaign), last, limit)
+
+    async def waiting_in(self, tenant: str, campaign: str, last: int = NEWEST) -> int:
+        return await self.waiting_where(Which(tenant, campaign), last)
+
+    async def extend(self, tenant: str, campaign: str, seconds: float) -> None:
+        after: int | None = 0
+        while after is not None:
+            after = await self._engine.write(leasing.extend_block(tenant, campaign, seconds, after))
+
+    async def defer(self, messages: Sequence[Message]) -> None:
+        await self._engine.write(leasing.defer(messages, self._clock()))
+
+    async def leased(self, after: int, limit: int) -> Leased:
+        return await self._engine.read(lambda c: leasing.leased(c, after, limit))
+
+    async def put_back(self, numbers: Sequence[int]) -> list[Message]:
+        if not numbers:
+            return []
+        return await self._engine.write(leasing.put_back(numbers, self._clock()))
+
+    # --- outcomes ---
+
+    async def match(self, refs: Sequence[Ref]) -> Mapping[Ref, Match]:
+        if not refs:
+            return {}
+        return await self._engine.read(lambda c: reading.match(c, refs))
+
+    async def settle(self, settlement: Settlement) -> frozenset[int]:
+        engine = self._engine
+        work = settling.settle(settlement, self._clock())
+        self._note(settlement.optouts)
+        self._note_withdrawals(settlement.consents)
+        if settlement.strikes:
+            self._nobody -= UNREACHABLE
+
+        def applied(settled: settling.Settled) -> None:
+            for chunk in settled.chunks:
+                self._tail.append(chunk)
+            engine.signals.told([chunk.tenant for chunk in settled.chunks])
+
+        settled = await engine.write(work, applied)
+        return settled.passed_over
+
+    def _note(self, changes: Sequence[OptoutChange]) -> None:
+        """Know of opt-outs before the commit, so that a check made right after it misses none."""
+        self._optouts.include([canonical(one.number) for one in changes if one.out])
+
+    def _note_withdrawals(self, changes: Sequence[Consent]) -> None:
+        """The same of purposes."""
+        gone = [canonical(one.number) for one in changes if one.state == "withdrawn"]
+        self._withdrawals.include(gone)
+
+    async def overdue(self, now: float, limit: int) -> list[tuple[Message, bytes]]:
+        return await self._engine.read(lambda c: reading.overdue(c, now, limit))
+
+    async def expired(self, now: float, limit: int) -> list[Message]:
+        found = await self._engine.write(leasing.lease_expired(now, limit))
+        return sorted(found, key=lambda m: (m.expires_at, m.id))
+
+    async def hasten(self, now: float, moment: float) -> None:
+        start: int | None = 0
+        while start is not None:
+            start = await self._engine.write(leasing.hasten_block(start, now, moment))
+
+    # --- consents ---
+
+    async def consent(self, changes: Sequence[Consent]) -> list[bool]:
+        self._note_withdrawals(changes)
+        return await self._engine.write(records.work(records.rows(changes)))
+
+    async def consents(
+        self, tenant: str, numbers: Sequence[str]
+    ) -> Mapping[str, Sequence[Consent]]:
+        spellings = list(map(canonical, numbers))
+        if not spellings:
+            return {}
+        found = await self._engine.read(lambda c: records.find(c, tenant, set(spellings)))
+        pairs = zip(numbers, spellings, strict=True)
+        return {number: found[phone] for number, phone in pairs if phone in found}
+
+    async def consent_list(self, tenant: str, after: str, limit: int) -> Sequence[Consent]:
+        return await self._engine.read(lambda c: records.page(c, tenant, after, limit))
+
+    # --- what tenants ask ---
+
+    async def find(
+        self, tenant: str, numbers: Sequence[int], keys: Sequence[str]
+    ) -> tuple[list[Record | None], list[Record | None]]:
+        engine, now = self._engine, self._clock()
+        standing = await self.known(tenant, keys)
+        wanted = {*numbers, *(known.message for known in standing.values())}
+        records = await engine.read(lambda c: reading.find(c, tenant, wanted, now))
+        by_key = [records.get(standing[key].message) if key in standing else None for key in keys]
+        return [records.get(number) for number in numbers], by_key
+
+    async def optout(self, changes: Sequence[OptoutChange]) -> list[bool]:
+        self._note(changes)
+        return await self._engine.write(optouts.work(optouts.rows(changes)))
+
+    async def optout_entries(
+        self, tenant: str, numbers: Sequence[str]
+    ) -> Mapping[str, Sequence[OptoutEntry]]:
+        engine = self._engine
+        spellings = list(map(canonical, numbers))
+        perhaps = self._optouts.maybe(spellings)
+        if not perhaps:
+            return {}
+        found = await engine.read(lambda c: optouts.entries(c, tenant, perhaps))
+        pairs = zip(numbers, spellings, strict=True)
+        return {number: found[phone] for number, phone in pairs if phone in found}
+
+    async def optout_list(self, tenant: str, after: str, limit: int) -> Sequence[OptoutEntry]:
+        return await self._engine.read(lambda c: optouts.page(c, tenant, after, limit))
+
+    async def stats(
+        self, tenant: str, campaign: str | None, start: int, stop: int, limit: int
+    ) -> Stats:
+        return await self._engine.read(
+            lambda c: reading.stats(c, tenant, campaign, start, stop, limit)
+        )
+
+    # --- events ---
+
+    async def events(self, tenant: str, after: int, limit: int) -> list[EventChunk]:
+        chunks = self._tail.after(tenant, after, limit)
+        if chunks is None:
+            chunks = await self._engine.read(
+                lambda c: reading.events_after(c, tenant, after, limit)
+            )
+        return events.merge([events.trim(chunk, after) for chunk in chunks])
+
+    async def watch(self) -> Collection[str]:
+        return await self._engine.signals.watch()
+
+    async def acknowledge(
+        self, tenant: str, consumer: str, seq: int, most: int = MANY
+    ) -> int | None:
+        return await self._engine.write(
+            consumers.acknowledge(tenant, consumer, seq, most, self._clock())
+        )
+
+    async def consumers(self, tenant: str | None = None) -> list[Consumer]:
+        last = self._tail.last
+        return await self._engine.read(lambda c: reading.consumers(c, tenant, last))
+
+    async def seen(self, there: Iterable[tuple[str, str]]) -> None:
+        if rows := [*there]:
+            await self._engine.write(consumers.seen(rows, self._clock()))
+
+    async def forget_consumer(self, tenant: str, consumer: str) -> bool:
+        return await self._engine.write(consumers.forget(tenant, consumer))
+
+    async def bounds(self, tenant: str) -> tuple[int, int]:
+        return await self._engine.read(lambda c: reading.bounds(c, tenant))
+
+    # --- what operators ask (`gateway.queue.operators`) ---
+
+    async def waiting(self, now: float) -> Sequence[QueueCount]:
+        return await self._engine.read(lambda c: operators.waiting(c, now))
+
+    async def lease_where(self, which: Which, last: int, limit: int) -> list[Message]:
+        return await self._engine.write(leasing.lease_where(which, last, limit))
+
+    async def waiting_where(self, which: Which, last: int = NEWEST) -> int:
+        return await self._engine.read(lambda c: leasing.waiting_where(c, which, last))
+
+    async def owed_count(self, owed: Owing) -> int:
+        return await self._engine.read(lambda c: operators.owed_count(c, owed))
+
+    async def owed(
+        self, owed: Owing, after: str, limit: int
+    ) -> tuple[list[tuple[Message, bytes]], str | None]:
+        return await self._engine.read(lambda c: operators.owed_slice(c, owed, after, limit))
+
+    async def requeue(self, owed: Owing, numbers: Sequence[int], now: float) -> list[Message]:
+        return await self._engine.write(leasing.requeue(owed.carrier, numbers, now))
+
+    async def find_any(self, number: int) -> tuple[str, Record] | None:
+        now = self._clock()
+        return await self._engine.read(lambda c: operators.find_any(c, number, now))
+
+    async def search(self, phones: Sequence[str], after: str | None, limit: int) -> Found:
+        return await Search(self._engine.read, operators, self._clock, phones, limit).run(after)
+
+    async def campaigns(self, tenant: str | None, since: int, limit: int) -> Sequence[Counted]:
+        return await self._engine.read(lambda c: operators.campaigns(c, tenant, since, limit))
+
+    async def note_change(self, number: int | None, at: float, body: bytes) -> int:
+        return await self._engine.write(operators.note_change(number, at, body))
+
+    async def changes(self, before: int, limit: int) -> Sequence[Change]:
+        return await self._engine.read(lambda c: operators.changes(c, before, limit))
+
+    # --- templates ---
+
+    async def put_templates(self, changes: Sequence[TemplateChange]) -> list[int]:
+        return await self._engine.write(records.put_templates(changes))
+
+    async def templates(self) -> Sequence[TemplateVersion]:
+        return await self._engine.read(records.templates)
+
+    async def template_versions(self, tenant: str, name: str) -> Sequence[TemplateVersion]:
+        return await self._engine.read(lambda c: records.versions(c, tenant, name))
+
+    # --- upkeep ---
+
+    async def oldest(self, now: float) -> Sequence[Oldest]:
+        return await self._engine.read(lambda c: reading.oldest(c, now))
+
+    async def remember(self, name: str, value: bytes) -> None:
+        await self._engine.write(_remembered(name, value))
+
+    async def recall(self, name: str) -> bytes | None:
+        return await self._engine.read(lambda c: reading.recall(c, name))
+
+    async def prune(self, before: float, limit: int) -> int:
+        now = self._clock()
+        hour = int(now // HOUR) - KEPT
+        some = min(limit, upkeep.BLOCK)
+        return (
+            await self._prune_events(before, limit)
+            or await self._forget("forget_consumers", before=before)
+            or await self._forget("forget_keys", before=before, limit=some)
+            or await self._prune_lanes(before)
+            or await self._in_turn("forget_parts", before, upkeep.PASS, before=before, limit=some)
+            or await self._in_turn("forget_uses", now, upkeep.USES_PASS, now=now, limit=some)
+            or await self._forget("forget_failing", now=now, limit=some)
+            or await self._forget("forget_refusals", before=before, limit=some, most=MOST_REFUSED)
+            or await self._in_turn("forget_stats", now, upkeep.PASS, before=hour)
+        )
+
+    async def _forget(self, name: str, **values: float) -> int:
+        return await self._engine.write(upkeep.forget(name, **values))
+
+    async def _in_turn(self, name: str, moment: float, every: float, **values: float) -> int:
+        """The same, but not again for some time once there was nothing left."""
+        if moment < self._done.get(name, -math.inf) + every:
+            return 0
+        gone = await self._forget(name, **values)
+        if not gone:
+            self._done[name] = moment
+        return gone
+
+    async def _prune_events(self, before: float, limit: int) -> int:
+        old = await self._engine.read(lambda c: upkeep.old_events(c, before, limit))
+        if not old:
+            return 0
+
+        def applied(_: int) -> None:
+            for tenant, _number, first, size, _body in old:
+                self._tail.forget(tenant, first + size - 1)
+
+        return await self._engine.write(upkeep.forget_events(old), applied)
+
+    async def _prune_lanes(self, before: float) -> int:
+        if before < self._done.get("lanes", -math.inf) + upkeep.PASS:
+            return 0
+        self._done["lanes"] = before
+        campaigns = await self._engine.read(upkeep.lanes)
+        used = await self._engine.read(upkeep.used_lanes)
+        dead = {number for number, name in campaigns.items() if name and number not in used}
+        return await self._engine.write(upkeep.forget_lanes(dead)) if dead else 0
+
+
+async def _let_go(engine: Engine) -> None:
+    """Let go in order. Where that cannot be put on record, the next node finds it as after a crash:
+    it is another's already, or the database is gone, and not only a connection."""
+    for _ in range(2):
+        try:
+            await engine.write(leasing.unlease)
+        except StoreFenced:
+            return
+        except StoreError:
+            continue
+        return
+
+
+def _remembered(name: str, value: bytes) -> Work[None]:
+    def work(session: Session) -> Callable[[], None]:
+        session.execute(settling.SQL["remember"], {"name": name, "value": value})
+        return lambda: None
+
+    return work

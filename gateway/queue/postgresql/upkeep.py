@@ -1,0 +1,119 @@
+"""What an open store does now and then: it says what it holds, and forgets what is old."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from gateway.message import Category, LaneKey, WaitingState
+from gateway.queue import events
+from gateway.queue.postgresql import statements
+from gateway.queue.postgresql.arrays import int4s, int8s
+from gateway.queue.postgresql.connecting import Connected
+from gateway.queue.postgresql.holding import Taken
+from gateway.queue.postgresql.reading import ask
+from gateway.queue.postgresql.session import Session, Work, every
+from gateway.queue.store import Count, EventChunk, Held, Recovery
+
+SQL: Final = statements.load("pruning")
+
+BLOCK: Final = 5_000
+"""Rows forgotten at a time."""
+
+PASS: Final = 86_400.0
+"""Seconds between looks for campaigns whose messages are gone, parts without a message, and counts
+that are too old: how much longer than needed one may be kept."""
+
+USES_PASS: Final = 3_600.0
+"""Seconds between looks for what counts against no cap any more."""
+
+Old = tuple[str, int, int, int, bytes]
+"""The name and number of a tenant, and a chunk of its events."""
+
+
+def recovery(connection: Connected, taken: Taken, now: float) -> Recovery:
+    """What the storage holds."""
+    lanes: dict[LaneKey, float] = {}
+    counts: Counter[tuple[str, Category, WaitingState]] = Counter()
+    for tenant, category, route, campaign, count, later, due in ask(connection, "lanes", now=now):
+        lanes[LaneKey(tenant, category, route, bytes(campaign).decode() or None)] = due
+        counts[tenant, category, "deferred"] += later
+        counts[tenant, category, "queued"] += count - later
+    for tenant, category, count in ask(connection, "sent"):
+        counts[tenant, category, "sent"] += count
+    [row] = connection.execute("SELECT last_id, last_accepted FROM hold").fetchall()
+    return Recovery(
+        node=taken.number,
+        token=taken.token,
+        clean=taken.clean,
+        last_id=row[0],
+        last_accepted=row[1],
+        lanes=lanes,
+        counts=[Count(*what, count) for what, count in counts.items() if count],
+        held=[
+            Held(kind, bytes(key).decode(), bytes(body), expires)
+            for kind, key, body, expires in ask(connection, "held")
+        ],
+    )
+
+
+def old_events(connection: Connected, before: float, limit: int) -> list[Old]:
+    """The oldest chunks whose events are all from before a moment: about ``limit`` events."""
+    values = {"before": before, "limit": max(1, limit)}
+    found: list[Old] = []
+    total = 0
+    for row in connection.cursor(binary=True).execute(SQL["old_events"], values):
+        found.append(row)
+        total += row[3]
+        if total >= limit:
+            break
+    return found
+
+
+def forget_events(old: Sequence[Old]) -> Work[int]:
+    """Forgets chunks and whose outcomes they tell; gives how many rows went."""
+    chunks = [EventChunk(name, first, size, bytes(body)) for name, _, first, size, body in old]
+    told = [number for chunk in chunks for number in events.message_numbers(chunk)]
+
+    def work(session: Session) -> Callable[[], int]:
+        values = {
+            "tenants": int4s([number for _, number, *_ in old]),
+            "firsts": int8s([chunk.first for chunk in chunks]),
+        }
+        gone = session.execute(SQL["forget_events"], values)
+        finished = session.execute(SQL["forget_finished"], {"ids": int8s(told)})
+        return lambda: gone.rowcount + finished.rowcount
+
+    return work
+
+
+def forget(name: str, **values: Any) -> Work[int]:
+    """Forgets rows by a statement of the file ``pruning``; gives how many went."""
+
+    def work(session: Session) -> Callable[[], int]:
+        cursor = session.execute(SQL[name], values)
+        return lambda: cursor.rowcount
+
+    return work
+
+
+def used_lanes(connection: Connected) -> set[int]:
+    """The lanes that messages are in."""
+    return set(every(connection.cursor(binary=True).execute(SQL["used_lanes"])))
+
+
+def lanes(connection: Connected) -> Mapping[int, bytes]:
+    """The campaign of each lane."""
+    return dict(connection.cursor(binary=True).execute(b"SELECT id, campaign FROM lane"))
+
+
+def forget_lanes(dead: set[int]) -> Work[int]:
+    """Forgets lanes, but for those that somebody has asked for meanwhile."""
+
+    def work(session: Session) -> Callable[[], int]:
+        gone = dead - session.used_lanes
+        session.used_lanes.clear()
+        session.forget_lanes(gone)
+        cursor = session.execute(SQL["forget_lanes"], {"lanes": int4s([*gone])})
+        return lambda: cursor.rowcount
+
+    return work

@@ -1,0 +1,443 @@
+"""What is the PostgreSQL engine's own: its errors, its schema, its connections."""
+
+import secrets
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.errors import StoreError, StoreFenced
+from gateway.queue.backends import StoreOptions
+from gateway.queue.postgresql import PostgresStore, arrays, connecting, holding, schema, statements
+from gateway.queue.postgresql.connecting import Target
+from gateway.queue.store import Entry, Known, Settlement
+from tests.queue.contract.rig import LANE, decoded, notices
+from tests.servers import Postgres
+
+MakeEntry = Callable[..., Entry]
+SECRET = "s3cr3t-" + secrets.token_hex(8)
+
+
+@pytest.fixture
+def made(postgres: Postgres, database: str) -> Callable[..., PostgresStore]:
+    """Makes a store on an empty database, of node ``a`` unless another is named."""
+
+    def make(node: str = "a", **options: Any) -> PostgresStore:
+        return PostgresStore(postgres.dsn(database), node=node, **options)
+
+    return make
+
+
+# --- what is refused, and what to do ---
+
+
+async def refused(dsn: str, **options: Any) -> str:
+    """Why a store does not open."""
+    with pytest.raises(StoreError) as raised:
+        await PostgresStore(dsn, node="a", lease=0.1, **options).open()
+    told = str(raised.value)
+    assert SECRET not in told
+    assert "\n" not in told
+    return told
+
+
+async def test_a_database_that_is_not_there(postgres: Postgres) -> None:
+    told = await refused(f"{postgres.dsn('nowhere')} password={SECRET}")
+    assert told == (
+        f"postgresql://gateway@{postgres.folder}:5432/nowhere:"
+        " there is no database nowhere; make it: createdb nowhere"
+    )
+
+
+async def test_a_role_that_is_not_there(postgres: Postgres, database: str) -> None:
+    told = await refused(postgres.dsn(database, "stranger"))
+    assert told.endswith("there is no role stranger; make it: createuser stranger")
+
+
+async def test_a_server_that_is_not_there() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    told = await refused(f"postgresql://gateway:{SECRET}@127.0.0.1:{port}/gateway")
+    assert told.startswith(f"postgresql://gateway@127.0.0.1:{port}/gateway: cannot be reached")
+
+
+@pytest.fixture
+def listening(postgres: Postgres) -> Iterator[int]:
+    """A port of the server, where it asks for passwords."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    postgres.settings({"listen_addresses": "'127.0.0.1'", "port": str(port)})
+    yield port
+    postgres.settings({})
+
+
+async def test_a_wrong_password(postgres: Postgres, database: str, listening: int) -> None:
+    postgres.ask(database, "ALTER ROLE gateway PASSWORD 'right'")
+    dsn = f"postgresql://gateway:{{}}@127.0.0.1:{listening}/{database}"
+    told = await refused(dsn.format(SECRET))
+    where = f"postgresql://gateway@127.0.0.1:{listening}/{database}"
+    assert told == f"{where}: the password is refused; mend it"
+    store = PostgresStore(dsn.format("right"), node="a")
+    await store.open()
+    await store.aclose()
+
+
+async def test_a_role_without_rights(postgres: Postgres, database: str) -> None:
+    postgres.ask(database, "CREATE ROLE guest LOGIN")
+    told = await refused(postgres.dsn(database, "guest"))
+    assert "permission denied for schema public" in told
+    assert told.endswith("make the role the owner of its database: ALTER DATABASE … OWNER TO …")
+    postgres.ask(database, "DROP ROLE guest")
+
+
+async def test_another_programs_database(postgres: Postgres, database: str) -> None:
+    postgres.ask(database, "CREATE TABLE account (id int)")
+    told = await refused(postgres.dsn(database))
+    assert told.endswith("has another program's tables; give the gateway a database of its own")
+    postgres.ask(database, "CREATE TABLE gateway (id int)")
+    assert "another program's tables" in await refused(postgres.dsn(database))
+    assert postgres.ask(database, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [
+        (2,)
+    ]
+
+
+async def test_a_newer_schema(
+    postgres: Postgres, database: str, made: Callable[..., PostgresStore]
+) -> None:
+    store = made()
+    await store.open()
+    await store.aclose()
+    postgres.ask(database, "UPDATE gateway SET version = 99")
+    told = await refused(postgres.dsn(database))
+    assert "has schema version 99, this gateway knows up to 1; run the newer gateway" in told
+
+
+@pytest.mark.parametrize("setting", ["fsync", "full_page_writes"])
+async def test_a_server_that_does_not_keep_what_it_has(
+    postgres: Postgres, database: str, setting: str
+) -> None:
+    postgres.settings({setting: "off"})
+    try:
+        told = await refused(postgres.dsn(database))
+        assert f"runs with {setting}=off and loses what was answered when its power fails" in told
+        assert told.endswith(f'turn {setting} on, or say queue.synchronous = "off"')
+        store = PostgresStore(postgres.dsn(database), node="a", synchronous="off")
+        await store.open()
+        await store.aclose()
+    finally:
+        postgres.settings({})
+
+
+async def test_a_server_whose_default_is_not_to_wait_waits_for_us(
+    postgres: Postgres, database: str, made: Callable[..., PostgresStore]
+) -> None:
+    postgres.ask(database, f"ALTER DATABASE {database} SET synchronous_commit = off")
+    with connecting.connect(Target.of(postgres.dsn(database), "commit"), "test") as connection:
+        assert connecting.show(connection, "SHOW synchronous_commit") == "on"
+
+
+async def test_a_standby(postgres: Postgres, database: str) -> None:
+    with postgres.standby() as dsn:
+        told = await refused(f"{dsn} dbname={database} user=gateway")
+        assert told.endswith(
+            "is a standby, in recovery; name the primary, or all hosts with"
+            " target_session_attrs=read-write"
+        )
+
+
+async def test_a_server_that_is_too_old(
+    postgres: Postgres, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connecting, "OLDEST", 99)  # as there is no old one here
+    told = await refused(postgres.dsn(database))
+    assert "; 99 or later is needed: upgrade it" in told
+    assert "is PostgreSQL " in told
+
+
+def test_what_is_no_dsn_is_not_shown() -> None:
+    with pytest.raises(StoreError) as raised:
+        PostgresStore(f"postgresql:/{SECRET}", node="a")
+    assert SECRET not in str(raised.value)
+    assert raised.value.__cause__ is None
+
+
+def test_nothing_shows_a_password() -> None:
+    dsn = f"postgresql://gateway:{SECRET}@db.example.net:6432/sms?sslmode=require"
+    target = Target.of(dsn, "commit")
+    assert target.where == "postgresql://gateway@db.example.net:6432/sms"
+    for shown in (repr(target), str(target), repr(StoreOptions("postgresql", dsn=dsn))):
+        assert SECRET not in shown
+
+
+# --- one node at a time ---
+
+
+async def test_two_nodes_of_one_name(made: Callable[..., PostgresStore]) -> None:
+    store = made()
+    await store.open()
+    with pytest.raises(StoreError, match="another process that calls itself node a; stop that one"):
+        await made(lease=0.1).open()
+    await store.aclose()
+
+
+async def test_a_second_node_waits_for_the_first(
+    made: Callable[..., PostgresStore], entry: MakeEntry
+) -> None:
+    store = made()
+    first = await store.open()
+    with pytest.raises(StoreError, match="is in use by node a; one node at a time can have it"):
+        await made("b", lease=0.1).open()
+    await store.accept([entry(1, leased=True)])
+    other = made("b")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(store.aclose)
+        second = await other.open()
+    assert (second.clean, second.node, second.token) == (True, 1, first.token + 1)
+    await other.aclose()
+    assert (await store.open()).node == 0
+
+
+async def test_a_node_that_falls_silent_is_taken_over(
+    postgres: Postgres,
+    database: str,
+    made: Callable[..., PostgresStore],
+    entry: MakeEntry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where it is stopped, or its machine is gone: its connections stay, it says nothing."""
+    monkeypatch.setattr(holding, "RENEW", 3_600.0)
+    silent = made(lease=9_999.0)
+    await silent.open()
+    await silent.accept([entry(1, leased=True), entry(2)])
+    postgres.ask(database, "UPDATE hold SET until = clock_timestamp() + interval '0.3 s'")
+    other = made("b")
+    recovery = await other.open()
+    assert not recovery.clean
+    leased = await other.lease(LANE, 1_000.0, 10)
+    assert [(m.id, m.maybe_duplicate) for m in leased.messages] == [(1, True), (2, False)]
+    with pytest.raises(StoreFenced, match="another node has taken the store over"):
+        await silent.settle(Settlement(notices=notices("acme", 1)))
+    await silent.aclose()
+    await other.aclose()
+
+
+async def test_a_killed_node_goes_on_under_its_name_at_once(
+    postgres: Postgres,
+    database: str,
+    made: Callable[..., PostgresStore],
+    entry: MakeEntry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(holding, "RENEW", 3_600.0)
+    killed = made(lease=9_999.0)
+    await killed.open()
+    await killed.accept([entry(1, leased=True)])
+    postgres.cut(database)
+    again = made()
+    assert not (await again.open()).clean
+    with pytest.raises(StoreFenced):
+        await killed.remember("forms", b"x")
+    await killed.aclose()
+    await again.aclose()
+
+
+async def test_one_that_is_idle_learns_of_it_too(
+    postgres: Postgres, database: str, made: Callable[..., PostgresStore]
+) -> None:
+    idle = made(lease=0.3)
+    await idle.open()
+    postgres.ask(database, "UPDATE hold SET token = token + 1")
+    with trio.fail_after(10), pytest.raises(StoreFenced):
+        await idle.until_fenced()
+    await idle.aclose()
+
+
+# --- the database goes away ---
+
+
+async def test_connections_that_are_cut_are_made_again(
+    postgres: Postgres, database: str, made: Callable[..., PostgresStore], entry: MakeEntry
+) -> None:
+    store = made()
+    await store.open()
+    for number in range(1, 6):
+        postgres.cut(database)
+        for _ in range(2):  # the first may find out
+            try:
+                await store.accept([entry(number, key=f"k{number}")])
+                break
+            except StoreError:
+                continue
+        postgres.cut(database)
+        while True:
+            try:
+                found = await store.known("acme", [f"k{number}"])
+                break
+            except StoreError:
+                continue
+        assert found[f"k{number}"].message == number
+    await store.aclose()
+
+
+async def test_a_commit_whose_answer_is_lost_is_made_once(
+    postgres: Postgres, database: str, made: Callable[..., PostgresStore], entry: MakeEntry
+) -> None:
+    """Its connection is cut while it waits for a standby that is not there: it was made."""
+    store = made()
+    await store.open()
+    postgres.reload({"synchronous_standby_names": "'nobody'"})
+    answered: list[object] = []
+
+    async def accept() -> None:
+        answered.append(await store.accept([entry(1, key="a"), entry(2, key="a")]))
+
+    try:
+        with trio.fail_after(30):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(accept)
+                while not _waits(postgres, database, "SyncRep"):
+                    await trio.sleep(0.01)
+                postgres.cut(database)
+    finally:
+        postgres.reload({})
+    assert answered == [{1: Known(1, 1, 1, "ucs2", None)}]
+    assert [m.id for m in (await store.lease(LANE, 1_000.0, 10)).messages] == [1]
+    await store.settle(Settlement(notices=notices("acme", 1)))
+    assert len(decoded(await store.events("acme", 0, 10))) == 1
+    await store.aclose()
+
+
+async def test_a_commit_that_was_not_made_is_told_so(
+    postgres: Postgres, database: str, made: Callable[..., PostgresStore], entry: MakeEntry
+) -> None:
+    """Its connection is cut while it waits for a lock."""
+    store = made()
+    await store.open()
+    with psycopg.connect(postgres.dsn(database)) as locking:
+        locking.execute("SELECT 1 FROM hold FOR UPDATE")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_refused, store, entry(1, key="a"))
+            while not _waits(postgres, database, "transactionid"):
+                await trio.sleep(0.01)
+            postgres.cut(database, "writer")
+            locking.rollback()
+    assert await store.known("acme", ["a"]) == {}
+    assert await store.accept([entry(1, key="a")]) == {}
+    await store.aclose()
+
+
+async def _refused(store: PostgresStore, entry: Entry) -> None:
+    with pytest.raises(StoreError, match="connection"):
+        await store.accept([entry])
+
+
+def _waits(postgres: Postgres, database: str, what: str) -> bool:
+    return bool(
+        postgres.ask(
+            "postgres",
+            f"SELECT 1 FROM pg_stat_activity WHERE datname = '{database}'"
+            f" AND wait_event = '{what}'",
+        )
+    )
+
+
+async def test_a_server_that_is_restarted_is_found_again(
+    postgres: Postgres, made: Callable[..., PostgresStore], entry: MakeEntry
+) -> None:
+    store = made()
+    await store.open()
+    await store.accept([entry(1, leased=True)])
+    await trio.to_thread.run_sync(postgres.stop)
+    with pytest.raises(StoreError):
+        await store.accept([entry(2)])
+    with pytest.raises(StoreError):
+        await store.lease(LANE, 9e9, 10)
+    await trio.to_thread.run_sync(postgres.start)
+    await store.accept([entry(3)])
+    assert [m.id for m in (await store.lease(LANE, 9e9, 10)).messages] == [3]
+    await store.aclose()
+
+
+async def test_a_restored_database_begins_an_epoch(
+    postgres: Postgres, database: str, made: Callable[..., PostgresStore]
+) -> None:
+    store = made()
+    await store.open()
+    epoch = store.epoch
+    assert not store.restored
+    await store.aclose()
+    copy = postgres.database(database)
+    restored = PostgresStore(postgres.dsn(copy), node="a")
+    await restored.open()
+    assert (restored.restored, restored.epoch == epoch) == (True, False)
+    await restored.aclose()
+    await store.open()
+    assert (store.restored, store.epoch) == (False, epoch)
+    await store.aclose()
+    postgres.drop(copy)
+
+
+# --- the schema, and arrays ---
+
+
+def test_a_step_that_fails_is_not_half_taken(postgres: Postgres, database: str) -> None:
+    target = Target.of(postgres.dsn(database), "commit")
+    steps = [*statements.steps(), b"CREATE TABLE more (id int); SELECT 1 / 0"]
+    with connecting.connect(target, "test") as connection:
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            schema.migrate(connection, target, steps)
+        assert connecting.show(connection, "SELECT version FROM gateway") == len(steps) - 1
+        assert connecting.show(connection, "SELECT to_regclass('more')") is None
+        schema.migrate(connection, target, [*steps[:-1], b"CREATE TABLE more (id int)"])
+        assert connecting.show(connection, "SELECT version FROM gateway") == len(steps)
+
+
+INT8 = st.integers(-(1 << 63), (1 << 63) - 1)
+
+
+@given(
+    st.lists(INT8),
+    st.lists(st.floats(allow_nan=False)),
+    st.lists(st.none() | st.floats(allow_nan=False)),
+    st.lists(st.binary(max_size=20)),
+    st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))),
+)
+def test_arrays_come_back_as_they_went(
+    postgres: Postgres,
+    numbers: list[int],
+    floats: list[float],
+    perhaps: list[float | None],
+    octets: list[bytes],
+    texts: list[str],
+) -> None:
+    with psycopg.connect(postgres.dsn("postgres"), autocommit=True) as connection:
+        arrays.register(connection)
+        given_ = (
+            arrays.int8s(numbers),
+            arrays.int4s([number >> 32 for number in numbers]),
+            arrays.int2s([number >> 48 for number in numbers]),
+            arrays.float8s(floats),
+            arrays.maybe_float8s(perhaps),
+            arrays.octets(octets),
+            arrays.texts(texts),
+        )
+        query = "SELECT %s::int8[], %s::int4[], %s::int2[], %s::float8[], %s::float8[],"
+        cursor = connection.cursor(binary=True)
+        [row] = cursor.execute(query + " %s::bytea[], %s::text[]", given_).fetchall()
+    sent = (
+        numbers,
+        [number >> 32 for number in numbers],
+        [number >> 48 for number in numbers],
+        floats,
+        perhaps,
+        octets,
+        texts,
+    )
+    assert row == sent
