@@ -473,6 +473,20 @@ class TemplateState(Struct, frozen=True, omit_defaults=True):
     approved: dict[str, str] = {}
 
 
+class Figures(Struct, frozen=True, omit_defaults=True):
+    """What counts come to for a carrier.
+
+    Attributes:
+        cost: what it was paid, in the currency of the prices.
+        reach: of the outcomes of what it has taken, the share that is delivered.
+        unknown: the share of which nothing is known.
+    """
+
+    cost: float = 0.0
+    reach: float | None = None
+    unknown: float | None = None
+
+
 class StatsRow(Struct, frozen=True, gc=False, omit_defaults=True):
     """What was counted in one hour. What is 0, or of no campaign, variant or carrier, is absent.
 
@@ -487,7 +501,7 @@ class StatsRow(Struct, frozen=True, gc=False, omit_defaults=True):
         outcomes: messages, by outcome.
         codes: those that have a code, by that.
         inbound, optouts: texts from phones, and opt-outs among them.
-        cost: what the carrier was paid for those sent, in the currency of the prices.
+        figures: what this comes to for a carrier.
     """
 
     hour: int
@@ -504,7 +518,7 @@ class StatsRow(Struct, frozen=True, gc=False, omit_defaults=True):
     inbound: int = 0
     optouts: int = 0
     ruled_out: dict[str, int] = {}
-    cost: float = 0.0
+    figures: Figures | None = None
 
 
 class Left(Struct, frozen=True, omit_defaults=True):

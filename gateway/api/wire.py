@@ -206,7 +206,7 @@ class Stat(NamedTuple):
     inbound: int = 0
     optouts: int = 0
     ruled_out: Mapping[str, int] = {}
-    cost: float = 0.0
+    figures: Mapping[str, float] = {}
 
 
 class Template(NamedTuple):

@@ -5,12 +5,12 @@ import time
 from collections.abc import Iterable
 from typing import Annotated, Any, Final
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from gateway.api.wire import Stat
 from gateway.cli.access import Access
 from gateway.cli.cells import moment
-from gateway.cli.output import UsageError, record, show
+from gateway.cli.output import UsageError, print_line, record, show
 
 DAY: Final = 86_400.0
 """Seconds that are shown where neither a campaign nor a time is named."""
@@ -22,6 +22,8 @@ def stats(
     *,
     since: Annotated[str | None, Parameter(name="--from")] = None,
     until: Annotated[str | None, Parameter(name="--to")] = None,
+    watch: bool = False,
+    every: Annotated[float, Parameter(validator=validators.Number(gte=0.1, lte=3600))] = 2.0,
     access: Access,
 ) -> int:
     """Tell what was accepted, refused, sent and delivered, by hour, campaign, variant and carrier.
@@ -38,15 +40,22 @@ def stats(
         neither this nor a campaign is named.
     until
         The time before which the last hour begins; now where it is left out.
+    watch
+        Go on until Ctrl-C: on a terminal a screen with reach by carrier and variant, elsewhere the
+        sums, a line of JSON each time.
+    every
+        Seconds between looks.
     """
     start, stop = _moment("--from", since), _moment("--to", until)
     if start is None and campaign is None:
         start = (time.time() if stop is None else stop) - DAY
+    if watch:
+        return _watch(campaign, start, stop, every, access)
     with access.client() as client:
         found = client.stats(campaign, start, stop)
     rows = [record(one) for one in found]
     if found or campaign is None:
-        rows.append(_in_all(found))
+        rows.append(in_all(found))
     if rows:
         show(rows)
     else:
@@ -61,15 +70,46 @@ def _moment(option: str, text: str | None) -> float | None:
         raise UsageError(f"{option}: {error}") from None
 
 
-def _in_all(stats: Iterable[Stat]) -> dict[str, Any]:
+def in_all(stats: Iterable[Stat]) -> dict[str, Any]:
     """The sums of all counts."""
     sums: dict[str, Any] = {}
+    cost = 0.0
     for stat in stats:
         for name, value in stat._asdict().items():
-            if isinstance(value, dict):
+            if name == "figures":
+                cost += value.get("cost", 0.0)
+            elif isinstance(value, dict):
                 counts = sums.setdefault(name, {})
                 for key, number in value.items():
                     counts[key] = counts.get(key, 0) + number
             elif name != "hour" and isinstance(value, int):
                 sums[name] = sums.get(name, 0) + value
-    return {"accepted": 0, **{name: number for name, number in sums.items() if number}}
+    found = {"accepted": 0, **{name: number for name, number in sums.items() if number}}
+    return {**found, "cost": round(cost, 6)} if cost else found
+
+
+def _watch(
+    campaign: str | None, start: float | None, stop: float | None, every: float, access: Access
+) -> int:
+    """Look again and again."""
+    what = "all campaigns" if campaign is None else f"campaign {campaign}"
+    try:
+        with access.client() as client:
+            if not sys.stdout.isatty():
+                while True:
+                    print_line({"at": time.time(), **in_all(client.stats(campaign, start, stop))})
+                    time.sleep(every)
+            # They take longer to import than a small command does.
+            from rich.console import Console  # noqa: PLC0415
+            from rich.live import Live  # noqa: PLC0415
+
+            from gateway.cli.figures import screen  # noqa: PLC0415
+
+            console = Console(markup=False, highlight=False, emoji=False)
+            with Live(console=console, screen=True, auto_refresh=False) as live:
+                while True:
+                    found = client.stats(campaign, start, stop)
+                    live.update(screen(found, what), refresh=True)
+                    time.sleep(every)
+    except KeyboardInterrupt:
+        return 0

@@ -370,18 +370,28 @@ class Settler:
         # One tuple for each, whatever it looks like: half the time of a loop.
         counts = Counter(
             [
-                (m.tenant, m.category, was_sent, e.type, e.code, e.maybe_duplicate)
+                (
+                    m.tenant,
+                    m.category,
+                    was_sent,
+                    e.type,
+                    e.code,
+                    e.maybe_duplicate,
+                    detail.get("carrier") if (detail := e.detail) else None,
+                )
                 for m, e, was_sent in ended
             ]
         )
-        for (tenant, category, was_sent, outcome, code, doubtful), count in counts.items():
+        for (tenant, category, was_sent, outcome, code, doubtful, carrier), count in counts.items():
             self._ledger.add(tenant, category, "sent" if was_sent else "queued", -count)
             self._metrics.messages_final.add(count, tenant, outcome)
             if code is not None:
                 self._metrics.messages_failed.add(count, tenant, code)
+            if carrier is not None:
+                self._metrics.carrier_outcomes.add(count, carrier, outcome)
             if doubtful:
                 self._metrics.messages_maybe_duplicate.add(count, tenant)
-        for category in {of for _, of, _, outcome, _, _ in counts if outcome == "delivered"}:
+        for category in {of for _, of, _, outcome, *_ in counts if outcome == "delivered"}:
             messages = [m for m, e, _ in ended if e.type == "delivered" and m.category == category]
             took = [plan.now - one.due for one in messages]
             self._metrics.accept_to_phone_seconds.observe_many(took, category)

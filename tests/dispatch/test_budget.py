@@ -35,7 +35,7 @@ async def test_what_a_message_costs_is_quoted_and_counted(world: Any) -> None:
     await world.submit("x" * 200)
     await world.deliver()
     [row] = [one for one in (await world.service.stats("acme", None, None, None)).rows if one.sent]
-    assert (row.parts, row.cost) == (2, 0.1)
+    assert (row.parts, row.figures.cost) == (2, 0.1)
 
 
 async def test_a_balance_is_reserved_and_given_back(world: Any) -> None:

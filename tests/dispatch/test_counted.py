@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from gateway.api.schema import StatsRow
+from gateway.api.schema import Figures, StatsRow
 from gateway.dispatch import counted, service
 from gateway.queue.tallies import HOUR, Stat
 
@@ -47,6 +47,7 @@ def test_counts_become_rows() -> None:
             sent=5,
             parts=9,
             outcomes={"delivered": 3, "failed": 6},
+            figures=Figures(reach=0.3333, unknown=0.0),
             codes={"undelivered": 2, "carrier_refused": 4},
             inbound=6,
             optouts=1,

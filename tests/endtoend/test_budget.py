@@ -31,6 +31,6 @@ def test_a_tenant_spends_what_it_has_and_no_more(site: Any) -> None:
     assert gateway.terminate() == 0
     gateway = site.gateway(PRICES)
     stats = site.client().ask("stats")
-    assert sum(row.get("cost", 0) for row in stats["rows"]) == 0.1
+    assert sum(row.get("figures", {}).get("cost", 0) for row in stats["rows"]) == 0.1
     assert stats["left"] == {"balance": 0.1, "currency": "CNY", "parts": 3}
     assert gateway.terminate() == 0

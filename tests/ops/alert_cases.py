@@ -48,6 +48,10 @@ def receipts(values: str, state: str = "DELIVRD") -> Series:
     return metric("gateway_receipts_total", values, carrier="alpha", state=state)
 
 
+def ended(values: str, outcome: str) -> Series:
+    return of_carrier("carrier_outcomes_total", values, outcome=outcome)
+
+
 def final(values: str, outcome: str) -> Series:
     return metric("gateway_messages_final_total", values, tenant="acme", outcome=outcome)
 
@@ -108,14 +112,26 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case(
             True,
             480,
-            receipts("0+60x360 21600+20x150") | receipts("0+6x360 2160+40x150", "UNDELIV"),
+            ended("0+60x360 21600+50x150", "delivered") | ended("0+6x360 2160+16x150", "failed"),
         ),
-        Case(False, 480, receipts("0+60x520") | receipts("0+6x520", "UNDELIV")),
+        # What is never heard of again is not reached either.
+        Case(
+            True,
+            480,
+            ended("0+60x360 21600+50x150", "delivered") | ended("0+6x360 2160+16x150", "unknown"),
+        ),
+        # Nine points of a hundred are no ten.
+        Case(
+            False,
+            480,
+            ended("0+60x360 21600+54x150", "delivered") | ended("0+6x360 2160+12x150", "failed"),
+        ),
+        Case(False, 480, ended("0+60x520", "delivered") | ended("0+6x520", "failed")),
         # Two phones of three at night tell nothing.
         Case(
             False,
             480,
-            receipts("0+60x360 21600+0.1x150") | receipts("0+6x360 2160+0.5x150", "UNDELIV"),
+            ended("0+60x360 21600+0.1x150", "delivered") | ended("0+6x360 2160+0.5x150", "failed"),
         ),
     ),
     "OutcomesUnknown": (

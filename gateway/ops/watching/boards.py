@@ -143,10 +143,18 @@ CARRIERS: Final = Board(
         ),
         lines(
             "Reach",
-            "Share of receipts that say delivered, over an hour, beside the median of seven days.",
+            "Share of what the carrier has taken that is delivered, of the outcomes of an hour,"
+            " beside the median of seven days; and the share of which nothing is known.",
             "percentunit",
             Query('gateway:reach:ratio_rate1h{carrier=~"$carrier"}', "{{carrier}}"),
             Query('gateway:reach:median7d{carrier=~"$carrier"}', "{{carrier}} median"),
+            Query('gateway:unheard:ratio_rate1h{carrier=~"$carrier"}', "{{carrier}} unknown"),
+        ),
+        lines(
+            "Outcomes of what carriers have taken",
+            "How messages end that a carrier has taken, a second.",
+            "ops",
+            per("carrier_outcomes_total", "carrier", "outcome", where=OF),
         ),
         lines(
             "Receipts",

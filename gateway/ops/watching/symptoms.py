@@ -17,8 +17,15 @@ RECORDINGS: Final = (
     ),
     Recording(
         "gateway:reach:ratio_rate1h",
-        'sum by (carrier) (rate(gateway_receipts_total{state="DELIVRD"}[1h])) / '
-        'sum by (carrier) (rate(gateway_receipts_total{state!~"ACCEPTD|ENROUTE"}[1h]))',
+        'sum by (carrier) (rate(gateway_carrier_outcomes_total{outcome="delivered"}[1h])) / '
+        'sum by (carrier) (rate(gateway_carrier_outcomes_total{outcome=~"delivered|failed|expired'
+        '|unknown"}[1h]))',
+    ),
+    Recording(
+        "gateway:unheard:ratio_rate1h",
+        'sum by (carrier) (rate(gateway_carrier_outcomes_total{outcome="unknown"}[1h])) / '
+        'sum by (carrier) (rate(gateway_carrier_outcomes_total{outcome=~"delivered|failed|expired'
+        '|unknown"}[1h]))',
     ),
     Recording("gateway:reach:median7d", "quantile_over_time(0.5, gateway:reach:ratio_rate1h[7d])"),
     Recording(
@@ -166,15 +173,16 @@ SYMPTOMS: Final = (
     Alert(
         "ReachLow",
         "warning",
-        "gateway:reach:ratio_rate1h < 0.8 * gateway:reach:median7d and on (carrier) "
-        "sum by (carrier) (increase(gateway_receipts_total[1h])) > 100",
+        "gateway:reach:ratio_rate1h < gateway:reach:median7d - 0.1 and on (carrier) "
+        "sum by (carrier) (increase(gateway_carrier_outcomes_total[1h])) > 100",
         "15m",
         "{{ $labels.carrier }} reaches {{ $value | humanizePercentage }} of phones, less"
         " than usual",
         ("carriers", "Reach"),
-        "The carrier delivers fewer messages than in the median hour of the last seven days: its"
-        " network, a filter, or a list of bad numbers.",
+        "Of what the carrier has taken in an hour, ten points less is delivered than in the median"
+        " hour of the last seven days: its network, a filter, or a list of bad numbers.",
         (
+            "`gateway_carrier_outcomes_total` by `outcome`: `unknown`: receipts are missing",
             "`gateway_receipts_total` by `state`: which one has grown",
             "`gateway_messages_failed_total` by `tenant`: one alone is a list",
         ),
