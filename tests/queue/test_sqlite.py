@@ -18,7 +18,8 @@ import trio
 
 from gateway.errors import StoreError
 from gateway.message import Event, LaneKey, Message
-from gateway.queue.sqlite import SqliteStore, engine, keys, schema, tail, upkeep
+from gateway.queue import tail
+from gateway.queue.sqlite import SqliteStore, engine, keys, schema, upkeep
 from gateway.queue.sqlite.bulk import encode_message
 from gateway.queue.store import (
     GLOBAL,
