@@ -56,6 +56,7 @@ COMMANDS: Final = (
     "looking:pauses",
     "looking:message",
     "looking:messages",
+    "looking:person",
     "looking:audit",
     "looking:diff",
     "orders:reload",

@@ -215,6 +215,21 @@ def messages(number: str, /, *, operators: AdminAccess = LOCAL) -> int:
     return 0
 
 
+def person(number: str, /, *, operators: AdminAccess = LOCAL) -> int:
+    """Tell all that is on record of a phone: its opt-outs, its consents, its messages, as one JSON
+    object a line.
+
+    Parameters
+    ----------
+    number
+        Its number, with the country code.
+    """
+    print_line(operators.look("person", number=number))
+    for each in operators.items("messages", cursor="after", to=number):
+        print_line(each)
+    return 0
+
+
 def _listed(each: Item) -> Item:
     names = ("id", "tenant", "state", "campaign", "accepted_at", "updated_at", "code", "text")
     return {name: each[name] for name in names}

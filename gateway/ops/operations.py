@@ -23,6 +23,7 @@ from gateway.ops.views import (
     OptoutView,
     Overview,
     PauseView,
+    PersonView,
     QueueView,
     TenantView,
 )
@@ -96,6 +97,9 @@ class Operations(Protocol):
 
     async def messages(self, number: str, after: str | None) -> MessagePage:
         """The messages to a phone, the newest first; ``after`` is the ``next`` of the last page."""
+
+    async def person(self, number: str) -> PersonView:
+        """What is on record of a phone, beside its messages."""
 
     async def optouts(self, tenant: str | None, after: str) -> Sequence[OptoutView]:
         """The next opt-outs of a tenant, or of everybody, behind a number."""

@@ -355,6 +355,27 @@ class OptoutView(View, frozen=True):
         return msgspec.structs.replace(self, number=masked(self.number), text=None)
 
 
+class ConsentView(View, frozen=True):
+    """A record of consent; see ``consent`` in ``docs/api.md``."""
+
+    tenant: str
+    purpose: str
+    state: str
+    at: float
+    source: str
+    wording: str | None
+    by: str | None
+
+
+class PersonView(View, frozen=True):
+    """What is on record of a phone, beside its messages: the opt-outs that hold, and all that it
+    allowed and took back."""
+
+    number: str
+    optouts: tuple[OptoutView, ...]
+    consents: tuple[ConsentView, ...]
+
+
 class Diff(View, frozen=True):
     """What a reload would change now, by the keys of the file and never by their values.
 

@@ -121,7 +121,7 @@ def path_of(path: str) -> str:
     return path.strip("/").replace("{id}", "1f")
 
 
-QUERIES = {"/messages": "?to=%2B447400123456"}
+QUERIES = {"/messages": "?to=%2B447400123456", "/person": "?number=%2B447400123456"}
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.path)
@@ -200,7 +200,7 @@ MAY = {
     # viewer, operator, compliance, admin
     "/overview": "voca", "/carriers": "voca", "/queues": "voca", "/tenants": "voca",
     "/campaigns": "voca", "/consumers": "voca", "/messages/{id}": "voca", "/messages": "ca",
-    "/optouts": "ca", "/pauses": "voca", "/diff": "voca", "/audit": "oca",
+    "/person": "ca", "/optouts": "ca", "/pauses": "voca", "/diff": "voca", "/audit": "oca",
     "/pause": "oa", "/resume": "oa", "/drain": "oa", "/rebind": "oa", "/rate": "oa",
     "/rate/unset": "oa", "/cancel": "oa", "/settle": "oa", "/disconnect": "oa", "/optout": "ca",
     "/test": "oa", "/reload": "oa",

@@ -27,6 +27,7 @@ from gateway.ops.views import (
     OptoutView,
     Overview,
     PauseView,
+    PersonView,
     QueueView,
     TenantView,
 )
@@ -124,6 +125,10 @@ class Operator:
     async def messages(self, number: str, after: str | None) -> MessagePage:
         """The messages to a phone."""
         return await self._traces.messages(number, after)
+
+    async def person(self, number: str) -> PersonView:
+        """What is on record of a phone."""
+        return await self._traces.person(number)
 
     async def optouts(self, tenant: str | None, after: str) -> Sequence[OptoutView]:
         """Opt-outs."""

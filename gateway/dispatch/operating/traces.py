@@ -10,10 +10,19 @@ from gateway.dispatch.flights import Flight
 from gateway.message import Event, Message, message_id, message_number
 from gateway.numbers import NumberError, canonical, read
 from gateway.ops.problems import ProblemError
-from gateway.ops.views import MessagePage, MessageView, OptoutView, Reason, Step
+from gateway.ops.views import (
+    ConsentView,
+    MessagePage,
+    MessageView,
+    OptoutView,
+    PersonView,
+    Reason,
+    Step,
+)
+from gateway.queue.consents import Consent
 from gateway.queue.lanes import Lane
 from gateway.queue.operators import OperatorStore
-from gateway.queue.store import GLOBAL, Record
+from gateway.queue.store import GLOBAL, OptoutEntry, Record
 
 PAGE: Final = 100
 """Messages of one number, or numbers with opt-outs, that are told at once."""
@@ -47,20 +56,27 @@ class Traces:
         found = await self._store.search(sorted({phone, canonical(phone)}), after, PAGE)
         return MessagePage(messages=tuple(self._views(found.records)), next=found.next)
 
+    async def person(self, number: str) -> PersonView:
+        """What is on record of a phone, beside its messages, whoever's it is."""
+        phone = phone_of(number)
+        names = [tenant.id for tenant in self._dispatch.options.tenants]
+        optouts: dict[tuple[str, str], OptoutView] = {}
+        consents: list[ConsentView] = []
+        for tenant in names:
+            held = await self._store.optout_entries(tenant, [phone])
+            for one in held.get(phone, ()):
+                owner = None if one.scope == GLOBAL else tenant
+                optouts[one.scope, one.source] = _optout(one, owner)
+            records = (await self._store.consents(tenant, [phone])).get(phone, ())
+            consents += [_consent(one) for one in records]
+        return PersonView(
+            number=canonical(phone), optouts=tuple(optouts.values()), consents=tuple(consents)
+        )
+
     async def optouts(self, tenant: str | None, after: str) -> list[OptoutView]:
         """The next opt-outs of a tenant, or of everybody."""
         entries = await self._store.optout_list(GLOBAL if tenant is None else tenant, after, PAGE)
-        return [
-            OptoutView(
-                number=one.number,
-                tenant=tenant,
-                source=one.source,
-                at=one.at,
-                message=one.message,
-                text=one.text,
-            )
-            for one in entries
-        ]
+        return [_optout(one, tenant) for one in entries]
 
     def _views(self, records: Sequence[tuple[str, Record]]) -> list[MessageView]:
         """How messages are shown. Windows and lanes are looked through once for all."""
@@ -126,6 +142,29 @@ class Traces:
             for part in carrier.unanswered()
             if part.flight.message.id in numbers
         }
+
+
+def _consent(one: Consent) -> ConsentView:
+    return ConsentView(
+        tenant=one.tenant,
+        purpose=one.purpose,
+        state=one.state,
+        at=one.at,
+        source=one.source,
+        wording=one.wording,
+        by=one.by,
+    )
+
+
+def _optout(one: OptoutEntry, tenant: str | None) -> OptoutView:
+    return OptoutView(
+        number=one.number,
+        tenant=tenant,
+        source=one.source,
+        at=one.at,
+        message=one.message,
+        text=one.text,
+    )
 
 
 def phone_of(written: str) -> str:

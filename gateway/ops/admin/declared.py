@@ -37,6 +37,12 @@ class MessagesQuery(Query, frozen=True):
     after: Annotated[str, Meta(max_length=64)] | None = None
 
 
+class PersonQuery(Query, frozen=True):
+    """``number``: the phone's."""
+
+    number: Annotated[str, Meta(min_length=4, max_length=24)]
+
+
 class OptoutsQuery(Query, frozen=True):
     """``tenant``: whose, or everybody's; ``after``: the last number of the page before."""
 
@@ -162,6 +168,15 @@ LOOKS: Final[Sequence[Look[Any]]] = (
         lambda operations, query, _: operations.messages(query.to, query.after),
         lambda _, page: page.next,
         "after",
+    ),
+    Look(
+        "/person",
+        "The opt-outs and consents on record of a phone, of every tenant.",
+        views.PersonView,
+        False,
+        PERSONAL,
+        PersonQuery,
+        lambda operations, query, _: operations.person(query.number),
     ),
     Look(
         "/optouts",

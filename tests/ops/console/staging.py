@@ -40,6 +40,7 @@ from gateway.ops.views import (
     OptoutView,
     Overview,
     PauseView,
+    PersonView,
     QueueView,
     RateView,
     Step,
@@ -155,6 +156,10 @@ class Staged:
     async def messages(self, number: str, after: str | None) -> MessagePage:
         found = [one for one in self.message_views.values() if one.to == number.lstrip("+")]
         return MessagePage(messages=tuple(found), next=None)
+
+    async def person(self, number: str) -> PersonView:
+        held = tuple(one for one in self.optout_views if one.number == number.lstrip("+"))
+        return PersonView(number=number.lstrip("+"), optouts=held, consents=())
 
     async def optouts(self, tenant: str | None, after: str) -> Sequence[OptoutView]:
         return [one for one in self.optout_views if one.tenant == tenant and one.number > after]
