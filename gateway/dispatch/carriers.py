@@ -7,8 +7,6 @@ message is decided in `gateway.dispatch.pool`.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from heapq import heapify, heappop, heappush
-from itertools import count
 from typing import Literal, Protocol
 
 import structlog
@@ -24,6 +22,8 @@ from gateway.dispatch.outcomes import ACCEPTED, FINAL_STATES, UNDELIVERABLE
 from gateway.dispatch.pace import PAUSE, Pace
 from gateway.dispatch.standing import Standing
 from gateway.dispatch.submission import Dialect
+from gateway.dispatch.torn import Parts, Torn
+from gateway.dispatch.windows import Request, Windows
 from gateway.message import URGENT, Category, Message, masked
 from gateway.ops.logs import Sparing
 from gateway.ops.metrics import Metrics
@@ -35,9 +35,6 @@ from gateway.smpp.pdu import Encoded
 from gateway.smpp.receipt_ids import ReceiptIds
 from gateway.smpp.receipt_states import STATS, StateWords
 from gateway.smpp.status import Status, status_name
-
-Request = tuple[Encoded, Part]
-"""What a bind is given: a part, and what is to come back with its response."""
 
 FULL = Status.ESME_RMSGQFUL
 
@@ -121,11 +118,8 @@ class Carrier:
         self._reserved_until = 0.0
         # When the first part was taken of those after the last receipt; 0 where there is none.
         self._owes_since = 0.0
-        self._again: list[tuple[float, int, Flight, list[int]]] = []
-        self._order = count()
-        # By bind, the last parts of a long message that its window had no room for.
-        self._overhang: dict[Bind, list[Request]] = {}
-        self._handed_over = trio.Event()
+        self._torn = Torn()
+        self._windows = Windows(self._renewed, lambda parts: sink.unanswered(self, parts), clock)
         self._delivery_seconds: list[float] = []
         self._warn = Sparing(log.warning)
         self.standing = Standing(options.id)
@@ -135,6 +129,7 @@ class Carrier:
         """Send on these binds from now on."""
         self.all_binds = tuple(binds)
         self.binds = tuple(bind for bind in binds if bind.options.mode != "receiver")
+        self._windows.binds = self.binds
         self.standing.use(binds)
 
     def reconfigure(self, options: CarrierOptions) -> None:
@@ -165,12 +160,14 @@ class Carrier:
             self._rate_set = rate
             self._pace.change(self._ceiling(self.options.rate))
         if paused != self.paused:
-            self.paused = paused
-            for bind in list(self._overhang):
-                self._hand_over(bind, ())
+            self.paused = self._windows.shut = paused
+            self._windows.go_on()
 
     def _ceiling(self, stated: float) -> float:
         return min(filter(None, (stated, self._rate_set)), default=0.0)
+
+    def _renewed(self, pdu: Encoded, validity: float) -> Encoded:
+        return self.dialect.renewed(pdu, validity)
 
     # --- what it can take ---
 
@@ -200,7 +197,7 @@ class Carrier:
 
     def _free(self, now: float, category: Category) -> int:
         """Parts of a category that the windows have room for."""
-        free = sum(map(self._room, self.binds))
+        free = self._windows.free
         if category != URGENT and now < self._reserved_until:
             free -= sum(bind.options.window for bind in self.binds if bind.up) // RESERVED
         return free
@@ -225,8 +222,8 @@ class Carrier:
     def ready_at(self, now: float) -> float | None:
         """When time alone will give room, or parts to send once more; None where it will not."""
         moments = [self._pace.ready_at(now)]
-        if self._again:
-            moments.append(self._again[0][0])
+        if (again := self._torn.next_at) is not None:
+            moments.append(again)
         return min((at for at in moments if at > now), default=None)
 
     def action(self, status: int) -> Action:
@@ -236,8 +233,7 @@ class Carrier:
     def look(self, now: float) -> None:
         """Tell what time alone has ended. To be called every few seconds."""
         if self.paused:  # what waits for the end of that is not to wait longer than it may
-            for bind in list(self._overhang):
-                self._hand_over(bind, ())
+            self._windows.go_on()
         self.standing.look(now, self._pace.limit(now))
 
     def set_back(self, seconds: float) -> None:
@@ -246,9 +242,7 @@ class Carrier:
         self._reserved_until -= seconds
         if self._owes_since:
             self._owes_since -= seconds
-        self._again = [
-            (at - seconds, order, flight, indexes) for at, order, flight, indexes in self._again
-        ]
+        self._torn.set_back(seconds)
 
     # --- sending ---
 
@@ -263,7 +257,7 @@ class Carrier:
         if flights and flights[0].message.category == URGENT:
             self._reserved_until = now + RESERVED_FOR
         start = 0
-        while start < len(flights) and (bind := self._roomiest()) is not None:
+        while start < len(flights) and (bind := self._windows.roomiest()) is not None:
             room = bind.room
             requests: list[Request] = []
             while start < len(flights) and len(requests) < room:
@@ -271,7 +265,7 @@ class Carrier:
                 requests += [(pdu, Part(flight, index)) for index, pdu in enumerate(flight.pdus)]
                 start += 1
             self._pace.sent(len(requests), now)
-            self._hand_over(bind, requests)
+            self._windows.hand_over(bind, requests)
         return flights[start:]
 
     def send_again(self, flight: Flight, indexes: list[int], at: float) -> None:
@@ -279,22 +273,16 @@ class Carrier:
         if self.retired:
             self._give_up(flight, indexes)
         else:
-            heappush(self._again, (at, next(self._order), flight, indexes))
+            self._torn.add(flight, indexes, at)
 
-    def due_again(self, now: float) -> list[tuple[Flight, list[int]]]:
+    def due_again(self, now: float) -> list[Parts]:
         """Take out the parts to be sent once more, as many as there is room for."""
-        found: list[tuple[Flight, list[int]]] = []
-        room = self.room(now) if self._again else 0
-        while self._again and self._again[0][0] <= now and room > 0:
-            _, _, flight, indexes = heappop(self._again)
-            found.append((flight, indexes))
-            room -= len(indexes)
-        return found
+        return [] if self._torn.next_at is None else self._torn.due(now, self.room(now))
 
     def resubmit(self, flight: Flight, indexes: list[int], now: float) -> bool:
         """Send parts of a flight once more; False where no bind has room any longer, and they wait
         for it."""
-        bind = self._roomiest()
+        bind = self._windows.roomiest()
         if bind is None:
             self.send_again(flight, indexes, now)
             return False
@@ -302,28 +290,23 @@ class Carrier:
         flight.refused = None
         self._pace.sent(len(indexes), now)
         parts = [(flight.pdus[i], Part(flight, i)) for i in indexes]
-        self._hand_over(bind, self._still_due(parts))
+        self._windows.hand_over(bind, self._windows.still_due(parts))
         return True
 
     @property
     def torn(self) -> list[Message]:
         """The messages that wait for parts to be sent once more."""
-        return [flight.message for _, _, flight, _ in self._again]
+        return self._torn.messages
 
     def expired(self, now: float) -> list[Flight]:
         """Take out the flights that wait to be sent once more and may not be any longer."""
-        over = [flight for _, _, flight, _ in self._again if flight.message.expires_at <= now]
-        if over:
-            self._again = [one for one in self._again if one[2].message.expires_at > now]
-            heapify(self._again)
-        return over
+        return self._torn.expired(now)
 
     def retire(self) -> None:
         """Nothing more is sent here: the carrier was removed. What waits to be sent once more is
         judged again by its last answer, and ends."""
         self.retired = True
-        again, self._again = self._again, []
-        for _, _, flight, indexes in again:
+        for flight, indexes in self._torn.take_all():
             self._give_up(flight, indexes)
 
     def _give_up(self, flight: Flight, indexes: Sequence[int]) -> None:
@@ -337,65 +320,21 @@ class Carrier:
     def has_begun(self, until: float) -> bool:
         """Whether there is more of messages of which it was given some parts: parts that wait for
         room, or to be sent again by ``until``, or are in a window and may yet have to be."""
+        again = self._torn.next_at
         return (
-            (bool(self._overhang) and not self.paused)
+            (self._windows.waiting > 0 and not self.paused)
             or any(bind.in_use for bind in self.binds)
-            or bool(self._again and self._again[0][0] <= until and self.usable)
+            or (again is not None and again <= until and self.usable)
         )
 
     @property
     def owed(self) -> int:
         """How many parts of long messages wait for room in the window of their bind."""
-        return sum(map(len, self._overhang.values()))
-
-    def _room(self, bind: Bind) -> int:
-        return 0 if self.paused or bind in self._overhang else bind.room
-
-    def _roomiest(self) -> Bind | None:
-        """The bind with the most free window; None where none has any. One that is lost has none,
-        and is given nothing: it would never hand it back."""
-        bind = max(self.binds, key=self._room, default=None)
-        return bind if bind is not None and self._room(bind) > 0 else None
-
-    def _hand_over(self, bind: Bind, requests: Sequence[Request]) -> None:
-        """Give a bind what its window has room for, what it is owed already first."""
-        owed = self._overhang.pop(bind, None)
-        waiting = [*(self._still_due(owed) if owed else ()), *requests]
-        room = 0 if self.paused else bind.room
-        if room and waiting:
-            bind.submit(waiting[:room])
-        if len(waiting) > room:
-            self._overhang[bind] = waiting[room:]
-        elif owed:
-            self._note_handed_over()
+        return self._windows.waiting
 
     async def handed_over(self, bind: Bind) -> None:
         """Wait until a bind has all of the messages of which it has some parts, or is lost."""
-        while bind in self._overhang:
-            await self._handed_over.wait()
-
-    def _note_handed_over(self) -> None:
-        self._handed_over.set()
-        self._handed_over = trio.Event()
-
-    def _still_due(self, waiting: Sequence[Request]) -> list[Request]:
-        """Parts that were made some time ago, with the time that the carrier has for them by now.
-        Of those that came to have none, nothing was sent: what becomes of their messages is judged
-        as if no answer had come."""
-        now = self._clock()
-        due: list[Request] = []
-        late: list[Part] = []
-        for pdu, part in waiting:
-            flight = part.flight
-            if flight.until <= now:
-                late.append(part)
-            elif now - flight.released_at < 1.0:
-                due.append((pdu, part))
-            else:
-                due.append((self.dialect.renewed(pdu, flight.until - now), part))
-        if late:
-            self._sink.unanswered(self, late)
-        return due
+        await self._windows.handed_over(bind)
 
     # --- what binds tell (`gateway.smpp.bind.BindListener`) ---
 
@@ -406,8 +345,7 @@ class Carrier:
     def lost(self, bind: Bind, unanswered: Sequence[object], reason: str) -> None:
         self.standing.lost(bind, reason, self._clock())
         self._metrics.binds_lost.add(1, self.options.id)
-        contexts = [*unanswered, *(context for _, context in self._overhang.pop(bind, ()))]
-        self._note_handed_over()
+        contexts = [*unanswered, *self._windows.lost(bind)]
         if contexts:
             self._sink.unanswered(self, contexts)
 
@@ -416,7 +354,7 @@ class Carrier:
         self._metrics.binds_failed.add(1, self.options.id)
 
     def timed_out(self, bind: Bind, contexts: Sequence[object]) -> None:
-        self._hand_over(bind, ())
+        self._windows.hand_over(bind, ())
         self._sink.unanswered(self, contexts)
 
     def responded(self, bind: Bind, responses: Sequence[Response]) -> None:
@@ -438,8 +376,7 @@ class Carrier:
         self._metrics.submit_response_seconds.observe_many(
             [arrived - response.sent_at for response in responses], name
         )
-        if self._overhang:
-            self._hand_over(bind, ())
+        self._windows.go_on([bind])
         if Status.ESME_RINVBNDSTS in statuses:
             bind.restart("the carrier answers as if there were no session")
         self._sink.responded(self, responses)
