@@ -160,6 +160,7 @@ class App:
             Operator(dispatch, store, configuration, self._metrics, time.time),
             healthy=healthy,
             ready=ready,
+            latest=lambda: self._last.admin,
             task_status=task_status,
         )
 

@@ -12,7 +12,7 @@ SHOWN: Final = 50
 """Changes that are told, of each kind; a line with all of ten thousand tenants tells nothing."""
 
 _AT_START: Final = (
-    "api", "admin", "log", "queue.backend", "queue.path",
+    "api", "admin.listen", "log", "queue.backend", "queue.path",
     "queue.dsn", "queue.dsn_env", "queue.dsn_file", "queue.node", "queue.synchronous",
 )  # fmt: skip
 """What is read at the start alone. Certificates of the API are read anew where there were some."""

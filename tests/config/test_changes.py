@@ -70,6 +70,11 @@ def edited(edit: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
             ["admin.listen", "log.level"],
         ),
         (
+            lambda f: f.update(admin={"token_sha256": ["a" * 64]}),
+            ["admin.token_sha256"],
+            [],
+        ),
+        (
             lambda f: f.update(log={"level": "debug"}, scheduler={"quantum": 9}),
             ["scheduler.quantum"],
             ["log.level"],

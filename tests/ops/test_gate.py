@@ -170,3 +170,30 @@ async def test_no_page_of_another_site_changes_anything(
 async def test_a_caller_without_an_address_is_let_in_all_the_same() -> None:
     caller = await Counted().gate.caller(request("GET", None, authorization="Bearer root"))
     assert caller.client == "unknown"
+
+
+async def test_a_token_that_a_reload_takes_away_is_worth_nothing_from_then_on(
+    autojump_clock: Any,
+) -> None:
+    now = [GUARDED]
+    gate = Gate(GUARDED, Metrics(), lambda: now[0])
+    assert (await gate.caller(request(authorization="Bearer annie"))).name == "ann"
+    now[0] = AdminOptions(tokens=(AdminToken("bob", "viewer", sha256("bobby")),))
+    assert (await gate.caller(request(authorization="Bearer bobby"))).name == "bob"
+    with pytest.raises(ProblemError):
+        await gate.caller(request(authorization="Bearer annie"))
+
+
+async def test_a_server_that_began_with_tokens_never_goes_on_without() -> None:
+    gate = Gate(GUARDED, Metrics(), AdminOptions)
+    with pytest.raises(ProblemError):
+        await gate.caller(request(host="127.0.0.1:7601"))
+
+
+async def test_a_server_that_began_without_asks_for_one_as_soon_as_there_is_one() -> None:
+    now = [AdminOptions()]
+    gate = Gate(AdminOptions(), Metrics(), lambda: now[0])
+    assert (await gate.caller(request(host="127.0.0.1:7601"))).name == "local"
+    now[0] = GUARDED
+    with pytest.raises(ProblemError):
+        await gate.caller(request(host="127.0.0.1:7601"))

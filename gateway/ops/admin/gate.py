@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import ipaddress
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -45,21 +45,36 @@ NAMELESS: Final = "admin"
 
 
 class Gate:
-    """Tells who asks. Raises `ProblemError` where nobody may."""
+    """Tells who asks. Raises `ProblemError` where nobody may.
 
-    def __init__(self, options: AdminOptions, metrics: Metrics) -> None:
-        self._options = options
+    Args:
+        options: of the start. One that began with tokens, and may be reached from elsewhere for
+            that, never goes on without.
+        latest: the options in force by now; left out, they never change.
+    """
+
+    def __init__(
+        self,
+        options: AdminOptions,
+        metrics: Metrics,
+        latest: Callable[[], AdminOptions] | None = None,
+    ) -> None:
+        self._began_guarded = options.guarded
+        self._latest = latest or (lambda: options)
         self._metrics = metrics
         self._refusing: Counter[str] = Counter()
-        self._known: list[tuple[str, Role, str]] = [
-            *((NAMELESS, "admin", token.lower()) for token in options.token_sha256),
-            *((one.name, one.role, one.token_sha256.lower()) for one in options.tokens),
-        ]
 
     @property
     def guarded(self) -> bool:
         """Whether a token is needed."""
-        return self._options.guarded
+        return self._began_guarded or self._latest().guarded
+
+    @property
+    def _known(self) -> Iterator[tuple[str, Role, str]]:
+        """The tokens, by their SHA-256, with their names and roles."""
+        options = self._latest()
+        yield from ((NAMELESS, "admin", token.lower()) for token in options.token_sha256)
+        yield from ((one.name, one.role, one.token_sha256.lower()) for one in options.tokens)
 
     def known(self, request: Request, digest: str) -> Caller | None:
         """Whose token has this SHA-256, in hex; None for nobody's."""
@@ -72,7 +87,7 @@ class Gate:
     async def caller(self, request: Request) -> Caller:
         """Who asks, by the token in ``Authorization: Bearer``. A page of a stranger has none, so
         where it comes from is looked at only where nobody needs one."""
-        if not self._options.guarded:
+        if not self.guarded:
             self.check_site(request)
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         return await self.holder(request, token.strip() if scheme.lower() == "bearer" else "")
@@ -80,7 +95,7 @@ class Gate:
     async def holder(self, request: Request, token: str) -> Caller:
         """Whose token it is; empty for none. A wrong one is answered late."""
         client = str(address_of(request.scope.get("client")) or "unknown")
-        if not self._options.guarded:
+        if not self.guarded:
             return Caller(HERE, "admin", client)
         if self._refusing[client] >= WAITING or len(self._refusing) > ADDRESSES:
             self._metrics.admin_refused.add(1, "too_many")

@@ -44,6 +44,7 @@ async def serve(
     *,
     healthy: Callable[[], Health],
     ready: Callable[[], Health],
+    latest: Callable[[], AdminOptions] | None = None,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until cancelled.
@@ -54,6 +55,7 @@ async def serve(
         operations: answers operators.
         healthy: for ``/healthz``: the process lives and the store works.
         ready: for ``/readyz``: submissions are accepted and a bind is up.
+        latest: the options in force by now, for the tokens in them; left out, they never change.
         task_status: is told the addresses, ``http://127.0.0.1:7601``.
 
     Raises:
@@ -65,7 +67,7 @@ async def serve(
     config.bind = [f"fd://{listener.detach()}"]
     config.errorlog = logging.getLogger("hypercorn")
     config.include_server_header = False
-    gate = Gate(options, metrics)
+    gate = Gate(options, metrics, latest)
     async with trio.open_nursery() as nursery:
         patience = Patience(nursery)
         console = Console(operations, gate, patience, metrics, time.time)

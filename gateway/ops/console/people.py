@@ -66,7 +66,7 @@ class People:
     def still_there(self, request: Request, session: Session) -> bool:
         """Whether a session that was good when a page was opened still is."""
         if session.holder == LOCAL:
-            return True
+            return not self._gate.guarded
         held = self._gate.known(request, session.holder) is not None
         return held and self._clock() < session.until
 
