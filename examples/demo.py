@@ -15,7 +15,7 @@ from typing import Final
 import trio
 from rich.console import Console
 
-from examples import board, report
+from examples import board, brands, report
 from examples.campaign import REMINDER, SENDER, Campaign
 from examples.metrics import scrape
 from examples.result import Result
@@ -125,6 +125,7 @@ def demonstrate(console: Console, size: int, *, stays: bool) -> bool:
         report.follow(console, running)
         result = trio.run(run, running, campaign, console)
         adds_up = report.conclude(console, campaign, result)
+        adds_up = brands.show(console, now) and adds_up
         if stays:
             stay(console, running)
         return adds_up

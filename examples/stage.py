@@ -124,10 +124,10 @@ def stage(sender: str, region: str) -> Iterator[Stage]:
                 "--account=harbour=secret",
                 f"--system-id={name}",
             )
-            carrier = stack.enter_context(_process(folder, name, "simulate", *options, *habits))
-            ports[name] = _listening(folder, name, carrier)
+            carrier = stack.enter_context(process(folder, name, "simulate", *options, *habits))
+            ports[name] = listening(folder, name, carrier)
         token = secrets.token_urlsafe(32)
-        address, admin = f"tcp://127.0.0.1:{_free_port()}", f"127.0.0.1:{_free_port()}"
+        address, admin = f"tcp://127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
         configuration = CONFIGURATION.format(
             address=address,
             admin=admin,
@@ -139,14 +139,14 @@ def stage(sender: str, region: str) -> Iterator[Stage]:
         )
         file = folder / "gateway.toml"
         file.write_text(configuration)
-        gateway = stack.enter_context(_process(folder, "gateway", "serve", f"--config={file}"))
-        _wait_until_ready(folder, gateway, f"http://{admin}/readyz")
+        gateway = stack.enter_context(process(folder, "gateway", "serve", f"--config={file}"))
+        wait_until_ready(folder, gateway, f"http://{admin}/readyz")
         records = {name: folder / f"{name}.jsonl" for name in ports}
         yield Stage(address, token, f"http://{admin}", records)
 
 
 @contextmanager
-def _process(folder: Path, name: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def process(folder: Path, name: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """A command of the gateway: told to stop in the end, killed where anything goes wrong."""
     with (folder / f"{name}.log").open("w") as log:
         process = subprocess.Popen(
@@ -167,7 +167,7 @@ def _process(folder: Path, name: str, *arguments: str) -> Iterator[subprocess.Po
             process.kill()
 
 
-def _listening(folder: Path, name: str, carrier: subprocess.Popen[str]) -> int:
+def listening(folder: Path, name: str, carrier: subprocess.Popen[str]) -> int:
     """The port that a simulated carrier says that it listens on."""
     line = carrier.stdout.readline() if carrier.stdout is not None else ""
     _, _, port = line.strip().rpartition(":")
@@ -176,7 +176,7 @@ def _listening(folder: Path, name: str, carrier: subprocess.Popen[str]) -> int:
     return int(port)
 
 
-def _wait_until_ready(folder: Path, gateway: subprocess.Popen[str], url: str) -> None:
+def wait_until_ready(folder: Path, gateway: subprocess.Popen[str], url: str) -> None:
     deadline = time.monotonic() + START_UP
     while gateway.poll() is None and time.monotonic() < deadline:
         try:
@@ -193,7 +193,7 @@ def _failure(folder: Path, name: str) -> StageError:
     return StageError("\n".join([f"{name} did not start; the end of its log:", *last]))
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

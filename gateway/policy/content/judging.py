@@ -105,10 +105,10 @@ class Contents:
         ]
         bans = self._bans.get(route, frozenset()) if category == "marketing" else frozenset()
         if category in options.categories:
-            if options.links == "registered":
-                looks.append(self._foreign_link)
             if options.shorteners == "refuse":
                 looks.append(self._shortener)
+            if options.links == "registered":
+                looks.append(self._foreign_link)
         if "links" in bans:
             looks.append(_any_link)
         if "phones" in bans:
