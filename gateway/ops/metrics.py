@@ -22,6 +22,8 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.samples import Exemplar
 
+from gateway.message import CATEGORIES
+
 Labels = tuple[str, ...]
 
 SERIES: Final = 20_000
@@ -29,6 +31,9 @@ SERIES: Final = 20_000
 make more, such as statuses that a carrier makes up, are counted under ``other``."""
 
 OTHER: Final = "other"
+
+REACHED: Final = "DELIVRD"
+"""The state of a receipt by which a message is with the phone."""
 
 INSTANT: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 """Seconds that a caller waits for us or for the disk."""
@@ -536,8 +541,9 @@ class Metrics:
         ProcessCollector(registry=self._process)
 
     def expect(self, tenants: Iterable[str], carriers: Iterable[str]) -> None:
-        """Have counters that know nothing but a tenant or a carrier begin at 0 for each of these:
-        Prometheus sees no increase where a series appears with its first event."""
+        """Have the counters of these begin at 0 that know nothing but a tenant or a carrier, and
+        those that shares are taken of. Prometheus sees no increase where a series appears with its
+        first event, and no share where a part of the whole has no series."""
         names: Mapping[Labels, Sequence[str]] = {
             ("tenant",): list(tenants),
             ("carrier",): list(carriers),
@@ -546,6 +552,11 @@ class Metrics:
             if isinstance(metric, Counter):
                 for name in names.get(metric.labels, ()):
                     metric.add(0, name)
+        for tenant in names["tenant",]:
+            for category in CATEGORIES:
+                self.messages_accepted.add(0, tenant, category)
+        for carrier in names["carrier",]:
+            self.receipts.add(0, carrier, REACHED)
 
     def snapshot(self) -> Snapshot:
         """What every metric says now."""

@@ -160,6 +160,8 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case(True, 45, parts("0+60x60") | parts("0+20x60", "ESME_RTHROTTLED")),
         Case(False, 45, parts("0+60x60") | parts("0+2x60", "ESME_RTHROTTLED")),
         Case(False, 45, parts("0+60x60") | parts("0+20x60", "ESME_RSYSERR")),
+        # A rough ten minutes after an hour of calm ones.
+        Case(False, 90, parts("0+900x120") | parts("0x79 0+120x10", "ESME_RTHROTTLED")),
     ),
     "CarrierRefuses": (
         Case(True, 90, parts("0+60x120") | parts("0+30x120", "ESME_RSUBMITFAIL")),
@@ -177,6 +179,10 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case(True, 60, of_carrier("receipts_unmatched_total", "0+20x90") | receipts("0+60x90")),
         Case(True, 60, of_carrier("receipts_unmatched_total", "0+20x90") | receipts("0x90")),
         Case(False, 60, of_carrier("receipts_unmatched_total", "0+1x90") | receipts("0+60x90")),
+        # They came late, and all at once.
+        Case(
+            False, 90, of_carrier("receipts_unmatched_total", "0x70 0+9x40") | receipts("0+60x120")
+        ),
     ),
     "StoreRefuses": (
         Case(True, 5, held("store_congested")),
@@ -242,6 +248,13 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
             60,
             of_tenant("messages_refused_total", "0+10x90", code="invalid_recipient")
             | of_tenant("messages_accepted_total", "0+60x90", category="marketing"),
+        ),
+        # One bad list in an hour of good ones.
+        Case(
+            False,
+            90,
+            of_tenant("messages_refused_total", "0x70 0+90x40", code="invalid_recipient")
+            | of_tenant("messages_accepted_total", "0+600x70 42000x50", category="marketing"),
         ),
     ),
     "InboundUnowned": (

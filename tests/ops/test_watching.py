@@ -34,7 +34,10 @@ QUERIES: Final = {
     for panel in board.panels
     for number, query in enumerate(panel.queries, 1)
 }
-RULES: Final = {one.name: one.expr for one in (*RECORDINGS, *ALERTS)}
+RULES: Final = {
+    **{one.name: one.expr for one in RECORDINGS},
+    **{one.name: one.expr for one in ALERTS},
+}
 ASKED: Final = {one.asked: one.expr for one in QUESTIONS}
 EVERY: Final = [*QUERIES.items(), *RULES.items(), *ASKED.items()]
 

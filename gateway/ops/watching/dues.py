@@ -35,9 +35,8 @@ DUES: Final = (
     Alert(
         "RefusalsRise",
         "warning",
-        "sum by (tenant) (rate(gateway_messages_refused_total[15m])) / (sum by (tenant) "
-        "(rate(gateway_messages_refused_total[15m])) + sum by (tenant) "
-        "(rate(gateway_messages_accepted_total[15m]))) > 0.5 and on (tenant) "
+        "gateway:messages_refused:ratio_rate5m > 0.5 and on (tenant) "
+        "gateway:messages_refused:ratio_rate1h > 0.25 and on (tenant) "
         "sum by (tenant) (increase(gateway_messages_refused_total[15m])) > 100",
         "15m",
         "{{ $value | humanizePercentage }} of what {{ $labels.tenant }} submits is refused",

@@ -53,10 +53,9 @@ FAULTS: Final = (
     Alert(
         "CarrierThrottles",
         "warning",
-        'sum by (carrier) (rate(gateway_parts_submitted_total{status=~"ESME_RTHROTTLED|'
-        'ESME_RMSGQFUL"}[5m])) / sum by (carrier) (rate(gateway_parts_submitted_total[5m])) > 0.1'
-        " and on (carrier) sum by (carrier) (increase(gateway_parts_submitted_total{status=~"
-        '"ESME_RTHROTTLED|ESME_RMSGQFUL"}[30m])) > 100',
+        "gateway:submit_throttled:ratio_rate5m > 0.1 and on (carrier) "
+        "gateway:submit_throttled:ratio_rate1h > 0.05 and on (carrier) sum by (carrier) (increase("
+        'gateway_parts_submitted_total{status=~"ESME_RTHROTTLED|ESME_RMSGQFUL"}[30m])) > 100',
         "10m",
         "{{ $labels.carrier }} refuses {{ $value | humanizePercentage }} of parts as too fast",
         ("carriers", "What the carrier answers"),
@@ -103,9 +102,8 @@ FAULTS: Final = (
     Alert(
         "ReceiptsUnmatched",
         "warning",
-        "sum by (carrier) (rate(gateway_receipts_unmatched_total[15m])) / (sum by (carrier) "
-        "(rate(gateway_receipts_unmatched_total[15m])) + sum by (carrier) "
-        "(rate(gateway_receipts_total[15m]))) > 0.1",
+        "gateway:receipts_unmatched:ratio_rate5m > 0.1 and on (carrier) "
+        "gateway:receipts_unmatched:ratio_rate1h > 0.05",
         "15m",
         "{{ $value | humanizePercentage }} of the receipts of {{ $labels.carrier }} match nothing",
         ("carriers", "Receipts that match nothing"),

@@ -4,17 +4,29 @@ from typing import Final
 
 from gateway.ops.watching.declared import Alert, Recording
 
-RECORDINGS: Final = (
-    Recording(
-        "gateway:submit_refused:ratio_rate5m",
-        'sum by (carrier) (rate(gateway_parts_submitted_total{status!~"ESME_ROK|ESME_RTHROTTLED'
-        '|ESME_RMSGQFUL"}[5m])) / sum by (carrier) (rate(gateway_parts_submitted_total[5m]))',
-    ),
-    Recording(
-        "gateway:submit_refused:ratio_rate1h",
-        'sum by (carrier) (rate(gateway_parts_submitted_total{status!~"ESME_ROK|ESME_RTHROTTLED'
-        '|ESME_RMSGQFUL"}[1h])) / sum by (carrier) (rate(gateway_parts_submitted_total[1h]))',
-    ),
+
+def shares(name: str, of: str, some: str, others: str = "") -> tuple[Recording, ...]:
+    """Which share some events are of all, over five minutes, by which an alert ends soon, and over
+    an hour, by which it does not begin for a moment's sake. ``others`` are to be added to them."""
+
+    def rate(metric: str, span: str) -> str:
+        return f"sum by ({of}) (rate(gateway_{metric}[{span}]))"
+
+    found = []
+    for span in ("5m", "1h"):
+        whole = f"({rate(some, span)} + {rate(others, span)})" if others else rate(ANSWERED, span)
+        found.append(Recording(f"gateway:{name}:ratio_rate{span}", f"{rate(some, span)} / {whole}"))
+    return tuple(found)
+
+
+ANSWERED: Final = "parts_submitted_total"
+THROTTLES: Final = "ESME_RTHROTTLED|ESME_RMSGQFUL"
+
+RECORDINGS: Final[tuple[Recording, ...]] = (
+    *shares("submit_refused", "carrier", f'{ANSWERED}{{status!~"ESME_ROK|{THROTTLES}"}}'),
+    *shares("submit_throttled", "carrier", f'{ANSWERED}{{status=~"{THROTTLES}"}}'),
+    *shares("receipts_unmatched", "carrier", "receipts_unmatched_total", "receipts_total"),
+    *shares("messages_refused", "tenant", "messages_refused_total", "messages_accepted_total"),
     Recording(
         "gateway:reach:ratio_rate1h",
         'sum by (carrier) (rate(gateway_carrier_outcomes_total{outcome="delivered"}[1h])) / '
