@@ -39,7 +39,7 @@ ACTIONS: dict[int, Action] = {
     0x0D: OTHER,  # RBINDFAIL
     0x0E: OTHER,  # RINVPASWD
     0x0F: OTHER,  # RINVSYSID
-    # RMSGQFUL: that of one phone, as a rule; for the account's see `gateway.dispatch.crowd`
+    # RMSGQFUL: that of one phone, as a rule; for the account's see `gateway.dispatch.full_queues`
     0x14: Action("wait", delay=30, tries=4, doubles=True),
     0x45: OTHER,  # RSUBMITFAIL
     0x53: OTHER,  # RINVSYSTYP

@@ -14,8 +14,8 @@ import trio
 
 from gateway.dispatch.actions import Action, action
 from gateway.dispatch.correlation import Budget, Correlator
-from gateway.dispatch.crowd import Crowd
 from gateway.dispatch.flights import Flight, Part
+from gateway.dispatch.full_queues import FullQueues
 from gateway.dispatch.long_receipts import LongForm
 from gateway.dispatch.options import CarrierOptions
 from gateway.dispatch.outcomes import ACCEPTED, FINAL_STATES, UNDELIVERABLE
@@ -111,7 +111,7 @@ class Carrier:
         self._clock = clock
         self._on_room = on_room
         self._pace = Pace(options.rate)
-        self._crowd = Crowd()
+        self._full_queues = FullQueues()
         # By identity, the responses with refusals for going too fast that are not settled: their
         # messages are not in their lanes again, and no others go out before them.
         self._returning: dict[int, Sequence[Response]] = {}
@@ -372,7 +372,7 @@ class Carrier:
             self._note_refusals(statuses, responses)
         else:
             self._pace.taken(taken, self._clock())
-            self._crowd.taken(taken)
+            self._full_queues.taken(taken)
         self._metrics.submit_response_seconds.observe_many(
             [arrived - response.sent_at for response in responses], name
         )
@@ -393,7 +393,7 @@ class Carrier:
             taken -= statuses[FULL]
         if taken:
             self._pace.taken(taken, now)
-            self._crowd.taken(taken)
+            self._full_queues.taken(taken)
         for act in slows.values():
             self._pace.refused(now, act.delay or PAUSE)
         if slows:
@@ -402,7 +402,7 @@ class Carrier:
         if full:
             contexts = [response.context for response in responses if response.status == FULL]
             phones = {part.flight.message.to for part in contexts if isinstance(part, Part)}
-            if self._crowd.met(phones, now):
+            if self._full_queues.met(phones, now):
                 self._pace.refused(now, FULL_PAUSE)
                 self.standing.throttled(now, self._pace.limit(now))
 

@@ -6,8 +6,8 @@ import pytest
 
 from gateway.dispatch.actions import Action
 from gateway.dispatch.carriers import FULL_PAUSE
-from gateway.dispatch.crowd import CROWD
 from gateway.dispatch.flights import UNANSWERED, Flight
+from gateway.dispatch.full_queues import CROWD
 from gateway.dispatch.pace import PAUSE
 from gateway.smpp.status import Status
 

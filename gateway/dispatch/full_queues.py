@@ -16,7 +16,7 @@ WITHIN: Final = 5.0
 """Seconds in which they must be met, from the first one on."""
 
 
-class Crowd:
+class FullQueues:
     """The phones that a carrier has lately said to have full queues."""
 
     def __init__(self) -> None:
