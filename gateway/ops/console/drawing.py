@@ -64,11 +64,21 @@ def _percent(share: float) -> str:
 
 def pairs(values: Mapping[str, Any]) -> str:
     """Names and values in a row."""
-    told = [f"{name.replace('_', ' ')}: {_plain(value)}" for name, value in values.items()]
+    told = [f"{name.replace('_', ' ')}: {value_of(name, value)}" for name, value in values.items()]
     return ", ".join(told) or words.NONE
 
 
+def value_of(name: str, value: Any) -> str:
+    """A value in words; one that is named as a moment is told as one."""
+    is_moment = name in ("at", "until") or name.endswith("_at")
+    if is_moment and isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return _plain(value)
+
+
 def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, Mapping):
         return f"({pairs(value)})"
     if isinstance(value, list | tuple):
@@ -149,6 +159,7 @@ class Drawing:
             "mix": mix,
             "amounts": amounts,
             "pairs": pairs,
+            "value_of": value_of,
             "marked": marked,
             "addressed": addressed,
             "hour": hour,

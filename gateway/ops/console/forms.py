@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from gateway.ops.admin.patience import Patience
 from gateway.ops.console.people import People, Visitor, form_of, local_address
 from gateway.ops.console.verbs import VERBS, Verb, command_of, confirming
+from gateway.ops.console.words import count
 from gateway.ops.operations import Operations
 from gateway.ops.problems import ProblemError
 from gateway.ops.roles import MAY_DO, demand
@@ -97,17 +98,19 @@ class Forms:
                 lambda: self._operations.do(command, visitor.caller)
             )
         except ProblemError as problem:
-            count = problem.now.get("messages")
+            meant = problem.now.get("messages")
             return await again(
                 str(problem),
                 problem.status,
                 standing=problem.now,
-                confirm=count if verb.counted and isinstance(count, int) else None,
+                confirm=meant if verb.counted and isinstance(meant, int) else None,
             )
         if verb.counted and "confirm" not in form:
             return await self._form(request, visitor, verb, form, fixed, confirm=done.messages)
         notice = self._notices.keep(told(verb, done))
         back = local_address(form.get("back", "/"))
+        if "message_id" in done.after:
+            back = f"/messages/{done.after['message_id']}"
         mark = "&" if "?" in back else "?"
         return RedirectResponse(f"{back}{mark}{urlencode({'notice': notice})}", 303)
 
@@ -147,7 +150,7 @@ class Forms:
                 "problem": problem,
                 "standing": standing,
                 "confirm": confirm,
-                "confirming": confirming(verb, confirm) if confirm is not None else "",
+                "confirming": confirming(confirm) if confirm is not None else "",
                 "button": f"Yes, all {confirm:,}" if confirm else verb.button,
             },
             status,
@@ -156,9 +159,9 @@ class Forms:
 
 def told(verb: Verb, done: Done) -> str:
     """What came of a verb, as a sentence."""
-    number = "" if done.messages is None else f", {done.messages:,} messages"
-    detail = f": {done.detail}" if done.detail else ""
-    return f"{verb.title}, {done.subject}{number}{detail}."
+    things = "" if done.messages is None else f", {count(done.messages)} message"
+    plural = "s" if done.messages not in (None, 1) else ""
+    return f"{verb.title}, {done.subject}{things}{plural}."
 
 
 def _verb(request: Request) -> Verb:

@@ -268,10 +268,10 @@ def command_of(verb: Verb, form: Mapping[str, str]) -> commands.Command:
     return msgspec.convert(filled, verb.command, strict=False)
 
 
-def confirming(verb: Verb, number: int) -> str:
+def confirming(number: int) -> str:
     """What is asked once the messages are counted."""
     things = f"{count(number)} message{'s' if number != 1 else ''}"
-    return f"{things} now: {verb.title.lower()}?"
+    return f"{things} now. Go on with all of them?"
 
 
 def button(path: str | None, finding: Finding, may: frozenset[str]) -> Leads | None:

@@ -21,7 +21,7 @@ from starlette.applications import Starlette
 from gateway.ops.admin.gate import Gate
 from gateway.ops.admin.options import AdminOptions, AdminToken
 from gateway.ops.admin.patience import Patience
-from gateway.ops.commands import Cancel, Command
+from gateway.ops.commands import Cancel, Command, SendTest
 from gateway.ops.console.pages import Console
 from gateway.ops.metrics import Metrics
 from gateway.ops.operations import Caller, Role
@@ -182,7 +182,8 @@ class Staged:
             detail = f"it would be {self.matching} messages now, not {command.confirm}"
             raise ProblemError("changed", detail, messages=self.matching)
         self.told.append((command, caller))
-        return Done(verb=type(command).__name__.lower(), subject=command.subject)
+        after = {"message_id": MESSAGE.id} if isinstance(command, SendTest) else {}
+        return Done(verb=command.verb, subject=command.subject, after=after)
 
 
 PAUSE: Final = PauseView(

@@ -27,9 +27,12 @@ def test_amounts_are_told_the_largest_first() -> None:
 
 
 def test_values_of_records_are_told_in_words() -> None:
-    told = {"paused": None, "made": ["a", "b"], "rate_set": 12.5, "of": {"until": 1e6}, "none": []}
+    assert pairs({"until": 1_794_363_600.0, "paused": True, "at": None}) == (
+        "until: 2026-11-11 02:20:00 UTC, paused: yes, at: none"
+    )
+    told = {"paused": None, "made": ["a", "b"], "rate_set": 12.5, "of": {"held": 1e6}, "none": []}
     assert pairs(told) == (
-        "paused: none, made: a, b, rate set: 12.5, of: (until: 1,000,000), none: none"
+        "paused: none, made: a, b, rate set: 12.5, of: (held: 1,000,000), none: none"
     )
 
 

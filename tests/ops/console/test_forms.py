@@ -77,7 +77,8 @@ async def test_forms_make_the_commands_of_the_api(
     [(told, caller)] = staged.told
     assert told == command
     assert caller.client == "127.0.0.1"
-    assert answer.headers["location"].startswith("/queues?notice=")
+    leads = "/messages/m6f3a2b1c" if verb == "test" else "/queues"
+    assert answer.headers["location"].startswith(f"{leads}?notice=")
     assert "<strong>Done.</strong>" in page.text
     assert VERBS[verb].title in html.unescape(page.text)
     assert "<strong>Done.</strong>" not in again.text
@@ -93,7 +94,7 @@ async def test_what_cannot_be_undone_is_counted_first_and_confirmed_by_the_count
     async with serving(staged) as address:
         counted = await send(address, "cancel", tenant="acme", campaign="sale")
         assert staged.told == []
-        assert "12,310 messages now: cancel messages?" in counted.text
+        assert "12,310 messages now. Go on with all of them?" in counted.text
         assert "Yes, all 12,310" in counted.text
         form = {
             name: counted.hidden(name) for name in ("tenant", "campaign", "confirm", "seal", "back")
@@ -117,7 +118,7 @@ async def test_where_it_changed_meanwhile_nothing_is_done_and_it_is_shown_anew()
         done = await ask(address, "/do/cancel", form=again)
     assert refused.status == 409
     assert "it would be 15000 messages now, not 12310" in refused.text
-    assert "15,000 messages now: cancel messages?" in refused.text
+    assert "15,000 messages now. Go on with all of them?" in refused.text
     assert done.status == 303
     assert staged.told[0][0] == commands.Cancel(tenant="acme", confirm=15_000)
 
