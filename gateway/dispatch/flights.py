@@ -27,7 +27,7 @@ class Reason(NamedTuple):
     network_error: NetworkError | None = None
 
 
-class Flight:
+class Flight(msgspec.Struct, eq=False, gc=False):
     """One message at one carrier.
 
     Attributes:
@@ -47,44 +47,35 @@ class Flight:
         recorded: the store knows, or is being told, that the carrier has the message.
     """
 
-    __slots__ = (
-        "attempts",
-        "carrier",
-        "message",
-        "pdus",
-        "reasons",
-        "recorded",
-        "refs",
-        "refused",
-        "released_at",
-        "states",
-        "taken_at",
-        "unanswered",
-        "until",
-    )
+    message: Message
+    carrier: str
+    pdus: Sequence[Encoded]
+    released_at: float
+    until: float
+    refs: list[str | None]
+    states: bytearray
+    unanswered: int
+    reasons: dict[int, Reason] | None = None
+    refused: dict[int, int] | None = None
+    attempts: int = 0
+    taken_at: float = 0.0
+    recorded: bool = False
 
-    def __init__(
-        self,
+    @classmethod
+    def begun(
+        cls,
         message: Message,
         carrier: str,
         pdus: Sequence[Encoded],
         released_at: float,
         until: float | None = None,
-    ) -> None:
+    ) -> "Flight":
+        """One without any answer; ``until`` left out, for as long as the message lives."""
         parts = len(pdus)
-        self.message = message
-        self.carrier = carrier
-        self.pdus = pdus
-        self.refs: list[str | None] = [None] * parts
-        self.states = bytearray(parts)
-        self.reasons: dict[int, Reason] | None = None
-        self.unanswered = parts
-        self.refused: dict[int, int] | None = None
-        self.attempts = 0
-        self.released_at = released_at
-        self.taken_at = 0.0
-        self.until = message.expires_at if until is None else until
-        self.recorded = False
+        end = message.expires_at if until is None else until
+        return cls(
+            message, carrier, pdus, released_at, end, [None] * parts, bytearray(parts), parts
+        )
 
     def note(self, state: int, reason: Reason) -> None:
         """A part has come to this state for a reason."""

@@ -21,7 +21,10 @@ def take_told(carrier: Carrier, told: Told, plan: Plan) -> bool:
     source, _, ref, word = told
     correlator = carrier.correlator
     ids = correlator.ids
-    part = correlator.find(ids.likeliest(ref))
+    # Parts are found under canonical ids, so that what finds one as it stands is one.
+    part = correlator.find(ref) if ids.learnt == "same" else None
+    if part is None:
+        part = correlator.find(ids.likeliest(ref))
     if part is None or part.flight.message.to != source or carrier.words[word] != DELIVERED:
         return False
     if ids.doubts:

@@ -358,7 +358,7 @@ class Releaser:
             except (TextError, *UNENCODABLE) as error:
                 self._ended.append((message, outcomes.unencodable(message, name, error, at)))
                 continue
-            flights.append(Flight(message, name, pdus, at, end))
+            flights.append(Flight.begun(message, name, pdus, at, end))
         back = carrier.submit(flights, now)
         sent = [flight.message for flight in flights[: len(flights) - len(back)]]
         if sent:

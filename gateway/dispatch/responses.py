@@ -88,6 +88,8 @@ def _taken(carrier: Carrier, flight: Flight, plan: Plan) -> None:
         return
     plan.send(flight, max(message.expires_at, plan.now) + carrier.options.receipt_wait)
     states = flight.states
+    if len(states) == message.parts == 1 and not states[0]:  # as most are: its receipt is to come
+        return
     marked = len(states) > 1 and long_receipts.owe(
         states, flight.refs, carrier.options.long_receipts
     )

@@ -567,7 +567,7 @@ class Bench:
     def flight(self, carrier: Carrier, message: Message) -> Flight:
         """A message on its way to a carrier."""
         pdus = carrier.dialect.parts(message, self._references, 600.0, self.clock())
-        return Flight(message, carrier.options.id, pdus, self.clock())
+        return Flight.begun(message, carrier.options.id, pdus, self.clock())
 
 
 @pytest.fixture
