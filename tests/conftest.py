@@ -22,7 +22,7 @@ import msgpack
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.holding import check_process
+from tests.holding import check_process, leased_in
 from tests.servers import Postgres, cluster
 
 # The same examples in every run, and as long as a busy machine takes for them.
@@ -288,6 +288,7 @@ class Site:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.api, self.admin = self.free_port(), self.free_port()
+        self.leased: Callable[[], int | None] = lambda: leased_in(folder / "gateway.db")
         self.tls: ssl.SSLContext | None = None
         self._processes: list[Process] = []
         self._clients: list[Client] = []
@@ -362,6 +363,15 @@ class Site:
         self._clients.append(client)
         return client
 
+    def running(self) -> list[Process]:
+        """What runs."""
+        return [process for process in self._processes if process.running]
+
+    def ports(self) -> tuple[int, int]:
+        """Where the configuration has the gateway listen, for tenants and for operators."""
+        api, admin, *_ = re.findall(r"127\.0\.0\.1:(\d+)", self._configuration)
+        return int(api), int(admin)
+
     def stop_carriers(self) -> None:
         """End what runs in order, so that the carriers' records are complete."""
         for process in self._processes:
@@ -373,7 +383,7 @@ class Site:
         output = self.folder / "gateway.log"
         if output.exists():
             text = output.read_text(errors="replace")
-            check_process(self.admin, self.folder / "gateway.db", text)
+            check_process(self.admin, self.leased, text)
 
     def close(self) -> None:
         for client in self._clients:

@@ -14,20 +14,28 @@ SHORTLY = 10.0
 """Seconds in which what is under way gets where it goes."""
 
 
-def check_process(admin: int, database: Path, log: str) -> None:
-    """It has never misplaced a message; and if it runs, it holds what is leased."""
+def leased_in(database: Path) -> int | None:
+    """How many messages a file has that are leased; None where there is none."""
+    if not database.exists():
+        return None
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as opened:
+        [[leased]] = opened.execute("SELECT count(*) FROM message WHERE state = 1")
+    return int(leased)
+
+
+def check_process(admin: int, leased: Callable[[], int | None], log: str) -> None:
+    """It has never misplaced a message; and if it runs, it holds what is leased, where somebody can
+    tell."""
     assert '"messages_misplaced"' not in log
     deadline = time.monotonic() + SHORTLY
-    while (seen := _seen(admin, database)) is not None and seen[0] != seen[1]:
+    while (seen := _seen(admin, leased)) is not None and seen[0] != seen[1]:
         assert time.monotonic() < deadline, f"holds {seen[0]}, the store has leased {seen[1]}"
         time.sleep(0.05)
 
 
-def _seen(admin: int, database: Path) -> tuple[int, int] | None:
+def _seen(admin: int, leased: Callable[[], int | None]) -> tuple[int, int] | None:
     """How many messages are held and how many are leased; None where nobody tells, or the store is
     elsewhere."""
-    if not database.exists():
-        return None
     read: Callable[[str], list[str]] = re.compile(
         r'^gateway_places_messages\{place="\w+"\} (\S+)$', re.MULTILINE
     ).findall
@@ -36,8 +44,7 @@ def _seen(admin: int, database: Path) -> tuple[int, int] | None:
             page = answer.read().decode()
     except (URLError, OSError):
         return None
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as opened:
-        [[leased]] = opened.execute("SELECT count(*) FROM message WHERE state = 1")
+    count = leased()
     wrong = re.findall(r"^gateway_messages_misplaced_total\{.*\} (?!0\.0$).*$", page, re.MULTILINE)
     assert wrong == []
-    return int(sum(map(float, read(page)))), leased
+    return None if count is None else (int(sum(map(float, read(page)))), count)

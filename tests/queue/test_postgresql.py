@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from gateway.errors import StoreError, StoreFenced
 from gateway.queue.backends import StoreOptions
-from gateway.queue.postgresql import PostgresStore, arrays, connecting, holding, schema, statements
+from gateway.queue.postgresql import (
+    PostgresStore,
+    arrays,
+    connecting,
+    holding,
+    schema,
+    session,
+    statements,
+)
 from gateway.queue.postgresql.connecting import Target
 from gateway.queue.store import Entry, Known, Settlement
 from tests.queue.contract.rig import LANE, decoded, notices
@@ -382,6 +390,26 @@ async def test_a_restored_database_begins_an_epoch(
     assert (store.restored, store.epoch) == (False, epoch)
     await store.aclose()
     postgres.drop(copy)
+
+
+@pytest.mark.parametrize(
+    ("error", "definite"),
+    [
+        (psycopg.errors.UniqueViolation, True),
+        (psycopg.errors.DiskFull, True),
+        (psycopg.errors.SerializationFailure, True),
+        (psycopg.errors.AdminShutdown, False),
+        (psycopg.errors.CrashShutdown, False),
+        (psycopg.errors.QueryCanceled, False),
+        (psycopg.errors.ConnectionFailure, False),
+        (psycopg.errors.IoError, False),
+        (psycopg.OperationalError, False),
+    ],
+)
+def test_which_errors_say_that_a_commit_was_not_made(
+    error: type[psycopg.Error], definite: bool
+) -> None:
+    assert session.was_refused(error("told")) is definite
 
 
 # --- the schema, and arrays ---

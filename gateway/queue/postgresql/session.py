@@ -190,8 +190,11 @@ class Session:
                 committing = True
                 self.execute(b"COMMIT")
         except BaseException as error:
+            lost = committing and isinstance(error, psycopg.Error) and not was_refused(error)
+            if lost:
+                connection.close()
             self._undo()
-            if committing and connection.broken and isinstance(error, psycopg.OperationalError):
+            if lost:
                 raise LostError(str(error)) from error
             raise
         self._newest = (0, 0.0)
@@ -213,11 +216,17 @@ class Session:
         self._carriers = {"": 0}
         self._lanes.clear()
         connection = self.connection
-        if connection is not None and not connection.broken:
+        if connection is not None and not connection.closed:
             try:
                 connection.rollback()
             except psycopg.Error:
                 connection.close()
+
+
+def was_refused(error: psycopg.Error) -> bool:
+    """Whether an error says that a commit was not made. One of the connection, or of a server that
+    ends, may come when it was."""
+    return error.sqlstate is not None and error.sqlstate[:2] not in ("08", "57", "58", "XX")
 
 
 def every(rows: Iterable[Sequence[Any]]) -> list[Any]:
