@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 import trio
 from msgspec import Meta, structs
 
+from benchmarks import wordings
 from benchmarks.benchmark import Benchmark, Tell
 from benchmarks.load import PREFIX, TEXTS, LoadOptions, TextKind, frames
 from benchmarks.options import Options
@@ -109,6 +110,8 @@ def steps(options: MicroOptions) -> Iterator[Step]:
     yield Step("policy: admission chain", lambda: policy.admission.judge(plain, Facts(), now))
     yield Step("policy: release chain", lambda: policy.release.judge(plain, Facts(), now))
     yield from _rule_steps(plain, now)
+    for name, work in wordings.steps(plain, messages(size, "chinese"), now):
+        yield Step(name, work)
     for kind in TEXTS:
         yield from _text_steps(kind, messages(size, kind))
     results = [schema.Accepted(message_id(m.id), m.parts, m.encoding) for m in plain]

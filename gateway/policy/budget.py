@@ -12,12 +12,14 @@ from typing import Final
 
 from gateway.facts import SPENT, Facts
 from gateway.message import Charge, Message
-from gateway.policy.prices import Prices, by_carrier, units
+from gateway.policy.prices import Prices, units
 from gateway.policy.rules import Refuse, Verdicts
 
 BALANCE: Final = "balance"
 
 RULE: Final = "budget"
+
+DAY: Final = 86_400.0
 
 
 def month_of(now: float) -> str:
@@ -48,20 +50,27 @@ class Budget:
         self._balance = balance
         self._quota = quota
         self._prices = prices
-        self._carriers = carriers
+        self._carriers = {route: tuple(sorted(names)) for route, names in carriers.items()}
+        self._today = (-1.0, "")
 
     def charges(self, message: Message) -> tuple[Charge, ...]:
         """What a message is charged with when it is accepted."""
         found: list[Charge] = []
         if self._balance is not None and self._prices is not None:
-            carriers = sorted(self._carriers.get(message.route, ()))
-            costs = by_carrier(self._prices, carriers, message.to, message.parts)
-            most = max(costs.values(), default=0)
-            differing = tuple(costs.items()) if len(set(costs.values())) > 1 else ()
-            found.append(Charge(BALANCE, most, differing))
+            price, to, parts = self._prices.of_part, message.to, message.parts
+            costs = [(one, price(one, to) * parts) for one in self._carriers.get(message.route, ())]
+            most = max([cost for _, cost in costs], default=0)
+            differing = len(costs) > 1 and min(costs, key=_cost)[1] != most
+            found.append(Charge(BALANCE, most, tuple(costs) if differing else ()))
         if self._quota:
-            found.append(Charge(month_of(message.accepted_at), message.parts))
+            found.append(Charge(self._month(message.accepted_at), message.parts))
         return tuple(found)
+
+    def _month(self, at: float) -> str:
+        day = at // DAY
+        if self._today[0] != day:
+            self._today = (day, month_of(at))
+        return self._today[1]
 
     def limits(self, now: float) -> Mapping[str, int]:
         """What the accounts may come to."""
@@ -114,6 +123,10 @@ class Budget:
         month = account.removeprefix("parts ")
         why = f"it takes {amount} parts, and of {self._quota} in {month} (UTC) {left} are left"
         return Refuse("quota", "quota_exceeded", f"quota: {why}", _next_month(month))
+
+
+def _cost(one: tuple[str, int]) -> int:
+    return one[1]
 
 
 def count_spent(spent: dict[str, int], messages: Sequence[Message]) -> None:

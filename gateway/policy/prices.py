@@ -1,7 +1,7 @@
 """Prices: what a part costs by carrier and prefix, in millionths of a currency's unit, so that sums
 are exact."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Final, NamedTuple
 
 import msgspec
@@ -125,8 +125,3 @@ def micros(amount: float) -> int:
 def units(amount: int) -> float:
     """Millionths as an amount."""
     return amount / MILLION
-
-
-def by_carrier(known: Prices, carriers: Sequence[str], to: str, parts: int) -> Mapping[str, int]:
-    """What a message costs, by the carrier that takes it."""
-    return {one: known.of_part(one, to) * parts for one in carriers}

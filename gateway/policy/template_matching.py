@@ -103,6 +103,8 @@ def _barred(text: str, kind: Kind, forbidden: str) -> list[int]:
         return [at for at, char in enumerate(text) if char not in known]
     if kind == "link":
         return [at for at, char in enumerate(text) if char.isspace() or char in forbidden]
+    if not any(char in text for char in forbidden):
+        return []
     return [at for at, char in enumerate(text) if char in forbidden]
 
 

@@ -68,6 +68,10 @@ def smart(text: str) -> str:
     if gsm7_codes(text) is not None:
         return text
     plain = unicodedata.normalize("NFC", text).translate(_TABLE)
-    if gsm7_codes(plain) is None or any(link[0] not in plain for link in _LINK.finditer(text)):
+    if gsm7_codes(plain) is None:
+        return text
+    if ("://" in text or "www." in text.casefold()) and any(
+        link[0] not in plain for link in _LINK.finditer(text)
+    ):
         return text
     return plain

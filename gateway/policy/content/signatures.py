@@ -39,10 +39,12 @@ class Signatures:
 
     def put(self, text: str, sender: str, route: str) -> str | Refuse:
         """The text of a message from a sender, on a route, with its signature in front."""
-        found = _FIRST.match(text)
         known = self._known.get((sender, route))
         if known is None:
             known = self._look_up(sender, route)
+        if "【" not in text and "】" not in text:
+            return self._begin(text, known)
+        found = _FIRST.match(text)
         if found is None:
             place = 0
         else:
@@ -63,7 +65,11 @@ class Signatures:
                 "other brackets, such as 「」",
                 second.start(),
             )
-        if found is not None or not known:
+        return text if found is not None else self._begin(text, known)
+
+    def _begin(self, text: str, known: Sequence[SignatureOptions]) -> str | Refuse:
+        """A text without a signature, with the first of those that it may have."""
+        if not known:
             return text
         if known[0].on_missing == "refuse":
             return _refuse(f"begins with no signature; put 【{known[0].name}】 in front", 0)
