@@ -22,7 +22,7 @@ Outcome = Literal["delivered", "failed", "expired", "cancelled", "blocked", "unk
 
 EventType = Literal[
     "delivered", "failed", "expired", "cancelled", "blocked", "unknown", "sent",
-    "inbound", "optout", "optout_suspected", "gap",
+    "inbound", "optout", "optout_suspected", "handover", "gap",
 ]  # fmt: skip
 
 WaitingState = Literal["deferred", "queued", "sent"]
@@ -200,8 +200,9 @@ class Event(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     encoded map has a one-byte header (`gateway.queue.events` relies on it).
 
     Attributes:
-        type: an outcome, ``inbound``, ``optout``, ``optout_suspected``, or ``gap``: events that
-            retention took before the consumer that is told came to them, ``detail`` says which.
+        type: an outcome, ``inbound``, ``optout``, ``optout_suspected``, ``handover``, or ``gap``:
+            events that retention took before the consumer that is told came to them, ``detail``
+            says which.
         at: when it came about.
         message_id: the message that has its outcome; absent for all but outcomes.
         key, campaign, variant: as submitted.

@@ -36,6 +36,7 @@ class Answers:
             schema.Consumers: self._consumers,
             schema.Optout: self._optout,
             schema.Consent: self._consent,
+            schema.Handover: self._handover,
             schema.Template: self._template,
             schema.Explain: self._explain,
         }
@@ -179,6 +180,10 @@ class Answers:
         ]
         results = await self._backend.consent(self._tenant, request.action, whole)
         return schema.ConsentReply(request.id, True, results)
+
+    async def _handover(self, request: schema.Handover) -> Reply:
+        results = await self._backend.handover(self._tenant, request.action, request.numbers)
+        return schema.HandoverReply(request.id, True, results)
 
     async def _optout(self, request: schema.Optout) -> Reply:
         if request.action == "list":

@@ -20,6 +20,8 @@ from gateway.api.schema import (
     ConsumerState,
     Counted,
     Explained,
+    HandoverAction,
+    HandoverResult,
     MessageStatus,
     OptoutAction,
     OptoutBy,
@@ -113,6 +115,11 @@ class Backend(Protocol):
         self, tenant: str, action: ConsentAction, rows: Sequence[ConsentRow]
     ) -> Sequence[ConsentResult | Rejected]:
         """Change or look up consents, in order of ``rows``."""
+
+    async def handover(
+        self, tenant: str, action: HandoverAction, numbers: Sequence[str]
+    ) -> Sequence[HandoverResult | Rejected]:
+        """Close conversations that a person has, or look them up, in order of ``numbers``."""
 
     async def consents(self, tenant: str, after: str) -> Sequence[ConsentResult]:
         """The next of the tenant's consents behind a number, in order of the digits."""

@@ -30,6 +30,8 @@ from gateway.api.wire import (
     ConsumersAction,
     Event,
     Explained,
+    HandoverAction,
+    HandoverResult,
     Message,
     OptoutAction,
     OptoutBy,
@@ -229,6 +231,13 @@ class Client:
         ``source``, ``wording``, ``by``, ``at``."""
         given = {"numbers": numbers} if rows is None else {"rows": rows}
         return wire.consents(self._ask_one({"op": "consent", "action": action, **given, **fields}))
+
+    def handover(
+        self, action: HandoverAction, numbers: Sequence[str]
+    ) -> list[HandoverResult | Rejected]:
+        """Close conversations that a person has, or look them up; a result for each number."""
+        fields = {"op": "handover", "action": action, "numbers": numbers}
+        return wire.handovers(self._ask_one(fields))
 
     def consents(self, after: str = "") -> list[ConsentResult]:
         """Some of the tenant's consents, behind the number ``after``; empty at the end."""

@@ -34,6 +34,8 @@ from gateway.api.wire import (
     Consumer,
     ConsumersAction,
     Explained,
+    HandoverAction,
+    HandoverResult,
     Message,
     OptoutAction,
     OptoutBy,
@@ -198,6 +200,13 @@ class Client:
         return wire.consents(
             await self._ask({"op": "consent", "action": action, **given, **fields})
         )
+
+    async def handover(
+        self, action: HandoverAction, numbers: Sequence[str]
+    ) -> list[HandoverResult | Rejected]:
+        """Close conversations that a person has, or look them up; a result for each number."""
+        fields = {"op": "handover", "action": action, "numbers": numbers}
+        return wire.handovers(await self._ask(fields))
 
     async def consents(self, after: str = "") -> list[ConsentResult]:
         """Some of the tenant's consents, behind the number ``after``; empty at the end."""

@@ -21,6 +21,7 @@ from gateway.api.schema import (
     Consent,
     Consumers,
     Explain,
+    Handover,
     Hello,
     MessageOptions,
     Optout,
@@ -82,6 +83,7 @@ _Partial = (
     | Consumers
     | Optout
     | Consent
+    | Handover
     | Template
     | Explain
 )

@@ -178,6 +178,16 @@ class ConsentRow(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     by: Word | None = None
 
 
+HandoverAction = Literal["close", "check"]
+
+
+class Handover(RequestBase, frozen=True, tag="handover"):
+    """Conversations that a person has, by phone."""
+
+    action: HandoverAction
+    numbers: list[str]
+
+
 class Consent(RequestBase, frozen=True, tag="consent"):
     """Of ``numbers``, all alike, or of ``rows``; a ``list`` takes neither, and goes on behind the
     number ``after``."""
@@ -236,12 +246,14 @@ Request = (
     | Consent
     | Template
     | Explain
+    | Handover
 )
 
 OPS: Final = frozenset(
     {
         "hello", "submit", "quote", "status", "cancel", "pause", "resume", "stats",
         "subscribe", "ack", "consumers", "optout", "consent", "template", "explain",
+        "handover",
     }
 )  # fmt: skip
 
@@ -415,6 +427,16 @@ class Explained(Struct, frozen=True, gc=False, omit_defaults=True):
     config: str | None
     steps: Sequence[ExplainedStep]
     text: Sequence[str]
+
+
+class HandoverResult(Struct, frozen=True, gc=False, omit_defaults=True):
+    """``open``: a person has the conversation, ``until`` then (Unix seconds) unless it is closed;
+    ``changed``: it was closed."""
+
+    number: str
+    open: bool
+    changed: bool
+    until: float | None = None
 
 
 class ConsentRecord(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -614,6 +636,10 @@ class ExplainReply(_Reply, frozen=True):
     messages: Sequence[Explained | None]
 
 
+class HandoverReply(_Reply, frozen=True):
+    results: Sequence[HandoverResult | Rejected]
+
+
 class ConsentReply(_Reply, frozen=True):
     results: Sequence[ConsentResult | Rejected]
 
@@ -658,6 +684,7 @@ Reply = (
     | ConsumersReply
     | OptoutReply
     | ConsentReply
+    | HandoverReply
     | TemplateReply
     | ExplainReply
     | ErrorReply

@@ -162,6 +162,19 @@ class Explained(NamedTuple):
     text: Sequence[str]
 
 
+HandoverAction = Literal["close", "check"]
+
+
+class HandoverResult(NamedTuple):
+    """``open``: a person has the conversation with the number, until ``until`` (Unix seconds)
+    unless it is closed; ``changed``: it was closed."""
+
+    number: str
+    open: bool
+    changed: bool
+    until: float | None = None
+
+
 class ConsentResult(NamedTuple):
     """``consented``: the number allows texts for this purpose, now; ``at`` and what follows are of
     the record that says so, or that it was withdrawn. ``changed``: a record was added. ``records``
@@ -304,6 +317,10 @@ def cancelled(reply: Reply) -> Cancelled:
 
 def explained(reply: Reply) -> list[Explained | None]:
     return [None if one is None else _known(Explained, one) for one in reply["messages"]]
+
+
+def handovers(reply: Reply) -> list[HandoverResult | Rejected]:
+    return [_rejected(r) if "error" in r else _known(HandoverResult, r) for r in reply["results"]]
 
 
 def consents(reply: Reply) -> list[ConsentResult | Rejected]:

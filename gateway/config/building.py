@@ -23,7 +23,8 @@ from gateway.dispatch.tenants import TenantOptions
 from gateway.errors import ConfigError
 from gateway.message import Category
 from gateway.ops.admin import NAMELESS, AdminOptions, AdminToken
-from gateway.policy import chain
+from gateway.policy import chain, conversation
+from gateway.policy.conversation import Conversation
 from gateway.policy.replies import problems
 from gateway.policy.senders import ANY, default_sender, normalise
 from gateway.queue.scheduler import SchedulerOptions, Share
@@ -103,6 +104,8 @@ def _tenants(file: keys.Keys, faults: Faults) -> list[TenantOptions]:
     carrier_ids = {carrier.id for carrier in file.carriers}
     for where, tenant in tenants:
         _check_answers(where, tenant, faults)
+        for problem in conversation.problems(tenant.replies):
+            faults.add("", f"{where}.{problem}")
         if tenant.destinations is not None:
             for problem in tenant.destinations.problems():
                 faults.add("", f"{where}.destinations.{problem}")
@@ -123,6 +126,7 @@ def _tenants(file: keys.Keys, faults: Faults) -> list[TenantOptions]:
             welcome=tenant.welcome,
             still_out=tenant.still_out,
             help=tenant.help,
+            replies=Conversation(tenant.replies) if tenant.replies else None,
             question=tenant.question,
             tlvs=carriers.parameters(tenant.tlvs, f"{where}.tlvs", faults),
         )

@@ -31,6 +31,8 @@ from gateway.ops.logs import Level
 from gateway.policy.carrier_hours import CarrierHoursOptions
 from gateway.policy.chain import MAX_QUEUED, PolicyOptions
 from gateway.policy.content.options import Ban, SignatureOptions
+from gateway.policy.conversation import MOST as MAX_REPLIES
+from gateway.policy.conversation import ReplyRule
 from gateway.policy.destinations import DestinationOptions
 from gateway.policy.replies import LONGEST
 from gateway.policy.senders import ANY, normalise
@@ -227,6 +229,7 @@ class Tenant(Struct, frozen=True, kw_only=True):
     welcome: Reply | None = None
     still_out: Reply | None = None
     help: Reply = ""
+    replies: Annotated[tuple[ReplyRule, ...], Meta(max_length=MAX_REPLIES)] = ()
     question: Reply = ""
     tlvs: Parameters = {}
 

@@ -15,7 +15,14 @@ from gateway.api.address import TcpAddress, parse_address
 from gateway.config.keys import admin_host
 from gateway.config.settings import Settings
 from gateway.dispatch import route_advice
-from gateway.policy import advice, caps_advice, closing_advice, destinations, optout_advice
+from gateway.policy import (
+    advice,
+    caps_advice,
+    closing_advice,
+    conversation,
+    destinations,
+    optout_advice,
+)
 from gateway.policy.carrier_hours import CarrierHoursOptions
 from gateway.policy.content import advice as content_advice
 from gateway.policy.quiet_hours import QuietHoursOptions
@@ -211,6 +218,13 @@ def hygiene(settings: Settings, _today: date) -> Iterable[str]:
             yield from (
                 f"tenants[{number}].destinations.{line}" for line in destinations.advice(own)
             )
+    for number, (tenant, keys) in enumerate(
+        zip(dispatch.tenants, settings.file.tenants, strict=True)
+    ):
+        yield from (
+            f"tenants[{number}].{line}"
+            for line in conversation.advice(keys.replies, tenant.numbers)
+        )
     learns = any(policy.unreachable for policy in dispatch.policies.values())
     if dispatch.policy.unreachable.categories and not learns:
         yield "policy.unreachable: holds for nobody, since every tenant has unreachable = false"

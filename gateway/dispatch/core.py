@@ -10,6 +10,7 @@ from gateway.dispatch import absent
 from gateway.dispatch.absent import Absent
 from gateway.dispatch.aside import Aside
 from gateway.dispatch.consents import Consents
+from gateway.dispatch.conversations import Conversations
 from gateway.dispatch.correlation import Parked
 from gateway.dispatch.debts import Debts
 from gateway.dispatch.events import EventHub
@@ -149,6 +150,9 @@ class Dispatch:
             self._wake,
         )
         self._texted = Texted()
+        self._templates = Templates(store, clock, self._reword)
+        self._wordings = Wordings(self._templates.of)
+        conversations = Conversations(store)
         consents = Consents(store, self._intake, metrics, clock)
         self._inbox = Inbox(
             store,
@@ -157,6 +161,8 @@ class Dispatch:
             self._settler,
             self._texted,
             consents,
+            conversations,
+            self._templates,
             self._reach,
             metrics,
         )
@@ -223,14 +229,13 @@ class Dispatch:
             metrics,
             clock,
         )
-        self._templates = Templates(store, clock, self._reword)
-        self._wordings = Wordings(self._templates.of)
         self.service = Service(
             store,
             self.tenants,
             self._intake,
             self._steering,
             consents,
+            conversations,
             self._templates,
             self.hub,
             metrics,

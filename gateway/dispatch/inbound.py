@@ -16,6 +16,7 @@ import structlog
 
 from gateway.dispatch.carriers import Carrier
 from gateway.dispatch.consents import Consents
+from gateway.dispatch.conversations import Conversations
 from gateway.dispatch.intake import Intake
 from gateway.dispatch.options import CarrierOptions
 from gateway.dispatch.pieces import Piece, piece_of
@@ -24,15 +25,19 @@ from gateway.dispatch.reach import Reach
 from gateway.dispatch.reassembly import Reassembly
 from gateway.dispatch.replies import Caller, Replies
 from gateway.dispatch.settle import Settler
+from gateway.dispatch.templates import Templates
 from gateway.dispatch.tenants import Tenant, Tenants
 from gateway.dispatch.texted import Texted
 from gateway.dispatch.understanding import Text, Understanding
-from gateway.message import Event, EventType, masked
+from gateway.message import Event, EventType, masked, message_id
 from gateway.numbers import canonical
 from gateway.ops.logs import Sparing
 from gateway.ops.metrics import Metrics
+from gateway.policy.conversation import ReplyRule
 from gateway.policy.optout import OptoutOptions, Scope, narrow_purpose
 from gateway.policy.replies import Kind, answer
+from gateway.policy.rules import Refuse
+from gateway.queue.consents import standing
 from gateway.queue.store import GLOBAL, LIFTS, Held, Notice, OptoutChange, OptoutEntry, Store
 from gateway.queue.tallies import add
 from gateway.smpp.pdu import DataSm, DeliverSm
@@ -55,11 +60,15 @@ class Inbox:
         settler: Settler,
         texted: Texted,
         consents: Consents,
+        conversations: Conversations,
+        templates: Templates,
         reach: Reach,
         metrics: Metrics,
     ) -> None:
         self._store = store
         self._consents = consents
+        self._conversations = conversations
+        self._templates = templates
         self._reach = reach
         self._intake = intake
         self._settler = settler
@@ -85,6 +94,7 @@ class Inbox:
         """Take over what an opened store holds: parts, what was told, and what was answered."""
         self._pieces.recover(held)
         self._replies.recover(held)
+        self._conversations.recover(held)
 
     async def receive(self, carrier: Carrier, pdu: DeliverSm | DataSm, plan: Plan) -> None:
         """Add to the plan what an inbound message means."""
@@ -97,6 +107,7 @@ class Inbox:
         for pieces in self._pieces.overdue(plan.now, plan.settlement):
             await self._take(pieces, plan)
         self._replies.forget(plan.now, plan.settlement)
+        self._conversations.forget(plan.now, plan.settlement)
 
     async def settled(self) -> None:
         """What was received is durable: send the answers that it asks for."""
@@ -111,10 +122,13 @@ class Inbox:
         if text.piece.phone is not None:
             for tenant in text.owner.tenants:
                 self._reach.heard(tenant.options.id, text.piece.phone, plan.settlement)
+        rule: ReplyRule | None = None
         if len(text.owner.tenants) == 1:
-            self._tell("inbound", text, plan)
+            rule = self._tell_inbound(text.owner.tenants[0], text, plan)
             self._count("inbound", text.owner.tenants[0], text, plan)
         if text.asked is None:
+            if rule is not None and text.piece.phone is not None:
+                await self._converse(rule, text.owner.tenants[0], text, text.piece.phone, plan)
             return
         request = text.asked.request
         if request == "suspected" or (request == "stop" and text.piece.phone is None):
@@ -130,6 +144,75 @@ class Inbox:
                 await self._opt_in(tenant, text, text.piece.phone, plan)
             else:
                 self._answer("help", tenant, text, text.piece.phone, plan)
+
+    def _tell_inbound(self, tenant: Tenant, text: Text, plan: Plan) -> ReplyRule | None:
+        """The event of a text that is a tenant's, with what it answers. Returns the rule that it
+        meets, unless it asks for something else or a person has the conversation."""
+        name, phone = tenant.options.id, text.piece.phone
+        if phone is None:
+            self._tell("inbound", text, plan)
+            return None
+        more: dict[str, Any] = {}
+        until = self._conversations.until(name, phone, plan.now)
+        rule = None
+        if until is not None:
+            more["handover_until"] = until
+        elif tenant.options.replies is not None and text.asked is None:
+            rule = tenant.options.replies.rule_for(text.owner.number, text.text)
+            if rule is not None:
+                more["reply"] = rule.called
+                if rule.tag is not None:
+                    more["tag"] = rule.tag
+        campaign = variant = None
+        answers = self._texted.answered(name, phone)
+        if answers is not None:
+            campaign, variant, number = answers
+            more["answers"] = message_id(number)
+        self._tell("inbound", text, plan, (), campaign, variant, **more)
+        return rule
+
+    async def _converse(
+        self, rule: ReplyRule, tenant: Tenant, text: Text, phone: str, plan: Plan
+    ) -> None:
+        """Do what a tenant's rule says."""
+        name = tenant.options.id
+        if rule.action == "optin":
+            await self._opt_in(tenant, text, phone, plan)
+            return
+        if rule.action == "handover":
+            until = plan.now + rule.hours * 3600.0
+            self._conversations.hand_over(name, phone, until, plan.settlement)
+            self._tell("handover", text, plan, reply=rule.called, until=until)
+        said = rule.text or self._from_template(rule, tenant)
+        # Who said stop is not texted, whatever was asked for since.
+        if said and not await self._has_stopped(name, canonical(phone), plan):
+            caller = Caller(phone, text.piece.carrier, text.owner.number)
+            self._replies.want(
+                f"rule {rule.called}", said, tenant, caller, plan.now, plan.settlement
+            )
+
+    async def _has_stopped(self, tenant: str, number: str, plan: Plan) -> bool:
+        """Whether a phone has said stop to a tenant, or to a part of what it sends."""
+        if await self._entries(tenant, number, plan):
+            return True
+        known = await self._settler.persistently(lambda: self._store.consents(tenant, [number]))
+        records = [*known.get(number, ()), *plan.settlement.consents]
+        those = [one for one in records if (one.tenant, one.number) == (tenant, number)]
+        return any(one.state == "withdrawn" for one in standing(those).values())
+
+    def _from_template(self, rule: ReplyRule, tenant: Tenant) -> str:
+        """The answer that a template makes, empty where it makes none."""
+        if rule.template is None:
+            return ""
+        template = self._templates.of(tenant.options.id).by_name.get(rule.template)
+        said = "there is no such template" if template is None else template.fill({})
+        if template is None or isinstance(said, Refuse):
+            why = said.why if isinstance(said, Refuse) else said
+            log.error(
+                "reply_without_text", tenant=tenant.options.id, template=rule.template, reason=why
+            )
+            return ""
+        return said
 
     def _report(self, text: Text, now: float) -> None:
         """Count it, and say what is odd about it."""
@@ -161,6 +244,8 @@ class Inbox:
         text: Text,
         plan: Plan,
         tenants: Iterable[Tenant] = (),
+        campaign: str | None = None,
+        variant: str | None = None,
         **more: Any,
     ) -> None:
         """An event for each tenant, those whose text it is unless others are named."""
@@ -169,8 +254,10 @@ class Inbox:
             plan.now,
             to=text.owner.number or None,
             sender=text.piece.source,
+            campaign=campaign,
             text=text.text,
             detail={**text.detail, **more},
+            variant=variant,
         )
         for tenant in tenants or text.owner.tenants:
             plan.settlement.notices.append(Notice(tenant.options.id, event))
@@ -231,7 +318,7 @@ class Inbox:
             )
         )
         if new:
-            more = {"action": "add", "source": "keyword", "only": purpose}
+            more: dict[str, Any] = {"action": "add", "source": "keyword", "only": purpose}
             self._tell("optout", text, plan, [tenant], **more)
             self._count("optouts", tenant, text, plan)
             self._metrics.optouts.add(1, name, "keyword", "add")
@@ -248,6 +335,7 @@ class Inbox:
         plan.settlement.optouts += [
             OptoutChange(scope, number, False, "keyword", plan.now) for scope in sorted(scopes)
         ]
+        more: dict[str, Any]
         if lifted:
             more = {"opted_out": True, "held_by": [one.source for one in left]} if left else {}
             self._tell("optout", text, plan, [tenant], action="remove", source="keyword", **more)

@@ -19,7 +19,6 @@ from gateway.message import Message
 from gateway.numbers import canonical
 from gateway.ops.metrics import Metrics
 from gateway.policy import senders
-from gateway.policy.replies import Kind
 from gateway.queue.store import Held, Settlement
 from gateway.text.errors import TextError
 from gateway.text.measuring import measure
@@ -35,7 +34,7 @@ AGAIN_AFTER: Final = 86_400.0
 REMEMBERED: Final = 100_000
 """Answers that are remembered, the latest: some 30 MB."""
 
-_Name = tuple[str, str, Kind]
+_Name = tuple[str, str, str]
 _decode_name = msgspec.json.Decoder(_Name).decode
 
 
@@ -63,7 +62,7 @@ class Replies:
             self._sent[_decode_name(one.key)] = one.expires_at - AGAIN_AFTER
 
     def want(
-        self, kind: Kind, text: str, tenant: Tenant, to: Caller, now: float, settlement: Settlement
+        self, kind: str, text: str, tenant: Tenant, to: Caller, now: float, settlement: Settlement
     ) -> None:
         """Answer a phone, whatever its opt-outs and the hour, once the settlement is durable:
         unless the text is empty, or the phone had the same today."""

@@ -21,6 +21,8 @@ from gateway.api.schema import (
     Counted,
     Error,
     Explained,
+    HandoverAction,
+    HandoverResult,
     Holder,
     Left,
     MessageStatus,
@@ -36,6 +38,7 @@ from gateway.api.schema import (
 )
 from gateway.dispatch import counted
 from gateway.dispatch.consents import Consents
+from gateway.dispatch.conversations import Conversations
 from gateway.dispatch.events import EventHub, Subscription, too_many
 from gateway.dispatch.explaining import explained
 from gateway.dispatch.intake import TURN, Intake
@@ -74,6 +77,7 @@ class Service:
         intake: Intake,
         steering: Steering,
         consents: Consents,
+        conversations: Conversations,
         templates: Templates,
         hub: EventHub,
         metrics: Metrics,
@@ -86,6 +90,7 @@ class Service:
         self._intake = intake
         self._steering = steering
         self._consents = consents
+        self._conversations = conversations
         self._templates = templates
         self._hub = hub
         self._metrics = metrics
@@ -234,6 +239,14 @@ class Service:
     ) -> Sequence[ConsentResult | Rejected]:
         """Change or look up consents."""
         return await self._consents.handle(self._tenant(tenant), action, rows)
+
+    async def handover(
+        self, tenant: str, action: HandoverAction, numbers: Sequence[str]
+    ) -> Sequence[HandoverResult | Rejected]:
+        """Close conversations that a person has, or look them up."""
+        return await self._conversations.handle(
+            self._tenant(tenant), action, numbers, self._clock()
+        )
 
     async def consents(self, tenant: str, after: str) -> Sequence[ConsentResult]:
         """The next of a tenant's consents behind a number."""

@@ -8,6 +8,7 @@ import msgspec
 from gateway.dispatch.wording import Wording
 from gateway.message import CATEGORIES, Category
 from gateway.policy.chain import Policy
+from gateway.policy.conversation import Conversation
 from gateway.policy.replies import Texts
 from gateway.smpp.tlv import Tlvs
 
@@ -42,6 +43,7 @@ class TenantOptions(msgspec.Struct, frozen=True):
         welcome: the answer to who takes it back.
         still_out: the same where somebody else's opt-out holds.
         help: the answer to a call for help.
+        replies: the rules by which other texts are answered; None where there are none.
         question: asks a phone to confirm its consent; empty where none is asked.
         tlvs: optional parameters of its messages, where these have no such ones themselves.
     """
@@ -61,6 +63,7 @@ class TenantOptions(msgspec.Struct, frozen=True):
     still_out: Texts = ""
     help: Texts = ""
     question: Texts = ""
+    replies: Conversation | None = None
     tlvs: Tlvs = ()
 
     @property

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.message import Message
+from gateway.message import URGENT, Message
 from gateway.numbers import canonical
 
 PHONES: Final = 100_000
@@ -22,7 +22,7 @@ MEMO: Final = "texted"
 """The name under which the store keeps it."""
 
 _Generation = dict[str, dict[str, str]]
-Wording = tuple[str, str, str | None]
+Wording = tuple[str, str | None, str | None]
 """A tenant, its campaign and the variant of that."""
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -42,6 +42,8 @@ class Texted:
         self._changed = False
         self._campaigns: dict[str, Wording] = {}
         self._older: dict[str, Wording] = {}
+        self._latest: dict[str, tuple[Wording, int]] = {}
+        self._before: dict[str, tuple[Wording, int]] = {}
 
     def configure(self, shared: Iterable[str]) -> None:
         """These carriers are used by several tenants."""
@@ -62,15 +64,21 @@ class Texted:
     def note_campaign(self, messages: Sequence[Message]) -> None:
         """Messages of one campaign of a tenant, or of none, go out."""
         tenant, campaign = messages[0].tenant, messages[0].campaign
-        if campaign is None:
-            return
+        if messages[0].category == URGENT:
+            return  # nobody answers these
         # One wording for all that have it: it is kept once.
         for variant in {message.variant for message in messages}:
-            phones = [canonical(one.to) for one in messages if one.variant == variant]
+            those = [one for one in messages if one.variant == variant]
+            phones = [canonical(one.to) for one in those]
             wording: Wording = (tenant, campaign, variant)
-            self._campaigns.update(dict.fromkeys(phones, wording))
+            numbers = [(wording, one.id) for one in those]
+            self._latest.update(zip(phones, numbers, strict=True))
+            if campaign is not None:
+                self._campaigns.update(dict.fromkeys(phones, wording))
         if len(self._campaigns) > PHONES // 2:
             self._older, self._campaigns = self._campaigns, {}
+        if len(self._latest) > PHONES // 2:
+            self._before, self._latest = self._latest, {}
 
     def last(self, carrier: str, phone: str) -> str | None:
         """Who texted a phone last; None where that is not known."""
@@ -86,6 +94,17 @@ class Texted:
         phone = canonical(phone)
         wording = self._campaigns.get(phone) or self._older.get(phone)
         return wording[1:] if wording is not None and wording[0] == tenant else (None, None)
+
+    def answered(self, tenant: str, phone: str) -> tuple[str | None, str | None, int] | None:
+        """What a text of a phone to a tenant most likely answers: the message that it got last, by
+        campaign, variant and number; but for one-time passwords, and where another tenant's has not
+        come since. None where that is not known."""
+        phone = canonical(phone)
+        found = self._latest.get(phone) or self._before.get(phone)
+        if found is None or found[0][0] != tenant:
+            return None
+        (_, campaign, variant), number = found
+        return campaign, variant, number
 
     def memo(self) -> bytes | None:
         """All of it, to be kept; None where nothing has changed since the last time."""

@@ -146,7 +146,7 @@ class Notice(NamedTuple):
     event: Event
 
 
-HeldKind = Literal["receipt", "inbound", "reply"]
+HeldKind = Literal["receipt", "inbound", "reply", "handover"]
 
 
 class Held(NamedTuple):

@@ -28,6 +28,8 @@ from gateway.api.schema import (
     Error,
     Explained,
     ExplainedStep,
+    HandoverAction,
+    HandoverResult,
     MessageStatus,
     OptoutAction,
     OptoutBy,
@@ -165,6 +167,12 @@ class Backend:
         elif action == "remove":
             self.out -= set(numbers)
         return [OptoutResult(n, n in self.out, (n in before) != (n in self.out)) for n in numbers]
+
+    async def handover(
+        self, tenant: str, action: HandoverAction, numbers: Sequence[str]
+    ) -> Sequence[HandoverResult | Rejected]:
+        self._fail()
+        return [HandoverResult(n, action == "check", action == "close") for n in numbers]
 
     async def explain(
         self, tenant: str, ids: Sequence[str], keys: Sequence[str]

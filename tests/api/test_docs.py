@@ -194,6 +194,7 @@ REPLIES: list[schema.Reply | list[Event]] = [
             )
         ],
     ),
+    schema.HandoverReply(14, True, [schema.HandoverResult("8613912345678", False, True)]),
     schema.TemplateReply(
         13,
         True,

@@ -194,3 +194,30 @@ def test_a_rise_of_one_time_passwords(site: Any, started: Any) -> None:
     assert metric(site, "messages_deferred_total", rule="pumping", tenant="shop") == 2
     site.stop_carriers()
     assert len(taken(record)) == 5
+
+
+def test_conversations(site: Any, started: Any) -> None:
+    """The simulated phones say this and that, and some say stop."""
+    site.change(
+        'category = "transactional"\n',
+        'category = "transactional"\n[[tenants.replies]]\nmatch = ["*"]\nname = "all"\n'
+        'text = "A person answers soon"\naction = "handover"\n',
+    )
+    client, record = started("", "--inbound-rate", "5", "--inbound-to", "10690001")
+    events: list[dict[str, Any]] = []
+    client.ask("subscribe", consumer="crm", **{"from": "start"})
+    while not any(one["type"] == "delivered" for one in events):
+        events += client.receive().get("events", [])
+    [handed, *_] = [one for one in events if one["type"] == "handover"]
+    [heard, *_] = [one for one in events if one["type"] == "inbound" and "reply" in one["detail"]]
+    assert heard["detail"]["reply"] == handed["detail"]["reply"] == "all"
+    phone = handed["from"]
+    reply: dict[str, Any] = {}
+    number = client.send("handover", action="close", numbers=[phone])
+    while reply.get("id") != number:
+        reply = client.receive()
+    assert reply["results"][0]["changed"]
+    site.stop_carriers()
+    assert b"A person answers soon" in {
+        bytes.fromhex(line["short_message"]) for line in taken(record)
+    }
