@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from gateway.dispatch.operating.stuck import duration
@@ -148,7 +148,8 @@ def _tenants(tenants: Sequence[Mapping[str, Any]], rates: Mapping[str, float], m
 
 
 def _table(*columns: str) -> Table:
-    return Table(*columns, box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
+    cells = [Column(name, no_wrap=True, overflow="ellipsis") for name in columns]
+    return Table(*cells, box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
 
 
 def _rest(table: Table, more: int) -> Table:

@@ -175,6 +175,12 @@ def test_a_carrier_that_is_down_stands_above_those_that_are_up() -> None:
     assert names == ["beta", "alpha"]
 
 
+def test_a_long_reason_takes_no_second_line() -> None:
+    seen = found()
+    seen["carriers"][1]["error"] = "it was said that " * 20
+    assert len(lines(seen)) == len(lines(found()))
+
+
 def test_what_is_old_says_so() -> None:
     assert lines(found(), "cannot reach it")[1] == "what follows is old: cannot reach it"
 
