@@ -557,6 +557,7 @@ class Metrics:
                 self.messages_accepted.add(0, tenant, category)
         for carrier in names["carrier",]:
             self.receipts.add(0, carrier, REACHED)
+            self.carrier_outcomes.add(0, carrier, "delivered")
 
     def snapshot(self) -> Snapshot:
         """What every metric says now."""

@@ -175,5 +175,7 @@ def test_counters_of_tenants_and_carriers_begin_at_zero() -> None:
     assert found["gateway_optouts_suspected_total", (("tenant", "acme"),)] == 0
     # Else a carrier that reaches nobody, and a tenant of whom all is refused, had no share at all.
     assert found["gateway_receipts_total", (("carrier", "beta"), ("state", "DELIVRD"))] == 0
+    labels = (("carrier", "beta"), ("outcome", "delivered"))
+    assert found["gateway_carrier_outcomes_total", labels] == 0
     labels = (("category", "otp"), ("tenant", "acme"))
     assert found["gateway_messages_accepted_total", labels] == 0

@@ -33,13 +33,13 @@ def nothing(cell: Cell) -> None:
     """All stays as it is."""
 
 
-def carrier(name: str, alert: str, tells: str, *faults: str, **habits: str | int) -> Fault:
+def carrier(name: str, alerts: set[str], tells: str, *faults: str, **habits: str | int) -> Fault:
     """The carrier does what it is told on its command line, for a time."""
     return Fault(
         name=name,
         make=Cell.switch_carrier,
         mend=Cell.switch_carrier,
-        alerts=frozenset({alert}),
+        alerts=frozenset(alerts),
         habits=msgspec.convert({"carrier": ("--switched", *faults), **habits}, Habits),
         tells=tells,
     )
@@ -115,23 +115,23 @@ FAULTS: Final = (
         ),
         tells="Which route do they wait for, and why do they not move?",
     ),
-    carrier("slow", "CarrierSlow", "Which carrier is slow?", "--latency", "3", rate=20),
+    carrier("slow", {"CarrierSlow"}, "Which carrier is slow?", "--latency", "3", rate=20),
     carrier(
         "throttling",
-        "CarrierThrottles",
+        {"CarrierThrottles"},
         "Which carrier throttles, and to what rate is it held?",
         *("--error", "ESME_RTHROTTLED=0.5"),
         category="marketing",
     ),
     carrier(
         "refusing",
-        "CarrierRefuses",
+        {"CarrierRefuses", "ReachLow"},
         "Which carrier refuses, and with which status?",
-        *("--error", "ESME_RSUBMITFAIL=0.5"),
+        *("--error", "ESME_RSUBMITFAIL=0.9"),
     ),
     carrier(
         "silent",
-        "ReceiptsStopped",
+        {"ReceiptsStopped"},
         "Which carrier owes receipts, and since when?",
         *("--lost-receipts", "1"),
     ),

@@ -94,7 +94,7 @@ def test_each_fault_raises_the_alerts_that_are_meant_for_it(
         )
 
     at_once(lambda fault: fault.mend(cells[fault.name]))
-    still = watching.wait_until_quiet(40)
+    still = watching.wait_until_quiet(60)
     assert (expected - seen, seen - expected) == (set(), set()), "what is missing, what too many"
     assert left == set(), "these have no answer"
     assert checked.stdout + checked.stderr == b""
