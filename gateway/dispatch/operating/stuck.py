@@ -52,7 +52,7 @@ def findings(
         *_silence(silent),
         *_store(failing, congested, queues),
         *(one for carrier in carriers for one in _carrier(carrier, waits, now)),
-        *_waits(queues, tenants),
+        *_waits(queues, tenants, carriers),
         *(_paused(pause, now) for pause in pauses),
         *(one for consumer in consumers for one in _consumer(consumer)),
         *_configuration(running),
@@ -213,12 +213,17 @@ _WAITS: Final[dict[Reason, tuple[Severity, str, str, str, str]]] = {
 to do, and the runbook. The store and pauses are told of elsewhere."""
 
 
-def _waits(queues: Sequence[QueueView], tenants: Sequence[TenantView]) -> Iterator[Finding]:
+def _waits(
+    queues: Sequence[QueueView], tenants: Sequence[TenantView], carriers: Sequence[CarrierView]
+) -> Iterator[Finding]:
     groups: dict[tuple[Reason, str], list[QueueView]] = {}
     bound = {one.id for one in tenants if one.rate_bound}
+    told = {route for one in carriers if one.state == "down" for route in one.routes}
     for queue in queues:
         if queue.reason not in _WAITS or queue.oldest_seconds is None:
             continue
+        if queue.reason == "no_bind" and queue.route in told:
+            continue  # its carriers are told of, with what waits for them
         of = queue.tenant if _WAITS[queue.reason][1] == "tenant" else queue.route
         groups.setdefault((queue.reason, of), []).append(queue)
     for (reason, of), those in groups.items():
