@@ -120,6 +120,16 @@ async def test_a_deadline_that_passes(store: SqliteStore, clock: Clock, entry: M
     assert [message.id for message, _ in await store.overdue(clock.now + 5, 10)] == [1]
 
 
+async def test_it_is_leased_to_nobody_any_more(store: SqliteStore, entry: MakeEntry) -> None:
+    await store.accept([entry(5, leased=True)])
+    await take(store, entry, 1, 2)
+    assert await store.leased(0, 10) == (1, [5])
+    await take(store, entry, 3)
+    assert await store.put_back([2, 3, 5]) != []
+    [[two, three, five], _] = await store.find("acme", [2, 3, 5], [])
+    assert [one and one.state for one in (two, three, five)] == ["sent", "sent", "queued"]
+
+
 async def test_it_is_said_to_be_sent(store: SqliteStore, entry: MakeEntry) -> None:
     await take(store, entry, 1)
     [[record], _] = await store.find("acme", [1], [])

@@ -263,11 +263,13 @@ class SqliteStore:
         await self._engine.write(lambda s: writes.defer(s, rows))
 
     async def leased(self, after: int, limit: int) -> Leased:
+        await self._shelve()
         return await self._engine.read(lambda e: reads.leased(e, after, limit))
 
     async def put_back(self, numbers: Sequence[int]) -> list[Message]:
         if not numbers:
             return []
+        await self._shelve()
         return await self._engine.write(lambda s: upkeep.put_back(s, numbers))
 
     # --- outcomes ---
