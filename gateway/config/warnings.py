@@ -161,6 +161,44 @@ def frequency(settings: Settings, _today: date) -> Iterable[str]:
     yield from caps_advice.without(caps, tenants, on)
 
 
+def consents(settings: Settings, _today: date) -> Iterable[str]:
+    """Consent that is required for nothing, or of nobody's messages."""
+    options = settings.dispatch.policy.consent
+    if not options.require:
+        return
+    if not options.categories:
+        yield (
+            "policy.consent.categories: is empty, so nobody's consent is asked for; name what needs"
+            " it, or leave require out"
+        )
+    for number, tenant in enumerate(settings.dispatch.tenants):
+        asked = settings.dispatch.policies[tenant.id].consent
+        if asked and options.categories and options.categories.isdisjoint(tenant.categories):
+            yield (
+                f"tenants[{number}].categories: has none of policy.consent.categories, so its"
+                " messages need no consent; name there what the tenant sends, or write consent ="
+                " false"
+            )
+
+
+def stops_of_signatures(settings: Settings, _today: date) -> Iterable[str]:
+    """Tenants whose stops are to be of one signature, and that have none."""
+    options = settings.dispatch.policy.optout
+    scopes = {"scope": options.scope} | {
+        f"regions.{name}.scope": region.scope for name, region in options.regions.items()
+    }
+    where = next((key for key, scope in scopes.items() if scope == "signature"), None)
+    if where is None:
+        return
+    for number, tenant in enumerate(settings.dispatch.tenants):
+        if not settings.dispatch.policies[tenant.id].signatures:
+            yield (
+                f"tenants[{number}].signatures: is missing where policy.optout.{where} is"
+                " 'signature', so a stop is of all its texts; state its signatures, or another"
+                " scope"
+            )
+
+
 def in_the_clear(settings: Settings, _today: date) -> Iterable[str]:
     """Addresses that other machines reach, and where everything travels as it is."""
     for number, listen in enumerate(settings.api.listen):
@@ -242,6 +280,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     endless,
     optouts,
     optouts_of_tenants,
+    consents,
+    stops_of_signatures,
     frequency,
     contents,
     hygiene,
