@@ -63,7 +63,8 @@ def store_path(path: Path) -> str:
     keys = read_table(Keys, _parse(path)[0], "", faults)
     wrong = [line for line in faults.lines if line.startswith("queue")]
     if keys.queue.backend != "sqlite":
-        wrong.append(f"queue.backend: {keys.queue.backend} has no file")
+        mend = "; copy the database with pg_dump" if keys.queue.backend == "postgresql" else ""
+        wrong.append(f"queue.backend: {keys.queue.backend} has no file{mend}")
     if wrong:
         raise ConfigError(wrong)
     return keys.queue.path
