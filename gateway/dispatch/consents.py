@@ -21,7 +21,8 @@ from gateway.api.schema import (
     Rejected,
     SubmitMessage,
 )
-from gateway.dispatch.intake import LATE, TURN, Intake
+from gateway.dispatch.drafting import LATE
+from gateway.dispatch.intake import TURN, Intake
 from gateway.dispatch.tenants import Tenant
 from gateway.errors import RequestError
 from gateway.numbers import NumberError, canonical, read, region_of

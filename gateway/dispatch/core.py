@@ -292,13 +292,15 @@ class Dispatch:
         self.pool.configure(self.fleet.carriers, routes)
         self._expect((one.id for one in options.tenants), carriers)
         narrow = {one.options.id for one in options.carriers if one.options.narrow}
-        self._intake.router = self._releaser.router = Router(routes, narrow_routes(routes, narrow))
+        self._intake.drafter.router = self._releaser.router = Router(
+            routes, narrow_routes(routes, narrow)
+        )
         self._absent.configure(
             [one.id for one in options.tenants], [route.name for route in routes]
         )
         self._steer()
         self.upkeep.retention = options.retention
-        self._intake.config = options.digest
+        self._intake.drafter.config = options.digest
         self._unpark()
         self._wake()
 

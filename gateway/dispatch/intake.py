@@ -12,50 +12,38 @@ anything of a batch is refused, it is asked first and the rest is judged without
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
 from itertools import accumulate, compress
-from typing import Final, Literal, NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
 import trio
 from msgspec import structs
 
-from gateway.api.schema import Accepted, Error, Price, Quoted, Rejected, SubmitMessage
+from gateway.api.schema import Accepted, Price, Quoted, Rejected, SubmitMessage
 from gateway.api.turnstile import Turnstile
-from gateway.dispatch import contents, parameters, steps
+from gateway.dispatch import contents, drafting, steps
 from gateway.dispatch.aside import Aside
+from gateway.dispatch.drafting import ENCODINGS, Drafter, Refusal
 from gateway.dispatch.guard import Guard
 from gateway.dispatch.ids import MessageNumbers
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.places import Places
-from gateway.dispatch.routing import Router
-from gateway.dispatch.tenants import Tenant, TenantOptions
-from gateway.dispatch.wording import Wording, unknown
-from gateway.errors import MessageCode, StoreError
+from gateway.dispatch.tenants import Tenant
+from gateway.errors import StoreError
 from gateway.facts import Facts, Use
 from gateway.message import (
-    CATEGORIES,
-    NAME_MAX,
-    VARIANT_MAX,
-    Approved,
     Category,
     LaneKey,
-    Local,
     Message,
-    Report,
     message_id,
 )
 from gateway.numbers import NumberError, read, region_of
 from gateway.ops.metrics import Metrics
-from gateway.policy import local
 from gateway.policy.budget import count_spent
 from gateway.policy.frequency import count_in, seen_in
 from gateway.policy.prices import Pricing, units
-from gateway.policy.regions import place_of
 from gateway.policy.rules import Defer, Refuse, Verdicts
-from gateway.policy.senders import normalise as normalise_sender
 from gateway.queue.lanes import Lanes
 from gateway.queue.store import Entry, Known, Overtaken, Record, Refused, Seen, Store
-from gateway.smpp.tlv import Tlvs
 from gateway.text.errors import TextError
 from gateway.text.measuring import measure
 
@@ -80,23 +68,6 @@ SCHEDULED: Final = 10
 """Messages that one with a ``send_at``, or with a clock of its own, counts for: a day that nobody
 asked for before takes a place with 42 time zones up to a millisecond."""
 
-AHEAD = 366 * 86_400.0
-"""The furthest that ``send_at`` and ``expires_at`` may lie ahead, in seconds."""
-
-LATE: Final = 300.0
-"""Seconds by which ``send_at`` may have passed without a word: clocks differ and requests wait."""
-
-
-ENCODINGS: Final[Mapping[str | None, Literal["auto", "gsm7", "ucs2"]]] = {
-    None: "auto",
-    "auto": "auto",
-    "gsm7": "gsm7",
-    "ucs2": "ucs2",
-}
-REPORTS: Final[Mapping[str | None, Report]] = {None: "final", "final": "final", "none": "none"}
-KNOWN_CATEGORIES: Final[Mapping[str, Category]] = {name: name for name in CATEGORIES}
-"""What a message may say, and what it means where it says nothing."""
-
 ENDS: Final[Mapping[str, str]] = {
     "failed": "has failed",
     "expired": "has expired",
@@ -107,21 +78,6 @@ ENDS: Final[Mapping[str, str]] = {
 
 Again = tuple[int, Known]
 """The index of a message that was submitted, and what its key stands for."""
-
-
-class Refusal(Exception):  # noqa: N818  # it is an answer, not an error of ours
-    """A message is refused alone."""
-
-    def __init__(self, code: MessageCode, why: str) -> None:
-        super().__init__(why)
-        self.rejected = _rejected(code, why)
-
-    @classmethod
-    def of(cls, verdict: Refuse) -> "Refusal":
-        """What a rule or a step of a text's making has refused."""
-        refusal = cls(verdict.code, verdict.why)
-        refusal.rejected = _refused(verdict)
-        return refusal
 
 
 class _Judged(NamedTuple):
@@ -158,9 +114,8 @@ class Intake:
         clock: Callable[[], float],
         on_ready: Callable[[], None],
     ) -> None:
-        self.router = Router([])
+        self.drafter = Drafter()
         self.pricing: Pricing | None = None
-        self.config = ""
         self._store = store
         self._guard = guard
         self._lanes = lanes
@@ -298,7 +253,7 @@ class Intake:
                     message = draft
                     verdict = verdicts.get(position) if verdicts else None
                     if isinstance(verdict, Refuse):
-                        results[index] = _refused(verdict)
+                        results[index] = drafting.refused(verdict)
                         refused.append(index)
                         continue
                     if verdict is not None:
@@ -318,7 +273,7 @@ class Intake:
                         None,
                         None
                         if one.send_at is None and one.send_at_local is None
-                        else _note(one, message, now),
+                        else drafting.note(one, message, now),
                     )
                 if seen is not None:
                     count_in(uses, messages[passed:])
@@ -363,7 +318,7 @@ class Intake:
             for position, (index, draft) in enumerate(places):
                 verdict = verdicts.get(position)
                 if isinstance(verdict, Refuse):
-                    results[index] = _refused(verdict)
+                    results[index] = drafting.refused(verdict)
                     continue
                 waiting += 1
                 due = max(draft.due, verdict.until) if verdict is not None else draft.due
@@ -372,7 +327,7 @@ class Intake:
                 if counts:
                     passed.append(draft if verdict is None else _deferred(draft, due))
                 later = due if due > now else None
-                note = _note(submitted[index], draft, now)
+                note = drafting.note(submitted[index], draft, now)
                 results[index] = Quoted(
                     draft.parts,
                     draft.encoding,
@@ -397,7 +352,7 @@ class Intake:
     def lane(self, tenant: Tenant, submitted: SubmitMessage, to: str) -> LaneKey:
         """The queue that a message to this number would stand in."""
         category = cast("Category", submitted.category or tenant.options.category)
-        route = self.router.route(tenant.options.id, category, to) or ""
+        route = self.drafter.router.route(tenant.options.id, category, to) or ""
         return LaneKey(tenant.options.id, category, route, submitted.campaign)
 
     async def reply(self, messages: Sequence[Message]) -> None:
@@ -451,7 +406,7 @@ class Intake:
                 results[index] = _duplicate(message, known, record)
             else:
                 why = f"key: {message.key!r} stands for a message with other content"
-                results[index] = _rejected("key_conflict", why)
+                results[index] = drafting.rejected("key_conflict", why)
 
     # --- a draft ---
 
@@ -478,8 +433,8 @@ class Intake:
             if results[index] is not None:
                 continue
             try:
-                begun = message if wording is None else _begun(wording, message)
-                draft = self._draft(tenant, begun, numbers[index], now, wording)
+                begun = message if wording is None else drafting.begun(wording, message)
+                draft = self.drafter.draft(tenant, begun, numbers[index], now, wording)
                 drafts.append((index, draft))
                 if draft.local is not None:
                     work += SCHEDULED
@@ -487,7 +442,7 @@ class Intake:
                 results[index] = refusal.rejected
                 refused.append(index)
             except TextError as error:
-                results[index] = _unsayable(message, error)
+                results[index] = drafting.unsayable(message, error)
                 refused.append(index)
         frequency = tenant.policy.frequency
         if frequency is not None:
@@ -499,118 +454,6 @@ class Intake:
                 for index, draft in drafts
             ]
         return drafts, refused
-
-    def _draft(
-        self,
-        tenant: Tenant,
-        submitted: SubmitMessage,
-        number: int,
-        now: float,
-        wording: Wording | None,
-    ) -> Message:
-        options = tenant.options
-        try:
-            to = read(submitted.to, options.default_region)
-        except NumberError as error:
-            raise Refusal("invalid_recipient", f"to: {error}") from None
-        category = options.category
-        if submitted.category is not None:
-            named = KNOWN_CATEGORIES.get(submitted.category)
-            if named is None:
-                raise _wrong("category", submitted.category, "otp, transactional or marketing")
-            category = named
-            if category not in options.categories:
-                theirs = " or ".join(one for one in CATEGORIES if one in options.categories)
-                raise _wrong("category", category, f"one that this tenant may use: {theirs}")
-        sender = options.sender
-        if submitted.sender is not None and submitted.sender != sender:
-            sender = normalise_sender(submitted.sender) or submitted.sender
-        if not sender:
-            raise Refusal("invalid_sender", "from: missing, and the tenant has no default sender")
-        wanted = ENCODINGS.get(submitted.encoding)
-        if wanted is None:
-            raise _wrong("encoding", submitted.encoding, "auto, gsm7 or ucs2")
-        report = REPORTS.get(submitted.report)
-        if report is None:
-            raise _wrong("report", submitted.report, "final or none")
-        key = submitted.key
-        if key is not None and not 0 < len(key.encode()) <= NAME_MAX:
-            raise _wrong("key", key, f"1 to {NAME_MAX} octets long")
-        campaign = submitted.campaign
-        if campaign is not None and not 0 < len(campaign) <= NAME_MAX:
-            raise _wrong("campaign", campaign, f"1 to {NAME_MAX} characters long")
-        variant = submitted.variant
-        if variant is not None and not 0 < len(variant) <= VARIANT_MAX:
-            raise _wrong("variant", variant, f"1 to {VARIANT_MAX} characters long")
-        own = None
-        if (
-            submitted.window is not None
-            or submitted.time_zone is not None
-            or submitted.region is not None
-        ):
-            own = _local(submitted)
-        due = now
-        if submitted.send_at is not None:
-            if not 0 <= submitted.send_at <= now + AHEAD:
-                raise _wrong("send_at", submitted.send_at, "Unix seconds within a year from now")
-            due = max(now, submitted.send_at)
-        if submitted.send_at_local is not None:
-            due = max(now, _moment(submitted, to, own, now).at)
-        if submitted.expires_at is not None:
-            expires_at = submitted.expires_at
-            if not 0 <= expires_at <= now + 2 * AHEAD:
-                raise _wrong("expires_at", expires_at, "Unix seconds within two years from now")
-            if expires_at <= due:
-                raise Refusal("expired", f"expires_at: {expires_at} is not after {due}")
-        else:
-            hours, validity = tenant.policy.quiet_hours, options.validity[category]
-            if own is None and category not in hours.categories:
-                expires_at = due + validity
-            else:
-                expires_at = hours.open_seconds_end(to, category, own, due, validity)
-        route = self.router.route(options.id, category, to)
-        if route is None:
-            raise Refusal("no_route", f"no route takes {category} messages to {to[:4]}…")
-        text = submitted.text
-        approved: Approved = ()
-        before: str | None = None
-        if wording is not None:
-            written = wording.write(submitted, category, sender, to, route)
-            if isinstance(written, Refuse):
-                raise Refusal.of(written)
-            text, approved, before = written
-        encoding, parts = measure(text, wanted, route in self.router.narrow)
-        tlvs = options.tlvs if submitted.tlvs is None else _tlvs(options, submitted.tlvs)
-        draft = Message(
-            number,
-            options.id,
-            to,
-            sender,
-            text,
-            category,
-            route,
-            encoding,
-            parts,
-            now,
-            due,
-            expires_at,
-            report,
-            key,
-            campaign,
-            config=self.config,
-        )
-        repeat = submitted.allow_repeat is True
-        if tlvs or variant or approved or repeat or before is not None or own is not None:
-            return structs.replace(
-                draft,
-                tlvs=tlvs,
-                variant=variant,
-                approved=approved,
-                before=before,
-                local=own,
-                allow_repeat=repeat,
-            )
-        return draft
 
     # --- verdicts ---
 
@@ -720,7 +563,7 @@ class Intake:
                 error.code,
                 error.rule,
                 error.message[:TOLD_WHY],
-                self.config,
+                self.drafter.config,
             )
             for error, message in pairs
         ]
@@ -730,14 +573,6 @@ async def _turn(start: int) -> None:
     """Give others a turn before the messages from ``start`` on, but for the first."""
     if start:
         await trio.lowlevel.checkpoint()
-
-
-def _tlvs(options: TenantOptions, given: Mapping[int | str, object]) -> Tlvs:
-    """A message's own parameters, and the tenant's."""
-    try:
-        return parameters.merged(options.tlvs, parameters.read(given))
-    except ValueError as error:
-        raise Refusal("invalid_value", f"tlvs: {error}") from None
 
 
 def _urgent(tenant: Tenant, submitted: Sequence[SubmitMessage]) -> bool:
@@ -792,74 +627,6 @@ def _quoted(first: Accepted, submitted: SubmitMessage, tenant: Tenant) -> Quoted
     return Quoted(
         first.parts, first.encoding, first.not_before, True, first.note, to=to, region=region
     )
-
-
-def _local(submitted: SubmitMessage) -> Local:
-    """What a message says of its recipient's clock."""
-    try:
-        return local.read(submitted.time_zone, submitted.region, submitted.window)
-    except ValueError as error:
-        raise Refusal("invalid_value", str(error)) from None
-
-
-def _moment(submitted: SubmitMessage, to: str, own: Local | None, now: float) -> local.Moment:
-    """When the recipient's clock shows the ``send_at_local`` of a message."""
-    text = submitted.send_at_local or ""
-    if submitted.send_at is not None:
-        raise Refusal("invalid_value", "send_at_local: send_at is there too; leave one of them out")
-    place = place_of(to)
-    try:
-        moment = local.moment(text, (place if own is None else local.placed(place, own)).zones)
-    except ValueError as error:
-        raise Refusal("invalid_value", str(error)) from None
-    if moment.at > now + AHEAD:
-        raise _wrong("send_at_local", text, "within a year from now")
-    return moment
-
-
-def _note(submitted: SubmitMessage, message: Message, now: float) -> str | None:
-    """What to tell whoever wanted a message sent earlier than can be, or at an hour that clocks
-    show at several times."""
-    name, at, several = "send_at", submitted.send_at, False
-    if submitted.send_at_local is not None:
-        name = "send_at_local"
-        at, several = _moment(submitted, message.to, message.local, now)
-    if at is not None and at <= now - LATE:
-        late = f"{timedelta(seconds=int(now - at))}"
-        return f"{name}: passed {late} ago; the message goes as soon as it may"
-    if several:
-        return (
-            f"{name}: this phone may be in several time zones, and the message goes when the last "
-            "of them shows that time; state time_zone or region"
-        )
-    return None
-
-
-def _rejected(code: MessageCode, why: str) -> Rejected:
-    return Rejected(Error(code, why))
-
-
-def _begun(wording: Wording, submitted: SubmitMessage) -> SubmitMessage:
-    """A message with the text of its template."""
-    begun = wording.begin(submitted)
-    if isinstance(begun, Refuse):
-        raise Refusal.of(begun)
-    return begun
-
-
-def _unsayable(submitted: SubmitMessage, error: TextError) -> Rejected:
-    """Why a text cannot be sent: it may be for want of the template that was to make it."""
-    if submitted.template is not None and not submitted.text:
-        return _refused(unknown(submitted.template))
-    return _rejected(error.code, str(error))
-
-
-def _refused(verdict: Refuse) -> Rejected:
-    return Rejected(Error(verdict.code, verdict.why, verdict.retry_at, verdict.rule, verdict.place))
-
-
-def _wrong(field: str, value: object, mend: str) -> Refusal:
-    return Refusal("invalid_value", f"{field}: {str(value)[:32]!r} is not {mend}")
 
 
 def _by_batch(

@@ -76,7 +76,7 @@ class Replies:
             return
         route = direct(to.carrier)
         try:
-            encoding, parts = measure(text, narrow=route in self._intake.router.narrow)
+            encoding, parts = measure(text, narrow=route in self._intake.drafter.router.narrow)
         except TextError as error:
             log.error("reply_unencodable", tenant=tenant.options.id, kind=kind, reason=str(error))
             return

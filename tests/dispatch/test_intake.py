@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from gateway.api.schema import Accepted, SubmitMessage
-from gateway.dispatch import contents, intake, service
+from gateway.dispatch import contents, drafting, intake, service
 from gateway.dispatch.routing import CarrierShare, Match, RouteOptions
 from gateway.errors import RequestError, StoreError
 from gateway.message import Category, LaneKey, Message
@@ -563,12 +563,12 @@ async def _opted_out(world: Any) -> None:
 @pytest.mark.parametrize(
     ("work", "owner", "name"),
     [
-        (_submitted, intake, "read"),
-        (_submitted, intake, "measure"),
+        (_submitted, drafting, "read"),
+        (_submitted, drafting, "measure"),
         (_submitted, contents, "digest"),
         (_submitted, QuietHours, "judge"),
         (_submitted_again, contents, "is_same"),
-        (_quoted, intake, "measure"),
+        (_quoted, drafting, "measure"),
         (_quoted, QuietHours, "judge"),
         (_opted_out, service, "read"),
     ],
