@@ -11,6 +11,8 @@ from ipaddress import IPv6Address, ip_address
 from itertools import chain
 from typing import Final
 
+from msgspec import structs
+
 from gateway.api.address import TcpAddress, parse_address
 from gateway.config.keys import admin_host
 from gateway.config.settings import Settings
@@ -136,6 +138,23 @@ def contents(settings: Settings, _today: date) -> Iterable[str]:
     places = {tenant.id: number for number, tenant in enumerate(dispatch.tenants)}
     for name, line in content_advice.tenants(dispatch.policy.content, dispatch.policies):
         yield f"tenants[{places[name]}].{line}"
+
+
+def without_rules(settings: Settings, _today: date) -> Iterable[str]:
+    """Tenants for which every rule that can be switched off is."""
+    policies = settings.dispatch.policies
+    for number, tenant in enumerate(settings.dispatch.tenants):
+        own = policies[tenant.id]
+        switches = [
+            field.name
+            for field in structs.fields(own)
+            if field.default is True and isinstance(getattr(own, field.name), bool)
+        ]
+        if switches and not any(getattr(own, name) for name in switches):
+            yield (
+                f"tenants[{number}]: no rule holds for it but opt-outs, for {', '.join(switches)}"
+                " are all false; leave out what was not meant"
+            )
 
 
 def optouts_of_tenants(settings: Settings, _today: date) -> Iterable[str]:
@@ -284,6 +303,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     stops_of_signatures,
     frequency,
     contents,
+    without_rules,
     hygiene,
     senders_without_numbers,
     in_the_clear,
