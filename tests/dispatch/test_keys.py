@@ -315,11 +315,13 @@ async def test_what_became_of_it_is_a_courtesy(world: Any) -> None:
 # --- at what cost ---
 
 
-async def test_keys_are_looked_up_once_a_batch_and_only_where_there_are_any(world: Any) -> None:
+async def test_keys_are_looked_up_apart_only_where_something_is_refused(world: Any) -> None:
+    """Else accepting looks them up, in its own call."""
     world.store.calls.clear()
-    await world.submit("a", "b")
-    assert world.store.calls["known"] == 0
+    await world.submit("a", {"to": "12"})
     await world.submit({"key": "a"}, {"key": "b"}, "c")
+    assert world.store.calls["known"] == 0
+    await world.submit({"key": "d", "to": "12"}, {"key": "e"})
     assert world.store.calls["known"] == 1
     assert world.store.calls["find"] == 0
 
