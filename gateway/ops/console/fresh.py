@@ -8,8 +8,8 @@ import trio
 
 from gateway.ops.problems import ProblemError
 
-KEPT: Final = 0.9
-"""Seconds that an answer is shown: pages renew themselves once a second."""
+KEPT: Final = 0.5
+"""Seconds that an answer is shown: all pages renew themselves together, once a second."""
 
 Answer = TypeVar("Answer")
 
@@ -26,7 +26,7 @@ class Fresh(Generic[Answer]):
         self._problem: ProblemError | None = None
 
     async def __call__(self) -> Answer:
-        """The answer, at most a second old.
+        """The answer, a moment old at most.
 
         Raises:
             ProblemError: there is none.

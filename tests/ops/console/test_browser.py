@@ -101,7 +101,8 @@ async def test_a_page_says_when_it_stands_still_and_when_it_lives_again(window: 
             expect(page.locator("#live-state")).to_have_text("live")
             staged.stuck = True
             page.goto(f"{address}/carriers")
-            expect(page.get_by_text("nobody can tell how it stands")).to_be_visible()
+            unknown = page.get_by_text("nobody can tell how it stands")
+            expect(unknown).to_be_visible(timeout=10_000)
             staged.stuck = False
             expect(page.get_by_text("1 critical")).to_be_visible(timeout=10_000)
             clock.now = NOW + 7 * 86_400
