@@ -257,7 +257,7 @@ class Console:
             return self._live.ended()
         query = {name: value for name, value in request.query_params.items() if name != "at"}
         key = Seen(visitor.caller.role, path, urlencode(sorted(query.items())))
-        return self._live.follow(key, lambda: self._people.still_there(request, visitor.session))
+        return self._live.follow(key, lambda: self._people.still_there(request, visitor))
 
     async def _fragment(self, seen: Seen) -> str:
         """What a page shows now."""

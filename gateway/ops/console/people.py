@@ -63,12 +63,13 @@ class People:
         """Whether a form was made for this visitor."""
         return self._seals.fits(visitor.session, seal)
 
-    def still_there(self, request: Request, session: Session) -> bool:
-        """Whether a session that was good when a page was opened still is."""
-        if session.holder == LOCAL:
+    def still_there(self, request: Request, visitor: Visitor) -> bool:
+        """Whether whoever opened a page may still see it: a reload may have taken the token away,
+        or given it another role."""
+        if visitor.session.holder == LOCAL:
             return not self._gate.guarded
-        held = self._gate.known(request, session.holder) is not None
-        return held and self._clock() < session.until
+        holds = self._gate.known(request, visitor.session.holder) == visitor.caller
+        return holds and self._clock() < visitor.session.until
 
     async def sign_in(self, request: Request, token: str, address: str) -> Response:
         """Begin a session and go on to where somebody wanted to go.

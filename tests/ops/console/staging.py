@@ -6,7 +6,7 @@ import html
 import http.client
 import logging
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from typing import Any, Final, NamedTuple, cast
 from urllib.parse import urlencode
@@ -515,15 +515,16 @@ async def serving(
     options: AdminOptions = FREE,
     metrics: Metrics | None = None,
     clock: Clock | None = None,
+    latest: Callable[[], AdminOptions] | None = None,
 ) -> AsyncIterator[str]:
-    """The console, served; its address."""
+    """The console, served; its address. ``latest`` are the options after a reload."""
     metrics = metrics or Metrics()
     config = Config()
     config.bind = ["127.0.0.1:0"]
     config.graceful_timeout = 0.1
     config.errorlog = logging.getLogger("hypercorn")
     async with trio.open_nursery() as nursery:
-        gate = Gate(options, metrics)
+        gate = Gate(options, metrics, latest)
         console = Console(staged, gate, Patience(nursery), metrics, clock or Clock())
         nursery.start_soon(console.run)
         application = cast("ASGIFramework", Starlette(routes=console.routes()))

@@ -100,18 +100,13 @@ async def test_an_open_page_of_a_large_installation_costs_two_percent_of_a_core(
     """Slow: it has to be watched for some seconds. A thousand tenants, a hundred carriers."""
     staged = Staged()
     many(staged)
-    async with serving(staged) as address:
-        began = 0.0
-        cost = 0.0
-
-        async def measure() -> None:
-            nonlocal began, cost
-            await trio.sleep(EVERY)
+    costs = []
+    async with serving(staged) as address, trio.open_nursery() as nursery:
+        nursery.start_soon(events, address, f"/live?at={path}", 3)
+        await trio.sleep(EVERY)
+        for _ in range(5):
             began, before = time.monotonic(), time.thread_time()
-            await trio.sleep(5)
-            cost = (time.thread_time() - before) / (time.monotonic() - began)
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(events, address, f"/live?at={path}", 3)
-            await measure()
-    assert cost < 0.02
+            await trio.sleep(EVERY)
+            costs.append((time.thread_time() - before) / (time.monotonic() - began))
+    # What else the machine does makes some of them dearer, none cheaper.
+    assert min(costs) < 0.02

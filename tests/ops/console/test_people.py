@@ -1,10 +1,13 @@
 """Signing in, sessions that end, and pages of other sites."""
 
 import pytest
+import trio
+from msgspec.structs import replace
 
 from gateway.ops.console.people import local_address
 from gateway.ops.console.sessions import LASTS
 from gateway.ops.metrics import Metrics
+from gateway.ops.operations import Role
 from tests.ops.console.staging import (
     FREE,
     OPTIONS,
@@ -83,6 +86,31 @@ async def test_a_stream_ends_with_its_session() -> None:
         clock.now += 1
         assert await events(address, "/live?at=/", 1, cookie) == ["event: ended\ndata: \n"]
     assert first[0].startswith("data: ")
+
+
+@pytest.mark.parametrize("role", ["operator", None], ids=["another role", "no token"])
+async def test_a_reload_takes_away_what_a_token_may_see(role: Role | None) -> None:
+    options, staged = [OPTIONS], Staged()
+    async with serving(staged, OPTIONS, latest=lambda: options[-1]) as address:
+        cookie = await signed_in(address, "admin")
+        found: list[str] = []
+
+        async def follow() -> None:
+            found.extend(await events(address, "/live?at=/", 2, cookie))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(follow)
+            while not staged.asked:
+                await trio.sleep(0.01)
+            kept = tuple(
+                replace(one, role=role or one.role)
+                for one in OPTIONS.tokens
+                if role or one.name != "admin"
+            )
+            options.append(replace(OPTIONS, tokens=kept))
+        page = await ask(address, "/optouts", cookie=cookie)
+    assert found[-1] == "event: ended\ndata: \n"
+    assert page.status == (200 if role else 303)
 
 
 async def test_signing_out_forgets_the_session() -> None:
