@@ -31,8 +31,11 @@ from gateway.message import Event, Local, Message, message_id
 from gateway.policy import chain
 from gateway.policy.caps import FrequencyCap
 from gateway.policy.consent import ConsentOptions, ConsentRule
+from gateway.policy.destinations import DestinationOptions, Destinations
 from gateway.policy.frequency import Frequency
+from gateway.policy.pumping import Pumping, PumpingOptions
 from gateway.policy.quiet_hours import QuietHours, QuietHoursOptions
+from gateway.policy.unreachable import Unreachable, UnreachableOptions
 from gateway.queue import events
 from gateway.queue.filter import BitFilter
 from gateway.queue.sqlite import SqliteStore
@@ -142,6 +145,16 @@ def _rule_steps(plain: list[Message], now: float) -> Iterator[Step]:
     yield Step("policy: quiet hours", lambda: quiet.judge(plain, Facts(), day))
     yield Step("policy: quiet hours, own windows", lambda: quiet.judge(windows, Facts(), day))
     yield Step("policy: quiet hours, reopening", lambda: quiet.judge(plain, Facts(), night))
+    china = Destinations(DestinationOptions(allowed=("CN",), kinds=("mobile",)))
+    yield Step("policy: destinations", lambda: china.judge(plain, Facts(), day))
+    spared = Unreachable(UnreachableOptions(categories=frozenset({"marketing"})))
+    silent = Facts(unreachable={f"{PREFIX}x": day + 1})
+    yield Step("policy: unreachable", lambda: spared.judge(plain, silent, day))
+    guard = Pumping(PumpingOptions(), ("CN",))
+    codes = [structs.replace(message, category="otp") for message in plain]
+    rooms = Facts(rooms=dict.fromkeys(guard.ranges(codes), len(codes)))
+    yield Step("policy: pumping, ranges", lambda: guard.ranges(codes))
+    yield Step("policy: pumping, judge", lambda: guard.judge(codes, rooms, day))
 
 
 def _in_china(hour: str) -> float:

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -66,6 +66,11 @@ def zone_of(hours: Sequence[int], now: float) -> str:
     return next(name for name in ZONES if datetime.fromtimestamp(now, ZoneInfo(name)).hour in hours)
 
 
+def later(now: float) -> str:
+    """Ten o'clock in two days, as wall clocks show it."""
+    return f"{datetime.fromtimestamp(now + 2 * 86_400, UTC):%Y-%m-%d}T10:00"
+
+
 def _prepare_shop(client: Client) -> None:
     client.put_template(
         "coupon",
@@ -102,8 +107,11 @@ def shop(now: float) -> Brand:
             Case("template", "a variable that is missing", {**to(5), "template": "coupon"}, "invalid_value"),
             Case("frequency", "a second text on one day", {**to(1), "text": "最后一天"}, "frequency_capped"),
             Case("quiet_hours", "at night where the phone is", {**to(6), **night, "text": "晚安五折"}, "deferred"),
+            Case("send_at_local", "at ten in two days, where the phone is", {**to(7), "send_at_local": later(now), "text": "早安五折"}, "deferred"),
+            Case("quiet_hours", "a window that is at no open hour", {**to(8), "window": "22:00-23:00", "text": "晚安"}, "invalid_value"),
             Case("optout", "a phone that said stop", {**to(9), "text": "五折"}, "opted_out"),
             Case("destinations", "a phone abroad", {"to": "+447400123456", "text": "五折"}, "destination_blocked"),
+            Case("destinations", "a fixed line", {"to": "+861066778899", "text": "五折"}, "destination_blocked"),
         ],
     )  # fmt: skip
 
