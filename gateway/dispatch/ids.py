@@ -6,12 +6,13 @@ TICKS: Final = 1_024_000
 """Ticks of the numbers' clock in a second: a call begins one of its own, and there are never a
 million calls a second, so that numbers do not run ahead of the clock."""
 
-COUNTER_BITS: Final = 4
-"""Bits that count within a tick; a call with more messages takes ticks to come as well: one for
-every sixteen, in a tenth of the time that they take to come."""
+LOW_BITS: Final = 10
+"""Bits below the tick."""
 
 NODE_BITS: Final = 6
-"""Low bits that say which node gave a number (`gateway.queue.store.NODES`)."""
+"""How many of these say which node gave a number, where nodes share a store
+(`gateway.queue.store.NODES`). The others count within a tick; a call with more messages takes ticks
+to come as well, in a tenth of the time that they take to come."""
 
 
 class MessageNumbers:
@@ -26,10 +27,14 @@ class MessageNumbers:
     def __init__(self) -> None:
         self._last = 0
         self._node = 0
+        # One after the other where there is one node: tables that go by numbers in steps of 64 take
+        # three times as long.
+        self._step = 1
 
-    def begin(self, node: int, last: int) -> None:
-        """Hand out the numbers of a node, all above ``last``."""
-        self._node = node
+    def begin(self, node: int | None, last: int) -> None:
+        """Hand out the numbers of a node, None where there is but one, all above ``last``."""
+        self._node = node or 0
+        self._step = 1 if node is None else 1 << NODE_BITS
         self._last = max(self._last, last)
 
     @property
@@ -39,8 +44,8 @@ class MessageNumbers:
 
     def take(self, count: int, now: float) -> range:
         """``count`` ascending numbers, at least one, all higher than any before."""
-        low, step = COUNTER_BITS + NODE_BITS, 1 << NODE_BITS
-        first = (max((self._last >> low) + 1, int(now * TICKS)) << low) + self._node
-        numbers = range(first, first + count * step, step)
+        tick = max((self._last >> LOW_BITS) + 1, int(now * TICKS))
+        first = (tick << LOW_BITS) + self._node
+        numbers = range(first, first + count * self._step, self._step)
         self._last = numbers[-1]
         return numbers

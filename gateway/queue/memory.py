@@ -153,7 +153,7 @@ class MemoryStore:
             what = (m.tenant, m.category, self._state(row))
             counts[what] = counts.get(what, 0) + 1
         return Recovery(
-            node=0,
+            node=None,
             token=node.token,
             clean=clean,
             last_id=node.last_id,

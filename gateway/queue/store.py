@@ -341,7 +341,8 @@ class Recovery(msgspec.Struct, frozen=True):
     """What a store that was opened holds.
 
     Attributes:
-        node: the number of this node, below `NODES`, which is in the message ids that it gives.
+        node: the number of this node, below `NODES`, which is in the message ids that it gives;
+            None where no storage of this kind is ever shared.
         token: under which it holds the store, higher than every one before.
         clean: the last node let go of the store in order; else messages that were leased are now
             waiting again, marked `Message.maybe_duplicate`.
@@ -352,7 +353,7 @@ class Recovery(msgspec.Struct, frozen=True):
         held: everything held, see `Held`.
     """
 
-    node: int
+    node: int | None
     token: int
     clean: bool
     last_id: int

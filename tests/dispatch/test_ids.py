@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.dispatch.ids import COUNTER_BITS, NODE_BITS, MessageNumbers
+from gateway.dispatch.ids import LOW_BITS, NODE_BITS, MessageNumbers
 from gateway.queue.store import NODES
 
 NOW = 1_790_000_000.0
@@ -35,7 +35,7 @@ def test_a_clock_that_is_set_back_repeats_no_number() -> None:
 def test_numbers_go_on_above_those_of_an_earlier_run() -> None:
     earlier = MessageNumbers().take(1, NOW + 3600)[0]
     numbers = MessageNumbers()
-    numbers.begin(0, earlier)
+    numbers.begin(None, earlier)
     assert numbers.take(1, NOW)[0] > earlier
 
 
@@ -51,9 +51,16 @@ def test_nodes_never_give_the_same_number(count: int) -> None:
     assert 1 << NODE_BITS == NODES
 
 
+def test_one_node_alone_numbers_without_gaps() -> None:
+    numbers = MessageNumbers()
+    numbers.begin(None, 0)
+    taken = numbers.take(1_000, NOW)
+    assert list(taken) == list(range(taken[0], taken[0] + 1_000))
+
+
 def test_a_burst_beyond_the_counter_borrows_from_the_ticks_to_come() -> None:
     numbers = MessageNumbers()
-    first = numbers.take(2 << COUNTER_BITS, NOW)
+    first = numbers.take(2 << LOW_BITS, NOW)
     assert numbers.take(1, NOW + 0.001)[0] > first[-1]
 
 

@@ -97,7 +97,7 @@ def begin(session: Session, clean: bool, now: float) -> Recovery:
         counts[lanes[lane].tenant, lanes[lane].category, "sent"] += count
     [(last_id, last_accepted)] = execute("SELECT last_id, last_accepted FROM node")
     return Recovery(
-        node=0,
+        node=None,
         token=session.token,
         clean=clean,
         last_id=last_id,
