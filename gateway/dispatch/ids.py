@@ -43,9 +43,10 @@ class MessageNumbers:
         return self._last
 
     def take(self, count: int, now: float) -> range:
-        """``count`` ascending numbers, at least one, all higher than any before."""
+        """``count`` ascending numbers, all higher than any before."""
         tick = max((self._last >> LOW_BITS) + 1, int(now * TICKS))
         first = (tick << LOW_BITS) + self._node
         numbers = range(first, first + count * self._step, self._step)
-        self._last = numbers[-1]
+        if numbers:
+            self._last = numbers[-1]
         return numbers

@@ -219,7 +219,7 @@ class Settler:
         """Make a round durable; only then answer what was delivered in it."""
         await self.commit(this.plan)
         for _, bind, deliveries in this.delivered:
-            bind.answer([(delivery, 0) for delivery in deliveries])
+            bind.answer(deliveries)
         for carrier, batch in this.answered:
             carrier.settled(batch)
             self._unsettled -= len(batch)

@@ -67,8 +67,11 @@ class Texted:
         if messages[0].category == URGENT:
             return  # nobody answers these
         # One wording for all that have it: it is kept once.
-        for variant in {message.variant for message in messages}:
-            those = [one for one in messages if one.variant == variant]
+        variants = {message.variant for message in messages}
+        for variant in variants:
+            those = messages
+            if len(variants) > 1:
+                those = [one for one in messages if one.variant == variant]
             phones = [canonical(one.to) for one in those]
             wording: Wording = (tenant, campaign, variant)
             numbers = [(wording, one.id) for one in those]

@@ -22,7 +22,7 @@ from gateway.errors import LocalProtocolError
 from gateway.smpp import events
 from gateway.smpp.link import Link, cause, connect
 from gateway.smpp.options import BindOptions
-from gateway.smpp.pdu import Encoded, Pdu
+from gateway.smpp.pdu import DataSm, DeliverSm, Encoded, Pdu
 from gateway.smpp.session import Session
 from gateway.smpp.states import ANSWERS
 from gateway.smpp.status import Status, status_name
@@ -169,19 +169,19 @@ class Bind:
             raise LocalProtocolError(f"{len(requests)} requests, but room for {self.room}")
         self._link.send(self._link.session.submit(requests, self._clock()))
 
-    def answer(self, answers: Sequence[tuple[events.Delivery, int]]) -> None:
-        """Answer deliveries, each with a status. Those of a session that is over are passed over:
-        the carrier delivers them again."""
+    def answer(self, deliveries: Sequence[events.Delivery], status: int = 0) -> None:
+        """Answer deliveries with a status. Those of a session that is over are passed over: the
+        carrier delivers them again."""
         link = self._link
         if link is None or link.session.closed:
             return
         number = link.session.number
-        mine = [
-            (delivery.sequence, ANSWERS[delivery.kind], status)
-            for delivery, status in answers
-            if delivery.session == number
-        ]
-        link.send(link.session.answer(mine))
+        mine = [one for one in deliveries if one.session == number]
+        data = [one.sequence for one in mine if type(one.content) is DataSm]
+        rest = [one.sequence for one in mine if type(one.content) is not DataSm]
+        for kind, sequences in ((DeliverSm, rest), (DataSm, data)):
+            if sequences:
+                link.send(link.session.answer_alike(sequences, ANSWERS[kind], status))
         link.progress.unpark_all()
         if link.session.parting:
             link.rearm.unpark_all()

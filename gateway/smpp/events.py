@@ -47,11 +47,6 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     told: Told | None = None
 
     @property
-    def kind(self) -> type[DeliverSm | DataSm]:
-        """Which PDU it is."""
-        return DeliverSm if isinstance(self.content, bytes) else type(self.content)
-
-    @property
     def pdu(self) -> DeliverSm | DataSm:
         """What it says."""
         if isinstance(self.content, bytes):

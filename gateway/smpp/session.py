@@ -174,17 +174,23 @@ class Session:
         Raises LocalProtocolError, and sends none, where there is not room for all, where the state
         forbids one of them, or where a field does not fit.
         """
-        may_send = self._row.sends & states.REQUESTS
         sequences = self._window.sequences(len(requests))
-        frames, contexts = [], []
-        for sequence, (pdu, context) in zip(sequences, requests, strict=True):
-            request = pdu if isinstance(pdu, Encoded) else encoded(pdu)
-            if request.kind not in may_send:
-                raise self._forbidden(request.kind)
-            frames.append(request.numbered(sequence))
-            contexts.append(context)
-        self._window.add(sequences, contexts, now)
-        return b"".join(frames)
+        made = [pdu if isinstance(pdu, Encoded) else encoded(pdu) for pdu, _ in requests]
+        for kind in {one.kind for one in made}:
+            if kind not in self._row.sends & states.REQUESTS:
+                raise self._forbidden(kind)
+        self._window.add(sequences, [context for _, context in requests], now)
+        return b"".join([one.numbered(number) for one, number in zip(made, sequences, strict=True)])
+
+    def answer_alike(self, sequences: Sequence[int], response: Pdu, status: int = 0) -> bytes:
+        """Answer requests of the peer, by their sequence numbers, with the same response.
+
+        Raises LocalProtocolError where the state forbids it.
+        """
+        self._check(type(response))
+        answer = encoded(response, status)
+        self.unanswered -= len(sequences)
+        return b"".join([answer.numbered(sequence) for sequence in sequences])
 
     def answer(self, answers: Sequence[tuple[int, Pdu, int]]) -> bytes:
         """Answer requests of the peer: the sequence number, the response and the status of each.

@@ -95,9 +95,9 @@ class FakeBind(Bind):
             self.sent.append(pdu)
         self.writes.append(len(requests))
 
-    def answer(self, answers: Sequence[tuple[Delivery, int]]) -> None:
-        assert all(status == 0 for _, status in answers)
-        self.answered += [delivery.sequence for delivery, _ in answers]
+    def answer(self, deliveries: Sequence[Delivery], status: int = 0) -> None:
+        assert status == 0
+        self.answered += [delivery.sequence for delivery in deliveries]
 
     def restart(self, reason: str) -> None:
         self.restarts.append(reason)

@@ -51,6 +51,10 @@ def test_nodes_never_give_the_same_number(count: int) -> None:
     assert 1 << NODE_BITS == NODES
 
 
+def test_none_are_given_to_who_asks_for_none() -> None:
+    assert list(MessageNumbers().take(0, NOW)) == []
+
+
 def test_one_node_alone_numbers_without_gaps() -> None:
     numbers = MessageNumbers()
     numbers.begin(None, 0)

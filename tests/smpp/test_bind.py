@@ -140,7 +140,7 @@ class Recorder:
         if self.hold is not None:
             await self.hold.wait()
         if self.answers_with is not None:
-            bind.answer([(delivery, self.answers_with) for delivery in deliveries])
+            bind.answer(deliveries, self.answers_with)
 
     def all(self, what: str) -> list[object]:
         return [detail for heard, detail in self.heard if heard == what]
@@ -362,8 +362,8 @@ async def test_an_answer_never_goes_to_another_session(make: Make, recorder: Rec
         first, second = recorder.all("delivered")
         assert isinstance(first, Delivery)
         assert isinstance(second, Delivery)
-        bind.answer([(first, 0)])
-        bind.answer([(second, Status.ESME_RX_T_APPN)])
+        bind.answer([first])
+        bind.answer([second], Status.ESME_RX_T_APPN)
         await recorder.wait_for("lost", 2)
     assert [packet.status for packet in seen] == [Status.ESME_RX_T_APPN]
 
