@@ -17,6 +17,8 @@ UNKNOWN = {
     "consumer": "nobody",
     "optout": "447700900999",
     "sender": "10690009",
+    "consent": "447700900999",
+    "template": "no-such-template",
 }
 """What nobody has, by what it is."""
 
@@ -44,12 +46,18 @@ async def belongings(acme: Peer) -> Belongings:
     assert (await acme.ask("cancel", ids=[gone]))["cancelled"] == 1
     assert (await acme.ask("ack", consumer="crm", seq=1))["seq"] == 1
     await acme.ask("optout", action="add", numbers=[OTHER_PHONE])
+    await acme.ask(
+        "consent", action="add", numbers=[OTHER_PHONE], purpose="marketing", source="form"
+    )
+    await acme.ask("template", action="put", name="welcome", text="Welcome to the shop")
     names = {
         "id": waiting,
         "key": "order-7",
         "campaign": "spring",
         "consumer": "crm",
         "optout": OTHER_PHONE,
+        "consent": OTHER_PHONE,
+        "template": "welcome",
         "sender": TENANTS["acme"],
     }
     return Belongings(names, 1)
@@ -78,6 +86,14 @@ PROBES: list[tuple[str, str, dict[str, Any]]] = [
     ("submit", "optout", {"messages": [message(to="{}")]}),
     ("quote", "sender", {"messages": [message(**{"from": "{}"})]}),
     ("quote", "optout", {"messages": [message(to="{}")]}),
+    ("explain", "id", {"ids": ["{}"]}),
+    ("explain", "key", {"keys": ["{}"]}),
+    ("consent", "consent", {"action": "check", "numbers": ["{}"]}),
+    ("consent", "consent", {"action": "history", "numbers": ["{}"]}),
+    ("template", "template", {"action": "get", "name": "{}"}),
+    ("template", "template", {"action": "delete", "name": "{}"}),
+    ("submit", "template", {"messages": [{"to": "+447700900123", "template": "{}"}]}),
+    ("handover", "consent", {"action": "check", "numbers": ["{}"]}),
 ]
 """Requests, the sort of thing that each names, and where."""
 

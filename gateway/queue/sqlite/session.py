@@ -172,10 +172,10 @@ class Session:
         return values
 
     def take(self) -> int:
-        """Take the file over, under a new token; in a transaction."""
+        """Take the file over, under a new token, which is to be noted once that is committed; in a
+        transaction."""
         [[token]] = self.execute("UPDATE node SET token = token + 1 RETURNING token")
-        self.token = int(token)
-        return self.token
+        return int(token)
 
     def clear_doubt(self) -> None:
         """Make sure that a commit which failed stays failed; raises where that is not possible."""

@@ -113,7 +113,7 @@ class SqliteStore:
         engine.start()
         try:
             clean = await engine.read(upkeep.was_clean)
-            await engine.write(lambda s: s.take())
+            engine.session.token = await engine.write(lambda s: s.take())
             while await engine.write(taken.shelve_some):
                 pass
             self._taken = taken.Taken(0)
