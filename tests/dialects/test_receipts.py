@@ -263,4 +263,4 @@ async def test_receipts_of_somebody_else_show_at_once() -> None:
                 assert await carrier.deliver(said(BAD)) == OK
         labels = '{carrier="alpha"}'
         assert gateway.counted("gateway_receipts_unmatched_total") == {labels: 10.0}
-        assert gateway.counted("gateway_receipts_total") == {}
+        assert set(gateway.counted("gateway_receipts_total").values()) == {0.0}

@@ -175,13 +175,12 @@ async def test_a_settlement_that_fails_is_made_again(
         sent=[Sent(entry(4).message, "alpha", ("r4",), DEADLINE)],
         finals=[delivered(entry(3).message)],
     )
-    with apsw.Connection(path) as other:
-        other.execute(
-            "CREATE TRIGGER no BEFORE INSERT ON taken BEGIN SELECT raise(ABORT, 'x'); END"
-        )
-        with pytest.raises(StoreError):
-            await store.settle(settlement)
-        other.execute("DROP TRIGGER no")
+    other = apsw.Connection(path)
+    other.execute("CREATE TRIGGER no BEFORE INSERT ON taken BEGIN SELECT raise(ABORT, 'x'); END")
+    with pytest.raises(StoreError):
+        await store.settle(settlement)
+    other.execute("DROP TRIGGER no")
+    other.close()
     assert rows(path) == {"message": 4, "part": 0, "taken": 2}
     await store.settle(settlement)
     assert rows(path) == {"message": 3, "part": 4, "taken": 1}
