@@ -81,7 +81,18 @@ class Postgres:
     def standby(self) -> Iterator[str]:
         """A server that follows this one; gives how to reach it, but for the database."""
         data, port = self.folder / "standby", "5433"
-        self._run("pg_basebackup", "-h", str(self.folder), "-U", OWNER, "-D", str(data), "-R")
+        self._run(
+            "pg_basebackup",
+            "-h",
+            str(self.folder),
+            "-U",
+            OWNER,
+            "-D",
+            str(data),
+            "-R",
+            "-c",
+            "fast",
+        )
         options = f"-p {port}"
         log = str(self.folder / "standby.log")
         self._run("pg_ctl", "-D", str(data), "-l", log, "-o", options, "-w", "start")

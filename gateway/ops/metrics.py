@@ -300,7 +300,10 @@ class Metrics:
             "messages_refused_total", "Messages refused when submitted.", "tenant", "code"
         )
         self.carrier_outcomes = Counter(
-            "carrier_outcomes_total", "Outcomes of what a carrier has taken.", "carrier", "outcome"
+            "carrier_outcomes_total",
+            "Outcomes of what a carrier has taken, or refused for good.",
+            "carrier",
+            "outcome",
         )
         self.messages_ruled_out = Counter(
             "messages_ruled_out_total", "Messages that a rule refused.", "tenant", "rule"
