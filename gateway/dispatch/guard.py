@@ -41,11 +41,11 @@ class Guard:
 
     def note(
         self, tenant: Tenant, messages: Sequence[Message], verdicts: Verdicts, now: float
-    ) -> None:
-        """A batch was judged: count what may go, and report what is held."""
+    ) -> Sequence[Message]:
+        """A batch was judged: count what may go, which is returned, and report what is held."""
         rule = tenant.policy.pumping
         if rule is None:
-            return
+            return ()
         held = {index for index, verdict in verdicts.items() if verdict.rule == Pumping.name}
         name = tenant.options.id
         going = [message for index, message in enumerate(messages) if index not in verdicts]
@@ -55,6 +55,13 @@ class Guard:
                 "otp_rise_held", f"{name} {where}", now, tenant=name, range=_shown(where),
                 messages=count,
             )  # fmt: skip
+        return going
+
+    def take_back(self, tenant: Tenant, messages: Sequence[Message], now: float) -> None:
+        """Messages that were counted do not go after all: they were not accepted, or long ago."""
+        rule = tenant.policy.pumping
+        if rule is not None and messages:
+            self._ranges.note(tenant.options.id, rule.ranges(messages), now, -1)
 
     def informed_again(
         self, tenant: Tenant, messages: Sequence[Message], facts: Facts, now: float

@@ -82,16 +82,18 @@ Again = tuple[int, Known]
 
 class _Judged(NamedTuple):
     """A batch that was judged: the messages that may be accepted, each with its index and its
-    digest; the indices of those that are refused; and how many each rule has put off, by its name,
-    campaign and variant; and what frequency caps had counted by then, and budgets may come to."""
+    digest; the indices of those that are refused; the rules that have put messages off, by their
+    position among these; what frequency caps had counted by then, and budgets may come to; and the
+    messages that the guard has counted."""
 
     indices: list[int]
     messages: list[Message]
     digests: list[int]
     refused: list[int]
-    put_off: Counter[tuple[str, str | None, str | None]]
+    put_off: dict[int, str]
     seen: Seen | None
     limits: Mapping[str, int] | None
+    guarded: list[Message]
 
 
 class Intake:
@@ -175,14 +177,13 @@ class Intake:
                     judged.messages, judged.digests, now, judged.seen, judged.limits
                 )
             except BaseException:
-                self._count_out(judged.messages, now)
+                self._take_back(tenant, judged, now)
                 raise
-        for (rule, campaign, variant), count in judged.put_off.items():
-            self._metrics.messages_deferred.add(count, tenant.options.id, rule)
-            self._aside.note(tenant.options.id, campaign, variant, f"deferred {rule}", count)
-        later = sum([m.due > now for n, m in enumerate(judged.messages) if n not in known])
-        if later := later - sum(judged.put_off.values()):
-            self._metrics.messages_deferred.add(max(0, later), tenant.options.id, "send_at")
+        if judged.guarded:
+            twice = {judged.messages[position].id for position in known}
+            those = [message for message in judged.guarded if message.id in twice]
+            self._guard.take_back(tenant, those, now)
+        self._count_put_off(tenant, judged, known, now)
         again = [(judged.indices[position], earlier) for position, earlier in known.items()]
         if judged.refused:
             # One that stands twice in a batch may be refused for the room that the first one took.
@@ -209,12 +210,12 @@ class Intake:
             try:
                 again = await self._recognise(tenant, submitted)
             except BaseException:
-                self._count_out(judged.messages, now)
+                self._take_back(tenant, judged, now)
                 raise
             if len(again) == recognised:
                 break
             recognised = len(again)
-            self._count_out(judged.messages, now)
+            self._take_back(tenant, judged, now)
             results[:] = [None] * len(results)
             await self._answer_again(tenant, submitted, again, results)
             judged = await self._judge_all(tenant, submitted, results, now)
@@ -232,7 +233,8 @@ class Intake:
         indices: list[int] = []
         messages: list[Message] = []
         digests: list[int] = []
-        put_off: Counter[tuple[str, str | None, str | None]] = Counter()
+        put_off: dict[int, str] = {}
+        guarded: list[Message] = []
         facts = await self._facts(tenant, drafts)
         seen: Seen | None = None
         uses: dict[str, Sequence[Use]] = {}
@@ -248,7 +250,7 @@ class Intake:
                 passed, places = len(messages), drafts[start : start + TURN]
                 verdicts = self._judge(tenant, places, facts, now)
                 if tenant.policy.pumping is not None:
-                    self._guard.note(tenant, [draft for _, draft in places], verdicts, now)
+                    guarded += self._guard.note(tenant, [one for _, one in places], verdicts, now)
                 for position, (index, draft) in enumerate(places):
                     message = draft
                     verdict = verdicts.get(position) if verdicts else None
@@ -257,7 +259,7 @@ class Intake:
                         refused.append(index)
                         continue
                     if verdict is not None:
-                        put_off[verdict.rule, draft.campaign, draft.variant] += 1
+                        put_off[len(messages)] = verdict.rule
                         message = put_off_by(draft, verdict, now)
                     one = submitted[index]
                     indices.append(index)
@@ -283,9 +285,34 @@ class Intake:
                 self._count_in(messages[passed:], now)
         except BaseException:
             self._count_out(messages, now)
+            self._guard.take_back(tenant, guarded, now)
             raise
         limits = None if budget is None else budget.limits(now)
-        return _Judged(indices, messages, digests, refused, put_off, seen, limits)
+        return _Judged(indices, messages, digests, refused, put_off, seen, limits, guarded)
+
+    def _count_put_off(
+        self, tenant: Tenant, judged: "_Judged", known: Mapping[int, Known], now: float
+    ) -> None:
+        """Count what waits of what was accepted, by what it waits for."""
+        messages, put_off = judged.messages, judged.put_off
+        counts = Counter(
+            [
+                (rule, messages[position].campaign, messages[position].variant)
+                for position, rule in put_off.items()
+                if position not in known
+            ]
+        )
+        for (rule, campaign, variant), count in counts.items():
+            self._metrics.messages_deferred.add(count, tenant.options.id, rule)
+            self._aside.note(tenant.options.id, campaign, variant, f"deferred {rule}", count)
+        later = [n for n, m in enumerate(messages) if m.due > now]
+        if wished := sum(n not in known and n not in put_off for n in later):
+            self._metrics.messages_deferred.add(wished, tenant.options.id, "send_at")
+
+    def _take_back(self, tenant: Tenant, judged: "_Judged", now: float) -> None:
+        """What was judged is not accepted, or not as it was judged."""
+        self._count_out(judged.messages, now)
+        self._guard.take_back(tenant, judged.guarded, now)
 
     async def quote(
         self, tenant: Tenant, submitted: Sequence[SubmitMessage]

@@ -79,11 +79,12 @@ class Ranges:
             rooms[name] = max(0, max(least, ceil(factor * count.usual)) - count.passed)
         return rooms
 
-    def note(self, tenant: str, ranges: Iterable[str], now: float) -> None:
-        """One more goes to each of these ranges, as often as it is named."""
+    def note(self, tenant: str, ranges: Iterable[str], now: float, step: int = 1) -> None:
+        """One more goes to each of these ranges, as often as it is named; with a ``step`` of -1 one
+        that was noted does not go after all."""
         for name in ranges:
             count = self._now(tenant, name, now)
-            self._counts[tenant, name] = count._replace(passed=count.passed + 1)
+            self._counts[tenant, name] = count._replace(passed=max(0, count.passed + step))
         if len(self._counts) > RANGES:
             for key in list(self._counts)[: RANGES // 2]:
                 del self._counts[key]

@@ -73,6 +73,17 @@ async def test_quotes_count_nothing(world: Any) -> None:
     assert [one.not_before for one in results] == [None] * 5
 
 
+async def test_who_asks_again_counts_nothing(world: Any) -> None:
+    await watch(world)
+    asked = [{**one, "key": f"k{number}"} for number, one in enumerate(passwords(4))]
+    for _ in range(3):
+        await world.submit(*asked)
+        # One that is refused has the others of its batch judged anew.
+        await world.submit(*asked, {"to": "+44", "category": "otp", "text": "x"})
+    results = await world.submit(*passwords(2, first=4))
+    assert [one.not_before is None for one in results] == [True, False]
+
+
 async def test_nothing_is_looked_at_where_nothing_is_watched(world: Any) -> None:
     results = await world.submit(*passwords(30))
     assert all(one.not_before is None for one in results)
