@@ -181,7 +181,7 @@ class Bind:
         rest = [one.sequence for one in mine if type(one.content) is not DataSm]
         for kind, sequences in ((DeliverSm, rest), (DataSm, data)):
             if sequences:
-                link.send(link.session.answer_alike(sequences, ANSWERS[kind], status))
+                link.send(link.session.answer(sequences, ANSWERS[kind], status))
         link.progress.unpark_all()
         if link.session.parting:
             link.rearm.unpark_all()

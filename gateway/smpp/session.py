@@ -182,7 +182,7 @@ class Session:
         self._window.add(sequences, [context for _, context in requests], now)
         return b"".join([one.numbered(number) for one, number in zip(made, sequences, strict=True)])
 
-    def answer_alike(self, sequences: Sequence[int], response: Pdu, status: int = 0) -> bytes:
+    def answer(self, sequences: Sequence[int], response: Pdu, status: int = 0) -> bytes:
         """Answer requests of the peer, by their sequence numbers, with the same response.
 
         Raises LocalProtocolError where the state forbids it.
@@ -191,22 +191,6 @@ class Session:
         answer = encoded(response, status)
         self.unanswered -= len(sequences)
         return b"".join([answer.numbered(sequence) for sequence in sequences])
-
-    def answer(self, answers: Sequence[tuple[int, Pdu, int]]) -> bytes:
-        """Answer requests of the peer: the sequence number, the response and the status of each.
-
-        Raises LocalProtocolError where the state forbids one of the responses.
-        """
-        frames = []
-        last: tuple[Pdu | None, int] = (None, 0)
-        for sequence, response, status in answers:
-            if response is not last[0] or status != last[1]:
-                self._check(type(response))
-                answer = encoded(response, status)
-                last = response, status
-            frames.append(answer.numbered(sequence))
-        self.unanswered -= len(frames)
-        return b"".join(frames)
 
     def answer_bind(self, status: int) -> bytes:
         """At an SMSC, answer a `BindRequest`. Unless ``status`` is 0 the session is closed."""

@@ -99,10 +99,11 @@ class Play:
 
     def _answer(self) -> None:
         may_send = states.TABLE[self._role][self._session.state].sends
-        answers = [(n, states.ANSWERS[type(request)], 0) for n, request in self._unanswered]
-        answers = [answer for answer in answers if type(answer[1]) in may_send]
+        answers = [(number, states.ANSWERS[type(request)]) for number, request in self._unanswered]
+        answers = [(number, answer) for number, answer in answers if type(answer) in may_send]
+        for number, answer in answers:
+            self._session.answer([number], answer)
         if answers:
-            self._session.answer(answers)
             self._unanswered.clear()
 
     # --- what comes of it ---

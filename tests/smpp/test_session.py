@@ -259,9 +259,8 @@ class TestDeliveries:
         assert event == Deliveries([Delivery(5, RECEIPT, 7), Delivery(9, data, 7)])
         assert session.unanswered == 2
         assert session.data_to_send() == b""
-        answered = session.answer(
-            [(5, p.DeliverSmResp(), 0), (9, p.DataSmResp(), Status.ESME_RX_T_APPN)]
-        )
+        answered = session.answer([5], p.DeliverSmResp())
+        answered += session.answer([9], p.DataSmResp(), Status.ESME_RX_T_APPN)
         assert kinds(answered) == [
             ("DeliverSmResp", 5, 0),
             ("DataSmResp", 9, Status.ESME_RX_T_APPN),
@@ -292,7 +291,7 @@ class TestDeliveries:
         session = esme()
         session.receive(p.encode(RECEIPT, 5), 1.0)
         session.unbind(2.0)
-        assert kinds(session.answer([(5, p.DeliverSmResp(), 0)])) == [("DeliverSmResp", 5, 0)]
+        assert kinds(session.answer([5], p.DeliverSmResp())) == [("DeliverSmResp", 5, 0)]
 
 
 class TestEnd:
@@ -355,7 +354,7 @@ class TestEnd:
         (event,) = session.receive(data, 1.0)
         assert isinstance(event, Deliveries)
         assert len(event.deliveries) == 2
-        assert kinds(session.answer([(8, p.DeliverSmResp(), 0), (10, p.DeliverSmResp(), 0)])) == [
+        assert kinds(session.answer([8, 10], p.DeliverSmResp())) == [
             ("DeliverSmResp", 8, 0),
             ("DeliverSmResp", 10, 0),
         ]
@@ -604,7 +603,7 @@ class TestSmsc:
     def test_serves_requests_and_delivers(self) -> None:
         session = smsc()
         assert session.receive(p.encode(TEXT, 5), 1.0) == [Requests([Request(5, TEXT)])]
-        answer = session.answer([(5, p.SubmitSmResp(message_id="m1"), 0)])
+        answer = session.answer([5], p.SubmitSmResp(message_id="m1"))
         assert packets(answer)[0].pdu == p.SubmitSmResp(message_id="m1")
         sent = session.submit([(RECEIPT, "ctx")], 1.0)
         (packet,) = packets(sent)
@@ -617,8 +616,9 @@ class TestSmsc:
         assert ours.receive(theirs.answer_bind(0), 0.0) == [Bound("smsc", 0x34)]
         (event,) = theirs.receive(ours.submit([(TEXT, "a")], 1.0), 1.0)
         assert isinstance(event, Requests)
-        answers = [(r.sequence, p.SubmitSmResp(message_id="9"), 0) for r in event.requests]
-        happened = ours.receive(theirs.answer(answers), 2.0)
+        asked = [request.sequence for request in event.requests]
+        answered = theirs.answer(asked, p.SubmitSmResp(message_id="9"))
+        happened = ours.receive(answered, 2.0)
         assert responses(happened) == [Response("a", 0, "9", 1.0)]
         assert theirs.receive(ours.unbind(3.0), 3.0) == [Unbound()]
         assert ours.receive(theirs.data_to_send(), 3.0) == [Unbound()]

@@ -92,10 +92,10 @@ def test_only_what_a_row_lists_can_be_sent(role: Role, state: State) -> None:
         response = ANSWERS[kind]
         session = _in_state(role, state)
         if type(response) in sends:
-            assert kinds(session.answer([(1, response, 0)]))
+            assert kinds(session.answer([1], response))
         else:
             with pytest.raises(LocalProtocolError, match="may not be sent while"):
-                session.answer([(1, response, 0)])
+                session.answer([1], response)
     assert bool(_in_state(role, state).room) == bool({p.SubmitSm, p.DeliverSm} & sends)
     if p.Unbind in sends:
         assert _in_state(role, state).unbind(0.0)
