@@ -12,6 +12,7 @@ import msgspec
 from gateway.message import Life
 from gateway.numbers import canonical
 from gateway.queue import events, store
+from gateway.queue.accounts import settling
 from gateway.queue.postgresql import accounts, optouts, phones, records, statements
 from gateway.queue.postgresql.arrays import (
     encode_life,
@@ -142,7 +143,7 @@ def settle(settlement: Settlement, now: float) -> Callable[[Session], Callable[[
     rows, hour = _rows(settlement), int(now // HOUR)
     changes, consents = optouts.rows(settlement.optouts), records.rows(settlement.consents)
     strikes, heard = phones.struck(settlement.strikes), phones.heard(settlement.heard)
-    charges = accounts.settling(settlement)
+    charges = settling(settlement)
     counts = ended(rows.finals)
     add(counts, settlement.tallies)
 

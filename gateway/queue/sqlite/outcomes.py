@@ -11,6 +11,7 @@ import msgspec
 
 from gateway.message import Life
 from gateway.queue import events, store
+from gateway.queue.accounts import Settling, settling
 from gateway.queue.consents import Consent
 from gateway.queue.sqlite import accounts, consents, failing, uses, writes
 from gateway.queue.sqlite import taken as taken_rows
@@ -73,7 +74,7 @@ class SettlementRows(msgspec.Struct):
     drop: list[tuple[HeldKind, str]] = []
     optouts: list[writes.OptoutRow] = []
     spent: uses.Spent | None = None
-    charges: accounts.Settling | None = None
+    charges: Settling | None = None
     consents: list[tuple[int, Consent]] = []
     silent: failing.FailingRows | None = None
 
@@ -148,7 +149,7 @@ def settlement_rows(
     if counting:
         rows.spent = uses.spent(session, settlement, now)
     if charging:
-        rows.charges = accounts.settling(settlement)
+        rows.charges = settling(settlement)
     if rows.repeated:  # the first one counts
         rows.finals = [*{one.message.id: one for one in reversed(settlement.finals)}.values()]
     counts = ended(rows.finals)
