@@ -236,6 +236,30 @@ async def test_a_node_that_falls_silent_is_taken_over(
     await other.aclose()
 
 
+async def test_a_node_that_falls_silent_within_a_transaction_is_taken_over(
+    postgres: Postgres, database: str, made: Callable[..., PostgresStore], entry: MakeEntry
+) -> None:
+    """It has locked what it was about to write, and would not let go for as long as it sleeps."""
+    before = made()
+    await before.open()
+    await before.accept([entry(1, leased=True)])
+    await before.aclose()
+    target = Target.of(postgres.dsn(database), "commit")
+    silent = connecting.connect(target, "a: writer")
+    holding.take(silent, target, "a", lease=0.1)
+    silent.execute("BEGIN")
+    silent.execute("UPDATE hold SET operation = operation + 1")
+    silent.execute("UPDATE message SET state = 0")
+    other = made("b")
+    with trio.fail_after(5):
+        await other.open()
+        leased = await other.lease(LANE, 1_000.0, 10)
+    assert [m.id for m in leased.messages] == [1]
+    with pytest.raises(psycopg.OperationalError):
+        silent.execute("COMMIT")
+    await other.aclose()
+
+
 async def test_a_killed_node_goes_on_under_its_name_at_once(
     postgres: Postgres,
     database: str,

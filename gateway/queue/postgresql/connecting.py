@@ -62,6 +62,8 @@ _SENTENCES: Final = (
     (r"too many (?:clients|connections)|remaining connection slots",
         "has no connection left; raise max_connections"),
     (r"starting up|shutting down|not yet accepting", "is starting or stopping; it is tried again"),
+    (r"due to (?:lock|statement) timeout",
+        "is held up by another connection's transaction; look for it in pg_stat_activity"),
     (r"session is (?:read-only|not read-write)|cannot execute .* in a read-only",
         "takes no writes, as a standby does; name the primary"),
 )  # fmt: skip

@@ -22,6 +22,13 @@ RENEW: Final = 3.0
 POLL: Final = 0.25
 """Seconds between looks whether somebody has let go."""
 
+CUT: Final = 5.0
+"""Seconds that the server may take to end a connection."""
+
+_HOLD: Final = b"""SELECT node, clean OR until < clock_timestamp(), token, clean, operation
+    FROM hold"""
+"""Who has the storage, and whether that one has let go."""
+
 _LOCK: Final = 0x534D
 """The first half of the lock of a name; the second is its hash."""
 
@@ -60,26 +67,38 @@ def take(connection: Connected, target: Target, node: str, lease: float) -> Take
             )
         time.sleep(POLL)
     while True:
-        with connection.transaction():
-            [row] = connection.execute(
-                "SELECT node, clean OR until < clock_timestamp(), token, clean, operation"
-                " FROM hold FOR UPDATE"
-            ).fetchall()
-            holder, free, token, clean, operation = row
-            if free or holder == node:
-                connection.execute(
-                    "UPDATE hold SET token = %s, node = %s, clean = false,"
-                    " until = clock_timestamp() + make_interval(secs => %s)",
-                    (token + 1, node, lease),
-                )
-                number = _number(connection, node, token + 1)
-                return Taken(token + 1, number, clean, operation)
+        [[holder, free, *_]] = connection.execute(_HOLD).fetchall()
+        if free and holder != node:
+            _cut(connection, holder)
+        if free or holder == node:
+            with connection.transaction():
+                [row] = connection.execute(_HOLD + b" FOR UPDATE").fetchall()
+                holder, free, token, clean, operation = row
+                if free or holder == node:  # still
+                    connection.execute(
+                        "UPDATE hold SET token = %s, node = %s, clean = false,"
+                        " until = clock_timestamp() + make_interval(secs => %s)",
+                        (token + 1, node, lease),
+                    )
+                    number = _number(connection, node, token + 1)
+                    return Taken(token + 1, number, clean, operation)
         if time.monotonic() >= until:
             raise StoreError(
                 f"{target.where}: is in use by node {holder}; one node at a time can have it: stop"
                 " that one, or give this one another database"
             )
         time.sleep(POLL)
+
+
+def _cut(connection: Connected, node: str) -> None:
+    """End the writing connection of a node whose time is over. One that sleeps in the middle of a
+    transaction would keep its locks for as long as it sleeps."""
+    connection.execute(
+        "SELECT pg_terminate_backend(pid, %s) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        " AND classid = %s AND objid = hashtext(%s)::oid",
+        (int(CUT * 1_000), _LOCK, node),
+    )
 
 
 def _number(connection: Connected, node: str, token: int) -> int:
