@@ -23,9 +23,9 @@ from benchmarks.results import Findings, Result, case
 from benchmarks.runs import scratch
 from gateway.api import codec, schema
 from gateway.api.frames import HEADER_SIZE, MAX_FRAME, FrameReader
+from gateway.dispatch.carriers.submission import Dialect
 from gateway.dispatch.options import CarrierOptions
-from gateway.dispatch.references import References
-from gateway.dispatch.submission import Dialect
+from gateway.dispatch.release.references import References
 from gateway.facts import Facts, Use
 from gateway.message import Event, Local, Message, message_id
 from gateway.policy import chain

@@ -82,7 +82,7 @@ class Counted(NamedTuple):
 
 
 class Step(NamedTuple):
-    """Something that happened to a message on its way (`gateway.dispatch.steps`).
+    """Something that happened to a message on its way (`gateway.dispatch.serving.steps`).
 
     Attributes:
         what: a rule put it off, or a carrier did not take it.

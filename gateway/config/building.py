@@ -10,16 +10,16 @@ from gateway.api.options import ServerOptions, TlsOptions
 from gateway.config import carriers, content, files, keys, stores
 from gateway.config.reading import Faults, below, meant
 from gateway.config.settings import ApiSettings, Settings
+from gateway.dispatch.carriers.fleet import CarrierSettings
 from gateway.dispatch.core import DispatchOptions
-from gateway.dispatch.fleet import CarrierSettings
-from gateway.dispatch.routing import (
+from gateway.dispatch.intake.tenants import TenantOptions
+from gateway.dispatch.release.routing import (
     DEFAULT_ROUTE,
     CarrierShare,
     Match,
     RouteOptions,
     named_by_content,
 )
-from gateway.dispatch.tenants import TenantOptions
 from gateway.errors import ConfigError
 from gateway.message import Category
 from gateway.ops.admin import NAMELESS, AdminOptions, AdminToken

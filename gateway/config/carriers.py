@@ -10,11 +10,11 @@ from msgspec import Struct, structs
 from gateway.config import files
 from gateway.config.keys import HOUR, PASSWORD, Carrier, CarrierTls, Octets, StatusAction
 from gateway.config.reading import Faults, below, meant
-from gateway.dispatch.actions import Action, Kind
-from gateway.dispatch.addresses import NPI, TON, ByKind
-from gateway.dispatch.fleet import CarrierSettings
+from gateway.dispatch.carriers.actions import Action, Kind
+from gateway.dispatch.carriers.addresses import NPI, TON, ByKind
+from gateway.dispatch.carriers.fleet import CarrierSettings
+from gateway.dispatch.intake.parameters import MOST, OPERATORS, parameter
 from gateway.dispatch.options import CarrierOptions
-from gateway.dispatch.parameters import MOST, OPERATORS, parameter
 from gateway.smpp.options import BindOptions, Mode
 from gateway.smpp.receipt_states import NAMES, plain
 from gateway.smpp.status import Status

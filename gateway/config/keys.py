@@ -12,10 +12,10 @@ from msgspec import Meta, Struct
 from gateway.api.address import parse_address
 from gateway.api.options import ServerOptions
 from gateway.config.reading import meant, rule, secret
-from gateway.dispatch.actions import Kind
-from gateway.dispatch.addresses import NPI, TON
+from gateway.dispatch.carriers.actions import Kind
+from gateway.dispatch.carriers.addresses import NPI, TON
 from gateway.dispatch.core import RETENTION
-from gateway.dispatch.long_receipts import LongReceipts
+from gateway.dispatch.intake.tenants import MAX_CONSUMERS, VALIDITY
 from gateway.dispatch.options import (
     RECEIPT_WAIT,
     CarrierOptions,
@@ -23,7 +23,7 @@ from gateway.dispatch.options import (
     LongMessages,
     ValidityPeriod,
 )
-from gateway.dispatch.tenants import MAX_CONSUMERS, VALIDITY
+from gateway.dispatch.settling.long_receipts import LongReceipts
 from gateway.message import CATEGORIES, Category
 from gateway.numbers import check_region
 from gateway.ops.admin import AdminOptions

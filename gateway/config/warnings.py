@@ -16,7 +16,7 @@ from msgspec import structs
 from gateway.api.address import TcpAddress, parse_address
 from gateway.config.keys import admin_host
 from gateway.config.settings import Settings
-from gateway.dispatch import route_advice
+from gateway.dispatch.release import route_advice
 from gateway.policy import (
     advice,
     caps_advice,

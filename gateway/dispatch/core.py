@@ -6,39 +6,39 @@ import msgspec
 import structlog
 import trio
 
-from gateway.dispatch import absent
-from gateway.dispatch.absent import Absent
-from gateway.dispatch.aside import Aside
-from gateway.dispatch.consents import Consents
-from gateway.dispatch.conversations import Conversations
-from gateway.dispatch.correlation import Parked
-from gateway.dispatch.debts import Debts
-from gateway.dispatch.events import EventHub
-from gateway.dispatch.fleet import CarrierSettings, Fleet, MakeBind
-from gateway.dispatch.guard import Guard
-from gateway.dispatch.holds import Holds
+from gateway.dispatch.carriers.fleet import CarrierSettings, Fleet, MakeBind
+from gateway.dispatch.carriers.learnt import Lessons
 from gateway.dispatch.ids import MessageNumbers
-from gateway.dispatch.inbound import Inbox
-from gateway.dispatch.intake import Intake
-from gateway.dispatch.learnt import Lessons
+from gateway.dispatch.inbound.consents import Consents
+from gateway.dispatch.inbound.conversations import Conversations
+from gateway.dispatch.inbound.inbound import Inbox
+from gateway.dispatch.inbound.ownership import users
+from gateway.dispatch.inbound.reach import Reach
+from gateway.dispatch.intake.guard import Guard
+from gateway.dispatch.intake.intake import Intake
+from gateway.dispatch.intake.templates import Templates
+from gateway.dispatch.intake.tenants import Tenant, TenantOptions, Tenants
+from gateway.dispatch.intake.texted import MEMO, Texted
+from gateway.dispatch.intake.wording import Wordings, carriers_of
 from gateway.dispatch.ledger import Ledger
-from gateway.dispatch.ownership import users
 from gateway.dispatch.places import Places
-from gateway.dispatch.pool import CarrierPool, routes_or_default
-from gateway.dispatch.reach import Reach
-from gateway.dispatch.refill import Refiller
-from gateway.dispatch.release import Releaser
-from gateway.dispatch.routing import RouteOptions, Router, narrow_routes
-from gateway.dispatch.service import Service
-from gateway.dispatch.settle import Settler
-from gateway.dispatch.steering import Steering
-from gateway.dispatch.stops import Stops
-from gateway.dispatch.templates import Templates
-from gateway.dispatch.tenants import Tenant, TenantOptions, Tenants
-from gateway.dispatch.texted import MEMO, Texted
+from gateway.dispatch.release import absent
+from gateway.dispatch.release.absent import Absent
+from gateway.dispatch.release.aside import Aside
+from gateway.dispatch.release.debts import Debts
+from gateway.dispatch.release.holds import Holds
+from gateway.dispatch.release.pool import CarrierPool, routes_or_default
+from gateway.dispatch.release.refill import Refiller
+from gateway.dispatch.release.release import Releaser
+from gateway.dispatch.release.routing import RouteOptions, Router, narrow_routes
+from gateway.dispatch.release.steering import Steering
+from gateway.dispatch.release.stops import Stops
+from gateway.dispatch.serving.events import EventHub
+from gateway.dispatch.serving.service import Service
+from gateway.dispatch.settling.correlation import Parked
+from gateway.dispatch.settling.settle import Settler
 from gateway.dispatch.upkeep import Upkeep
 from gateway.dispatch.watchdog import Misplaced, Watchdog
-from gateway.dispatch.wording import Wordings, carriers_of
 from gateway.message import LaneKey
 from gateway.ops.metrics import Metrics
 from gateway.policy import chain

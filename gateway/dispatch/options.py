@@ -5,9 +5,9 @@ from typing import Literal
 
 import msgspec
 
-from gateway.dispatch.actions import Action
-from gateway.dispatch.addresses import NPI, TON, ByKind
-from gateway.dispatch.long_receipts import LongReceipts
+from gateway.dispatch.carriers.actions import Action
+from gateway.dispatch.carriers.addresses import NPI, TON, ByKind
+from gateway.dispatch.settling.long_receipts import LongReceipts
 from gateway.policy.carrier_hours import CarrierHoursOptions
 from gateway.policy.content.options import Ban
 from gateway.smpp.receipt_ids import ReceiptId

@@ -6,19 +6,20 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import structlog
 import trio
 
-from gateway.dispatch import absent, outcomes
-from gateway.dispatch.absent import Absent
-from gateway.dispatch.carriers import Carrier
-from gateway.dispatch.events import EventHub, in_use
-from gateway.dispatch.inbound import Inbox
-from gateway.dispatch.learnt import Lessons
+from gateway.dispatch.carriers.carriers import Carrier
+from gateway.dispatch.carriers.learnt import Lessons
+from gateway.dispatch.inbound.inbound import Inbox
+from gateway.dispatch.intake.texted import MEMO, Texted
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.places import Places
-from gateway.dispatch.plan import Plan
-from gateway.dispatch.pool import CarrierPool
-from gateway.dispatch.settle import Settler
-from gateway.dispatch.steering import Steering
-from gateway.dispatch.texted import MEMO, Texted
+from gateway.dispatch.release import absent
+from gateway.dispatch.release.absent import Absent
+from gateway.dispatch.release.pool import CarrierPool
+from gateway.dispatch.release.steering import Steering
+from gateway.dispatch.serving.events import EventHub, in_use
+from gateway.dispatch.settling import outcomes
+from gateway.dispatch.settling.plan import Plan
+from gateway.dispatch.settling.settle import Settler
 from gateway.dispatch.watchdog import Watchdog
 from gateway.errors import StoreError
 from gateway.message import Message

@@ -2,7 +2,7 @@
 
 They are written as quiet hours are, and looked up in the same way; but they are the carrier's
 and not the recipient's: they never refuse a message, and another carrier may take it. Where
-nothing is written, the carrier takes everything. ``gateway.dispatch.pool`` asks at release.
+nothing is written, the carrier takes everything. ``gateway.dispatch.release.pool`` asks at release.
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
 """Consent: the rule that lets no text go to who has not allowed it, where that is required.
 
 Which phones have is the store's to know and arrives as `Facts.consents`; how consent is recorded,
-in `gateway.dispatch.consents` and, by keyword, in `gateway.dispatch.inbound`.
+in `gateway.dispatch.inbound.consents` and, by keyword, in `gateway.dispatch.inbound.inbound`.
 """
 
 from collections.abc import Sequence

@@ -4,7 +4,7 @@ It asks for something where it consists of nothing but keywords and what people 
 politeness, the number they write to, the name of who wrote, a signature, the text that they answer.
 What is near a keyword and none is *suspected*, for a person to decide.
 
-`gateway.policy.words` has the words; what comes of them is decided in `gateway.dispatch.inbound`.
+`gateway.policy.words` has the words; what comes of them is decided in `dispatch.inbound`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

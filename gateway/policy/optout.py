@@ -2,7 +2,7 @@
 
 Who is opted out is the store's to know and arrives as `Facts.opted_out`. Which texts are keywords
 is told in `gateway.policy.keywords`, what happens on one (the list, the reply, the event) in
-`gateway.dispatch.inbound`.
+`gateway.dispatch.inbound.inbound`.
 """
 
 from collections.abc import Collection, Mapping, Sequence

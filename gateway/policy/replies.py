@@ -1,7 +1,7 @@
 """What the gateway says to phones by itself: the answers to a stop, a start and a call for help.
 
 Each is looked for in the tenant's own texts, then in those of the region, then in ``replies.toml``;
-an empty one is silence. When an answer is due is decided in `gateway.dispatch.inbound`.
+an empty one is silence. When an answer is due is decided in `gateway.dispatch.inbound.inbound`.
 """
 
 from collections.abc import Iterator, Mapping

@@ -114,8 +114,8 @@ class Ref(NamedTuple):
 class Match(NamedTuple):
     """The part that a receipt speaks of. ``states`` has a byte for each part of the message, as
     `Progress` last told it: 0 while no final receipt has come, else the receipt's SMPP
-    message_state, or a mark of dispatch's own (`gateway.dispatch.long_receipts`); ``sent_at``
-    is when the message was recorded as `Sent`."""
+    message_state, or a mark of dispatch's own (`dispatch.settling.long_receipts`); ``sent_at`` is
+    when the message was recorded as `Sent`."""
 
     message: Message
     part: int

@@ -15,7 +15,7 @@ from gateway.api import codec, schema
 from gateway.api.frames import frame
 from gateway.api.hello import HELLO_MAX
 from gateway.api.options import ServerOptions
-from gateway.dispatch.tenants import MAX_CONSUMERS
+from gateway.dispatch.intake.tenants import MAX_CONSUMERS
 from gateway.errors import MessageCode, RequestCode, RequestError
 from gateway.message import Event, EventType
 

@@ -10,7 +10,7 @@ import pytest
 from gateway.api.options import ServerOptions
 from gateway.config import Settings, load
 from gateway.dispatch.core import DispatchOptions
-from gateway.dispatch.tenants import TenantOptions
+from gateway.dispatch.intake.tenants import TenantOptions
 from gateway.queue.backends import StoreOptions
 
 Read = Callable[..., Settings]

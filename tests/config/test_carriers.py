@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from gateway.config import Settings, warnings
-from gateway.dispatch.actions import Action
+from gateway.dispatch.carriers.actions import Action
 from gateway.policy.carrier_hours import CarrierHoursOptions
 from gateway.policy.hours import RegionHours
 

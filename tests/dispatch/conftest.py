@@ -11,15 +11,15 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from gateway.api.schema import Accepted, Rejected, SubmitMessage
-from gateway.dispatch import settle
-from gateway.dispatch.carriers import Carrier
+from gateway.dispatch.carriers.carriers import Carrier
+from gateway.dispatch.carriers.fleet import CarrierSettings
+from gateway.dispatch.carriers.flights import Flight, Part
 from gateway.dispatch.core import Dispatch, DispatchOptions
-from gateway.dispatch.fleet import CarrierSettings
-from gateway.dispatch.flights import Flight, Part
+from gateway.dispatch.intake.tenants import TenantOptions
 from gateway.dispatch.options import CarrierOptions
 from gateway.dispatch.places import Places
-from gateway.dispatch.references import References
-from gateway.dispatch.tenants import TenantOptions
+from gateway.dispatch.release.references import References
+from gateway.dispatch.settling import settle
 from gateway.errors import LocalProtocolError, StoreError
 from gateway.message import LaneKey, Message
 from gateway.ops.metrics import Metrics
@@ -521,7 +521,7 @@ def make_message() -> Callable[..., Message]:
 
 
 class Sink:
-    """Notes what a carrier hands on (`gateway.dispatch.carriers.Sink`)."""
+    """Notes what a carrier hands on (`gateway.dispatch.carriers.carriers.Sink`)."""
 
     def __init__(self) -> None:
         self.responses: list[Response] = []

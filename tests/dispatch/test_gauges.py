@@ -76,7 +76,7 @@ async def test_a_carrier_that_throttles_is_the_reason(world: Any, make_settings:
 async def test_a_store_that_refuses_is_the_reason_before_all_others(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.dispatch.settle.UNSETTLED", 1)
+    monkeypatch.setattr("gateway.dispatch.settling.settle.UNSETTLED", 1)
     await world.accepted("a")
     world.store.failing.add("settle")
     world.bind.reply()

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from gateway.dispatch.places import PLACES, Place
-from gateway.dispatch.stops import Stop
+from gateway.dispatch.release.stops import Stop
 from gateway.message import message_number
 from gateway.ops.views import Target
 from gateway.smpp.pdu import SubmitSm

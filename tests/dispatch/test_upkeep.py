@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import trio
 
-from gateway.dispatch.texted import MEMO
+from gateway.dispatch.intake.texted import MEMO
 from gateway.smpp.status import Status
 
 

@@ -11,12 +11,12 @@ import trio
 from trio.testing import memory_stream_pair, wait_all_tasks_blocked
 
 from gateway.api.schema import Accepted, SubmitMessage
+from gateway.dispatch.carriers.fleet import CarrierSettings
 from gateway.dispatch.core import Dispatch, DispatchOptions
-from gateway.dispatch.fleet import CarrierSettings
+from gateway.dispatch.intake.tenants import TenantOptions
 from gateway.dispatch.options import CarrierOptions
 from gateway.dispatch.places import Places
-from gateway.dispatch.routing import RouteOptions
-from gateway.dispatch.tenants import TenantOptions
+from gateway.dispatch.release.routing import RouteOptions
 from gateway.ops.metrics import Metrics
 from gateway.policy import chain
 from gateway.queue.memory import MemoryStore

@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from gateway.dispatch.routing import CarrierShare, RouteOptions
+from gateway.dispatch.release.routing import CarrierShare, RouteOptions
 from gateway.smpp import window
 from gateway.smpp.pdu import SubmitSm, SubmitSmResp, Unbind, encode
 from gateway.smpp.status import Status

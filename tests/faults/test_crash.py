@@ -16,7 +16,7 @@ WINDOWS = 2 * 2 * 100
 """What may be in the windows: two carriers, two binds each."""
 
 UNSETTLED = 1_000
-"""Responses that may wait for a commit (`gateway.dispatch.settle.UNSETTLED`)."""
+"""Responses that may wait for a commit (`gateway.dispatch.settling.settle.UNSETTLED`)."""
 
 SERVING = '"serving"'
 SECTOR = 512

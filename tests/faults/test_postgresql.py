@@ -17,7 +17,7 @@ from tests.servers import Postgres
 
 WINDOWS, UNSETTLED = 2 * 2 * 100, 1_000
 """What may go out twice each time: two carriers, two binds each; responses that wait for a commit
-(`gateway.dispatch.settle.UNSETTLED`)."""
+(`gateway.dispatch.settling.settle.UNSETTLED`)."""
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from gateway.dispatch import gauges
-from gateway.dispatch.carriers import Carrier
+from gateway.dispatch.carriers.carriers import Carrier
 from gateway.dispatch.core import Dispatch
-from gateway.dispatch.events import in_use
-from gateway.dispatch.stops import Stop
+from gateway.dispatch.release.stops import Stop
+from gateway.dispatch.serving.events import in_use
 from gateway.message import CATEGORIES, Category, LaneKey
 from gateway.ops.metrics import Labels, Metrics
 from gateway.ops.views import (

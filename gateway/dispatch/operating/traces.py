@@ -4,9 +4,9 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from gateway.dispatch import gauges
+from gateway.dispatch.carriers.flights import Flight
 from gateway.dispatch.core import Dispatch
-from gateway.dispatch.explaining import explained, said
-from gateway.dispatch.flights import Flight
+from gateway.dispatch.serving.explaining import explained, said
 from gateway.message import Event, Message, message_id, message_number
 from gateway.numbers import NumberError, canonical, read
 from gateway.ops.problems import ProblemError

@@ -8,7 +8,7 @@ from gateway.api.schema import Accepted, OptoutResult, Rejected, SubmitMessage
 from gateway.dispatch.core import Dispatch
 from gateway.dispatch.operating.sights import Sights, which
 from gateway.dispatch.operating.traces import phone_of
-from gateway.dispatch.stops import RateSet, Stop
+from gateway.dispatch.release.stops import RateSet, Stop
 from gateway.errors import RequestError
 from gateway.message import CATEGORIES
 from gateway.ops import commands

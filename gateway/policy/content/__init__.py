@@ -2,5 +2,5 @@
 
 `options` are the keys, `judging` the rule that judges finished texts, with `banned` for words,
 `links` and `contacts` for what leads elsewhere; `signatures` and `optout_lines` are steps of a
-text's making, which `gateway.dispatch.wording` puts in order.
+text's making, which `gateway.dispatch.intake.wording` puts in order.
 """

@@ -1,0 +1,89 @@
+"""Counts one-time passwords to watched ranges for `gateway.policy.pumping`, and reports what it
+holds."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import structlog
+from msgspec import structs
+
+from gateway.dispatch.intake.tenants import Tenant
+from gateway.facts import Facts
+from gateway.message import Message
+from gateway.ops.logs import Sparing
+from gateway.policy.pumping import RANGE, Pumping, PumpingOptions, Ranges, was_held
+from gateway.policy.rules import Verdicts
+
+log = structlog.get_logger(__name__)
+
+
+class Guard:
+    """What the rule of traffic pumping needs to know, and what it has others know."""
+
+    def __init__(self) -> None:
+        self._ranges = Ranges()
+        self._warn = Sparing(log.warning)
+
+    def configure(self, options: PumpingOptions) -> None:
+        """Count by these options from now on."""
+        self._ranges.configure(options)
+
+    def informed(
+        self, tenant: Tenant, messages: Sequence[Message], facts: Facts, now: float
+    ) -> Facts:
+        """The facts of a batch with how many more may go to the ranges in it. Nothing is looked at
+        where the tenant does not have the rule."""
+        rule = tenant.policy.pumping
+        ranges = rule.ranges(messages) if rule is not None else None
+        if not ranges:
+            return facts
+        return structs.replace(facts, rooms=self._ranges.rooms(tenant.options.id, set(ranges), now))
+
+    def note(
+        self, tenant: Tenant, messages: Sequence[Message], verdicts: Verdicts, now: float
+    ) -> Sequence[Message]:
+        """A batch was judged: count what may go, which is returned, and report what is held."""
+        rule = tenant.policy.pumping
+        if rule is None:
+            return ()
+        held = {index for index, verdict in verdicts.items() if verdict.rule == Pumping.name}
+        name = tenant.options.id
+        going = [message for index, message in enumerate(messages) if index not in verdicts]
+        self._ranges.note(name, rule.ranges(going), now)
+        for where, count in Counter(messages[index].to[:-RANGE] for index in held).items():
+            self._warn(
+                "otp_rise_held", f"{name} {where}", now, tenant=name, range=_shown(where),
+                messages=count,
+            )  # fmt: skip
+        return going
+
+    def take_back(self, tenant: Tenant, messages: Sequence[Message], now: float) -> None:
+        """Messages that were counted do not go after all: they were not accepted, or long ago."""
+        rule = tenant.policy.pumping
+        if rule is not None and messages:
+            self._ranges.note(tenant.options.id, rule.ranges(messages), now, -1)
+
+    def informed_again(
+        self, tenant: Tenant, messages: Sequence[Message], facts: Facts, now: float
+    ) -> Facts:
+        """The same as `informed` of messages that are about to go."""
+        late = [message for message in messages if was_held(message)]
+        return self.informed(tenant, late, facts, now) if late else facts
+
+    def note_again(
+        self, tenant: Tenant, messages: Sequence[Message], verdicts: Verdicts, now: float
+    ) -> None:
+        """The same as `note` of messages that are about to go."""
+        rule = tenant.policy.pumping
+        if rule is not None:
+            going = [
+                message
+                for index, message in enumerate(messages)
+                if index not in verdicts and was_held(message)
+            ]
+            self._ranges.note(tenant.options.id, rule.ranges(going), now)
+
+
+def _shown(name: str) -> str:
+    """A range fit for a log: a range of ten thousand numbers is nobody's."""
+    return name + "x" * RANGE
