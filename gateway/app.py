@@ -37,6 +37,7 @@ from gateway.ops.operations import Running
 from gateway.ops.reloads import Reloads
 from gateway.ops.views import Diff
 from gateway.queue import backends
+from gateway.queue.moving import refuse_moved
 from gateway.queue.operators import OperatorStore
 
 log = structlog.get_logger(__name__)
@@ -128,6 +129,7 @@ class App:
         recovery = await store.open()
         dispatch = Dispatch(store, self._metrics, time.time)
         try:
+            await refuse_moved(store, backends.where(self._settings.queue))
             dispatch.recover(recovery)
             yield dispatch
         finally:

@@ -317,7 +317,7 @@ class Site:
         """Start a simulated carrier; returns it and the file with its record."""
         record = self.folder / f"{name}.jsonl"
         arguments = ["--port", str(port), "--account", "shop=secret", "--record", str(record)]
-        process = self._command(name, "simulate", *arguments, *options)
+        process = self.command(name, "simulate", *arguments, *options)
         process.wait_for(f":{port}")
         return process, record
 
@@ -337,6 +337,19 @@ class Site:
         assert old in self._configuration
         self._configuration = self._configuration.replace(old, new)
 
+    def use_postgres(self, server: Postgres, database: str) -> None:
+        """Have the gateway keep what it knows in a database, as node ``a``."""
+
+        def leased() -> int:
+            [[count]] = server.ask(database, "SELECT count(*) FROM message WHERE state = 1")
+            return int(count)
+
+        self.change(
+            f'path = "{self.folder}/gateway.db"',
+            f'backend = "postgresql"\ndsn = "{server.dsn(database)}"\nnode = "a"',
+        )
+        self.leased = leased
+
     def configure(self, more: str = "") -> str:
         """Write the configuration, with ``more`` at its end; returns the path."""
         configuration = self.folder / "gateway.toml"
@@ -347,13 +360,13 @@ class Site:
         """Start the gateway; it takes messages when this returns."""
         output = self.folder / "gateway.log"
         served = output.read_text().count('"serving"') if output.exists() else 0
-        process = self._command("gateway", "serve", "--config", self.configure(more))
+        process = self.command("gateway", "serve", "--config", self.configure(more))
         process.wait_for('"serving"', served + 1)
         return process
 
     def failing_gateway(self) -> Process:
         """Start a gateway that ends by itself, with an error."""
-        process = self._command("failing", "serve", "--config", self.configure())
+        process = self.command("failing", "serve", "--config", self.configure())
         assert process.wait() != 0
         return process
 
@@ -391,7 +404,7 @@ class Site:
         for process in self._processes:
             process.kill()
 
-    def _command(self, name: str, *arguments: str) -> Process:
+    def command(self, name: str, *arguments: str) -> Process:
         return self.start(name, sys.executable, "-m", "gateway", *arguments)
 
 

@@ -33,6 +33,7 @@ COMMANDS: Final = (
     "configuring:check",
     "configuring:token",
     "keeping:backup",
+    "keeping:migrate",
     "simulating:simulate",
     "sending:send",
     "sending:quote",

@@ -1,10 +1,11 @@
 """Which engine a configuration asks for, and how it is made."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
+from gateway.errors import StoreError
 from gateway.queue.memory import MemoryStore
 from gateway.queue.operators import OperatorStore
 from gateway.queue.sqlite import SqliteStore
@@ -35,6 +36,34 @@ class StoreOptions(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         """Without the DSN."""
         return f"StoreOptions({self.backend!r}, {self.path!r})"
+
+
+def where(options: StoreOptions) -> str:
+    """Names the storage to a person."""
+    if options.backend != "postgresql":
+        return options.path
+    from gateway.queue.postgresql.connecting import where as shown  # noqa: PLC0415
+
+    return shown(options.dsn)
+
+
+SQLITE: Final = "sqlite://"
+
+MOVER: Final = "migrate"
+"""The node that a store is for the time in which it is moved."""
+
+
+def named(url: str) -> StoreOptions:
+    """The store that a URL names, ``sqlite://PATH`` or ``postgresql://…``, to move it. Raises
+    StoreError."""
+    if url.startswith(SQLITE) and len(url) > len(SQLITE):
+        return StoreOptions("sqlite", path=url.removeprefix(SQLITE))
+    if url.startswith(("postgresql://", "postgres://")):
+        return StoreOptions("postgresql", dsn=url, node=MOVER)
+    scheme = url.partition("://")[0] if "://" in url else ""
+    raise StoreError(
+        f"{scheme or 'a store'}: write sqlite://PATH or postgresql://USER@HOST:PORT/DATABASE"
+    )
 
 
 def make(options: StoreOptions, observe_commit: Callable[[float], None]) -> OperatorStore:

@@ -24,15 +24,7 @@ WINDOWS, UNSETTLED = 2 * 2 * 100, 1_000
 def on_postgres(site: Any, postgres: Postgres, database: str) -> Iterator[Any]:
     """A site whose store is in a database of its own."""
 
-    def leased() -> int:
-        [[count]] = postgres.ask(database, "SELECT count(*) FROM message WHERE state = 1")
-        return int(count)
-
-    site.change(
-        f'path = "{site.folder}/gateway.db"',
-        f'backend = "postgresql"\ndsn = "{postgres.dsn(database)}"\nnode = "a"',
-    )
-    site.leased = leased
+    site.use_postgres(postgres, database)
     yield site
     for process in site.running():
         process.kill()

@@ -17,12 +17,14 @@ from gateway.message import LaneKey, Message
 from gateway.numbers import canonical
 from gateway.queue import events
 from gateway.queue.consents import Consent
+from gateway.queue.moving import Numbers, Place, Row
 from gateway.queue.operators import Change, Counted, Found, Owing, QueueCount, Which
 from gateway.queue.postgresql import (
     accepting,
     consumers,
     facts,
     leasing,
+    moving,
     operators,
     optouts,
     phones,
@@ -396,6 +398,25 @@ class PostgresStore:
 
     async def template_versions(self, tenant: str, name: str) -> Sequence[TemplateVersion]:
         return await self._engine.read(lambda c: records.versions(c, tenant, name))
+
+    # --- moving to another store (`gateway.queue.moving`) ---
+
+    async def numbers(self) -> Numbers:
+        return await self._engine.read(moving.numbers)
+
+    async def adopt(self, numbers: Numbers) -> None:
+        await self._engine.write(moving.adopt(numbers))
+
+    async def rows_in(self, table: str) -> int:
+        return await self._engine.read(lambda c: moving.count(c, table))
+
+    async def read_rows(
+        self, table: str, after: Place | None, limit: int
+    ) -> tuple[list[Row], Place | None]:
+        return await self._engine.read(lambda c: moving.read(c, table, after, limit))
+
+    async def write_rows(self, table: str, rows: Sequence[Row], note: bytes) -> None:
+        await self._engine.write(moving.write(table, rows, note))
 
     # --- upkeep ---
 

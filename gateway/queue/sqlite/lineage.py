@@ -102,6 +102,11 @@ class Lineage:
             with contextlib.suppress(StoreError):  # the old one still stands, and is known
                 await self._mark(engine)
 
+    async def adopt(self, engine: Engine, epoch: str) -> None:
+        """Go on in the epoch of a store that was moved here."""
+        self._stored = self._stored._replace(epoch=epoch)
+        await self._mark(engine)
+
     async def _mark(self, engine: Engine) -> None:
         old, new = self._stored, self._stored._replace(mark=token())
         marks = [mark for mark in (old.mark, new.mark) if mark]

@@ -92,10 +92,17 @@ class StatTable:
         if number is None:
             if self._used[tenant] >= NAMES:
                 return UNNAMED
-            [[number]] = execute(_NAME, (tenant, campaign, variant, hour))
-            self._names[key] = number
+            number = self._names[key] = name(execute, tenant, hour, campaign, variant)
             self._used[tenant] += 1
         return number
+
+
+def name(execute: Execute, tenant: int, hour: int, campaign: str, variant: str) -> int:
+    """The number of the name of a campaign and its variant, which was used in an hour."""
+    if not campaign and not variant:
+        return UNNAMED
+    [[number]] = execute(_NAME, (tenant, campaign, variant, hour))
+    return int(number)
 
 
 def find(

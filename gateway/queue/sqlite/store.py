@@ -18,6 +18,7 @@ from gateway.message import LaneKey, Message
 from gateway.numbers import canonical
 from gateway.queue import events
 from gateway.queue.consents import Consent
+from gateway.queue.moving import Numbers, Place, Row
 from gateway.queue.operators import Change, Counted, Found, Owing, QueueCount, Which
 from gateway.queue.search import Search
 from gateway.queue.sqlite import (
@@ -26,6 +27,7 @@ from gateway.queue.sqlite import (
     facts,
     failing,
     keys,
+    moving,
     operators,
     outcomes,
     reads,
@@ -535,6 +537,27 @@ class SqliteStore:
 
     async def template_versions(self, tenant: str, name: str) -> Sequence[TemplateVersion]:
         return await self._engine.read(lambda e: templates.versions(e, tenant, name))
+
+    # --- moving to another store (`gateway.queue.moving`) ---
+
+    async def numbers(self) -> Numbers:
+        return await self._engine.read(lambda e: moving.numbers(e, self.epoch))
+
+    async def adopt(self, numbers: Numbers) -> None:
+        await self._lineage.adopt(self._engine, numbers.epoch)
+        await self._engine.write(lambda s: moving.adopt(s, numbers))
+
+    async def rows_in(self, table: str) -> int:
+        return await self._engine.read(lambda e: moving.count(e, table))
+
+    async def read_rows(
+        self, table: str, after: Place | None, limit: int
+    ) -> tuple[list[Row], Place | None]:
+        return await self._engine.read(lambda e: moving.read(e, table, after, limit))
+
+    async def write_rows(self, table: str, rows: Sequence[Row], note: bytes) -> None:
+        stored = moving.stored(self._engine.session, table, rows)
+        await self._engine.write(lambda s: moving.write(s, table, stored, note))
 
     # --- upkeep ---
 
