@@ -46,7 +46,7 @@ MOST: Final = 24
 """Atoms that a keyword and what is around it may have."""
 
 NEAR: Final = 10
-"""Words of a text among which a stop word makes it suspected; a phrase, among twice as many."""
+"""Fewer words beside a stop word make a text suspected; a phrase, among twice as many in all."""
 
 NEAR_WEAK: Final = 3
 """The same for a word with other meanings."""
@@ -57,8 +57,19 @@ NUMBER: Final = 4
 SPELT: Final = 4
 """Letters of the shortest stop word that is known when it is misspelt."""
 
+PLAIN: Final = 8
+"""Letters from which on a misspelt stop word can be nothing else."""
+
 _CAPITALS: Final = regex.compile(
-    r"[^\p{L}\p{N}]*(\p{Lu}+)[^\p{L}\p{N}]+([\p{Lu}\p{N}]{2,})[^\p{L}\p{N}]*"
+    r"[^\p{L}\p{N}]*(\p{Lu}{3,})[^\p{L}\p{N}]+([\p{Lu}\p{N}]{2,}(?:-[\p{Lu}\p{N}]+)?)[^\p{L}\p{N}]*"
+)
+"""A stop word and a code, in capitals. Shorter words than STOP begin names: TD BANK."""
+
+_SENTENCE: Final = regex.compile(r"(?<=[.!?…])\s+|(?<=[。！？])\s*|\s+[-–—]+\s+")  # noqa: RUF001
+_QUOTED: Final = regex.compile(r"[“„«\"][^“”„«»\"]*\s[^“”„«»\"]*[”“»\"]")
+"""Several words in quotes: what was written to the phone, as it says that somebody liked that."""
+_CLAUSE: Final = regex.compile(
+    r"[.,;:!?…]\s+|[。，；！？、]|\s+[-–—]+\s+|(?<=\p{Han})\s+(?=\p{Han})"  # noqa: RUF001
 )
 _SIGNS: Final = regex.compile(
     "[\N{OCTAGONAL SIGN}\N{NO ENTRY SIGN}\N{NO ENTRY}\N{BELL WITH CANCELLATION STROKE}]"
@@ -162,8 +173,11 @@ class Keywords:
             self._asked(whole, to)
             or self._asked(atoms(_BRACKETED.sub(" ", written)), to)
             or self._in_lines(lines, to)
+            or self._in_sentences(written, to)
+            or self._in_clauses(written, to)
             or self._with_code(written)
-            or (Asked("suspected") if self._is_near(whole) or self._is_alike(written) else None)
+            or self._written_otherwise(whole, written)
+            or (Asked("suspected") if self._is_near(whole) else None)
         )
 
     def _asked(self, line: Phrase, to: Correspondent) -> Asked | None:
@@ -233,6 +247,41 @@ class Keywords:
             return first
         return Asked("suspected") if first.request == "stop" else None
 
+    def _in_sentences(self, written: str, to: Correspondent) -> Asked | None:
+        """A stop word that is a sentence by itself, before others or at their end."""
+        unquoted = _QUOTED.sub(" ", written)
+        sentences = [sentence for sentence in _SENTENCE.split(unquoted) if atoms(sentence)]
+        if not sentences or sentences == [written]:
+            return None
+        # What a notice says stands at the end, and people repeat it: only the bare word is theirs.
+        first, last = atoms(sentences[0]), atoms(sentences[-1])
+        is_question = sentences[0].rstrip()[-1] in "?？" and len(sentences) > 1  # noqa: RUF001
+        if len(first) <= MOST and not is_question and self._stops(first, to) == STOP:
+            return Asked("stop", _language(first, self.stop))
+        if self._joined.get("".join(last)) == STOP:
+            return Asked("stop", _language(last, self.stop))
+        return None
+
+    def _in_clauses(self, written: str, to: Correspondent) -> Asked | None:
+        """A stop word among clauses that all ask to be left alone."""
+        clauses = [clause for clause in map(atoms, _CLAUSE.split(written)) if clause]
+        if not 1 < len(clauses) <= NEAR or sum(map(len, clauses)) > MOST:
+            return None
+        stopping = [self._stops(clause, to) == STOP for clause in clauses]
+        if any(stopping) and all(
+            stops or self._is_beside(clause, to)
+            for stops, clause in zip(stopping, clauses, strict=True)
+        ):
+            return Asked("stop", _language(clauses[stopping.index(True)], self.stop))
+        return None
+
+    def _is_beside(self, clause: Phrase, to: Correspondent) -> bool:
+        """Whether a clause asks to be left alone, or says nothing of its own."""
+        suspect = tables().suspect
+        if any(stretch in suspect for stretch in _stretches(clause)):
+            return True
+        return bool(_readings(clause, tables().around, to))
+
     def _with_code(self, written: str) -> Asked | None:
         """STOP SHOP: in capitals, what stands behind is a code word, unless it makes a sentence."""
         match = _CAPITALS.fullmatch(written)
@@ -243,24 +292,33 @@ class Keywords:
             return None
         return Asked("stop", _language((word,), self.stop))
 
+    def _written_otherwise(self, whole: Phrase, written: str) -> Asked | None:
+        """A stop word that is misspelt, or spelt with signs that look like its letters (ST0P).
+        Where it could be another word, it is suspected."""
+        folded = fold(written)
+        alike = lookalike(folded)
+        if alike != folded and self._joined.get("".join(atoms(alike))) == STOP:
+            return Asked("stop" if len(atoms(alike)) == 1 else "suspected")
+        left = [atom for atom in whole if tables().around.get((atom,)) != POLITE]
+        if len(left) == 1 and self._is_misspelt(left[0]):
+            sure = len(left[0]) >= PLAIN and not _is_near_any(left[0], self.start)
+            return Asked("stop" if sure else "suspected")
+        return None
+
     def _is_near(self, whole: Phrase) -> bool:
         """Whether a text that asks for nothing is near to one that does."""
         table = tables()
-        words = sum(0.5 if stands_apart(atom) else 1 for atom in whole)
+        words = _weight(whole)
+        if words > 2 * NEAR:
+            return False
         for stretch in _stretches(whole):
-            if stretch in table.suspect and words <= 2 * NEAR:
+            if stretch in table.suspect:
                 return True
             kind = self._stopping.get(stretch, 0)
-            if (kind & STOP and words <= NEAR) or (kind & WEAK and words <= NEAR_WEAK):
+            others = words - _weight(stretch)
+            if (kind & STOP and others < NEAR) or (kind & WEAK and others < NEAR_WEAK):
                 return True
-        left = [atom for atom in whole if table.around.get((atom,)) != POLITE]
-        return len(left) == 1 and self._is_misspelt(left[0])
-
-    def _is_alike(self, written: str) -> bool:
-        """Whether a text looks like a stop word and is spelt with other signs: ST0P."""
-        folded = fold(written)
-        alike = lookalike(folded)
-        return alike != folded and self._joined.get("".join(atoms(alike))) == STOP
+        return False
 
     def _is_misspelt(self, word: str) -> bool:
         """Whether a stop word is one letter away."""
@@ -272,6 +330,11 @@ class Keywords:
             for known in self._misspelt.get(variant, ())
         }
         return any(_is_one_edit(word, known) for known in candidates)
+
+
+def _weight(line: Phrase) -> float:
+    """How many words a line has."""
+    return sum(0.5 if stands_apart(atom) else 1 for atom in line)
 
 
 class Vocabulary:
@@ -371,6 +434,11 @@ def _variants(words: Iterable[str]) -> dict[str, set[str]]:
         for variant in (word, *_shortened(word)):
             found.setdefault(variant, set()).add(word)
     return found
+
+
+def _is_near_any(word: str, phrases: Iterable[Phrase]) -> bool:
+    """Whether a word is one of these, misspelt."""
+    return any(len(one) == 1 and _is_one_edit(word, one[0]) for one in phrases)
 
 
 def _is_one_edit(one: str, other: str) -> bool:

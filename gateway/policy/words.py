@@ -14,8 +14,8 @@ STOP, WEAK, LETTER, POLITE, OBJECT, NAMED, CODE = (1 << bit for bit in range(7))
 """What a stretch of a text can be, as bits: a text is read as stretches one after the other. NAMED
 is the number or the name of who was written to, CODE another number of some length."""
 
-REACH: Final = 6
-"""Atoms of the longest phrase that is looked for."""
+REACH: Final = 16
+"""Atoms of the longest phrase that is looked for; Thai's are letters."""
 
 
 class Language(msgspec.Struct, frozen=True):
