@@ -3,10 +3,11 @@
 Each is checked against the plans. Which of two was meant is for `gateway.numbers.meaning` to say.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from gateway.numbers.plans import DOCUMENTED, PHONES, TEXTING, Kind, Region, plan_of
+from gateway.numbers.plans import DOCUMENTED, PHONES, TEXTING, Kind, Range, Region, plan_of
 from gateway.numbers.spellings import OVERSEAS, canonical
 
 LONGEST: Final = 15
@@ -14,6 +15,15 @@ LONGEST: Final = 15
 
 SHORTEST: Final = 7
 """Digits below which nothing is a number with its country code: short codes have up to six."""
+
+
+_area_code = re.compile(r"1(?!37|96|.11)[2-9][0-8]\d[2-9]\d{6}").fullmatch
+"""North America's numbers by their form: area codes have no 9 in the middle, 37 and 96 are kept,
+and N11 are services. It opens some six a year, and none is near another."""
+
+
+NEW_AREA: Final = Range(Kind.FIXED_OR_MOBILE, "US")
+"""What numbers are with an area code that the plans do not list; most are the United States'."""
 
 
 class Candidate(NamedTuple):
@@ -128,4 +138,13 @@ def candidate_of(number: str) -> Candidate | None:
         known = candidate_of(standing)
         return known and known._replace(number=number)
     near = plan.near(number) or DOCUMENTED.get((number[:7], len(number)))
+    if near is None and _area_code(number):
+        near = NEW_AREA
     return Candidate(number, False, near.kind, near.region) if near is not None else None
+
+
+def is_of_new_area(number: str) -> bool:
+    """Whether a number has an area code that the plans do not list: it is one where somebody says
+    that its country is North America's, and may as well be a national one of another."""
+    plan = plan_of(number)
+    return bool(_area_code(number)) and plan is not None and plan.near(number) is None

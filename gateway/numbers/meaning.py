@@ -17,10 +17,12 @@ from gateway.numbers.candidates import (
     candidate_of,
     international,
     is_listed,
+    is_of_new_area,
     national,
     plainly_national,
 )
 from gateway.numbers.plans import (
+    NANP,
     NONE,
     REGIONS,
     TEXTING,
@@ -79,6 +81,8 @@ def _read(written: str, region: Region | None) -> str:
     digits, plus = parse(written)
     stated = plus or digits.startswith("00")
     found = international(digits.removeprefix("00"))
+    if not (stated or (region is not None and region.code == NANP)):
+        found = _without_new_area(found)
     if region is not None and not plus:
         home = national(digits, region)
         if home is not None and found is not None and _is_doubtful(home, found, region):
@@ -128,13 +132,22 @@ def from_carrier(written: str, ton: int, country_code: str) -> str | None:
     if not (stated or country_code) and ton in {TON_NATIONAL, TON_SUBSCRIBER}:
         return None
     digits = digits.removeprefix("00")
-    stated = stated or ton == TON_INTERNATIONAL
     home = at_home(digits, country_code) if country_code else None
     abroad = international(digits)
+    said = ton == TON_INTERNATIONAL and country_code
+    if not (stated or said or country_code.startswith(NANP)):
+        abroad = _without_new_area(abroad)
+    stated = stated or ton == TON_INTERNATIONAL
     if not (stated or country_code) and len(digits) <= NATIONAL and not _texts(abroad):
         return None  # North America's ten digits look like a fixed line abroad one time in ten
     found = _likelier(home, abroad, international=stated)
     return found.number if found is not None else None
+
+
+def _without_new_area(found: Candidate | None) -> Candidate | None:
+    """It, where more than its form says that it is North America's: ``13815556789`` is one of
+    China's mobiles, and may be a number of area code 381 one day."""
+    return None if found is not None and is_of_new_area(found.number) else found
 
 
 def _texts(found: Candidate | None) -> bool:

@@ -36,8 +36,11 @@ class Written(NamedTuple):
     plus: bool
 
 
-_QUOTES: Final = "'\"`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a="
-"""Around a number: quotes, and the signs by which spreadsheets are told that it is a text."""
+_AROUND: Final = (
+    "'\"`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a=<>{},; "
+)
+"""Around a number: quotes, brackets, what lists leave behind it, and the signs by which
+spreadsheets are told that it is a text."""
 
 _PLUS: Final = frozenset("+\uff0b\ufe62\u207a\u2795")
 _SEPARATORS: Final = frozenset(
@@ -46,7 +49,10 @@ _SEPARATORS: Final = frozenset(
 _OPENING: Final = frozenset("(\uff08")
 _CLOSING: Final = frozenset(")\uff09")
 
-_URI: Final = re.compile(r"(?i)(?:tel|sms|smsto|callto)\s*:\s*(?://)?")
+_URI: Final = re.compile(
+    r"(?i)(?:(?:tel|sms|smsto|mms|mmsto|callto|whatsapp|p|phone|mobile|cell)\s*:|tel\.)\s*(?://)?"
+)
+"""Schemes of URIs, and what exports put before a number: Facebook's leads have ``p:+44…``."""
 _FORMATTED: Final = re.compile(r"(?i)\+?\d(?:[.,]\d*)?e\+?\d+")
 _DECIMAL: Final = re.compile(r"\+?\d{5,}[.,]0+")
 _EXTENSION: Final = re.compile(
@@ -69,7 +75,7 @@ def _plainly(char: str) -> str:
     category = unicodedata.category(char)
     if category == "Nd":
         return str(unicodedata.decimal(char))
-    if category == "Cf":
+    if category in {"Cf", "Mn", "Cc"} and char not in "\t\n\r":
         return ""
     if category in {"Zs", "Pd"}:
         return " "
@@ -84,7 +90,7 @@ def parse(written: str) -> Written:
     uri = _URI.match(text)
     if uri is not None:
         text = "".join(map(_plainly, unquote(text[uri.end() :].partition("?")[0])))
-    text = text.strip().strip(_QUOTES).strip()
+    text = text.strip().strip(_AROUND).strip()
     if not text:
         raise NumberError(written, "is empty; write the number with its country code")
     _refuse_what_cannot_be_dialled(written, text)

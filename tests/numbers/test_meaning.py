@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
-from gateway.numbers import REGIONS, NumberError, from_carrier, kind_of, read, same_phone
+from gateway.numbers import (
+    REGIONS,
+    NumberError,
+    from_carrier,
+    kind_of,
+    read,
+    region_of,
+    same_phone,
+)
 
 BRITISH = "447700900123"
 CHINESE = "8613912345678"
@@ -71,6 +79,14 @@ CHINESE = "8613912345678"
         ("tel:%2B447700900123", BRITISH),
         ("sms:+447700900123?body=hello", BRITISH),
         ("callto://+447700900123", BRITISH),
+        ("p:+447700900123", BRITISH),  # as Facebook's leads are exported
+        ("whatsapp:+447700900123", BRITISH),
+        ("Tel. +44 7700 900123", BRITISH),
+        ("Mobile: +44 7700 900123", BRITISH),
+        ("<+447700900123>", BRITISH),
+        ("+44 7700 900123;", BRITISH),
+        ("+447700900123\x00", BRITISH),
+        ("+44\ufe0f7700900123", BRITISH),  # a variation selector, of an emoji beside it
     ],
 )
 def test_one_number_in_many_hands(written: str, number: str) -> None:
@@ -245,6 +261,59 @@ def test_ranges_opened_after_the_table_was_made_are_taken(number: str) -> None:
     assert read(number) == number
 
 
+@pytest.mark.parametrize(
+    ("written", "region", "number"),
+    [
+        # Area codes that the plans do not list, where the country code is stated.
+        ("+1 457 555 1234", None, "14575551234"),
+        ("0014575551234", None, "14575551234"),
+        ("+1 (837) 555-1234", "GB", "18375551234"),
+        ("(457) 555-1234", "US", "14575551234"),
+        ("14575551234", "CA", "14575551234"),
+        # What may as well be a national number elsewhere is none, nor what cannot be an area code.
+        ("14575551234", None, None),
+        ("13815556789", None, None),
+        ("13815556789", "GB", None),
+        ("13815556789", "CN", "8613815556789"),
+        ("+1 391 234 5678", None, None),  # a 9 in the middle: for longer numbers, one day
+        ("+1 378 234 5678", None, None),
+        ("+1 968 234 5678", None, None),
+        ("+1 911 234 5678", None, None),
+        ("+1 457 155 1234", None, None),
+        ("+1 157 555 1234", None, None),
+    ],
+)
+def test_area_codes_of_north_america_that_are_opened_later(
+    written: str, region: str | None, number: str | None
+) -> None:
+    if number is None:
+        with pytest.raises(NumberError):
+            read(written, region)
+    else:
+        assert read(written, region) == number
+        assert region_of(number) == ("US" if number.startswith("1") else "CN")
+        assert same_phone(number, "+" + number)
+
+
+@pytest.mark.parametrize(
+    ("written", "ton", "country_code", "number"),
+    [
+        ("14575551234", 0, "1", "14575551234"),
+        ("4575551234", 2, "1", "14575551234"),
+        ("14575551234", 1, "44", "14575551234"),
+        ("+14575551234", 0, "", "14575551234"),
+        # A Chinese carrier that says that all of its numbers are international.
+        ("13815556789", 1, "86", "8613815556789"),
+        ("13815556789", 1, "", None),
+        ("13815556789", 0, "", None),
+    ],
+)
+def test_who_texts_from_an_area_code_that_was_opened_later(
+    written: str, ton: int, country_code: str, number: str | None
+) -> None:
+    assert from_carrier(written, ton, country_code) == number
+
+
 # --- national ones, where the region is stated ---
 
 
@@ -417,7 +486,10 @@ def test_what_is_read_is_a_number_and_stays_so(written: str) -> None:
         assert number.isascii()
         assert number.isdigit()
         assert 7 <= len(number) <= 15
-        assert read(number) == read(f"+{number}") == read(f"00{number}") == number
+        assert read(f"+{number}") == read(f"00{number}") == number
+        # Bare digits of an area code that no table has may be a national number somewhere.
+        bare = "US" if number.startswith("1") else None
+        assert read(number, bare) == number
         assert kind_of(number)
 
 
