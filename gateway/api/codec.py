@@ -15,6 +15,7 @@ from msgspec.structs import force_setattr as fill
 from gateway.api import peek
 from gateway.api.frames import HEADER_SIZE, put_length
 from gateway.api.schema import (
+    LATEST,
     OPS,
     Ack,
     Cancel,
@@ -302,6 +303,7 @@ _WORDS = {
     "Expected": "expected",
 }
 _WORD = re.compile("|".join(rf"\b{word}\b" for word in _WORDS))
+_TOO_LATE: Final = f"<= {LATEST}"
 _CHOICE = re.compile(r"Invalid enum value ('.*')", re.DOTALL)
 _QUOTED_MAX = 64
 """Characters of the client's own words that an error repeats: enough to recognise them."""
@@ -346,6 +348,8 @@ def _explain(body: bytes, error: str) -> RequestError:
         path, what = (f"{path}.{name}" if path else name), _SAID[named[1]]
     else:
         what = _WORD.sub(lambda word: _WORDS[word[0]], what.replace("`", ""))[:_QUOTED_MAX]
+        if what.endswith(_TOO_LATE):
+            what = "expected Unix seconds, and this looks like milliseconds"
     if in_key:
         what = f"a key of the map: {what}"
     return RequestError("bad_request", f"{path}: {what}" if path else what)

@@ -129,7 +129,10 @@ class Consumers(RequestBase, frozen=True, tag="consumers"):
     consumer: ConsumerName | None = None
 
 
-Moment = Annotated[float, Meta(ge=0, le=1e11)]
+LATEST: Final = 1e11
+"""Unix seconds of the year 5138, and milliseconds of 1973."""
+
+Moment = Annotated[float, Meta(ge=0, le=LATEST)]
 """Unix seconds."""
 
 

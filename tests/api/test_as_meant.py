@@ -112,6 +112,12 @@ def test_the_requests_here_are_all_there_are_and_complete() -> None:
     assert MESSAGE.keys() == {field.encode_name for field in fields(schema.SubmitMessage)}
 
 
+@pytest.mark.parametrize("name", ["from", "to"])
+def test_milliseconds_in_place_of_seconds_are_refused_with_the_mend(name: str) -> None:
+    with pytest.raises(RequestError, match=f"{name}: expected Unix seconds.*milliseconds"):
+        decode({"op": "stats", "id": 1, name: 1_764_000_000_000})
+
+
 # --- nil ---
 
 

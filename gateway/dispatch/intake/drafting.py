@@ -38,6 +38,9 @@ from gateway.text.measuring import measure
 AHEAD = 366 * 86_400.0
 """The furthest that ``send_at`` and ``expires_at`` may lie ahead, in seconds."""
 
+FINER: Final = {"milliseconds": 1_000, "microseconds": 1_000_000, "nanoseconds": 1_000_000_000}
+"""What else times are counted in, and how many make a second."""
+
 LATE: Final = 300.0
 """Seconds by which ``send_at`` may have passed without a word: clocks differ and requests wait."""
 
@@ -137,16 +140,17 @@ class Drafter:
         due = now
         if submitted.send_at is not None:
             if not 0 <= submitted.send_at <= now + AHEAD:
-                raise _wrong("send_at", submitted.send_at, "Unix seconds within a year from now")
+                raise _no_time("send_at", submitted.send_at, "a year", now)
             due = max(now, submitted.send_at)
         if submitted.send_at_local is not None:
             due = max(now, _moment(submitted, to, own, now).at)
         if submitted.expires_at is not None:
             expires_at = submitted.expires_at
             if not 0 <= expires_at <= now + 2 * AHEAD:
-                raise _wrong("expires_at", expires_at, "Unix seconds within two years from now")
+                raise _no_time("expires_at", expires_at, "two years", now)
             if expires_at <= due:
-                raise Refusal("expired", f"expires_at: {expires_at} is not after {due}")
+                mend = "; it is a time, not seconds from now" if expires_at < AHEAD else ""
+                raise Refusal("expired", f"expires_at: {expires_at} is not after {due}{mend}")
         else:
             hours, validity = tenant.policy.quiet_hours, options.validity[category]
             if own is None and category not in hours.categories:
@@ -268,6 +272,13 @@ def unsayable(submitted: SubmitMessage, error: TextError) -> Rejected:
 
 def refused(verdict: Refuse) -> Rejected:
     return Rejected(Error(verdict.code, verdict.why, verdict.retry_at, verdict.rule, verdict.place))
+
+
+def _no_time(field: str, value: float, ahead: str, now: float) -> Refusal:
+    """A time that is too far away: most are milliseconds, as JavaScript and Java count them."""
+    finer = next((unit for unit, per in FINER.items() if abs(value / per - now) < 10 * AHEAD), None)
+    mend = f"; it looks like {finer}, so divide it by {FINER[finer]:,}" if finer else ""
+    return _wrong(field, value, f"Unix seconds within {ahead} from now{mend}")
 
 
 def _wrong(field: str, value: object, mend: str) -> Refusal:

@@ -117,6 +117,26 @@ async def test_a_tenant_uses_its_categories_and_no_other(world: Any) -> None:
     assert default.message_id
 
 
+@pytest.mark.parametrize("field", ["send_at", "expires_at"])
+@pytest.mark.parametrize(
+    ("per_second", "unit"),
+    [(1_000, "milliseconds"), (1_000_000, "microseconds"), (1_000_000_000, "nanoseconds")],
+)
+async def test_times_in_another_unit_are_refused_with_the_mend(
+    world: Any, field: str, per_second: int, unit: str
+) -> None:
+    value = (world.clock() + 3600) * per_second
+    [refused] = await world.submit({field: value})
+    assert code(refused) == "invalid_value"
+    assert f"looks like {unit}, so divide it by {per_second:,}" in refused.error.message
+
+
+async def test_a_span_in_place_of_a_time_is_refused_with_the_mend(world: Any) -> None:
+    [refused] = await world.submit({"expires_at": 3600.0})
+    assert code(refused) == "expired"
+    assert "it is a time, not seconds from now" in refused.error.message
+
+
 @pytest.mark.parametrize("field", ["category", "encoding", "report", "send_at"])
 async def test_a_refusal_names_the_field_and_the_value(world: Any, field: str) -> None:
     value: Any = -1.0 if field == "send_at" else "nonsense"
