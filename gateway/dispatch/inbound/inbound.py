@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
+from msgspec import structs
 
 from gateway.dispatch.carriers.carriers import Carrier
 from gateway.dispatch.inbound.consents import Consents
@@ -99,13 +100,22 @@ class Inbox:
     async def receive(self, carrier: Carrier, pdu: DeliverSm | DataSm, plan: Plan) -> None:
         """Add to the plan what an inbound message means."""
         piece = piece_of(carrier.options, pdu, plan.now)
+        beginning: Text | None = None
+        if piece.sequence == 1 < piece.total and piece.phone is not None:
+            beginning = self._understanding.text([piece])
+            asked = beginning.asked
+            piece = structs.replace(piece, stops=asked is not None and asked.request == "stop")
         for pieces in self._pieces.add(piece, plan.settlement):
-            await self._take(pieces, plan)
+            await self._take(pieces, plan, heeded=pieces[0].stops and pieces[0] is not piece)
+        if beginning is not None and piece.stops and self._pieces.is_waiting(piece):
+            # The rest may never come. It is told when it does, or when it is overdue.
+            for tenant in beginning.owner.tenants:
+                await self._opt_out(tenant, beginning, beginning.piece.phone or "", plan)
 
     async def overdue(self, plan: Plan) -> None:
         """Tell of the messages that have been incomplete for too long."""
         for pieces in self._pieces.overdue(plan.now, plan.settlement):
-            await self._take(pieces, plan)
+            await self._take(pieces, plan, heeded=pieces[0].stops)
         self._replies.forget(plan.now, plan.settlement)
         self._conversations.forget(plan.now, plan.settlement)
 
@@ -115,8 +125,9 @@ class Inbox:
 
     # --- one message ---
 
-    async def _take(self, pieces: Sequence[Piece], plan: Plan) -> None:
-        """An inbound message, as whole as it gets."""
+    async def _take(self, pieces: Sequence[Piece], plan: Plan, *, heeded: bool) -> None:
+        """An inbound message, as whole as it gets. Where its first part was a stop and is
+        ``heeded``, it asks for nothing more: a start may have come since."""
         text = self._understanding.text(pieces)
         self._report(text, plan.now)
         if text.piece.phone is not None:
@@ -131,6 +142,8 @@ class Inbox:
                 await self._converse(rule, text.owner.tenants[0], text, text.piece.phone, plan)
             return
         request = text.asked.request
+        if heeded and request in ("stop", "suspected"):
+            return
         if request == "suspected" or (request == "stop" and text.piece.phone is None):
             self._suspect(text, plan)
         elif text.piece.phone is None:

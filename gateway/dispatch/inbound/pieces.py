@@ -51,6 +51,7 @@ class Piece(msgspec.Struct, frozen=True, array_like=True, tag="piece"):
         written: who sent it, as the carrier wrote it.
         source_type: the type of number that it said this was.
         kept_as: its name in the store, where that is none of this version's.
+        stops: it is a stop by itself, and is heeded before the others are there.
     """
 
     carrier: str
@@ -69,6 +70,7 @@ class Piece(msgspec.Struct, frozen=True, array_like=True, tag="piece"):
     written: str = ""
     source_type: int = 0
     kept_as: str = ""
+    stops: bool = False
 
     @property
     def whole(self) -> Whole:

@@ -108,6 +108,13 @@ class Reassembly:
             told += self._close(next(iter(self._open)), settlement, piece.arrived_at)
         return told
 
+    def is_waiting(self, piece: Piece) -> bool:
+        """Whether a piece, just added, waits for the others and came for the first time."""
+        message = self._open.get(piece.whole)
+        if message is None or piece.sequence in message.again:
+            return False
+        return message.pieces.get(piece.sequence) is piece
+
     def overdue(self, now: float, settlement: Settlement) -> list[Sequence[Piece]]:
         """The messages that have been incomplete for too long; forgets what need not be known any
         longer."""

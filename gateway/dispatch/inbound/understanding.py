@@ -23,6 +23,15 @@ from gateway.text.reading import Dialect, Reading, join, plain_ascii
 _BY_THE_BOOK: Final = Dialect()
 
 
+class Writing(NamedTuple):
+    """A carrier, its data_coding, and an alphabet that it has written under that against the
+    book."""
+
+    carrier: str
+    data_coding: int
+    alphabet: str
+
+
 class Owner(NamedTuple):
     """Whose a text is.
 
@@ -74,6 +83,7 @@ class Understanding:
         self._tenants = tenants
         self._texted = texted
         self._number = number
+        self._seen: set[Writing] = set()
         self.configure(OptoutOptions(), (), {})
 
     def configure(
@@ -100,8 +110,12 @@ class Understanding:
         octets = b"".join(part.octets for part in parts)
         reading = join(parts, self._dialects.get(first.carrier, _BY_THE_BOOK))
         region = region_of(first.phone) if first.phone else _region_of_nobody(first.written)
+        if not reading.certain:
+            self._seen.add(Writing(first.carrier, first.data_coding, reading.alphabet))
         names = owner.tenants[0].options.names if len(owner.tenants) == 1 else ()
-        reading, asked = self._asked(reading, octets, region, Correspondent(owner.number, names))
+        reading, asked = self._asked(
+            reading, octets, region, Correspondent(owner.number, names), first
+        )
         detail: dict[str, Any] = {"carrier": first.carrier}
         if not reading.certain:
             detail |= {"data": octets.hex(), "data_coding": first.data_coding}
@@ -131,7 +145,12 @@ class Understanding:
         return Owner([tenant for tenant in known if tenant is not None], number, owned=False)
 
     def _asked(
-        self, reading: Reading, octets: bytes, region: str | None, to: Correspondent
+        self,
+        reading: Reading,
+        octets: bytes,
+        region: str | None,
+        to: Correspondent,
+        first: Piece,
     ) -> tuple[Reading, Asked | None]:
         """What a text asks for, whatever its coding says: where its octets are ASCII, or where
         they are a stop word in another alphabet."""
@@ -142,10 +161,22 @@ class Understanding:
         for other in misreadings(octets, reading.text):
             stop = keywords.read(other.text, to)
             if stop is not None and stop.request == "stop":
+                if self._is_as_likely(reading, octets, other, first):
+                    return reading, Asked("suspected")
                 return other, stop
         plain = plain_ascii(octets)
         if plain is not None and plain != reading.text:
             found = keywords.read(plain, to)
             if found is not None and (asked is None or found.request != "suspected"):
+                if self._is_as_likely(reading, octets, Reading(plain, "ascii"), first):
+                    return reading, asked
                 return Reading(plain, "ascii", certain=False), found
         return reading, asked
+
+    def _is_as_likely(self, reading: Reading, octets: bytes, other: Reading, first: Piece) -> bool:
+        """Whether what the book says is as good as another reading: it is one character that people
+        write (瑤 is ``td``, 一 is an ``N`` whose octets are swapped), and the carrier was not seen
+        to write that alphabet so."""
+        if len(octets) != 2 or reading.alphabet != "ucs2" or not reading.certain:
+            return False
+        return Writing(first.carrier, first.data_coding, other.alphabet) not in self._seen

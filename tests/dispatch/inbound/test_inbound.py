@@ -239,6 +239,99 @@ async def test_a_keyword_opts_out_at_once(world: Any, make_inbound: Any, text: s
     assert await world.accepted("other tenant's", tenant="umbrella")
 
 
+# --- a stop whose other parts are not there ---
+
+
+async def test_a_first_part_that_is_a_stop_is_heeded_at_once(world: Any, part: Any) -> None:
+    await confirm(world)
+    [event] = await receive(world, part("STOP. I have told you so ", 1, 2))
+    assert (event["type"], event["detail"]["action"]) == ("optout", "add")
+    assert event["detail"]["parts_missing"] == 1
+    [refused] = await world.submit({"to": "447400123456"})
+    assert isinstance(refused, Rejected)
+    assert refused.error.code == "opted_out"
+    assert "You are out." in world.bind.texts
+    # The rest is told with it, and opts out no second time.
+    [whole] = (await receive(world, part("many times.", 2, 2)))[1:]
+    assert (whole["type"], whole["text"]) == ("inbound", "STOP. I have told you so many times.")
+    assert world.bind.texts.count("You are out.") == 1
+
+
+@pytest.mark.parametrize("rest", ["comes", "is lost"])
+async def test_what_was_heeded_is_not_heeded_again_after_a_start(
+    world: Any,
+    part: Any,
+    make_inbound: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    autojump_clock: object,
+    rest: str,
+) -> None:
+    monkeypatch.setattr(reassembly, "INCOMPLETE_AFTER", 60.0)
+    await receive(world, part("STOP. I have told you so ", 1, 2), make_inbound("START"))
+    if rest == "comes":
+        await receive(world, part("many times.", 2, 2))
+    await trio.sleep(90)
+    await receive(world, part("STOP. I have told you so ", 1, 2, reference=7))
+    kinds = [(e["type"], e.get("detail", {}).get("action")) for e in await world.events()]
+    assert kinds[:3] == [("optout", "add"), ("inbound", None), ("optout", "remove")]
+    assert [kind for kind in kinds[3:] if kind[0] == "optout"] == []
+
+
+async def test_a_first_part_that_is_heeded_outlives_the_process(
+    open_world: Any, part: Any, make_inbound: Any
+) -> None:
+    async with open_world() as world:
+        await receive(world, part("STOP. I have told you so ", 1, 2), make_inbound("START"))
+    async with open_world(world.store) as after:
+        events = await receive(after, part("many times.", 2, 2))
+        assert [e["type"] for e in events] == ["optout", "inbound", "optout", "inbound"]
+
+
+@pytest.mark.parametrize(
+    ("first", "last"), [("We could stop at the ", "shop at six"), ("STOP ", "by at six, please")]
+)
+async def test_a_first_part_that_arrives_last_is_read_with_the_others(
+    world: Any, part: Any, first: str, last: str
+) -> None:
+    events = await receive(world, part(last, 2, 2), part(first, 1, 2))
+    assert [e["type"] for e in events] == ["inbound", "optout_suspected"]
+
+
+# --- octets that are one thing by the book, and another not ---
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "expected"),
+    [
+        ("瑤", "CN", "optout_suspected"),  # b"td"
+        ("呤", "CN", "optout_suspected"),  # b"Td"
+        ("一", "CN", "optout_suspected"),  # N with its octets swapped
+        ("一", "GB", None),
+        ("好", "CN", None),
+        ("T", "CN", "optout"),
+        ("TD", "CN", "optout"),
+        ("退订", "CN", "optout"),
+        ("協佐", "CN", "optout"),  # b"STOP", and nobody writes this
+    ],
+)
+async def test_one_character_that_people_write_is_no_stop_in_another_alphabet(
+    world: Any, make_inbound: Any, text: str, region: str, expected: str | None
+) -> None:
+    source = {"CN": "8613912345678", "GB": "447400123456"}[region]
+    events = await receive(
+        world, make_inbound(text.encode("utf-16-be"), data_coding=8, phone=source)
+    )
+    assert [event["type"] for event in events] == ["inbound", *filter(None, [expected])]
+
+
+async def test_a_carrier_that_writes_ascii_so_is_known_by_its_other_texts(
+    world: Any, make_inbound: Any
+) -> None:
+    await receive(world, make_inbound(b"Hello there", data_coding=8))
+    events = await receive(world, make_inbound(b"td", data_coding=8, phone="8613912345678"))
+    assert [event["type"] for event in events] == ["inbound", "inbound", "optout"]
+
+
 async def test_more_than_a_keyword_is_for_a_person_to_decide(world: Any, make_inbound: Any) -> None:
     told, suspected = await receive(world, make_inbound("stop by at six"))
     assert told["type"] == "inbound"
