@@ -4,7 +4,7 @@ Knows nothing of sockets: bodies of frames come in, replies go out through a cal
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from gateway.api import codec, schema
 from gateway.api.peek import Echo
@@ -15,12 +15,23 @@ from gateway.errors import RequestError, StoreError
 Subscriber = Callable[[schema.Subscribe], Awaitable[Reply]]
 Put = Callable[[Reply], None]
 
+_UNREAD: Final = (
+    "too many bytes of replies wait to be read by this tenant; nothing was done, read them first"
+)
+
 
 class Answers:
-    """Answers one connection's requests."""
+    """Answers one connection's requests.
 
-    def __init__(self, shared: Shared, tenant: str, subscribe: Subscriber) -> None:
+    Args:
+        is_unread: says whether too much of what was answered waits to be read.
+    """
+
+    def __init__(
+        self, shared: Shared, tenant: str, subscribe: Subscriber, is_unread: Callable[[], bool]
+    ) -> None:
         self._shared = shared
+        self._is_unread = is_unread
         self._backend = shared.backend
         self._tenant = tenant
         self._handlers: dict[type, Callable[[Any], Awaitable[Reply]]] = {
@@ -62,8 +73,11 @@ class Answers:
             try:
                 request = codec.decode(body, options.max_batch)
                 # Events that were handled need not come again after a restart.
-                if self._shared.draining and not isinstance(request, schema.Ack):
-                    raise RequestError("shutting_down", "the gateway is shutting down")
+                if not isinstance(request, schema.Ack):
+                    if self._shared.draining:
+                        raise RequestError("shutting_down", "the gateway is shutting down")
+                    if self._is_unread():
+                        raise RequestError("busy", _UNREAD)
             except RequestError as error:
                 put(self._refusal(codec.request_id(body), error, number))
             else:

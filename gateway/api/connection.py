@@ -4,7 +4,7 @@ requests in, replies and events out.
 Frames are answered in the groups they arrive in; replies and events leave through one `Outbox`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -18,7 +18,7 @@ from gateway.api.frames import FrameReader, FrameTooLargeError
 from gateway.api.hello import GONE, HELLO, Known, Refused, await_hello
 from gateway.api.inlet import Arrival, Inlet, StalledError
 from gateway.api.outbox import Outbox
-from gateway.api.shared import Shared
+from gateway.api.shared import Shared, Tenant
 from gateway.errors import GatewayError, RequestError
 
 logger = structlog.get_logger(__name__)
@@ -34,7 +34,8 @@ class Connection:
     A request is *in flight* until its answer is offered to the socket, and no longer: a client
     cannot have read an answer before, so one that never has more than ``max_in_flight`` unanswered
     finds the server reading whenever it writes, however little the sockets buffer and though it
-    reads nothing meanwhile. What waits to be sent is bounded by those in flight, and a piece.
+    reads nothing meanwhile. What waits to be sent is bounded by those in flight, and a piece; where
+    that comes to too many bytes over all connections of the tenant, the others are answered `busy`.
     """
 
     def __init__(self, stream: trio.abc.Stream, shared: Shared) -> None:
@@ -42,7 +43,6 @@ class Connection:
         self._shared = shared
         self._options = shared.options
         self._peer = _peer(stream)
-        self._outbox = Outbox(self._sent, self._offered)
         self._in_flight = 0
         self._unsent = 0
         self._taken = HELLO  # the number of the last request that was read
@@ -55,6 +55,7 @@ class Connection:
             frames = FrameReader(self._options.max_frame)
             known = await await_hello(self._stream, frames, self._shared, self._peer)
             if known is not None:
+                self._outbox = Outbox(self._sent, self._offered, known.tenant.wait)
                 codec.encode(known.welcome, self._outbox.buffer)
                 try:
                     await self._serve(known, frames)
@@ -85,7 +86,9 @@ class Connection:
     async def _serve(self, known: Known, frames: FrameReader) -> None:
         self._tenant = known.tenant.name
         self._token = known.token
-        self._answers = Answers(self._shared, self._tenant, self._subscribe)
+        self._answers = Answers(
+            self._shared, self._tenant, self._subscribe, self._is_unread(known.tenant)
+        )
         self._inlet = Inlet(
             self._stream, frames, known.tenant, self._outbox, self._options, self._free
         )
@@ -128,6 +131,9 @@ class Connection:
         finally:
             self._inlet.close()
         return None
+
+    def _is_unread(self, tenant: Tenant) -> Callable[[], bool]:
+        return lambda: tenant.is_unread(self._outbox.waiting)
 
     def _free(self) -> int:
         """How many requests may be taken now."""

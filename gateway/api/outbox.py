@@ -29,19 +29,25 @@ class Outbox:
     Attributes:
         buffer: append whole frames here, then call `wake`.
         closed: nothing more will be written.
+        waiting: bytes that the socket has not taken, as of the last `wake` or write.
     """
 
     def __init__(
         self,
         on_sent: Callable[[int], None] = _nothing,
         on_offered: Callable[[int], None] = _nothing,
+        on_waiting: Callable[[int], None] = _nothing,
     ) -> None:
-        """Both are told how many of the answers announced to `wake` have come so far. An answer is
-        *offered* before the socket is given its last byte, so always before the peer can have read
-        it; it is *sent* once the socket has taken it and what was written with it. What is dropped
-        because the peer has gone counts as both."""
+        """The first two are told how many of the answers announced to `wake` have come so far. An
+        answer is *offered* before the socket is given its last byte, so always before the peer can
+        have read it; it is *sent* once the socket has taken it and what was written with it. What
+        is dropped because the peer has gone counts as both. ``on_waiting`` is told how many bytes
+        more wait, or fewer."""
         self.buffer = bytearray()
         self.closed = False
+        self.waiting = 0
+        self._under_way = 0  # bytes of the write that is under way
+        self._on_waiting = on_waiting
         self._on_offered = on_offered
         self._on_sent = on_sent
         self._ends: deque[tuple[int, int]] = deque()  # where answers in `buffer` end, and how many
@@ -59,6 +65,7 @@ class Outbox:
         if self.closed:
             self._drop()
         else:
+            self._weigh()
             self._writer.unpark()
 
     def heard(self) -> None:
@@ -103,11 +110,15 @@ class Outbox:
         try:
             with memoryview(data) as view:
                 for start in range(0, len(data), _PIECE):
+                    self._under_way = len(data) - start
+                    self._weigh()
                     self._offer(ends, start + _PIECE)
                     self.heard()
                     await stream.send_all(view[start : start + _PIECE])
                     self._count_sent()
         finally:
+            self._under_way = 0
+            self._weigh()
             self._offer(ends, len(data))
 
     def _offer(self, ends: deque[tuple[int, int]], position: int) -> None:
@@ -117,6 +128,10 @@ class Outbox:
             offered += ends.popleft()[1]
         self._offered += offered
         self._on_offered(offered)
+
+    def _weigh(self) -> None:
+        before, self.waiting = self.waiting, len(self.buffer) + self._under_way
+        self._on_waiting(self.waiting - before)
 
     def _count_sent(self) -> None:
         sent, self._offered = self._offered, 0
@@ -130,4 +145,5 @@ class Outbox:
     def _drop(self) -> None:
         self._offer(self._ends, len(self.buffer))
         self.buffer.clear()
+        self._weigh()
         self._count_sent()

@@ -54,11 +54,21 @@ SMALL: Final = 64 * 1024
 known. A larger one has room before the rest of it is read, so that it can always be completed."""
 
 
+UNREAD: Final = 8
+"""How many times the bytes that a tenant may send it may leave unread. A reply to a full frame of
+messages is half of that frame, so that only other ops come to so much: what is known of 10,000
+messages is 20 MB and more."""
+
+FEW: Final = 1024 * 1024
+"""Bytes of replies that any connection may leave unread, whatever others do."""
+
+
 class Tenant:
     """What one tenant's connections use together.
 
     Attributes:
         connections: how many there are.
+        unread: bytes that wait to be taken by them.
         small: what their small frames pass that are not answered yet.
         large: what the others pass, before they are read. A quarter of what the tenant may hold is
             kept from them, for the small ones: those that are read slowly hold up no one-time
@@ -68,8 +78,18 @@ class Tenant:
     def __init__(self, name: str, max_bytes: int) -> None:
         self.name = name
         self.connections = 0
+        self.unread = 0
+        self._max_unread = UNREAD * max_bytes
         self.small = Turnstile(max_bytes // 4)
         self.large = Turnstile(max_bytes - max_bytes // 4)
+
+    def wait(self, more: int) -> None:
+        """So many bytes more wait to be taken, or fewer."""
+        self.unread += more
+
+    def is_unread(self, waiting: int) -> bool:
+        """Whether a connection for which so much waits is to read before it asks for more."""
+        return waiting > FEW and self.unread > self._max_unread
 
 
 class Shared:

@@ -6,6 +6,8 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from gateway.api import shared
+
 SUBMIT = {"op": "submit", "id": 1, "messages": [{"to": "1", "text": "x"}]}
 
 
@@ -289,3 +291,41 @@ async def test_replies_and_events_share_the_connection_frame_by_frame(
     frames = [await peer.receive() for _ in range(100)]
     assert sorted(f["id"] for f in frames if "id" in f) == list(range(50))
     assert [e["seq"] for f in frames if "events" in f for e in f["events"]] == list(range(1, 51))
+
+
+# --- replies that are not read ---
+
+
+async def test_replies_that_nobody_reads_are_bounded_in_bytes(
+    connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "FEW", 1_000)
+    monkeypatch.setattr(shared, "UNREAD", 1)
+    peer = await connect(lockstep=True, max_tenant_bytes=2_000_000, max_frame=200_000)
+    await peer.hello()
+    ids = [f"m{n}" for n in range(10_000)]  # 60 KB that 600 KB answer
+    for number in range(30):
+        await peer.send({"op": "status", "id": number, "ids": ids})
+    await wait_all_tasks_blocked()
+    replies = [await peer.receive() for _ in range(30)]
+    assert sorted(reply["id"] for reply in replies) == [*range(30)]
+    refused = [reply for reply in replies if not reply["ok"]]
+    assert {reply["error"]["code"] for reply in refused} == {"busy"}
+    assert "wait to be read" in refused[0]["error"]["message"]
+    assert 2 <= len(replies) - len(refused) <= 6
+    assert (await peer.ask(op="status", ids=ids))["ok"]  # as soon as it has read them
+
+
+async def test_what_others_leave_unread_holds_up_nobody_who_reads(
+    serve: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "UNREAD", 0)
+    async with serve() as running:
+        ids = [f"m{n}" for n in range(10_000)]
+        greedy, modest = await running.known(), await running.known()
+        for number in range(60):
+            await greedy.send({"op": "status", "id": number, "ids": ids})
+        for _ in range(10):
+            assert (await modest.ask(op="status", ids=ids))["ok"]
+        codes = [(await greedy.receive()).get("error", {}).get("code") for _ in range(60)]
+        assert set(codes) == {None, "busy"}
