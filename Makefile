@@ -28,8 +28,8 @@ demo: setup  ## show the gateway at work: two simulated carriers, a campaign, a 
 test: setup  ## run every test, as many at a time as there are processors
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-soak: setup  ## break it for longer, in every way there is a test for: some 20 minutes
-	SOAK=1 $(BIN)/python -m pytest tests/faults --durations=0
+soak: setup  ## break it for longer, in every way there is a test for, on both stores: some 30 minutes
+	SOAK=1 $(BIN)/python -m pytest tests/faults tests/endtoend --durations=0
 
 lint: setup  ## check format, style, types and, where advisories can be had, dependencies
 	$(BIN)/ruff format --check .

@@ -408,10 +408,30 @@ class Site:
         return self.start(name, sys.executable, "-m", "gateway", *arguments)
 
 
+STORES = ("sqlite", "postgresql")
+
+LONG = bool(os.environ.get("SOAK"))
+"""Whether the long form of each test is wanted (`make soak`)."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Have what is tried with whole gateways be tried on every store: of that which is not about a
+    file, some in every run (``both_stores``), all of it in the long form."""
+    marked = metafunc.definition.get_closest_marker
+    if "site" not in metafunc.fixturenames or marked("own_store"):
+        return
+    whole = metafunc.definition.path.parent.name in ("endtoend", "faults")
+    if marked("both_stores") or (LONG and whole):
+        metafunc.parametrize("site", STORES, indirect=True)
+
+
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     """A folder with free ports for a gateway and its carriers."""
     found = Site(tmp_path)
+    if getattr(request, "param", "sqlite") == "postgresql":
+        server, database = request.getfixturevalue("postgres"), request.getfixturevalue("database")
+        found.use_postgres(server, database)
     try:
         yield found
         found.check_places()

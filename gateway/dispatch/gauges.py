@@ -5,13 +5,14 @@ not move. Both are answered for all lanes at once, in a microsecond or two for e
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from gateway.dispatch.core import Dispatch
 from gateway.message import Category
 from gateway.ops.metrics import Labels, Metrics
 from gateway.ops.views import Reason
 from gateway.queue.lanes import Lane
+from gateway.queue.operators import Vitals
 from gateway.smpp.bind import Bind
 
 Values = dict[Labels, float]
@@ -70,6 +71,20 @@ def feed(metrics: Metrics, dispatch: Dispatch, clock: Callable[[], float]) -> No
     metrics.receipts_parked.feed(
         lambda: {(c.options.id,): c.correlator.parked for c in fleet.carriers}
     )
+
+    def server(read: Callable[[Vitals], Values]) -> Callable[[], Values]:
+        return lambda: {} if upkeep.vitals is None else read(upkeep.vitals)
+
+    def named(values: Mapping[str, float]) -> Values:
+        return {(name,): value for name, value in values.items()}
+
+    metrics.store_table_bytes.feed(server(lambda seen: named(seen.sizes)))
+    metrics.store_dead_rows.feed(server(lambda seen: named(seen.dead)))
+    metrics.store_oldest_transaction_seconds.feed(
+        server(lambda seen: {(): seen.oldest_transaction})
+    )
+    metrics.store_standbys.feed(server(lambda seen: {(): seen.standbys}))
+    metrics.store_standby_lag_bytes.feed(server(lambda seen: named(seen.lags)))
     metrics.events_unacknowledged.feed(
         lambda: {(tenant,): count for tenant, count in upkeep.unacknowledged.items()}
     )

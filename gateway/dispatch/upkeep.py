@@ -26,7 +26,8 @@ from gateway.message import Message
 from gateway.ops.logs import Sparing
 from gateway.ops.metrics import Metrics
 from gateway.queue.lanes import Lanes
-from gateway.queue.store import Held, Oldest, Store
+from gateway.queue.operators import OperatorStore, Vitals
+from gateway.queue.store import Held, Oldest
 
 log = structlog.get_logger(__name__)
 
@@ -56,11 +57,12 @@ class Upkeep:
         unacknowledged: events that the slowest consumer of each tenant has not acknowledged, of
             those that are there or are missed.
         oldest: what has stood longest in the store, as of a few seconds ago.
+        vitals: how its server fares, likewise; None where it has none.
     """
 
     def __init__(
         self,
-        store: Store,
+        store: OperatorStore,
         lanes: Lanes,
         places: Places,
         pool: CarrierPool,
@@ -79,6 +81,7 @@ class Upkeep:
         self.retention = math.inf
         self.unacknowledged: Mapping[str, int] = {}
         self.oldest: Sequence[Oldest] = ()
+        self.vitals: Vitals | None = None
         self._store = store
         self._lanes = lanes
         self._places = places
@@ -119,6 +122,7 @@ class Upkeep:
             nursery.start_soon(_every, MEMORY_EVERY, self._settler.count)
             nursery.start_soon(_every, STORE_EVERY, self.look_at_consumers)
             nursery.start_soon(_every, STORE_EVERY, self.look_at_ages)
+            nursery.start_soon(_every, MEMO_EVERY / 4, self.look_at_server)
             nursery.start_soon(_every, MEMORY_EVERY, self.steering.catch_up)
             nursery.start_soon(_every, STORE_EVERY, self.steering.look)
 
@@ -216,6 +220,10 @@ class Upkeep:
     async def look_at_ages(self) -> None:
         """See what has stood longest in the store."""
         self.oldest = await self._store.oldest(self._clock())
+
+    async def look_at_server(self) -> None:
+        """See how the server fares that has the store."""
+        self.vitals = await self._store.vitals()
 
     async def keep_texted(self) -> None:
         """Put on record who texted whom last."""

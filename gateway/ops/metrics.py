@@ -499,6 +499,20 @@ class Metrics:
         self.store_log_bytes = Gauge(
             "store_log_bytes", "The store's write-ahead log, not yet moved into the file."
         )
+        self.store_table_bytes = Gauge(
+            "store_table_bytes", "A table of the store and its indexes.", "table"
+        )
+        self.store_dead_rows = Gauge(
+            "store_dead_rows", "Rows that are gone and take up room still.", "table"
+        )
+        self.store_oldest_transaction_seconds = Gauge(
+            "store_oldest_transaction_seconds",
+            "For how long the oldest transaction in the database is open.",
+        )
+        self.store_standbys = Gauge("store_standbys", "Servers that follow the database's.")
+        self.store_standby_lag_bytes = Gauge(
+            "store_standby_lag_bytes", "What a standby has still to write.", "standby"
+        )
         self.memory_limit_bytes = Gauge(
             "memory_limit_bytes", "Memory that the container allows, or the machine has."
         )

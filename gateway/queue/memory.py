@@ -668,6 +668,9 @@ class MemoryStore:
 
     # --- what operators ask ---
 
+    async def vitals(self) -> None:
+        return None
+
     async def waiting(self, now: float) -> Sequence[QueueCount]:
         await self._enter()
         lanes: dict[LaneKey, list[Message]] = {}

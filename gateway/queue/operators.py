@@ -4,7 +4,7 @@ Rare, and over everything there is; so an engine answers each in slices, and no 
 long for one of these. What is promised of calls there is promised here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
@@ -92,8 +92,30 @@ class Change(NamedTuple):
     body: bytes
 
 
+class Vitals(NamedTuple):
+    """How a database server fares that has the store.
+
+    Attributes:
+        sizes: octets of each table, with its indexes.
+        dead: rows of each that are gone and take up room still.
+        oldest_transaction: seconds for which the oldest open transaction has kept dead rows from
+            being cleared away.
+        standbys: servers that follow this one.
+        lags: octets that each has still to write, by its name.
+    """
+
+    sizes: Mapping[str, int]
+    dead: Mapping[str, int]
+    oldest_transaction: float
+    standbys: int
+    lags: Mapping[str, float]
+
+
 class OperatorStore(Store, Protocol):
     """A store that operators can ask."""
+
+    async def vitals(self) -> Vitals | None:
+        """How its server fares; None where it has none."""
 
     async def waiting(self, now: float) -> Sequence[QueueCount]:
         """What waits, by lane."""

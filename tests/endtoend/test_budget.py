@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 PRICES = """
 [policy.price]
 currency = "CNY"
@@ -15,6 +17,7 @@ price = 0.05
 """
 
 
+@pytest.mark.both_stores
 def test_a_tenant_spends_what_it_has_and_no_more(site: Any) -> None:
     site.carrier("alpha")
     site.change("[[tenants]]\n", "[[tenants]]\nbalance = 0.2\nquota = 5\n")

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 REQUIRED = """
 [policy.consent]
 require = ["US"]
@@ -16,6 +18,7 @@ def codes(reply: dict[str, Any]) -> list[str | None]:
     return [result.get("error", {}).get("code") for result in reply["results"]]
 
 
+@pytest.mark.both_stores
 def test_consent_on_record_and_none(site: Any) -> None:
     site.carrier("alpha")
     gateway = site.gateway(REQUIRED)

@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gateway.text.alphabets import Alphabet, decode
 from gateway.text.udh import parse_user_data
 
@@ -74,6 +76,7 @@ def check_outcomes(events: list[dict[str, Any]], accepted: dict[str, str]) -> No
     assert set(outcomes.values()) == {1}
 
 
+@pytest.mark.both_stores
 def test_every_text_arrives_as_submitted(site: Any, corpus: list[str]) -> None:
     records = [site.carrier("alpha"), site.carrier("beta", "--receipt-ids", "hex_dec")]
     gateway = site.gateway()

@@ -4,6 +4,8 @@ over a power cut."""
 import time
 from typing import Any
 
+import pytest
+
 CAPPED = """
 [[policy.frequency]]
 category = "marketing"
@@ -54,6 +56,7 @@ def test_a_member_is_texted_once_a_day(site: Any) -> None:
     assert again["results"][0]["duplicate"]
 
 
+@pytest.mark.both_stores
 def test_what_is_cancelled_is_given_back(site: Any) -> None:
     site.carrier("alpha")
     site.gateway(CAPPED).wait_for('"bound"', 2)

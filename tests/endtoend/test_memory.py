@@ -4,11 +4,14 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
 
 def in_memory(site: Any) -> None:
     site.change(f'path = "{site.folder}/gateway.db"', 'backend = "memory"')
 
 
+@pytest.mark.own_store
 def test_a_program_is_tested_against_a_gateway_in_memory(site: Any) -> None:
     in_memory(site)
     site.carrier("alpha")
@@ -34,6 +37,7 @@ def test_a_program_is_tested_against_a_gateway_in_memory(site: Any) -> None:
     assert not fresh[0].get("duplicate")
 
 
+@pytest.mark.own_store
 def test_whoever_would_use_it_for_more_is_warned(site: Any) -> None:
     in_memory(site)
     site.carrier("alpha")

@@ -59,6 +59,7 @@ def outcomes(client: Any, count: int) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.own_store
 def test_it_says_when_it_is_ready_and_what_it_does(site: Any) -> None:
     site.carrier("alpha")
     gateway = site.gateway()
@@ -101,6 +102,7 @@ def test_it_is_not_ready_without_a_bind(site: Any) -> None:
         assert page(site, "/healthz")[0] == 200
 
 
+@pytest.mark.both_stores
 def test_sigterm_finishes_what_is_in_flight(site: Any) -> None:
     site.carrier("alpha", "--latency", "0.3")
     gateway = site.gateway()
@@ -162,6 +164,7 @@ def test_a_port_in_use_is_named(site: Any, what: str) -> None:
     assert "Traceback" not in output
 
 
+@pytest.mark.own_store
 def test_a_database_that_cannot_be_written_is_named(site: Any) -> None:
     site.carrier("alpha")
     (site.folder / "gateway.db").mkdir()
@@ -170,6 +173,7 @@ def test_a_database_that_cannot_be_written_is_named(site: Any) -> None:
     assert "Traceback" not in output
 
 
+@pytest.mark.own_store
 def test_a_second_gateway_is_refused_the_store(site: Any, tmp_path: Path) -> None:
     site.carrier("alpha")
     site.gateway()
@@ -177,6 +181,7 @@ def test_a_second_gateway_is_refused_the_store(site: Any, tmp_path: Path) -> Non
     assert "is in use by process" in output
 
 
+@pytest.mark.own_store
 def test_a_consumer_loses_nothing_when_a_backup_is_restored(site: Any) -> None:
     """It has handled events that the backup does not have, whose numbers are then given again."""
     site.carrier("alpha")
@@ -221,6 +226,7 @@ def back_up(site: Any) -> Path:
     return copy
 
 
+@pytest.mark.own_store
 def test_a_backup_is_restored_and_every_message_has_its_outcome(site: Any) -> None:
     site.carrier("alpha")
     gateway = site.gateway()

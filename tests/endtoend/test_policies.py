@@ -164,6 +164,7 @@ def test_the_same_text_twice_in_a_campaign(site: Any, started: Any) -> None:
     assert len(taken(record)) == 3
 
 
+@pytest.mark.both_stores
 def test_a_number_that_is_not_reached(site: Any, started: Any) -> None:
     client, record = started(
         '[policy.unreachable]\ncategories = ["transactional"]\nfailures = 2\n',
@@ -196,6 +197,7 @@ def test_a_rise_of_one_time_passwords(site: Any, started: Any) -> None:
     assert len(taken(record)) == 5
 
 
+@pytest.mark.both_stores
 def test_conversations(site: Any, started: Any) -> None:
     """The simulated phones say this and that, and some say stop."""
     site.change(

@@ -1,6 +1,5 @@
 """A campaign system that never gives up, and what it must find in the end."""
 
-import os
 import sys
 import threading
 import time
@@ -11,10 +10,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-DISK = Path(__file__).with_name("disk.py")
+from tests.conftest import LONG
 
-LONG = bool(os.environ.get("SOAK"))
-"""Whether the long form of each test is wanted (`make soak`)."""
+DISK = Path(__file__).with_name("disk.py")
 
 
 @pytest.fixture(scope="session")

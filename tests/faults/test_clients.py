@@ -173,6 +173,7 @@ async def fill(path: Path, count: int) -> None:
     await store.aclose()
 
 
+@pytest.mark.own_store
 def test_a_million_events_that_nobody_acknowledges(site: Any, vitals: Callable[[Any], Any]) -> None:
     count = 1_000_000
     trio.run(fill, site.folder / "gateway.db", count)

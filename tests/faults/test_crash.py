@@ -103,6 +103,7 @@ def counts(site: Any) -> Counter[str]:
 
 
 @pytest.mark.parametrize("kind", [Machine, Powered])
+@pytest.mark.own_store
 def test_killed_under_load(
     site: Any,
     disk: Any,

@@ -44,6 +44,7 @@ def check(campaign: Any, reader: Any) -> None:
 
 
 @pytest.mark.parametrize("state", ["full", "read_only", "failing"])
+@pytest.mark.own_store
 def test_a_broken_disk_refuses_and_service_resumes(
     site: Any, disk: Any, start_campaign: Callable[[Any], Any], state: str
 ) -> None:
@@ -102,6 +103,7 @@ def fill(folder: Path) -> Path:
     return filler
 
 
+@pytest.mark.own_store
 def test_a_disk_that_is_really_full(
     site: Any, small_disk: Path, start_campaign: Callable[[Any], Any]
 ) -> None:

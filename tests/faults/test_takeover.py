@@ -6,9 +6,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 MESSAGES = 3_000
 
 
+@pytest.mark.own_store
 def test_a_second_gateway_takes_the_store_over(site: Any, tmp_path: Path) -> None:
     record = site.carrier("alpha", "--latency", "0.3")
     first = site.gateway()

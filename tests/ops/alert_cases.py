@@ -197,6 +197,15 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case(True, 30, seconds("store_commit_seconds", 1.0)),
         Case(False, 30, seconds("store_commit_seconds", 0.025)),
     ),
+    "TransactionStaysOpen": (
+        Case(True, 20, own("store_oldest_transaction_seconds", "0+60x90")),
+        Case(False, 20, own("store_oldest_transaction_seconds", "0 60 120 0x90")),
+    ),
+    "StandbyLost": (
+        Case(True, 15, own("store_standbys", "2x10 1x90")),
+        Case(False, 15, own("store_standbys", "1x10 2x90")),
+        Case(False, 15, own("store_standbys", "0x90")),
+    ),
     "DiskNearlyFull": (
         Case(True, 5, own("store_free_bytes", f"{GIGABYTE // 2}x10")),
         Case(False, 5, own("store_free_bytes", f"{4 * GIGABYTE}x10")),

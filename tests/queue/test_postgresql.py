@@ -169,6 +169,100 @@ async def test_a_server_that_is_too_old(
     assert "is PostgreSQL " in told
 
 
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+async def test_a_database_that_does_not_hold_every_text(postgres: Postgres, encoding: str) -> None:
+    name = f"of_{encoding.lower()}"
+    postgres.ask("postgres", f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}'")
+    told = await refused(postgres.dsn(name))
+    assert f"has the encoding {encoding}, which does not hold every text" in told
+    assert told.endswith("make it anew: createdb --encoding UTF8 --template template0")
+    postgres.drop(name)
+
+
+@pytest.mark.parametrize(
+    ("done", "told"),
+    [
+        (
+            "ALTER ROLE guest SET default_transaction_read_only = on",
+            "on; ALTER ROLE … or DATABASE … RESET default_transaction_read_only",
+        ),
+        ("ALTER ROLE guest NOLOGIN", "role guest may not log in; let it: ALTER ROLE guest LOGIN"),
+        (
+            "REVOKE CONNECT ON DATABASE {0} FROM public",
+            "the role may not connect to {0}; let it: GRANT CONNECT ON DATABASE {0} TO …",
+        ),
+        (
+            "ALTER DATABASE {0} ALLOW_CONNECTIONS false",
+            "{0} takes no connections; let it: ALTER DATABASE {0} ALLOW_CONNECTIONS true",
+        ),
+        ("ALTER ROLE guest CONNECTION LIMIT 0", "has no connection left; raise max_connections"),
+    ],
+)
+async def test_a_role_or_a_database_that_lets_nobody_in(
+    postgres: Postgres, database: str, done: str, told: str
+) -> None:
+    postgres.ask("postgres", "CREATE ROLE guest LOGIN")
+    postgres.ask("postgres", done.format(database))
+    assert (await refused(postgres.dsn(database, "guest"))).endswith(told.format(database))
+    postgres.ask("postgres", "DROP ROLE guest")
+
+
+class Pooler:
+    """Stands between a gateway and a server, and says as poolers do that the session has another
+    number than the server's."""
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+
+    async def serve(self, client: trio.SocketStream) -> None:
+        server = await trio.open_unix_socket(self._server)
+        async with client, server, trio.open_nursery() as nursery:
+            nursery.start_soon(self._pass, client, server, False)
+            await self._pass(server, client, True)
+            nursery.cancel_scope.cancel()
+
+    async def _pass(self, one: trio.SocketStream, other: trio.SocketStream, back: bool) -> None:
+        async for data in one:
+            key = data.find(b"K\0\0\0\x0c") if back else -1
+            number = slice(key + 5, key + 9) if key >= 0 else slice(0, 0)
+            await other.send_all(
+                data[: number.start] + bytes(number.stop - number.start) + data[number.stop :]
+            )
+
+
+async def test_a_pooler(postgres: Postgres, database: str, nursery: trio.Nursery) -> None:
+    [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    pooler = Pooler(f"{postgres.folder}/.s.PGSQL.5432")
+    nursery.start_soon(trio.serve_listeners, pooler.serve, [listener])
+    port = listener.socket.getsockname()[1]
+    told = await refused(f"postgresql://gateway@127.0.0.1:{port}/{database}")
+    assert told.endswith(
+        "is reached through a pooler, which may give each transaction another session; name the"
+        " server itself"
+    )
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_database_that_vanishes_and_comes_back_empty(
+    postgres: Postgres, database: str, made: Callable[..., PostgresStore], entry: MakeEntry
+) -> None:
+    store = made()
+    await store.open()
+    postgres.drop(database)
+    while True:  # a connection that is lost is found out by the first call on it
+        with pytest.raises(StoreError) as raised:
+            await store.accept([entry(1)])
+        if "lost" not in str(raised.value):
+            break
+    assert str(raised.value).endswith(
+        f"there is no database {database}; make it: createdb {database}"
+    )
+    postgres.ask("postgres", f"CREATE DATABASE {database}")
+    with pytest.raises(StoreError, match="its tables are gone; restore a backup of the database"):
+        await store.accept([entry(1)])
+    await store.aclose()
+
+
 def test_what_is_no_dsn_is_not_shown() -> None:
     with pytest.raises(StoreError) as raised:
         PostgresStore(f"postgresql:/{SECRET}", node="a")
@@ -182,6 +276,35 @@ def test_nothing_shows_a_password() -> None:
     assert target.where == "postgresql://gateway@db.example.net:6432/sms"
     for shown in (repr(target), str(target), repr(StoreOptions("postgresql", dsn=dsn))):
         assert SECRET not in shown
+
+
+# --- what can be seen of it ---
+
+
+async def test_how_the_database_fares(
+    postgres: Postgres, database: str, made: Callable[..., PostgresStore], entry: MakeEntry
+) -> None:
+    store = made()
+    await store.open()
+    await store.accept([entry(number) for number in range(500)])
+    idle = await store.vitals()
+    assert idle.sizes["message"] > 100_000
+    assert (idle.oldest_transaction, idle.standbys, idle.lags) == (0.0, 0, {})
+    with psycopg.connect(postgres.dsn(database)) as other:
+        other.execute("SELECT 1")
+        before = await store.vitals()
+        after = await store.vitals()
+        assert 0.0 < before.oldest_transaction < after.oldest_transaction
+    await store.lease(LANE, 2_000.0, 500)
+    postgres.ask(database, "SELECT pg_stat_force_next_flush()")
+    while not (await store.vitals()).dead["message"]:  # counted by the server in its own time
+        await store.remember("x", b"")
+    with postgres.standby():
+        while not (followed := await store.vitals()).lags:
+            pass
+    assert followed.standbys == 1
+    assert list(followed.lags) == ["walreceiver"]
+    await store.aclose()
 
 
 # --- one node at a time ---

@@ -166,6 +166,43 @@ FAULTS: Final = (
         "The 99th percentile is below a quarter of a second.",
     ),
     Alert(
+        "TransactionStaysOpen",
+        "warning",
+        "gateway_store_oldest_transaction_seconds > 600",
+        "5m",
+        "a transaction in the database of {{ $labels.instance }} is open for"
+        " {{ $value | humanizeDuration }}",
+        ("store", "Oldest transaction in the database"),
+        "Rows that are gone since are not cleared away: tables grow, and everything slows down.",
+        (
+            "`SELECT pid, usename, xact_start, query FROM pg_stat_activity ORDER BY xact_start`",
+            "`SELECT * FROM pg_prepared_xacts`",
+            "`gateway_store_dead_rows`",
+        ),
+        "`SELECT pg_terminate_backend(PID)`, or `ROLLBACK PREPARED`; let reports read a standby"
+        " without `hot_standby_feedback`.",
+        "`VACUUM FULL`: it locks the queue.",
+        "The oldest transaction is of seconds, and dead rows get fewer.",
+    ),
+    Alert(
+        "StandbyLost",
+        "critical",
+        "gateway_store_standbys < max_over_time(gateway_store_standbys[1h])",
+        "2m",
+        "{{ $value }} standbys follow the database of {{ $labels.instance }}, fewer than before",
+        ("store", "Standbys of the database"),
+        "If it was the last synchronous one, every commit waits for it: submissions are `busy` and"
+        " nothing is sent. If not, a failover would lose more than it should.",
+        (
+            "`SELECT * FROM pg_stat_replication`",
+            "the standby's log",
+            "`SHOW synchronous_standby_names`",
+        ),
+        "Start the standby, or make a new one with `pg_basebackup`.",
+        "Emptying `synchronous_standby_names` unless you may lose what is accepted from now on.",
+        "As many follow as before.",
+    ),
+    Alert(
         "DiskNearlyFull",
         "critical",
         "gateway_store_free_bytes < 1073741824",

@@ -208,6 +208,37 @@ STORE: Final = Board(
             ),
         ),
         lines(
+            "Tables in the database",
+            "The largest tables of a store in PostgreSQL, with their indexes.",
+            "bytes",
+            Query("topk(8, max by (table) (gateway_store_table_bytes{@}))", "{{table}}"),
+        ),
+        lines(
+            "Dead rows in the database",
+            "Rows that are gone and are not cleared away yet, by table.",
+            "short",
+            Query("topk(8, max by (table) (gateway_store_dead_rows{@}))", "{{table}}"),
+        ),
+        lines(
+            "Oldest transaction in the database",
+            "For how long it is open. Nothing that is gone since is cleared away.",
+            "s",
+            level("store_oldest_transaction_seconds", "instance", how="max"),
+            warn=600,
+        ),
+        lines(
+            "Standbys of the database",
+            "Servers that follow it.",
+            "short",
+            level("store_standbys", "instance", how="max"),
+        ),
+        lines(
+            "What standbys have to write",
+            "How far each is behind.",
+            "bytes",
+            level("store_standby_lag_bytes", "standby", how="max"),
+        ),
+        lines(
             "Memory",
             "What the process uses, beside what it may.",
             "bytes",

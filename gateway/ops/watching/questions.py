@@ -105,6 +105,16 @@ QUESTIONS: Final = (
         " (rate(gateway_store_commit_seconds_bucket[5m])))",
     ),
     Question("How large are the store and its log?", "gateway_store_size_bytes"),
+    Question(
+        "Which tables of the database are the largest?",
+        "topk(3, gateway_store_table_bytes)",
+    ),
+    Question("What is not cleared away in it?", "sum by (instance) (gateway_store_dead_rows)"),
+    Question(
+        "For how long is its oldest transaction open?", "gateway_store_oldest_transaction_seconds"
+    ),
+    Question("How many standbys follow it?", "gateway_store_standbys"),
+    Question("How far is each behind?", "gateway_store_standby_lag_bytes"),
     Question("The log alone?", "gateway_store_log_bytes"),
     Question("How much room is left?", "gateway_store_free_bytes"),
     Question(

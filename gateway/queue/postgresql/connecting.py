@@ -58,6 +58,14 @@ _SENTENCES: Final = (
     (r'database "(.*?)" does not exist', "there is no database {0}; make it: createdb {0}"),
     (r"password authentication failed|no password supplied", "the password is refused; mend it"),
     (r'role "(.*?)" does not exist', "there is no role {0}; make it: createuser {0}"),
+    (r'role "(.*?)" is not permitted to log in',
+        "role {0} may not log in; let it: ALTER ROLE {0} LOGIN"),
+    (r'permission denied for database "(.*?)"',
+        "the role may not connect to {0}; let it: GRANT CONNECT ON DATABASE {0} TO …"),
+    (r'database "(.*?)" is not currently accepting',
+        "{0} takes no connections; let it: ALTER DATABASE {0} ALLOW_CONNECTIONS true"),
+    (r'relation "\w+" does not exist|function fence\(.*?\) does not exist',
+        "its tables are gone; restore a backup of the database, and start the gateway again"),
     (r"no pg_hba.conf entry", "the server lets nobody in from here; add a line to its pg_hba.conf"),
     (r"too many (?:clients|connections)|remaining connection slots",
         "has no connection left; raise max_connections"),
@@ -129,6 +137,7 @@ def connect(target: Target, name: str) -> Connected:
             connect_timeout=PATIENCE,
             application_name=f"gateway {name}",
             row_factory=tuple_row,
+            client_encoding="UTF8",  # whatever the environment says
             prepare_threshold=0,
             **_KEEPALIVES,
         )
@@ -160,6 +169,22 @@ def _check(connection: Connected, target: Target) -> None:
         raise StoreError(
             f"{target.where}: is a standby, in recovery; name the primary, or all hosts with"
             " target_session_attrs=read-write"
+        )
+    encoding = show(connection, "SHOW server_encoding")
+    if encoding != "UTF8":
+        raise StoreError(
+            f"{target.where}: has the encoding {encoding}, which does not hold every text; make it"
+            " anew: createdb --encoding UTF8 --template template0"
+        )
+    if connection.info.backend_pid != show(connection, "SELECT pg_backend_pid()"):
+        raise StoreError(
+            f"{target.where}: is reached through a pooler, which may give each transaction another"
+            " session; name the server itself"
+        )
+    if show(connection, "SHOW default_transaction_read_only") == "on":
+        raise StoreError(
+            f"{target.where}: takes no writes from this role, default_transaction_read_only is on;"
+            " ALTER ROLE … or DATABASE … RESET default_transaction_read_only"
         )
     if target.synchronous == "off":
         return

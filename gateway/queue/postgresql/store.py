@@ -18,7 +18,7 @@ from gateway.numbers import canonical
 from gateway.queue import events
 from gateway.queue.consents import Consent
 from gateway.queue.moving import Numbers, Place, Row
-from gateway.queue.operators import Change, Counted, Found, Owing, QueueCount, Which
+from gateway.queue.operators import Change, Counted, Found, Owing, QueueCount, Vitals, Which
 from gateway.queue.postgresql import (
     accepting,
     consumers,
@@ -32,6 +32,7 @@ from gateway.queue.postgresql import (
     records,
     settling,
     upkeep,
+    vitals,
 )
 from gateway.queue.postgresql.connecting import Synchronous, Target
 from gateway.queue.postgresql.engine import Engine
@@ -351,6 +352,9 @@ class PostgresStore:
         return await self._engine.read(lambda c: reading.bounds(c, tenant))
 
     # --- what operators ask (`gateway.queue.operators`) ---
+
+    async def vitals(self) -> Vitals:
+        return await self._engine.read(vitals.look)
 
     async def waiting(self, now: float) -> Sequence[QueueCount]:
         return await self._engine.read(lambda c: operators.waiting(c, now))

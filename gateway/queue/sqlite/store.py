@@ -468,6 +468,9 @@ class SqliteStore:
 
     # --- what operators ask (`gateway.queue.operators`) ---
 
+    async def vitals(self) -> None:
+        return None
+
     async def waiting(self, now: float) -> Sequence[QueueCount]:
         return await self._engine.read(lambda e: operators.waiting(e, now))
 

@@ -16,6 +16,7 @@ from gateway.ops.watching import ALERTS, BOARDS, QUESTIONS
 from tests.ops.live.cell import Cell
 from tests.ops.live.faults import FAULTS, Fault
 from tests.ops.live.prometheus import Prometheus
+from tests.servers import Postgres
 
 QUERIES = {
     f"{board.name}: {panel.title}: {query.expr}": query.expr
@@ -30,17 +31,21 @@ FOUND_WITHIN = 20.0
 
 
 @pytest.fixture
-def cells(site: Any, tmp_path: Path) -> Iterator[dict[str, Cell]]:
-    """A gateway for each fault."""
+def cells(
+    site: Any, tmp_path: Path, postgres: Postgres, database: str
+) -> Iterator[dict[str, Cell]]:
+    """A gateway for each fault; one has a database with a standby for its store."""
     found: dict[str, Cell] = {}
     for fault in FAULTS:
         folder = tmp_path / fault.name
         folder.mkdir()
         found[fault.name] = Cell(fault.name, type(site)(folder), fault.habits)
-    yield found
-    for cell in found.values():
-        cell.stop()
-        cell.site.close()
+    found["quiet"].site.use_postgres(postgres, database)
+    with postgres.standby():
+        yield found
+        for cell in found.values():
+            cell.stop()
+            cell.site.close()
 
 
 @pytest.fixture
