@@ -5,6 +5,7 @@ at the end, by one `Event`. Times are Unix seconds (UTC) as floats throughout; r
 E.164 digits without ``+``.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -81,30 +82,75 @@ class Counted(NamedTuple):
     keep: int
 
 
+class Handed(NamedTuple):
+    """When a message was released and handed to a carrier.
+
+    Attributes:
+        carrier, bind: which they were.
+        config: the digest of the configuration that judged it then, where it is another than the
+            one that accepted it.
+    """
+
+    at: float
+    carrier: str
+    bind: str
+    config: str = ""
+
+
 class Step(NamedTuple):
     """Something that happened to a message on its way (`gateway.dispatch.serving.steps`).
 
     Attributes:
-        what: a rule put it off, or a carrier did not take it.
+        what: a rule put it off, a carrier did not take it, or it was judged again and ended.
         rule: the rule, or the carrier.
         until: when it is to be judged again.
         why: as a sentence, or a word of the carrier.
+        handed: how the carrier had it; of the others, ``config`` is what decided.
     """
 
     at: float
-    what: Literal["deferred", "refused"]
+    what: Literal["deferred", "refused", "judged"]
     rule: str
     until: float | None = None
     why: str = ""
+    handed: Handed | None = None
+
+
+class Receipt(NamedTuple):
+    """The final receipt of one of several parts, from 0: its SMPP message_state."""
+
+    part: int
+    at: float
+    state: int
+
+
+class Submission(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What a carrier was given of a message last, and what it said.
+
+    Attributes:
+        handed: None where a version handed it over that kept nothing of the kind.
+        taken_at: when the carrier had taken all of it; 0 where it has not.
+        refs: the carrier's ids of the parts, as far as they are known; None for a part that it did
+            not take.
+        receipts: of a long message, as far as they came while it was in memory.
+    """
+
+    handed: Handed | None
+    taken_at: float = 0.0
+    refs: Sequence[str | None] = ()
+    receipts: Sequence[Receipt] = ()
 
 
 class Life(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What is kept of a message beside its outcome: when it was accepted, the digest of the
-    configuration that decided so, and its steps."""
+    configuration that decided so, its steps, its last submission, and what its sender said of the
+    recipient's clock."""
 
     accepted_at: float
     config: str = ""
     steps: tuple[Step, ...] = ()
+    submission: Submission | None = None
+    local: "Local | None" = None
 
 
 class Local(msgspec.Struct, frozen=True, gc=False, array_like=True):

@@ -400,11 +400,16 @@ class ExplainedStep(Struct, frozen=True, gc=False, omit_defaults=True):
     """A step of a message's life.
 
     Attributes:
-        what: ``turned_away`` (refused at submission), ``accepted``, ``deferred``, ``not_taken`` (by
-            a carrier, and sent again), ``waits``, ``sent``, or its outcome.
+        what: ``turned_away`` (refused at submission), ``accepted``, ``deferred``, ``released``,
+            ``submitted``, ``not_taken`` (by a carrier, and sent again), ``sent`` (taken by one),
+            ``receipt`` (of one of several parts), ``judged``, ``waits``, or its outcome.
         rule, why, code: who decided so, and what was said.
         until: until when it was put off.
-        carrier: which it was.
+        carrier, bind: which they were.
+        parts: how many the carrier was given.
+        part: of which the receipt is, from 1.
+        ids: under which the carrier has the parts.
+        config: the digest of the configuration that decided, where it is not the message's.
         local: what clocks showed there, by the time zones where the recipient may be, three at
             most.
     """
@@ -417,6 +422,11 @@ class ExplainedStep(Struct, frozen=True, gc=False, omit_defaults=True):
     carrier: str | None = None
     code: str | None = None
     local: dict[str, str] | None = None
+    bind: str | None = None
+    parts: int | None = None
+    part: int | None = None
+    ids: list[str] | None = None
+    config: str | None = None
 
 
 class Explained(Struct, frozen=True, gc=False, omit_defaults=True):

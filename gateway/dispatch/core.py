@@ -300,7 +300,7 @@ class Dispatch:
         )
         self._steer()
         self.upkeep.retention = options.retention
-        self._intake.drafter.config = options.digest
+        self._intake.drafter.config = self._releaser.config = options.digest
         self._unpark()
         self._wake()
 

@@ -163,13 +163,8 @@ class Upkeep:
     async def give_up_receipts(self) -> None:
         """Messages whose receipts did not come by the deadline end in what is known of them."""
         while True:
-            now = self._clock()
-            overdue = await self._store.overdue(now, SLICE)
-            ends = [
-                (message, outcomes.without_receipts(message, states, now))
-                for message, states in overdue
-            ]
-            await self._settler.finish(ends, was_sent=True)
+            overdue = await self._store.overdue(self._clock(), SLICE)
+            await self._settler.give_up(overdue)
             if len(overdue) < SLICE:
                 return
 

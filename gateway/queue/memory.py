@@ -16,7 +16,7 @@ import trio
 
 from gateway.errors import StoreError, StoreFenced
 from gateway.facts import Facts, Use, Wants
-from gateway.message import Event, LaneKey, Life, Message, WaitingState
+from gateway.message import Event, Handed, LaneKey, Life, Message, WaitingState
 from gateway.numbers import canonical
 from gateway.queue import events
 from gateway.queue.consents import RECORDS, Consent, allowed, is_new, withdrawn
@@ -46,6 +46,7 @@ from gateway.queue.store import (
     OptoutChange,
     OptoutEntry,
     Overtaken,
+    Owed,
     Record,
     Recovery,
     Ref,
@@ -70,6 +71,7 @@ class _Row(msgspec.Struct):
     at: float
     deadline: float = 0.0
     states: bytes = b""
+    handed: Handed | None = None
 
 
 class _Told(msgspec.Struct, frozen=True):
@@ -398,7 +400,7 @@ class MemoryStore:
         for ref in refs:
             number, part, _ = self._parts.get(ref, (0, 0, 0.0))
             if row := self._rows.get(number):
-                found[ref] = Match(row.message, part, _states(row), row.at)
+                found[ref] = Match(row.message, part, _states(row), row.at, row.handed)
         return found
 
     async def settle(self, settlement: Settlement) -> frozenset[int]:
@@ -413,7 +415,7 @@ class MemoryStore:
                 continue
             if row := self._rows.get(m.id):
                 row.place, row.at, row.deadline = "sent", now, sent.deadline
-                row.message = m
+                row.message, row.handed = m, sent.handed
             for part, ref in enumerate(sent.refs):
                 if ref:
                     self._parts[Ref(sent.carrier, ref)] = (m.id, part, now)
@@ -430,7 +432,7 @@ class MemoryStore:
             for at_carrier in one.refs:
                 self._parts.pop(at_carrier, None)
             if self._rows.pop(m.id, None):
-                self._tell(m.tenant, event, m.id, Life(m.accepted_at, m.config, m.steps))
+                self._tell(m.tenant, event, m.id, one.life)
                 self._spend(m, now if went(event) else None)
                 if went(event):
                     self._pay(m, (event.detail or {}).get("carrier"))
@@ -471,11 +473,11 @@ class MemoryStore:
         if not of_phone:
             self._uses.pop(key, None)
 
-    async def overdue(self, now: float, limit: int) -> list[tuple[Message, bytes]]:
+    async def overdue(self, now: float, limit: int) -> list[Owed]:
         await self._enter()
         sent = (r for r in self._rows.values() if r.place == "sent" and r.deadline <= now)
         late = sorted(sent, key=lambda row: (row.deadline, row.message.id))
-        return [(row.message, _states(row)) for row in late[:limit]]
+        return [_owed(row) for row in late[:limit]]
 
     async def expired(self, now: float, limit: int) -> list[Message]:
         await self._change()
@@ -502,7 +504,9 @@ class MemoryStore:
     def _record(self, tenant: str, number: int) -> Record | None:
         row = self._rows.get(number)
         if row and row.message.tenant == tenant:
-            return Record(number, row.at, message=row.message, state=self._state(row))
+            handed = row.handed if row.place == "sent" else None
+            state = self._state(row)
+            return Record(number, row.at, message=row.message, state=state, handed=handed)
         for told in self._told.get(tenant, ()):
             if told.message == number:
                 return Record(number, told.event.at, event=told.event, life=told.life)
@@ -704,13 +708,11 @@ class MemoryStore:
         await self._enter()
         return len(self._owed(owed))
 
-    async def owed(
-        self, owed: Owing, after: str, limit: int
-    ) -> tuple[list[tuple[Message, bytes]], str | None]:
+    async def owed(self, owed: Owing, after: str, limit: int) -> tuple[list[Owed], str | None]:
         await self._enter()
         found = [row for ref, row in self._owed(owed) if ref > after][:limit]
         refs = [ref for ref, _ in self._owed(owed) if ref > after][:limit]
-        return [(row.message, _states(row)) for row in found], refs[-1] if refs else None
+        return [_owed(row) for row in found], refs[-1] if refs else None
 
     def _owed(self, owed: Owing) -> list[tuple[str, _Row]]:
         return sorted(
@@ -759,7 +761,7 @@ class MemoryStore:
         ]
         for tenant, told in self._told.items():
             found += [
-                (tenant, Record(one.message, one.event.at, event=one.event))
+                (tenant, Record(one.message, one.event.at, event=one.event, life=one.life))
                 for one in reversed(told)
                 if one.message is not None and one.event.to in phones
             ]
@@ -874,6 +876,10 @@ class MemoryStore:
 
 def _states(row: _Row) -> bytes:
     return row.states or bytes(row.message.parts)
+
+
+def _owed(row: _Row) -> Owed:
+    return Owed(row.message, _states(row), row.at, row.handed)
 
 
 def _lease(rows: Iterable[_Row]) -> list[Message]:

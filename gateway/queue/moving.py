@@ -65,7 +65,7 @@ TABLES: Final[Mapping[str, Table]] = {
         {
             "id": "number", "lane_tenant": "text", "lane_category": "text", "lane_route": "text",
             "lane_campaign": "words", "state": "number", "due": "real", "expires": "real",
-            "at": "real", "body": "octets", "states": "octets",
+            "at": "real", "body": "octets", "states": "octets", "handed": "octets",
         },
     ),
     "key": Table(

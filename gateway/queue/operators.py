@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 
 from gateway.message import LaneKey, Message
-from gateway.queue.store import NEWEST, Record, Store
+from gateway.queue.store import NEWEST, Owed, Record, Store
 
 KEPT: Final = 400 * 86_400.0
 """Seconds for which the records of changes are kept: a year, and a month to ask for them."""
@@ -130,10 +130,8 @@ class OperatorStore(Store, Protocol):
         """How many messages a carrier owes receipts for. Those whose id it never gave are not
         among them: nobody knows any more which carrier has them."""
 
-    async def owed(
-        self, owed: Owing, after: str, limit: int
-    ) -> tuple[list[tuple[Message, bytes]], str | None]:
-        """Some ``limit`` of them, each with the states of its parts, and where to go on."""
+    async def owed(self, owed: Owing, after: str, limit: int) -> tuple[list[Owed], str | None]:
+        """Some ``limit`` of them, and where to go on."""
 
     async def requeue(self, owed: Owing, numbers: Sequence[int], now: float) -> list[Message]:
         """Put those that are sent still back to waiting, due now and marked

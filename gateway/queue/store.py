@@ -25,7 +25,17 @@ import msgspec
 
 from gateway.errors import GatewayError
 from gateway.facts import Facts, Wants
-from gateway.message import Category, Encoding, Event, LaneKey, Life, Message, WaitingState
+from gateway.message import (
+    Category,
+    Encoding,
+    Event,
+    Handed,
+    LaneKey,
+    Life,
+    Message,
+    Submission,
+    WaitingState,
+)
 from gateway.queue.consents import Consent
 from gateway.queue.failing import Strike
 from gateway.queue.tallies import Key, Stats
@@ -96,12 +106,14 @@ class Sent(msgspec.Struct, frozen=True, gc=False):
     """A message all of whose parts a carrier has taken, with the ``maybe_duplicate`` that it has
     now. ``refs`` are the carrier's message ids in
     canonical form (`gateway.smpp.receipts`), in the order of the parts, empty where it gave none;
-    ``deadline`` is when the message gets the outcome ``unknown`` unless a receipt came."""
+    ``deadline`` is when the message gets the outcome ``unknown`` unless a receipt came; ``handed``
+    is kept for whoever asks later."""
 
     message: Message
     carrier: str
     refs: tuple[str, ...]
     deadline: float
+    handed: Handed | None = None
 
 
 class Ref(NamedTuple):
@@ -115,12 +127,23 @@ class Match(NamedTuple):
     """The part that a receipt speaks of. ``states`` has a byte for each part of the message, as
     `Progress` last told it: 0 while no final receipt has come, else the receipt's SMPP
     message_state, or a mark of dispatch's own (`dispatch.settling.long_receipts`); ``sent_at`` is
-    when the message was recorded as `Sent`."""
+    when the message was recorded as `Sent`, ``handed`` as it was then."""
 
     message: Message
     part: int
     states: bytes
     sent_at: float
+    handed: Handed | None = None
+
+
+class Owed(NamedTuple):
+    """A message that a carrier owes receipts for: ``states``, ``sent_at`` and ``handed`` as in
+    `Match`."""
+
+    message: Message
+    states: bytes
+    sent_at: float
+    handed: Handed | None = None
 
 
 class Progress(NamedTuple):
@@ -132,11 +155,19 @@ class Progress(NamedTuple):
 
 
 class Final(msgspec.Struct, frozen=True, gc=False):
-    """The one outcome of a message. ``refs`` are the parts at the carrier that may be forgotten."""
+    """The one outcome of a message. ``refs`` are the parts at the carrier that may be forgotten;
+    ``submission`` is the last one, where there was any."""
 
     message: Message
     event: Event
     refs: tuple[Ref, ...] = ()
+    submission: Submission | None = None
+
+    @property
+    def life(self) -> Life:
+        """What is kept beside the event."""
+        m = self.message
+        return Life(m.accepted_at, m.config, m.steps, self.submission, m.local)
 
 
 class Notice(NamedTuple):
@@ -284,9 +315,9 @@ class EventChunk(NamedTuple):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What is known of a message: ``message`` and ``state`` while it has no outcome, ``event``
-    (with its ``seq`` left out), and ``life``, once it has one. A message that ended before lives
-    were kept has none."""
+    """What is known of a message: ``message`` and ``state`` while it has no outcome, ``handed``
+    where a carrier has it, and ``event`` (with its ``seq`` left out) and ``life`` once it has an
+    outcome. A message that ended before lives were kept has none."""
 
     number: int
     updated_at: float
@@ -294,6 +325,7 @@ class Record(msgspec.Struct, frozen=True):
     state: WaitingState | None = None
     event: Event | None = None
     life: Life | None = None
+    handed: Handed | None = None
 
 
 class Refused(NamedTuple):
@@ -512,9 +544,8 @@ class Store(Protocol):
             the numbers of ``finals`` that were passed over because they had their outcome.
         """
 
-    async def overdue(self, now: float, limit: int) -> list[tuple[Message, bytes]]:
-        """Sent messages whose deadline has passed, the longest overdue first, each with the
-        ``states`` of its parts (see `Match`)."""
+    async def overdue(self, now: float, limit: int) -> list[Owed]:
+        """Sent messages whose deadline has passed, the longest overdue first."""
 
     async def expired(self, now: float, limit: int) -> list[Message]:
         """Waiting messages whose ``expires_at`` has passed, leased to the caller."""

@@ -124,7 +124,7 @@ async def test_a_newer_schema(
     await store.aclose()
     postgres.ask(database, "UPDATE gateway SET version = 99")
     told = await refused(postgres.dsn(database))
-    assert "has schema version 99, this gateway knows up to 1; run the newer gateway" in told
+    assert "has schema version 99, this gateway knows up to 2; run the newer gateway" in told
 
 
 @pytest.mark.parametrize("setting", ["fsync", "full_page_writes"])

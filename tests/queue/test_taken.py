@@ -117,7 +117,7 @@ async def test_a_deadline_that_passes(store: SqliteStore, clock: Clock, entry: M
     await take(store, entry, 1, deadline=clock.now + 5)
     await take(store, entry, 2)
     assert await store.overdue(clock.now + 4, 10) == []
-    assert [message.id for message, _ in await store.overdue(clock.now + 5, 10)] == [1]
+    assert [one.message.id for one in await store.overdue(clock.now + 5, 10)] == [1]
 
 
 async def test_it_is_leased_to_nobody_any_more(store: SqliteStore, entry: MakeEntry) -> None:

@@ -24,7 +24,7 @@ from gateway.dispatch.options import CarrierOptions
 from gateway.dispatch.settling.correlation import Budget, Correlator
 from gateway.dispatch.settling.long_receipts import LongForm
 from gateway.dispatch.settling.outcomes import ACCEPTED, FINAL_STATES, UNDELIVERABLE
-from gateway.message import URGENT, Category, Message, masked
+from gateway.message import URGENT, Category, Handed, Message, masked
 from gateway.ops.logs import Sparing
 from gateway.ops.metrics import Metrics
 from gateway.policy.carrier_hours import CarrierHours
@@ -260,8 +260,10 @@ class Carrier:
         while start < len(flights) and (bind := self._windows.roomiest()) is not None:
             room = bind.room
             requests: list[Request] = []
+            handed = Handed(self._clock(), self.options.id, bind.name)
             while start < len(flights) and len(requests) < room:
                 flight = flights[start]
+                flight.hand(handed)
                 requests += [(pdu, Part(flight, index)) for index, pdu in enumerate(flight.pdus)]
                 start += 1
             self._pace.sent(len(requests), now)
@@ -288,6 +290,7 @@ class Carrier:
             return False
         flight.unanswered = len(indexes)
         flight.refused = None
+        flight.hand(Handed(self._clock(), self.options.id, bind.name))
         self._pace.sent(len(indexes), now)
         parts = [(flight.pdus[i], Part(flight, i)) for i in indexes]
         self._windows.hand_over(bind, self._windows.still_due(parts))

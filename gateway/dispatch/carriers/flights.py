@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from gateway.message import Message
+from gateway.message import Handed, Message, Receipt, Submission
 from gateway.smpp.pdu import Encoded
 from gateway.smpp.tlv import NetworkError
 
@@ -35,6 +35,10 @@ class Flight(msgspec.Struct, eq=False, gc=False):
         carrier: the id of the carrier.
         pdus: the parts as sent, in order; one that was refused for now is sent again from here.
             Empty once the carrier has taken all of them.
+        config: the digest of the configuration that judged it last, where it is another than the
+            one that accepted it.
+        handed: when and to which bind it went; the flights of one batch share it.
+        receipts: the final receipts of a long message.
         refs: the carrier's id of each part in canonical form; None while it has not taken it.
         states: a byte for each part, see `gateway.dispatch.settling.long_receipts`.
         reasons: why parts were not delivered, by their states.
@@ -60,6 +64,9 @@ class Flight(msgspec.Struct, eq=False, gc=False):
     attempts: int = 0
     taken_at: float = 0.0
     recorded: bool = False
+    config: str = ""
+    handed: Handed | None = None
+    receipts: list[Receipt] | None = None
 
     @classmethod
     def begun(
@@ -69,19 +76,39 @@ class Flight(msgspec.Struct, eq=False, gc=False):
         pdus: Sequence[Encoded],
         released_at: float,
         until: float | None = None,
+        config: str = "",
     ) -> "Flight":
-        """One without any answer; ``until`` left out, for as long as the message lives."""
+        """One without any answer; ``until`` left out, for as long as the message lives. ``config``
+        is the digest of the configuration that let it go."""
         parts = len(pdus)
         end = message.expires_at if until is None else until
-        return cls(
+        flight = cls(
             message, carrier, pdus, released_at, end, [None] * parts, bytearray(parts), parts
         )
+        if config != message.config:
+            flight.config = config
+        return flight
+
+    def hand(self, handed: Handed) -> None:
+        """It goes to a bind."""
+        self.handed = handed._replace(config=self.config) if self.config else handed
 
     def note(self, state: int, reason: Reason) -> None:
         """A part has come to this state for a reason."""
         if self.reasons is None:
             self.reasons = {}
         self.reasons.setdefault(state, reason)
+
+    def note_receipt(self, part: int, at: float, state: int) -> None:
+        """The final receipt of one of several parts has come."""
+        if self.receipts is None:
+            self.receipts = []
+        self.receipts.append(Receipt(part, at, state))
+
+    @property
+    def submission(self) -> Submission:
+        """What is kept of it."""
+        return Submission(self.handed, self.taken_at, self.refs, self.receipts or ())
 
     def known_refs(self) -> tuple[str, ...]:
         """The carrier's ids of the parts that it has taken."""

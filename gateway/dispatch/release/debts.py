@@ -6,17 +6,13 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.release.pool import CarrierPool
-from gateway.dispatch.settling import outcomes
 from gateway.dispatch.settling.settle import Settler
-from gateway.message import Message
 from gateway.queue.lanes import Lanes
 from gateway.queue.operators import OperatorStore, Owing
+from gateway.queue.store import Owed
 
 SLICE = 5_000
 """Messages in one step."""
-
-Owed = Sequence[tuple[Message, bytes]]
-"""Messages with the states of their parts."""
 
 
 class Debts:
@@ -47,11 +43,9 @@ class Debts:
     async def expire(self, owing: Owing, most: int) -> int:
         """End them in what is known of them; returns how many."""
 
-        async def end(owed: Owed) -> int:
-            now = self._clock()
-            ends = [(one, outcomes.without_receipts(one, states, now)) for one, states in owed]
-            await self._settler.finish(ends, was_sent=True)
-            return len(ends)
+        async def end(owed: Sequence[Owed]) -> int:
+            await self._settler.give_up(owed)
+            return len(owed)
 
         return await self._each(owing, most, end)
 
@@ -59,8 +53,8 @@ class Debts:
         """Have them sent again, by another carrier where there is one; returns how many."""
         carrier = self._pool.carriers.get(owing.carrier)
 
-        async def send_again(owed: Owed) -> int:
-            numbers = {message.id for message, _ in owed}
+        async def send_again(owed: Sequence[Owed]) -> int:
+            numbers = {one.message.id for one in owed}
             if carrier is not None:
                 carrier.correlator.forget_messages(numbers)
             await self._settler.caught_up()  # receipts that came before have their say
@@ -77,7 +71,9 @@ class Debts:
         self._on_ready()
         return done
 
-    async def _each(self, owing: Owing, most: int, work: Callable[[Owed], Awaitable[int]]) -> int:
+    async def _each(
+        self, owing: Owing, most: int, work: Callable[[Sequence[Owed]], Awaitable[int]]
+    ) -> int:
         done, after = 0, ""
         while done < most:
             owed, last = await self._store.owed(owing, after, min(SLICE, most - done))

@@ -77,6 +77,10 @@ class _Allowed(NamedTuple):
 class Releaser:
     """Sends what is ready, as fast as policies and carriers allow.
 
+    Attributes:
+        router: finds routes anew for what has none any more.
+        config: the digest of the configuration, which is noted where it decides.
+
     Args:
         on_taken: called when messages were taken from lanes.
     """
@@ -101,6 +105,7 @@ class Releaser:
         on_taken: Callable[[], None],
     ) -> None:
         self.router = Router([])
+        self.config = ""
         self._store = store
         self._lanes = lanes
         self._scheduler = scheduler
@@ -245,7 +250,7 @@ class Releaser:
                 # One that never opens may yet be replaced: it is time that ends the message.
                 until = min(until, message.expires_at)
                 shut.append(message)
-            self._deferred.append(steps.put_off(message, rule, until, now))
+            self._deferred.append(steps.put_off(message, rule, until, now, config=self.config))
         if full:
             self._full.add((key.route, key.category))
         if shut:
@@ -265,7 +270,9 @@ class Releaser:
                 route = self.router.route(message.tenant, message.category, message.to)
             if route is None and self._awaits(message.route):
                 until = min(now + LOOK, message.expires_at)
-                self._deferred.append(steps.put_off(message, "no_route", until, now))
+                self._deferred.append(
+                    steps.put_off(message, "no_route", until, now, config=self.config)
+                )
                 self._count_deferred("no_route", [message])
             elif route is None:
                 event = outcomes.event(message, "failed", now, "no_route")
@@ -308,13 +315,16 @@ class Releaser:
             elif isinstance(verdict, Defer):
                 put_off.setdefault(verdict.rule, []).append(message)
                 self._deferred.append(
-                    steps.put_off(message, verdict.rule, verdict.until, now, verdict.why)
+                    steps.put_off(
+                        message, verdict.rule, verdict.until, now, verdict.why, self.config
+                    )
                 )
             else:
                 outcome: Outcome = "expired" if verdict.code == "expired" else "blocked"
                 detail = {"rule": verdict.rule, "reason": verdict.why}
                 event = outcomes.event(message, outcome, now, verdict.code, detail)
-                self._ended.append((message, event))
+                judged = steps.judged(message, verdict.rule, now, self.config)
+                self._ended.append((judged, event))
         for rule, those in put_off.items():
             self._count_deferred(rule, those)
         return _Allowed(allowed, policy.quiet_hours, now)
@@ -351,7 +361,9 @@ class Releaser:
             if end - at < least and end < message.expires_at:
                 # With the least that it takes, the carrier could deliver after the hours have
                 # ended. By then the message is judged again, and waits for the next ones.
-                self._deferred.append(steps.put_off(message, "min_validity", end, at))
+                self._deferred.append(
+                    steps.put_off(message, "min_validity", end, at, config=self.config)
+                )
                 self._count_deferred("min_validity", [message])
                 continue
             try:
@@ -359,7 +371,7 @@ class Releaser:
             except (TextError, *UNENCODABLE) as error:
                 self._ended.append((message, outcomes.unencodable(message, name, error, at)))
                 continue
-            flights.append(Flight.begun(message, name, pdus, at, end))
+            flights.append(Flight.begun(message, name, pdus, at, end, self.config))
         back = carrier.submit(flights, now)
         sent = [flight.message for flight in flights[: len(flights) - len(back)]]
         if sent:

@@ -18,7 +18,7 @@ from typing import Final, Literal, NamedTuple
 
 from gateway.dispatch.carriers.flights import Flight
 from gateway.message import Message
-from gateway.queue.store import Ref
+from gateway.queue.store import Match, Ref
 
 LongReceipts = Literal["auto", "each", "one"]
 """Whether each part of a long message has a receipt, or one is for all; as configured."""
@@ -116,15 +116,14 @@ oldest give way. About 3 MB."""
 
 class Half(NamedTuple):
     """A message that has had a receipt for one of several parts: since when, and what must be
-    known to end it: its flight where it is in memory, else the part that the receipt named, and
-    when the message was sent."""
+    known to end it: its flight where it is in memory, else the part that the receipt named, as the
+    store knew it."""
 
     since: float
     message: Message
     states: bytearray
     flight: Flight | None
-    ref: Ref | None
-    sent_at: float
+    stored: tuple[Ref, Match] | None
 
 
 class Evidence(NamedTuple):

@@ -15,7 +15,7 @@ from gateway.dispatch.settling.correlation import Parked
 from gateway.dispatch.settling.deciding import Decision, Fit, decide
 from gateway.dispatch.settling.phones import ALIKE, Agreement, agreement
 from gateway.dispatch.settling.plan import Plan
-from gateway.dispatch.settling.receipts import take
+from gateway.dispatch.settling.receipts import end_stored, take
 from gateway.dispatch.settling.unmatched import (
     OPEN_FOR,
     PARKED_FOR,
@@ -245,16 +245,14 @@ class Desk:
             return  # the first receipt counts
         if long_receipts.complete(states, one=long.one):
             reasons = {state: reason} if reason is not None else None
-            at = match.sent_at
-            event = outcomes.by_receipts(message, ref.carrier, at, states, reasons, plan.now)
-            plan.finish(message, event, (ref,), was_sent=True)
+            end_stored(ref, match, states, reasons, plan)
             carrier.correlator.ended(ref.ref, message.to)
             return
         plan.progress(message, states)
         if long_receipts.came(states) > 1:
             long.several(message.id)
         else:
-            long.first(long_receipts.Half(plan.now, message, states, None, ref, match.sent_at))
+            long.first(long_receipts.Half(plan.now, message, states, None, (ref, match)))
 
     def _park(self, one: Unmatched, *, is_open: bool, early: bool) -> None:
         """Keep a receipt that ends a part until it is known which one."""

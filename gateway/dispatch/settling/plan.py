@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from gateway.dispatch.carriers.carriers import Carrier
 from gateway.dispatch.carriers.flights import Flight
-from gateway.message import Event, Message
+from gateway.message import Event, Message, Submission
 from gateway.policy.prices import Prices
 from gateway.queue import tallies
 from gateway.queue.store import Final, Progress, Ref, Sent, Settlement
@@ -54,15 +54,21 @@ class Plan:
         if flight.recorded:
             refs = tuple([Ref(flight.carrier, ref) for ref in flight.known_refs()])
         self.sent.pop(flight.message.id, None)
-        self.finish(flight.message, event, refs, was_sent=flight.recorded)
+        self.finish(flight.message, event, refs, flight.submission, was_sent=flight.recorded)
 
     def finish(
-        self, message: Message, event: Event, refs: tuple[Ref, ...] = (), *, was_sent: bool
+        self,
+        message: Message,
+        event: Event,
+        refs: tuple[Ref, ...] = (),
+        submission: Submission | None = None,
+        *,
+        was_sent: bool,
     ) -> None:
         """A message has its outcome; the first one counts."""
         if message.id not in self.ended:
             self.ended[message.id] = (message, event, was_sent)
-            self.settlement.finals.append(Final(message, event, refs))
+            self.settlement.finals.append(Final(message, event, refs, submission))
             if not was_sent:
                 self.unsent.append(message.id)
 
@@ -83,7 +89,7 @@ class Plan:
             if prices is not None:
                 tallies.add(self.settlement.tallies, _costs(taken, prices))
         self.settlement.sent = [
-            Sent(flight.message, flight.carrier, flight.known_refs(), deadline)
+            Sent(flight.message, flight.carrier, flight.known_refs(), deadline, flight.handed)
             for flight, deadline in self.sent.values()
         ]
         return self.settlement

@@ -4,12 +4,17 @@ Nearly all receipts name a part in memory in the form of ids that was learnt, an
 `match_in_memory` takes those. All others are `unmatched`.
 """
 
+from collections.abc import Mapping
+
 from gateway.dispatch.carriers.carriers import Carrier
 from gateway.dispatch.carriers.flights import Flight, Part, Reason
 from gateway.dispatch.settling import long_receipts, outcomes
+from gateway.dispatch.settling.long_receipts import States
 from gateway.dispatch.settling.outcomes import DELIVERED
 from gateway.dispatch.settling.phones import Agreement, agreement
 from gateway.dispatch.settling.plan import Plan
+from gateway.message import Submission
+from gateway.queue.store import Match, Ref
 from gateway.smpp.pdu import DataSm, DeliverSm
 from gateway.smpp.quick import Told
 from gateway.smpp.receipts import Receipt
@@ -79,6 +84,8 @@ def note_final(carrier: Carrier, part: Part, state: int, reason: Reason | None, 
     flight = part.flight
     if not long_receipts.fill(flight.states, part.number, state):
         return False
+    if len(flight.states) > 1:
+        flight.note_receipt(part.number, plan.now, state)
     carrier.note_delivery(plan.now - flight.released_at)
     if reason is not None:
         flight.note(state, reason)
@@ -101,18 +108,25 @@ def part_final(carrier: Carrier, flight: Flight, plan: Plan) -> None:
     if long_receipts.came(states) > 1:
         correlator.long.several(message.id)
     else:
-        correlator.long.first(
-            long_receipts.Half(plan.now, message, states, flight, None, flight.taken_at)
-        )
+        correlator.long.first(long_receipts.Half(plan.now, message, states, flight, None))
 
 
 def end_halves(carrier: Carrier, plan: Plan) -> None:
     """End the messages of several parts that had one receipt, and will have no more."""
     correlator = carrier.correlator
-    for _, message, states, flight, ref, at in correlator.long.over(plan.now):
+    for _, _, states, flight, stored in correlator.long.over(plan.now):
         long_receipts.complete(states, one=True)
         if flight is not None:
             part_final(carrier, flight, plan)
-        elif ref is not None:
-            event = outcomes.by_receipts(message, ref.carrier, at, states, None, plan.now)
-            plan.finish(message, event, (ref,), was_sent=True)
+        elif stored is not None:
+            end_stored(*stored, states, None, plan)
+
+
+def end_stored(
+    ref: Ref, match: Match, states: States, reasons: Mapping[int, Reason] | None, plan: Plan
+) -> None:
+    """A message that the store knew has had its last receipt, for the part that this names."""
+    message, at = match.message, match.sent_at
+    event = outcomes.by_receipts(message, ref.carrier, at, states, reasons, plan.now)
+    submission = Submission(match.handed, at, (ref.ref,))
+    plan.finish(message, event, (ref,), submission, was_sent=True)

@@ -119,11 +119,12 @@ def _refused(carrier: Carrier, pool: CarrierPool, flight: Flight, plan: Plan) ->
         again = act.kind == "wait" and not carrier.retired and flight.attempts < tries
         if again:
             flight.attempts += 1
+            flight.message = _noted(flight, status, plan.now)
             delay = max(act.wait(flight.attempts - 1), PARTS_AFTER if act.slows else 0.0)
             carrier.send_again(flight, sorted(refused), plan.now + delay)
             plan.again.append(message.id)
     else:
-        again = _whole_again(carrier, pool, message, status, plan)
+        again = _whole_again(carrier, pool, flight, status, plan)
         if again and UNANSWERED not in actions:
             plan.refused.append(message)
     if again:
@@ -142,9 +143,10 @@ def _action(carrier: Carrier, status: int) -> Action:
 
 
 def _whole_again(
-    carrier: Carrier, pool: CarrierPool, message: Message, status: int, plan: Plan
+    carrier: Carrier, pool: CarrierPool, flight: Flight, status: int, plan: Plan
 ) -> bool:
     """Have a message released again of which the carrier has nothing; False where it has failed."""
+    message = _noted(flight, status, plan.now)
     delay, act = 0.0, _action(carrier, status)
     if act.kind == "wait" and (not act.tries or message.attempts < act.tries):
         delay = act.wait(message.attempts if act.tries else 0)
@@ -152,8 +154,6 @@ def _whole_again(
             message = msgspec.structs.replace(message, attempts=message.attempts + 1)
     elif act.kind == REFUSE.kind or not pool.avoid(message, carrier.options.id):
         return False
-    said = NO_RESPONSE if status == UNANSWERED else status_name(status)
-    message = steps.refused(message, carrier.options.id, said, plan.now)
     if delay > SOON:
         plan.later.append(msgspec.structs.replace(message, due=plan.now + delay))
     elif message.maybe_duplicate:
@@ -162,6 +162,12 @@ def _whole_again(
     else:
         plan.soon.append(message)
     return True
+
+
+def _noted(flight: Flight, status: int, at: float) -> Message:
+    """The message of a flight, with what the carrier said."""
+    said = NO_RESPONSE if status == UNANSWERED else status_name(status)
+    return steps.refused(flight.message, flight.carrier, said, at, flight.handed)
 
 
 def _end(carrier: Carrier, flight: Flight, event: Event, plan: Plan) -> None:

@@ -22,19 +22,19 @@ from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.places import Places
 from gateway.dispatch.release.aside import Aside
 from gateway.dispatch.release.pool import CarrierPool
-from gateway.dispatch.settling import matching, responses, unmatched
+from gateway.dispatch.settling import matching, outcomes, responses, unmatched
 from gateway.dispatch.settling.correlation import Parked
 from gateway.dispatch.settling.outcomes import DELIVERED
 from gateway.dispatch.settling.plan import Plan
 from gateway.dispatch.settling.receipts import end_halves, match_in_memory, take_told
 from gateway.errors import StoreError, StoreFenced
-from gateway.message import Event, Message, message_id
+from gateway.message import Event, Message, Submission, message_id
 from gateway.ops.logs import Sparing
 from gateway.ops.metrics import Metrics
 from gateway.policy.prices import Prices
 from gateway.queue import tallies
 from gateway.queue.lanes import Lanes
-from gateway.queue.store import Match, Ref, Store
+from gateway.queue.store import Match, Owed, Ref, Store
 from gateway.smpp.bind import Bind
 from gateway.smpp.events import Delivery, Response
 from gateway.smpp.pdu import DataSm, DeliverSm
@@ -358,6 +358,15 @@ class Settler:
         plan = Plan(self._clock())
         for message, event in ends:
             plan.finish(message, event, was_sent=was_sent)
+        if plan.ended:
+            await self.commit(plan)
+
+    async def give_up(self, owed: Sequence[Owed]) -> None:
+        """Messages whose receipts do not come end in what is known of them."""
+        plan = Plan(self._clock())
+        for message, states, sent_at, handed in owed:
+            event = outcomes.without_receipts(message, states, plan.now)
+            plan.finish(message, event, (), Submission(handed, sent_at), was_sent=True)
         if plan.ended:
             await self.commit(plan)
 

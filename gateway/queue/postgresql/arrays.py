@@ -17,7 +17,7 @@ from psycopg import Connection
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
-from gateway.message import Life, Message
+from gateway.message import Handed, Life, Message
 
 _header = struct.Struct(">iiIii").pack
 _empty = struct.Struct(">iiI").pack
@@ -133,8 +133,16 @@ encode_life = msgspec.msgpack.Encoder().encode
 decode_life = msgspec.msgpack.Decoder(Life).decode
 """What is kept of a message beside its outcome."""
 
+encode_handed = msgspec.msgpack.Encoder().encode
+_decode_handed = msgspec.msgpack.Decoder(Handed | None).decode
+
 decode_message = msgspec.msgpack.Decoder(Message).decode
 _decode_messages = msgspec.msgpack.Decoder(list[Message]).decode
+
+
+def decode_handed(stored: Any) -> Handed | None:
+    """How a carrier got a message; None where that is not known."""
+    return None if stored is None else _decode_handed(stored)
 
 
 def messages(rows: Sequence[tuple[Any, ...]]) -> list[Message]:

@@ -3,16 +3,18 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from gateway.message import LaneKey, Message
+import msgspec
+
+from gateway.message import LaneKey
 from gateway.queue import events
 from gateway.queue.operators import KEPT, Change, Counted, Owing, QueueCount
 from gateway.queue.postgresql import reading, statements
-from gateway.queue.postgresql.arrays import decode_message, messages, octets
+from gateway.queue.postgresql.arrays import decode_life, decode_message, int8s, messages, octets
 from gateway.queue.postgresql.connecting import Connected
 from gateway.queue.postgresql.reading import ask
 from gateway.queue.postgresql.session import Session, Work
 from gateway.queue.search import CHUNKS, ROWS
-from gateway.queue.store import EventChunk, Record
+from gateway.queue.store import EventChunk, Owed, Record
 
 WRITES: Final = statements.load("settling")
 
@@ -49,13 +51,10 @@ def owed_count(connection: Connected, owed: Owing) -> int:
 
 def owed_slice(
     connection: Connected, owed: Owing, after: str, limit: int
-) -> tuple[list[tuple[Message, bytes]], str | None]:
+) -> tuple[list[Owed], str | None]:
     """Those among some parts of a carrier, and where to go on."""
     asked = owed._asdict() | {"after": after.encode(), "limit": limit}
-    found = []
-    for body, states in ask(connection, "owed", **asked):
-        message = decode_message(body)
-        found.append((message, bytes(states or bytes(message.parts))))
+    found = [reading.owed(*row) for row in ask(connection, "owed", **asked)]
     [[last]] = ask(connection, "owed_last", **asked)
     return found, None if last is None else bytes(last).decode()
 
@@ -106,7 +105,20 @@ def ended_slice(
             number = int(event.message_id, 16) if event.message_id else 0
             if number and event.to in phones:
                 found.append((name, Record(number, event.at, event=event)))
-    return found, rows[-1][0] if len(rows) == CHUNKS else None
+    return _with_lives(connection, found), rows[-1][0] if len(rows) == CHUNKS else None
+
+
+def _with_lives(
+    connection: Connected, found: Sequence[tuple[str, Record]]
+) -> list[tuple[str, Record]]:
+    """Records of outcomes with what is kept beside them."""
+    if not found:
+        return []
+    stored: dict[int, bytes | None] = dict(
+        ask(connection, "lives", ids=int8s([one.number for _, one in found]))
+    )
+    lives = {number: decode_life(life) for number, life in stored.items() if life is not None}
+    return [(name, msgspec.structs.replace(one, life=lives.get(one.number))) for name, one in found]
 
 
 def campaigns(connection: Connected, tenant: str | None, since: int, limit: int) -> list[Counted]:

@@ -8,9 +8,16 @@ from gateway.message import WaitingState
 from gateway.queue import events
 from gateway.queue.postgresql import statements
 from gateway.queue.postgresql.accepting import SENT, WAITING
-from gateway.queue.postgresql.arrays import decode_life, decode_message, int8s, octets, texts
+from gateway.queue.postgresql.arrays import (
+    decode_handed,
+    decode_life,
+    decode_message,
+    int8s,
+    octets,
+    texts,
+)
 from gateway.queue.postgresql.connecting import Connected
-from gateway.queue.store import Consumer, EventChunk, Match, Oldest, Record, Ref
+from gateway.queue.store import Consumer, EventChunk, Match, Oldest, Owed, Record, Ref
 from gateway.queue.tallies import SPAN, Stat, Stats
 
 SQL: Final = statements.load("reading")
@@ -31,22 +38,26 @@ def match(connection: Connected, refs: Sequence[Ref]) -> dict[Ref, Match]:
     """The known parts among references."""
     carriers, named = texts(ref.carrier for ref in refs), [ref.ref.encode() for ref in refs]
     found = {}
-    for carrier, ref, part, states, at, body in ask(
+    for carrier, ref, part, states, at, body, handed in ask(
         connection, "match", carriers=carriers, refs=octets(named)
     ):
         message = decode_message(body)
         known = states or bytes(message.parts)
-        found[Ref(carrier, bytes(ref).decode())] = Match(message, part, bytes(known), at)
+        found[Ref(carrier, bytes(ref).decode())] = Match(
+            message, part, bytes(known), at, decode_handed(handed)
+        )
     return found
 
 
-def overdue(connection: Connected, now: float, limit: int) -> list[tuple[Any, bytes]]:
-    """Sent messages past their deadline, with the states of their parts."""
-    rows = ask(connection, "overdue", now=now, limit=limit)
-    return [
-        (message, bytes(states or bytes(message.parts)))
-        for message, states in ((decode_message(body), states) for body, states in rows)
-    ]
+def overdue(connection: Connected, now: float, limit: int) -> list[Owed]:
+    """Sent messages past their deadline."""
+    return [owed(*row) for row in ask(connection, "overdue", now=now, limit=limit)]
+
+
+def owed(body: Any, states: Any, at: float, handed: Any) -> Owed:
+    """A sent message, from its columns."""
+    message = decode_message(body)
+    return Owed(message, bytes(states or bytes(message.parts)), at, decode_handed(handed))
 
 
 def find(connection: Connected, tenant: str, asked: Iterable[int], now: float) -> dict[int, Record]:
@@ -54,10 +65,13 @@ def find(connection: Connected, tenant: str, asked: Iterable[int], now: float) -
     wanted = set(asked)
     records = {}
     # In this order, so that a message which gets its outcome in between is found.
-    for place, due, at, body in ask(connection, "live", ids=int8s([*wanted]), tenant=tenant):
+    for place, due, at, body, handed in ask(
+        connection, "live", ids=int8s([*wanted]), tenant=tenant
+    ):
         message = decode_message(body)
         state = waiting_state(place, due > now)
-        records[message.id] = Record(message.id, at, message=message, state=state)
+        how = decode_handed(handed) if place == SENT else None
+        records[message.id] = Record(message.id, at, message=message, state=state, handed=how)
     if missing := wanted - records.keys():
         records |= _finished(connection, tenant, missing)
     return records

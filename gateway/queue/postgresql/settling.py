@@ -9,12 +9,12 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from gateway.message import Life
 from gateway.numbers import canonical
 from gateway.queue import events, store
 from gateway.queue.accounts import settling
 from gateway.queue.postgresql import accounts, optouts, phones, records, statements
 from gateway.queue.postgresql.arrays import (
+    encode_handed,
     encode_life,
     encode_message,
     float8s,
@@ -79,7 +79,7 @@ def _rows(settlement: Settlement) -> _Rows:
         stream = streams.get(m.tenant) or streams.setdefault(m.tenant, _Stream())
         stream.ids.append(m.id)
         stream.outcomes.append(events.encode(event))
-        stream.lives.append(encode_life(Life(m.accepted_at, m.config, m.steps)))
+        stream.lives.append(encode_life(one.life))
         stream.newest = max(stream.newest, event.at)
     for tenant, event in settlement.notices:
         stream = streams.get(tenant) or streams.setdefault(tenant, _Stream())
@@ -92,6 +92,7 @@ def _rows(settlement: Settlement) -> _Rows:
         rows.sent = {
             "ids": int8s([one.message.id for one in sent]),
             "deadlines": float8s([one.deadline for one in sent]),
+            "handed": octets([encode_handed(one.handed) for one in sent]),
         }
         marked = [one.message for one in sent if one.message.maybe_duplicate]
         if marked:

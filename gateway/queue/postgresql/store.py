@@ -54,6 +54,7 @@ from gateway.queue.store import (
     OptoutChange,
     OptoutEntry,
     Overtaken,
+    Owed,
     Record,
     Recovery,
     Ref,
@@ -248,7 +249,7 @@ class PostgresStore:
         gone = [canonical(one.number) for one in changes if one.state == "withdrawn"]
         self._withdrawals.include(gone)
 
-    async def overdue(self, now: float, limit: int) -> list[tuple[Message, bytes]]:
+    async def overdue(self, now: float, limit: int) -> list[Owed]:
         return await self._engine.read(lambda c: reading.overdue(c, now, limit))
 
     async def expired(self, now: float, limit: int) -> list[Message]:
@@ -368,9 +369,7 @@ class PostgresStore:
     async def owed_count(self, owed: Owing) -> int:
         return await self._engine.read(lambda c: operators.owed_count(c, owed))
 
-    async def owed(
-        self, owed: Owing, after: str, limit: int
-    ) -> tuple[list[tuple[Message, bytes]], str | None]:
+    async def owed(self, owed: Owing, after: str, limit: int) -> tuple[list[Owed], str | None]:
         return await self._engine.read(lambda c: operators.owed_slice(c, owed, after, limit))
 
     async def requeue(self, owed: Owing, numbers: Sequence[int], now: float) -> list[Message]:

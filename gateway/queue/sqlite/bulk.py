@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar, cast
 import apsw
 import msgspec
 
-from gateway.message import Life, Message
+from gateway.message import Handed, Life, Message
 
 T = TypeVar("T")
 
@@ -32,6 +32,10 @@ decode_message = msgspec.msgpack.Decoder(Message).decode
 encode_life = msgspec.msgpack.Encoder().encode
 decode_life = msgspec.msgpack.Decoder(Life).decode
 """What is kept of a message beside its outcome."""
+
+encode_handed = msgspec.msgpack.Encoder().encode
+decode_handed = msgspec.msgpack.Decoder(Handed | None).decode
+"""How a carrier got a message."""
 
 _decode_messages = msgspec.msgpack.Decoder(list[Message]).decode
 

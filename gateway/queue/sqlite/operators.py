@@ -10,11 +10,19 @@ from gateway.queue import events
 from gateway.queue.operators import KEPT, Change, Counted, Owing, QueueCount, Which
 from gateway.queue.search import CHUNKS, ROWS
 from gateway.queue.sqlite import reads
-from gateway.queue.sqlite.bulk import Execute, decode_message, first, messages, numbers
+from gateway.queue.sqlite.bulk import (
+    Execute,
+    decode_handed,
+    decode_life,
+    decode_message,
+    first,
+    messages,
+    numbers,
+)
 from gateway.queue.sqlite.schema import TENANT_BITS
 from gateway.queue.sqlite.session import Session
 from gateway.queue.sqlite.writes import defer, defer_rows, mark_leased
-from gateway.queue.store import EventChunk, Record
+from gateway.queue.store import EventChunk, Owed, Record
 
 SAMPLE: Final = 8
 """Messages of a lane whose parts stand for those of all."""
@@ -80,14 +88,17 @@ _OWED: Final = """FROM (SELECT message, part FROM part WHERE carrier = ?1 AND re
 
 def owed_slice(
     execute: Execute, carrier: int, owed: Owing, after: str, limit: int
-) -> tuple[list[tuple[Message, bytes]], str | None]:
+) -> tuple[list[Owed], str | None]:
     """The messages among some parts of a carrier for which receipts are owed, by their first part,
     and where to go on."""
     names = (carrier, owed.before, owed.alive, after, limit)
     found = []
-    for body, states in execute(f"SELECT body, states {_OWED}", names):
+    for body, states, at, handed in execute(
+        f"SELECT body, states, message.at, handed {_OWED}", names
+    ):
         message = decode_message(body)
-        found.append((message, states or bytes(message.parts)))
+        how = None if handed is None else decode_handed(handed)
+        found.append(Owed(message, states or bytes(message.parts), at, how))
     return found, _last_of(execute, carrier, after, limit)
 
 
@@ -199,7 +210,19 @@ def ended_slice(
             number = int(event.message_id, 16) if event.message_id else 0
             if number and event.to in phones:
                 found.append((name, Record(number, event.at, event=event)))
-    return found, rows[-1][0] - base if len(rows) == CHUNKS else None
+    return _with_lives(execute, found), rows[-1][0] - base if len(rows) == CHUNKS else None
+
+
+def _with_lives(execute: Execute, found: Sequence[tuple[str, Record]]) -> list[tuple[str, Record]]:
+    """Records of outcomes with what is kept beside them."""
+    if not found:
+        return []
+    query = "SELECT id, life FROM finished WHERE id IN (SELECT value FROM carray(?))"
+    stored: dict[int, bytes | None] = dict(
+        execute(query, (numbers(one.number for _, one in found),))
+    )
+    lives = {number: decode_life(life) for number, life in stored.items() if life is not None}
+    return [(name, msgspec.structs.replace(one, life=lives.get(one.number))) for name, one in found]
 
 
 def campaigns(execute: Execute, tenant: str | None, since: int, limit: int) -> list[Counted]:

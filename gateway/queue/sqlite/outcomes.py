@@ -9,7 +9,6 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from gateway.message import Life
 from gateway.queue import events, store
 from gateway.queue.accounts import Settling, settling
 from gateway.queue.consents import Consent
@@ -110,7 +109,7 @@ def settlement_rows(
         final.add(message.id)
         stream = rows.streams.get(message.tenant) or _stream(session, rows, message.tenant)
         stream.ids.append(message.id)
-        stream.lives.append(encode_life(Life(message.accepted_at, message.config, message.steps)))
+        stream.lives.append(encode_life(one.life))
         stream.outcomes.append(events.encode(event))
         stream.times.append(event.at)
         if taken.end(message.id, rows.emptied):
@@ -133,7 +132,7 @@ def settlement_rows(
                 rows.marked += (message.id, encode_message(message))
             carrier = sent.carrier
             number = carriers.get(carrier) or carriers.setdefault(carrier, number_of(carrier))
-            entries.append((message.id, number, sent.deadline, sent.refs))
+            entries.append((message.id, number, sent.deadline, sent.refs, sent.handed))
     if entries:
         rows.taken = taken.note(entries, now)
     rows.ripe = taken.ripe(now)

@@ -6,23 +6,33 @@ from typing import Final
 
 import msgspec
 
-from gateway.message import Message, WaitingState
+from gateway.message import Handed, Message, WaitingState
 from gateway.queue import events
 from gateway.queue.sqlite.bulk import (
     Execute,
     decode_block,
+    decode_handed,
     decode_life,
     decode_message,
-    decode_texts,
     first,
     numbers,
     texts,
 )
 from gateway.queue.sqlite.schema import SENT, TENANT_BITS, WAITING
-from gateway.queue.store import EventChunk, Leased, Match, Oldest, OptoutEntry, Record, Ref
+from gateway.queue.store import (
+    EventChunk,
+    Leased,
+    Match,
+    Oldest,
+    OptoutEntry,
+    Owed,
+    Record,
+    Ref,
+)
 
 _decode_ids = msgspec.json.Decoder(list[int]).decode
-_decode_parts = msgspec.json.Decoder(list[tuple[str, int, str, float]]).decode
+_decode_parts = msgspec.json.Decoder(list[tuple[str, int, str, float, str]]).decode
+_decode_owed = msgspec.json.Decoder(list[tuple[str, float, str]]).decode
 _decode_pairs = msgspec.json.Decoder(list[tuple[str, str]]).decode
 _decode_sizes = msgspec.json.Decoder(list[tuple[int, int, int]]).decode
 
@@ -105,36 +115,47 @@ def match(execute: Execute, asked: Iterable[tuple[int, str, Sequence[str]]]) -> 
     found = {}
     for carrier, name, refs in asked:
         [(count, parts, bodies)] = execute(
-            """SELECT count(*), json_group_array(json_array(ref, part, hex(states), message.at)),
+            """SELECT count(*), json_group_array(json_array(ref, part, hex(states), message.at,
+            hex(handed))),
             CAST(group_concat(body, '') AS BLOB)
             FROM part JOIN message ON message.id = part.message
             WHERE carrier = ? AND ref IN (SELECT CAST(value AS TEXT) FROM carray(?))""",
             (carrier, texts(refs)),
         )
-        for (ref, part, states, at), message in zip(
+        for (ref, part, states, at, handed), message in zip(
             _decode_parts(parts), decode_block(count, bodies), strict=True
         ):
-            found[Ref(name, ref)] = Match(message, part, _progress(message, states), at)
+            found[Ref(name, ref)] = Match(
+                message, part, _progress(message, states), at, _handed(handed)
+            )
     return found
 
 
-def overdue(execute: Execute, now: float, limit: int) -> list[tuple[Message, bytes]]:
-    """Sent messages past their deadline, with the states of their parts."""
-    [(count, states, bodies)] = execute(
-        """SELECT count(*), json_group_array(hex(states)), CAST(group_concat(body, '') AS BLOB)
-        FROM (SELECT states, body FROM message WHERE state = 2 AND due <= ?
+def overdue(execute: Execute, now: float, limit: int) -> list[Owed]:
+    """Sent messages past their deadline."""
+    [(count, known, bodies)] = execute(
+        """SELECT count(*), json_group_array(json_array(hex(states), at, hex(handed))),
+        CAST(group_concat(body, '') AS BLOB)
+        FROM (SELECT states, at, handed, body FROM message WHERE state = 2 AND due <= ?
         ORDER BY due LIMIT ?)""",
         (now, limit),
     )
     return [
-        (message, _progress(message, known))
-        for message, known in zip(decode_block(count, bodies), decode_texts(states), strict=True)
+        Owed(message, _progress(message, states), at, _handed(handed))
+        for message, (states, at, handed) in zip(
+            decode_block(count, bodies), _decode_owed(known), strict=True
+        )
     ]
 
 
 def _progress(message: Message, states: str) -> bytes:
     """The states of a message's parts from their stored form, hex, empty until one is final."""
     return bytes.fromhex(states) or bytes(message.parts)
+
+
+def _handed(stored: str) -> Handed | None:
+    """How a carrier got a message, from its stored form, hex, empty where that is not known."""
+    return decode_handed(bytes.fromhex(stored)) if stored else None
 
 
 def find(execute: Execute, tenant: str, asked: Iterable[int], now: float) -> dict[int, Record]:
@@ -149,15 +170,20 @@ def find(execute: Execute, tenant: str, asked: Iterable[int], now: float) -> dic
 
 def _live(execute: Execute, tenant: str, asked: Iterable[int], now: float) -> dict[int, Record]:
     found = execute(
-        """SELECT state, due, at, body FROM message WHERE id IN (SELECT value FROM carray(?))
+        """SELECT state, due, at, body, handed FROM message
+        WHERE id IN (SELECT value FROM carray(?))
         AND lane IN (SELECT id FROM lane WHERE tenant = ?)""",
         (numbers(asked), tenant),
     )
     records = {}
-    for place, due, at, body in found:
+    for place, due, at, body, handed in found:
         message = decode_message(body)
         records[message.id] = Record(
-            message.id, at, message=message, state=waiting_state(place, due > now)
+            message.id,
+            at,
+            message=message,
+            state=waiting_state(place, due > now),
+            handed=decode_handed(handed) if handed is not None and place == SENT else None,
         )
     return records
 

@@ -173,6 +173,10 @@ STEPS: Final[Sequence[str]] = (
     CREATE TABLE charge (message INTEGER NOT NULL, name TEXT NOT NULL, tenant INTEGER NOT NULL,
         amount INTEGER NOT NULL, PRIMARY KEY (message, name)) WITHOUT ROWID;
     """,
+    # How a carrier that has a message got it.
+    """
+    ALTER TABLE message ADD COLUMN handed BLOB;
+    """,
 )
 """Step *n* leads from version *n* to *n* + 1. Steps are added, never changed. They may call the
 functions `phone` and `as_dialled`, which follow the rules of `gateway.numbers` as they are now."""

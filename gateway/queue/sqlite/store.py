@@ -58,6 +58,7 @@ from gateway.queue.store import (
     OptoutChange,
     OptoutEntry,
     Overtaken,
+    Owed,
     Record,
     Recovery,
     Ref,
@@ -324,7 +325,7 @@ class SqliteStore:
                     self._taken.late(rows[start:])
                     raise
 
-    async def overdue(self, now: float, limit: int) -> list[tuple[Message, bytes]]:
+    async def overdue(self, now: float, limit: int) -> list[Owed]:
         if self._taken.due(now):
             await self._shelve()
         return await self._engine.read(lambda e: reads.overdue(e, now, limit))
@@ -493,9 +494,7 @@ class SqliteStore:
             after = last
         return total
 
-    async def owed(
-        self, owed: Owing, after: str, limit: int
-    ) -> tuple[list[tuple[Message, bytes]], str | None]:
+    async def owed(self, owed: Owing, after: str, limit: int) -> tuple[list[Owed], str | None]:
         await self._shelve()
         carrier = self._engine.session.carriers.known(owed.carrier)
         if carrier is None:

@@ -11,7 +11,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from gateway.queue.sqlite.bulk import Execute, Rows, numbers
+from gateway.message import Handed
+from gateway.queue.sqlite.bulk import Execute, Rows, encode_handed, numbers
 from gateway.queue.sqlite.session import Session
 
 AGE: Final = 30.0
@@ -24,21 +25,33 @@ AT_ONCE: Final = 2
 """Settlements that are shelved with another: as many come as go, and more."""
 
 _SENT: Final = Rows(
-    "WITH new (id, deadline, at) AS (",
-    3,
-    """) UPDATE OR ROLLBACK message SET state = 2, due = new.deadline, at = new.at
-    FROM new WHERE message.id = new.id""",
+    "WITH new (id, deadline, at, handed) AS (",
+    4,
+    """) UPDATE OR ROLLBACK message SET state = 2, due = new.deadline, at = new.at,
+    handed = new.handed FROM new WHERE message.id = new.id""",
 )
 _PARTS: Final = Rows.inserted("OR REPLACE INTO part", 5)
 
 BLOCK: Final = 8
 """Settlements that are shelved in one transaction: some 20 ms."""
 
-Entry = tuple[int, int, float, Sequence[str]]
-"""A message, the number of its carrier, its deadline and the ids of its parts there."""
+Entry = tuple[int, int, float, Sequence[str], Handed | None]
+"""A message, the number of its carrier, its deadline, the ids of its parts there, and how the
+carrier got it."""
+
+
+class _Stored(msgspec.Struct, array_like=True, gc=False):
+    """An `Entry` as it is read: one of an earlier version is shorter."""
+
+    message: int
+    carrier: int
+    deadline: float
+    refs: list[str]
+    handed: Handed | None = None
+
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[Entry]).decode
+_decode = msgspec.msgpack.Decoder(list[_Stored]).decode
 _decode_ids = msgspec.json.Decoder(list[int]).decode
 
 
@@ -81,7 +94,7 @@ class Taken:
         number = self._last
         messages = [entry[0] for entry in entries]
         self._row_of.update(dict.fromkeys(messages, number))
-        due = min([deadline for _, _, deadline, _ in entries])
+        due = min([entry[2] for entry in entries])
         self._rows[number] = _Open(messages, len(messages), now, due)
         return TakenRow(number, now, _encode(entries))
 
@@ -156,17 +169,17 @@ def shelve(session: Session, rows: Sequence[int]) -> None:
         entries = _decode(body)
         [[found]] = execute(
             f"SELECT json_group_array(id) FROM message WHERE {which} AND state < 2",  # noqa: S608
-            (numbers(entry[0] for entry in entries),),
+            (numbers(entry.message for entry in entries),),
         )
         there = set(_decode_ids(found))
         sent: list[Any] = []
         parts: list[Any] = []
-        for message, carrier, deadline, refs in entries:
-            if message in there:
-                sent += (message, deadline, at)
-                for part, ref in enumerate(refs):
+        for entry in entries:
+            if entry.message in there:
+                sent += (entry.message, entry.deadline, at, encode_handed(entry.handed))
+                for part, ref in enumerate(entry.refs):
                     if ref:
-                        parts += (carrier, ref, message, part, at)
+                        parts += (entry.carrier, ref, entry.message, part, at)
         _SENT.run(execute, sent)
         _PARTS.run(execute, parts)
     delete(execute, rows)

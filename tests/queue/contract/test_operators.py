@@ -109,7 +109,7 @@ async def test_what_a_carrier_owes_is_counted_and_told_in_pages(rig: Rig, entry:
     numbers, after = [], ""
     while True:
         page, last = await store.owed(owing, after, 2)
-        numbers += [(message.id, states) for message, states in page]
+        numbers += [(one.message.id, one.states) for one in page]
         if last is None:
             break
         after = last

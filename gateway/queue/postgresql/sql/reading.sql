@@ -1,21 +1,24 @@
 -- name: match
-SELECT carrier.name, ref, part, states, message.at, body
+SELECT carrier.name, ref, part, states, message.at, body, handed
 FROM unnest(%(carriers)s::text[], %(refs)s::bytea[]) AS asked (carrier, wanted)
 JOIN carrier ON carrier.name = asked.carrier
 JOIN part ON part.carrier = carrier.id AND part.ref = asked.wanted
 JOIN message ON message.id = part.message;
 
 -- name: overdue
-SELECT body, states FROM message WHERE state = 2 AND due <= %(now)s ORDER BY due, id
+SELECT body, states, at, handed FROM message WHERE state = 2 AND due <= %(now)s ORDER BY due, id
 LIMIT %(limit)s;
 
 -- name: live
-SELECT state, due, at, body FROM message JOIN lane ON lane.id = message.lane
+SELECT state, due, at, body, handed FROM message JOIN lane ON lane.id = message.lane
 WHERE message.id = ANY(%(ids)s::int8[]) AND tenant = %(tenant)s;
 
 -- name: finished
 SELECT finished.seq, finished.id, tenant.id, life FROM finished JOIN tenant ON tenant.id = finished.tenant
 WHERE finished.id = ANY(%(ids)s::int8[]) AND name = %(tenant)s ORDER BY finished.seq;
+
+-- name: lives
+SELECT id, life FROM finished WHERE id = ANY(%(ids)s::int8[]);
 
 -- name: owner
 SELECT tenant FROM message JOIN lane ON lane.id = message.lane WHERE message.id = %(id)s
@@ -116,7 +119,7 @@ GROUP BY tenant, category, route, campaign, message.lane;
 SELECT body FROM message WHERE state = 0 AND lane = %(lane)s ORDER BY due LIMIT %(limit)s;
 
 -- name: owed
-SELECT body, states FROM (SELECT message, part FROM part
+SELECT body, states, message.at, handed FROM (SELECT message, part FROM part
     WHERE carrier = (SELECT id FROM carrier WHERE name = %(carrier)s) AND ref > %(after)s
     ORDER BY ref LIMIT %(limit)s) AS following
     JOIN message ON message.id = following.message

@@ -1,6 +1,7 @@
 -- name: sent
-UPDATE message SET state = 2, due = new.deadline, at = %(now)s
-FROM unnest(%(ids)s::int8[], %(deadlines)s::float8[]) AS new (id, deadline)
+UPDATE message SET state = 2, due = new.deadline, at = %(now)s, handed = new.handed
+FROM unnest(%(ids)s::int8[], %(deadlines)s::float8[], %(handed)s::bytea[])
+    AS new (id, deadline, handed)
 WHERE message.id = new.id;
 
 -- name: marked
