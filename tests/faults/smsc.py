@@ -20,6 +20,7 @@ from gateway.dispatch.release.routing import RouteOptions
 from gateway.ops.metrics import Metrics
 from gateway.policy import chain
 from gateway.queue.memory import MemoryStore
+from gateway.queue.operators import OperatorStore
 from gateway.smpp import events
 from gateway.smpp.bind import Bind
 from gateway.smpp.options import Backoff, BindOptions, SessionOptions
@@ -243,11 +244,11 @@ class Gateway:
         store: may be given to another gateway.
     """
 
-    def __init__(self, carriers: dict[str, Smsc], store: MemoryStore | None) -> None:
+    def __init__(self, carriers: dict[str, Smsc], store: OperatorStore | None) -> None:
         self.shift = 0.0
         self.accepted: list[str] = []
         self.carriers = carriers
-        self.store = store or MemoryStore(self.clock)
+        self.store: OperatorStore = store or MemoryStore(self.clock)
         self.dispatch = Dispatch(self.store, Metrics(), self.clock, self.bind, Places())
         self._count = 0
 
@@ -319,7 +320,7 @@ def account(name: str, *, binds: int = 2, window: int = 10, **changes: Any) -> C
 async def gateway(
     carriers: dict[str, Smsc],
     *,
-    store: MemoryStore | None = None,
+    store: OperatorStore | None = None,
     settings: Sequence[CarrierSettings] | None = None,
     routes: Sequence[RouteOptions] = (),
     shift: float = 0.0,
