@@ -24,7 +24,6 @@ from benchmarks.load import PREFIX
 from benchmarks.options import Options
 from benchmarks.plots import bars
 from benchmarks.processes import (
-    free_port,
     gateway,
     process,
     python,
@@ -33,6 +32,7 @@ from benchmarks.processes import (
 )
 from benchmarks.results import Case, Findings, Result, Target, at_least, at_most, case
 from benchmarks.runs import CARRIER, GATEWAY, LOAD, RATE, Sample, flood, scratch
+from tools.ports import free_port
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

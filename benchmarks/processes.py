@@ -22,6 +22,8 @@ from urllib.request import urlopen
 
 from msgspec import Struct
 
+from tools.ports import free_port
+
 STARTUP: Final = 120.0
 """Seconds that a process may take to be ready; ten million opt-outs are to take less than ten."""
 
@@ -85,14 +87,6 @@ def usage(pid: int) -> Usage:
     cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     resident = int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / 1e6
     return Usage(cpu, resident)
-
-
-def free_port() -> int:
-    """A TCP port on loopback that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

@@ -19,9 +19,10 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.table import Table
 
-from examples.stage import free_port, listening, process, wait_until_ready
+from examples.stage import listening, process, wait_until_ready
 from gateway.api.blocking import Client, connect
 from gateway.api.wire import Accepted, Rejected
+from tools.ports import free_port
 
 FOLDER: Final = Path(__file__).parents[1] / "config" / "examples"
 TOKEN: Final = "change-me"

@@ -4,7 +4,6 @@ start it, on free ports and in a folder of their own. Whatever happens, none is 
 import hashlib
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,10 +15,12 @@ from typing import Final, NamedTuple
 from urllib.error import URLError
 from urllib.request import urlopen
 
-START_UP: Final = 30.0
+from tools.ports import free_port
+
+START_UP: Final = 60.0
 """Seconds that a process may take to start, on a machine that has other things to do."""
 
-SHUT_DOWN: Final = 30.0
+SHUT_DOWN: Final = 60.0
 """Seconds that a process may take to end: the gateway's own deadlines, and some."""
 
 ALPHA: Final = (
@@ -191,10 +192,3 @@ def wait_until_ready(folder: Path, gateway: subprocess.Popen[str], url: str) -> 
 def _failure(folder: Path, name: str) -> StageError:
     last = (folder / f"{name}.log").read_text().splitlines()[-5:]
     return StageError("\n".join([f"{name} did not start; the end of its log:", *last]))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -24,6 +24,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.holding import check_process, leased_in
 from tests.servers import Postgres, cluster
+from tools.ports import free_port
 
 # The same examples in every run, and as long as a busy machine takes for them.
 settings.register_profile(
@@ -302,10 +303,7 @@ class Site:
     @staticmethod
     def free_port() -> int:
         """A port on which nobody listens."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-            return port
+        return free_port()
 
     def start(self, name: str, *command: str) -> Process:
         """Start a command in the folder; what it writes is in ``name``.log."""

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from gateway.cli import main
+from tools.ports import free_port
 
 TOKEN = "open sesame"
 KIOSK = "-a token that looks like an option"
@@ -84,12 +84,6 @@ def line_with(process: "subprocess.Popen[str]", word: str) -> str:
     """The next line that a process prints with ``word`` in it."""
     assert process.stdout is not None
     return next(line for line in process.stdout if word in line)
-
-
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

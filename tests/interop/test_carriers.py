@@ -2,6 +2,7 @@
 
 import re
 import socket
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,6 +11,9 @@ import pytest
 
 DRIVE_SMPP_BEARERBOX = 13001
 """Where drive_smpp looks for a bearerbox once it has a client; it gives up when nobody listens."""
+
+PATIENCE = 60.0
+"""Seconds to wait for that port: another test may be using it."""
 
 DRIVE_SMPP_TEXTS = 3
 """Texts from phones that it sends: its count, as text, from 456 to 123."""
@@ -77,17 +81,23 @@ def test_what_phones_send_through_the_npm_server_reaches_the_tenant(
     assert {one["status"] for one in smsc.told("answered", 7)} == {0}
 
 
+def _bearerbox() -> socket.socket:
+    """What drive_smpp connects to; the port is its own choice, so that one can run at a time."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return socket.create_server(("127.0.0.1", DRIVE_SMPP_BEARERBOX))
+        except OSError as error:
+            if time.monotonic() > deadline:
+                pytest.skip(f"drive_smpp needs port {DRIVE_SMPP_BEARERBOX}: {error}")
+        time.sleep(0.1)
+
+
 @pytest.fixture
 def drive_smpp(site: Any, tool: Callable[[str], str]) -> Iterator[Any]:
     """Kannel's test carrier, which the gateway is to use."""
     program = tool("drive_smpp")
-    with socket.socket() as bearerbox:
-        bearerbox.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            bearerbox.bind(("127.0.0.1", DRIVE_SMPP_BEARERBOX))
-        except OSError as error:
-            pytest.skip(f"drive_smpp needs port {DRIVE_SMPP_BEARERBOX}: {error}")
-        bearerbox.listen()
+    with _bearerbox():
         # Its parameters are known to it only once it has read a file, be it empty.
         configuration = site.folder / "drive_smpp.conf"
         configuration.touch()

@@ -17,7 +17,7 @@ import smpplib.gsm
 from gateway.text.reading import Dialect, Part, join
 from gateway.text.udh import parse_user_data
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after which something that does not happen is a failure."""
 
 OWN, PHONE = "10690001", "4915112345"

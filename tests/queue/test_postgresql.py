@@ -1,7 +1,6 @@
 """What is the PostgreSQL engine's own: its errors, its schema, its connections."""
 
 import secrets
-import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -26,6 +25,7 @@ from gateway.queue.postgresql.connecting import Target
 from gateway.queue.store import Entry, Known, Settlement
 from tests.queue.contract.rig import LANE, decoded, notices
 from tests.servers import Postgres
+from tools.ports import free_port
 
 MakeEntry = Callable[..., Entry]
 SECRET = "s3cr3t-" + secrets.token_hex(8)
@@ -68,9 +68,7 @@ async def test_a_role_that_is_not_there(postgres: Postgres, database: str) -> No
 
 
 async def test_a_server_that_is_not_there() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     told = await refused(f"postgresql://gateway:{SECRET}@127.0.0.1:{port}/gateway")
     assert told.startswith(f"postgresql://gateway@127.0.0.1:{port}/gateway: cannot be reached")
 
@@ -78,9 +76,7 @@ async def test_a_server_that_is_not_there() -> None:
 @pytest.fixture
 def listening(postgres: Postgres) -> Iterator[int]:
     """A port of the server, where it asks for passwords."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     postgres.settings({"listen_addresses": "'127.0.0.1'", "port": str(port)})
     yield port
     postgres.settings({})

@@ -1,4 +1,3 @@
-import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -31,11 +30,3 @@ async def acme(gateway: Running) -> Peer:
 @pytest.fixture
 async def rival(gateway: Running) -> Peer:
     return await gateway.tenant("rival")
-
-
-@pytest.fixture
-def unused_port() -> int:
-    """A port of the loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -20,6 +20,7 @@ from gateway.app import App
 from gateway.config import load
 from gateway.errors import ConfigError
 from tests.security.running import configuration
+from tools.ports import free_port
 
 HANDSHAKE = 22
 TLS_1_0, TLS_1_1, TLS_1_2 = 0x0301, 0x0302, 0x0303
@@ -96,10 +97,12 @@ async def serving(folder: Path, port: int) -> AsyncIterator[None]:
 
 
 async def test_certificates_are_replaced_on_sighup_and_bad_ones_are_not(
-    tmp_path: Path, unused_port: int, capsys: Any
+    tmp_path: Path, capsys: Any
 ) -> None:
+    port = free_port()
+
     async def talk(authority: trustme.CA) -> None:
-        address = f"tcp://127.0.0.1:{unused_port}"
+        address = f"tcp://127.0.0.1:{port}"
         async with connect(address, "acmeacme", tls=trusting(authority)) as client:
             assert await client.status(keys=["k"]) == [None]
 
@@ -114,8 +117,8 @@ async def test_certificates_are_replaced_on_sighup_and_bad_ones_are_not(
     old, new = trustme.CA(), trustme.CA()
     write_certificate(old, tmp_path)
     async with (
-        serving(tmp_path, unused_port),
-        connect(f"tcp://127.0.0.1:{unused_port}", "acmeacme", tls=trusting(old)) as earlier,
+        serving(tmp_path, port),
+        connect(f"tcp://127.0.0.1:{port}", "acmeacme", tls=trusting(old)) as earlier,
     ):
         write_certificate(new, tmp_path)
         await hang_up("reloaded")

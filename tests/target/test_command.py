@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks.processes import Carrier, Gateway, free_port, gateway, python, tenant_token
+from benchmarks.processes import Carrier, Gateway, gateway, python, tenant_token
 from gateway.api import blocking
+from tools.ports import free_port
 
 PATIENCE = 20.0
 
