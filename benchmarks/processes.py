@@ -17,7 +17,6 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
-from urllib.error import URLError
 from urllib.request import urlopen
 
 from msgspec import Struct
@@ -223,8 +222,8 @@ class Gateway:
         self.pid = process.pid
         started = time.monotonic()
         while time.monotonic() < started + STARTUP:
-            with contextlib.suppress(URLError, ConnectionError):
-                urlopen(f"http://127.0.0.1:{self.admin}/readyz", timeout=1).close()
+            with contextlib.suppress(OSError):
+                urlopen(f"http://127.0.0.1:{self.admin}/readyz", timeout=5).close()
                 self.start_seconds = time.monotonic() - started
                 return
             if process.poll() is not None:

@@ -34,7 +34,7 @@ SIZE: Final = 10_000
 AGAIN: Final = 500
 """Messages that are submitted once more, as after a crash."""
 
-PATIENCE: Final = 20.0
+PATIENCE: Final = 60.0
 """Seconds without a single outcome, after which no more are waited for."""
 
 GRACE: Final = 1.0

@@ -41,5 +41,5 @@ class Metrics:
 
 def scrape(admin: str) -> Metrics:
     """The metrics now. Raises OSError."""
-    with urlopen(f"{admin}/metrics", timeout=5) as response:
+    with urlopen(f"{admin}/metrics", timeout=60) as response:
         return Metrics(response.read().decode())

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
-from urllib.error import URLError
 from urllib.request import urlopen
 
 from tools.ports import free_port
@@ -181,8 +180,8 @@ def wait_until_ready(folder: Path, gateway: subprocess.Popen[str], url: str) -> 
     deadline = time.monotonic() + START_UP
     while gateway.poll() is None and time.monotonic() < deadline:
         try:
-            urlopen(url, timeout=1).close()
-        except (URLError, ConnectionError):
+            urlopen(url, timeout=5).close()
+        except OSError:
             time.sleep(0.05)
         else:
             return

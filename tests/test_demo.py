@@ -52,6 +52,17 @@ def demo(tmp_path: Path, *arguments: object) -> "subprocess.Popen[str]":
     )
 
 
+def line_with(running: "subprocess.Popen[str]", words: str) -> str:
+    """The next line that it shows with these words."""
+    assert running.stdout is not None
+    shown = []
+    for line in running.stdout:
+        if words in line:
+            return line
+        shown.append(line)
+    raise AssertionError(f"no {words!r} in:\n{''.join(shown)}")
+
+
 def test_the_demo_adds_up_and_leaves_nothing_behind(tmp_path: Path) -> None:
     with demo(tmp_path, 400) as running:
         shown, _ = running.communicate()
@@ -67,9 +78,9 @@ def test_the_demo_adds_up_and_leaves_nothing_behind(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_whatever_ends_the_demo_ends_its_processes(tmp_path: Path, number: signal.Signals) -> None:
     with demo(tmp_path, 400) as running:
-        assert running.stdout is not None
-        next(line for line in running.stdout if "The gateway listens at" in line)
+        line_with(running, "The gateway listens at")
         running.send_signal(number)
+        assert running.stdout is not None
         # Its processes hold the other end: it ends when the last of them has.
         assert running.stdout.read().endswith("interrupted\n")
     assert running.returncode == 130
@@ -78,9 +89,7 @@ def test_whatever_ends_the_demo_ends_its_processes(tmp_path: Path, number: signa
 
 def test_its_console_stays_until_it_is_told_to_end_and_moves(tmp_path: Path) -> None:
     with demo(tmp_path, "200", "--stay") as running:
-        assert running.stdout is not None
-        told = next(line for line in running.stdout if "The console stays at" in line)
-        address = re.search(r"http://\S+/", told)
+        address = re.search(r"http://\S+/", line_with(running, "The console stays at"))
         assert address is not None
         with urllib.request.urlopen(address[0]) as page:
             assert "<h1>Now</h1>" in page.read().decode()
@@ -88,6 +97,7 @@ def test_its_console_stays_until_it_is_told_to_end_and_moves(tmp_path: Path) -> 
             seen = {accepted_of(stream), accepted_of(stream), accepted_of(stream)}
         assert len(seen) > 1
         running.send_signal(signal.SIGINT)
+        assert running.stdout is not None
         assert running.stdout.read().endswith("That was it.\n")
     assert running.returncode == 0
     assert list(tmp_path.iterdir()) == []
