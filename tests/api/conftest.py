@@ -311,7 +311,7 @@ class Peer:
     async def send_body(self, body: bytes) -> None:
         await self.stream.send_all(struct.pack(">I", len(body)) + body)
 
-    async def receive(self, within: float = 10.0) -> Any:
+    async def receive(self, within: float = 60.0) -> Any:
         """The next frame, or None at the end."""
         with trio.fail_after(within):
             while len(self._buffer) < 4 or len(self._buffer) < 4 + self._length:
@@ -370,7 +370,7 @@ class Running:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Let everybody work until ``condition`` holds."""
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             while not condition():
                 await trio.lowlevel.checkpoint()
 

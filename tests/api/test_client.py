@@ -443,7 +443,7 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 
 
 async def test_a_quiet_connection_is_kept_alive(serve: Any) -> None:
-    async with serve(idle_timeout=0.6) as running:
+    async with serve(idle_timeout=3.0) as running:
         async with connect(running.address, TOKEN) as client:
             await running.until(lambda: running.server.stats.requests["status"] >= 3)
             assert len(await client.submit(messages(1))) == 1
@@ -451,7 +451,7 @@ async def test_a_quiet_connection_is_kept_alive(serve: Any) -> None:
 
 
 async def test_a_quiet_subscription_is_kept_alive(serve: Any, backend: Any) -> None:
-    async with serve(idle_timeout=0.6) as running, connect(running.address, TOKEN) as client:
+    async with serve(idle_timeout=3.0) as running, connect(running.address, TOKEN) as client:
         async with trio.open_nursery() as nursery:
             events = client.events("crm")
             nursery.start_soon(anext, events)

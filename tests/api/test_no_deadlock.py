@@ -159,7 +159,7 @@ async def test_over_sockets_that_buffer_little(
         await talker.hello()
         # Small and large ones by turns, larger in both directions than all that is buffered.
         requests = [submit(n, (1, 2000)[n % 2], 100) for n in range(40)]
-        with trio.fail_after(30):
+        with trio.fail_after(60):
             await talker.converse(requests, 8, eager, seed=5)
         assert not running.server.stats.closed
 
@@ -191,7 +191,7 @@ async def test_both_clients_send_the_same_messages_twice(
             return connection.submit(messages)  # type: ignore[arg-type]
 
     async with serve(listeners=opened, max_in_flight=max_in_flight) as running:
-        with trio.fail_after(60):
+        with trio.fail_after(300):
             first = await trio.to_thread.run_sync(script)
             again = await trio.to_thread.run_sync(script)
             async with client.connect(address, TOKEN) as connection:

@@ -174,7 +174,7 @@ def test_its_commands_send_the_campaign(services: dict[str, dict[str, Any]], sit
     reader.wait_for('"type":"delivered"', 5)
     ask = Request(f"http://127.0.0.1:{site.admin}/metrics")
     ask.add_header("authorization", f"Bearer {(FOLDER / 'admin.token').read_text()}")
-    with urlopen(ask, timeout=10) as page:
+    with urlopen(ask, timeout=60) as page:
         assert b'gateway_messages_accepted_total{category="marketing",tenant="demo"} 200.0' in (
             page.read()
         )

@@ -18,7 +18,7 @@ import pytest
 def health(site: Any) -> tuple[int, dict[str, Any]]:
     """What /healthz answers."""
     try:
-        with urlopen(f"http://127.0.0.1:{site.admin}/healthz", timeout=10) as answer:
+        with urlopen(f"http://127.0.0.1:{site.admin}/healthz", timeout=60) as answer:
             return answer.status, json.load(answer)
     except HTTPError as error:
         with error:
@@ -26,7 +26,7 @@ def health(site: Any) -> tuple[int, dict[str, Any]]:
 
 
 def wait_for_health(site: Any, status: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while (found := health(site))[0] != status:
         assert time.monotonic() < deadline, found
         time.sleep(0.05)

@@ -31,7 +31,7 @@ def wait_for_binds(site: Any, count: int) -> None:
     while up < count:
         assert time.monotonic() < deadline, f"{up} binds are up"
         time.sleep(0.1)
-        with urlopen(f"http://127.0.0.1:{site.admin}/metrics", timeout=10) as answer:
+        with urlopen(f"http://127.0.0.1:{site.admin}/metrics", timeout=60) as answer:
             lines = answer.read().decode().splitlines()
         up = sum(float(line.split()[-1]) for line in lines if line.startswith("gateway_bind_up{"))
 

@@ -78,7 +78,7 @@ class Console:
         named |= {name.replace("_", "-"): value for name, value in headers.items()}
 
         def call() -> Answer:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
             try:
                 where = path if path.startswith("/") else f"/api/v1/{path}"
                 connection.request(

@@ -111,5 +111,5 @@ def test_the_page_of_a_gateway_that_works_is_clean(promtool: Promtool, site: Any
     client.ask(
         "submit", messages=[{"to": "447400123456", "text": "hello"}, {"to": "1", "text": "?"}]
     )
-    with urlopen(f"http://127.0.0.1:{site.admin}/metrics", timeout=10) as answer:
+    with urlopen(f"http://127.0.0.1:{site.admin}/metrics", timeout=60) as answer:
         assert promtool("check", "metrics", page=answer.read().decode()) == ""

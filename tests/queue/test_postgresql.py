@@ -370,7 +370,7 @@ async def test_a_node_that_falls_silent_within_a_transaction_is_taken_over(
     silent.execute("UPDATE hold SET operation = operation + 1")
     silent.execute("UPDATE message SET state = 0")
     other = made("b")
-    with trio.fail_after(5):
+    with trio.fail_after(60):
         await other.open()
         leased = await other.lease(LANE, 1_000.0, 10)
     assert [m.id for m in leased.messages] == [1]
@@ -405,7 +405,7 @@ async def test_one_that_is_idle_learns_of_it_too(
     idle = made(lease=0.3)
     await idle.open()
     postgres.ask(database, "UPDATE hold SET token = token + 1")
-    with trio.fail_after(10), pytest.raises(StoreFenced):
+    with trio.fail_after(60), pytest.raises(StoreFenced):
         await idle.until_fenced()
     await idle.aclose()
 

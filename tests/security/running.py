@@ -72,7 +72,7 @@ class Peer:
 
     async def receive(self) -> Any:
         """The next frame, or None at the end."""
-        with trio.fail_after(30):
+        with trio.fail_after(60):
             while len(self._buffer) < 4 or len(self._buffer) < 4 + self._length:
                 data = await self.stream.receive_some()
                 if not data:

@@ -1,4 +1,5 @@
-"""Against a scripted carrier on a real loopback socket. Time is real, and its intervals tiny."""
+"""Against a scripted carrier on a real loopback socket. Time is real: what a busy machine must not
+miss has two seconds."""
 
 import gc
 import ssl
@@ -27,6 +28,7 @@ from gateway.smpp.options import Backoff, BindOptions
 from gateway.smpp.session import MAX_UNANSWERED
 from gateway.smpp.states import ANSWERS
 from gateway.smpp.status import Status
+from tools.ports import free_port
 
 TEXT = p.SubmitSm(source_addr="10690001", destination_addr="8613800000000", short_message=b"hi")
 RECEIPT = p.DeliverSm(esm_class=4, short_message=b"id:1 stat:DELIVRD")
@@ -167,7 +169,7 @@ class Attempts:
 
 @asynccontextmanager
 async def running(bind: Bind) -> AsyncIterator[Bind]:
-    with trio.fail_after(15):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             await nursery.start(bind.run)
             yield bind
@@ -538,7 +540,7 @@ async def test_no_answer_to_the_bind(make: Make, recorder: Recorder) -> None:
     async def mute(peer: Peer) -> None:
         await trio.sleep_forever()
 
-    async with carrier(mute, serve) as port, running(make(port, session_init_timeout=0.2)):
+    async with carrier(mute, serve) as port, running(make(port, session_init_timeout=2.0)):
         await recorder.wait_for("bound")
     assert [what for what, _ in recorder.heard] == ["failed", "bound", "lost"]
 
@@ -553,7 +555,7 @@ async def test_an_unanswered_request_is_given_up(make: Make, recorder: Recorder)
         await peer.send(p.SubmitSmResp(), first.sequence)
         await peer.answer_forever()
 
-    async with carrier(forgetful) as port, running(make(port, response_timeout=0.2)) as bind:
+    async with carrier(forgetful) as port, running(make(port, response_timeout=2.0)) as bind:
         await recorder.wait_for("bound")
         bind.submit([(TEXT, "a"), (TEXT, "b")])
         assert await recorder.wait_for("timed_out") == [["a"]]
@@ -572,12 +574,12 @@ async def test_what_waits_unread_is_not_held_against_the_carrier(
         await peer.send(p.SubmitSmResp(), packet.sequence)
         await peer.answer_forever()
 
-    monkeypatch.setattr(bind_module, "PATIENCE", 0.05)
+    monkeypatch.setattr(bind_module, "PATIENCE", 0.5)
     recorder.hold = trio.Event()
-    async with carrier(prompt) as port, running(make(port, response_timeout=0.1)) as bind:
+    async with carrier(prompt) as port, running(make(port, response_timeout=1.0)) as bind:
         await recorder.wait_for("delivered")
         bind.submit([(TEXT, "a")])
-        await trio.sleep(0.3)
+        await trio.sleep(2.0)
         recorder.hold.set()
         assert await recorder.wait_for("responded") == ["a"]
     assert recorder.all("timed_out") == []
@@ -612,8 +614,7 @@ async def test_a_thousand_refused_binds_leave_nothing_behind(
 async def test_failing_to_connect_is_said_once_a_minute(
     make_options: Callable[..., BindOptions], recorder: Recorder
 ) -> None:
-    async with carrier() as port:
-        pass  # nobody listens there any more
+    port = free_port()  # nobody listens there
     attempts = Attempts(300)
     now = 1000.0
 
@@ -680,7 +681,7 @@ async def test_drain_waits_for_the_window_and_unbinds(make: Make, recorder: Reco
         order.append("unbind")
         await peer.send(p.UnbindResp(), unbind.sequence)
 
-    with leaves_nothing_behind(), trio.fail_after(5):
+    with leaves_nothing_behind(), trio.fail_after(60):
         async with carrier(slow) as port, trio.open_nursery() as nursery:
             bind = make(port)
             await nursery.start(bind.run)
@@ -725,7 +726,7 @@ async def test_drain_does_not_wait_for_a_session_to_come(
         await peer.send(p.BindTransceiverResp(), packet.sequence, Status.ESME_RINVPASWD)
 
     never = Backoff(initial=1000.0, longest=1000.0)
-    with trio.fail_after(5):
+    with trio.fail_after(60):
         async with carrier(refuse if stage == "backing off" else mute) as port:
             bind = make(port, backoff=never)
             async with trio.open_nursery() as nursery:
@@ -750,7 +751,7 @@ async def test_drain_does_not_wait_long_for_the_unbind_resp(
     monkeypatch.setattr(session_module, "UNBIND_TIMEOUT", 0.05)
     async with carrier(rude) as port, running(make(port)) as bind:
         await recorder.wait_for("bound")
-        with trio.fail_after(3):
+        with trio.fail_after(60):
             await bind.drain()
     assert recorder.losses == [([], "no answer in time while unbinding")]
 
@@ -772,7 +773,7 @@ async def test_drain_while_the_connection_is_being_made(
         await trio.sleep_forever()
 
     monkeypatch.setattr(trio, "open_tcp_stream", connect_despite_cancellation)
-    with trio.fail_after(5):
+    with trio.fail_after(60):
         async with carrier(mute) as port:
             bind = make(port)
             async with trio.open_nursery() as nursery:

@@ -18,7 +18,7 @@ from benchmarks.processes import Carrier, Gateway, gateway, python, tenant_token
 from gateway.api import blocking
 from tools.ports import free_port
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Site:

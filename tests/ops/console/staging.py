@@ -464,7 +464,7 @@ async def ask(
     """Ask for a page, or send a form; redirects are not followed."""
 
     def answer() -> Answer:
-        connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=10)
+        connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=60)
         with closing(connection):
             given = {name.replace("_", "-"): value for name, value in headers.items()}
             body = None
@@ -492,7 +492,7 @@ async def events(address: str, path: str, count: int, cookie: str = "") -> list[
     """The first events of a stream."""
 
     def read() -> list[str]:
-        connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=10)
+        connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=60)
         with closing(connection):
             connection.request("GET", path, headers={"cookie": cookie} if cookie else {})
             stream = connection.getresponse()

@@ -65,7 +65,7 @@ class Prometheus:
         query = urllib.parse.urlencode({"query": expr})
         address = f"http://127.0.0.1:{self._port}/api/v1/query?{query}"
         try:
-            with urllib.request.urlopen(address, timeout=30) as answer:
+            with urllib.request.urlopen(address, timeout=60) as answer:
                 found = json.load(answer)
         except urllib.error.HTTPError as error:
             with error:

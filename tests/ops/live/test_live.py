@@ -93,7 +93,7 @@ def test_each_fault_raises_the_alerts_that_are_meant_for_it(
     deadline = time.monotonic() + FOUND_WITHIN
     while (left := unanswered(watching, left)) and time.monotonic() < deadline:
         time.sleep(1)
-    with urlopen(f"http://127.0.0.1:{cells['steady'].site.admin}/metrics", timeout=10) as page:
+    with urlopen(f"http://127.0.0.1:{cells['steady'].site.admin}/metrics", timeout=60) as page:
         checked = subprocess.run(
             [promtool, "check", "metrics"], input=page.read(), capture_output=True, check=False
         )

@@ -31,7 +31,7 @@ class Client(smpplib.client.Client):  # type: ignore[misc] # smpplib has no type
     """smpplib's client, keeping what it is told."""
 
     def __init__(self, simulator: Simulator) -> None:
-        super().__init__(simulator.host, simulator.port, timeout=5, allow_unknown_opt_params=True)
+        super().__init__(simulator.host, simulator.port, timeout=60, allow_unknown_opt_params=True)
         self.responses: list[Any] = []
         self.deliveries: list[Any] = []
         self.states: list[Any] = []
@@ -194,7 +194,7 @@ async def test_disconnect_closes_every_connection() -> None:
 
 async def test_nonsense_is_nacked_and_the_connection_closed() -> None:
     def talking(simulator: Simulator) -> bytes:
-        with socket.create_connection((simulator.host, simulator.port), timeout=5) as client:
+        with socket.create_connection((simulator.host, simulator.port), timeout=60) as client:
             client.sendall(b"GET / HTTP/1.1\r\n\r\n")
             return b"".join(iter(lambda: client.recv(100), b""))
 

@@ -41,7 +41,7 @@ async def test_a_reader_gets_the_lines_of_what_comes_from_then_on() -> None:
             smpplib.client.Client(
                 simulator.host, simulator.port, allow_unknown_opt_params=True
             ) as esme,
-            socket.create_connection((simulator.host, simulator.stamp_port), timeout=5) as reader,
+            socket.create_connection((simulator.host, simulator.stamp_port), timeout=60) as reader,
             reader.makefile("r") as lines,
         ):
             lines.readline()  # an empty one: it is known now
