@@ -14,7 +14,7 @@ from gateway.dispatch.carriers.actions import Action, Kind
 from gateway.dispatch.carriers.addresses import NPI, TON, ByKind
 from gateway.dispatch.carriers.fleet import CarrierSettings
 from gateway.dispatch.intake.parameters import MOST, OPERATORS, parameter
-from gateway.dispatch.options import CarrierOptions
+from gateway.dispatch.options import WITHOUT_SHIFTS, CarrierOptions
 from gateway.smpp.options import BindOptions, Mode
 from gateway.smpp.receipt_states import NAMES, plain
 from gateway.smpp.status import Status
@@ -63,6 +63,17 @@ def build(
             f"{where}.country_code",
             "is missing; it is needed because dest_form is 'national', and says whose numbers are",
         )
+    if carrier.shift_tables:
+        for key, value in (
+            ("alphabet", carrier.alphabet),
+            ("long_messages", carrier.long_messages),
+        ):
+            if value in WITHOUT_SHIFTS:
+                faults.add(
+                    f"{where}.shift_tables",
+                    f"needs headers in texts of GSM 7, and {key} is {value!r}; leave one of them"
+                    " out",
+                )
     options = CarrierOptions(
         id=carrier.id,
         rate=carrier.rate,
@@ -84,6 +95,7 @@ def build(
         receipt_id=carrier.receipt_id,
         long_receipts=carrier.long_receipts,
         long_messages=carrier.long_messages,
+        shift_tables=tuple(dict.fromkeys(carrier.shift_tables)),
         receipt_states=_receipt_states(carrier, f"{where}.receipt_states", faults),
         accepted_is_delivered=carrier.accepted_is_delivered,
         receipt_wait=carrier.receipt_wait_hours * HOUR,

@@ -43,6 +43,7 @@ from gateway.smpp.receipt_ids import ReceiptId
 from gateway.smpp.receipt_states import StateName
 from gateway.smpp.tlv import VENDOR
 from gateway.text.reading import ALPHABETS
+from gateway.text.shifting import Language
 
 HOUR: Final = 3_600.0
 DAY: Final = 86_400.0
@@ -308,6 +309,7 @@ class Carrier(Struct, frozen=True, kw_only=True):
     receipt_id: ReceiptId = _CARRIER.receipt_id
     long_receipts: LongReceipts = _CARRIER.long_receipts
     long_messages: LongMessages = _CARRIER.long_messages
+    shift_tables: tuple[Language, ...] = _CARRIER.shift_tables
     receipt_states: dict[str, StateName] = {}
     receipt_wait_hours: Annotated[float, Meta(ge=1, le=720)] = RECEIPT_WAIT / HOUR
     accepted_is_delivered: bool = _CARRIER.accepted_is_delivered

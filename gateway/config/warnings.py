@@ -17,6 +17,8 @@ from gateway.api.address import TcpAddress, parse_address
 from gateway.config.keys import admin_host
 from gateway.config.settings import Settings
 from gateway.dispatch.release import route_advice
+from gateway.dispatch.release.pool import routes_or_default
+from gateway.dispatch.release.routing import common_tables, is_direct
 from gateway.policy import (
     advice,
     caps_advice,
@@ -290,6 +292,21 @@ def hygiene(settings: Settings, _today: date) -> Iterable[str]:
         yield "policy.repeats.per: holds for nobody, since every tenant has repeats = false"
 
 
+def shift_tables(settings: Settings, _today: date) -> Iterable[str]:
+    """Shift tables that no route has in common, so that no message is written with them."""
+    dispatch = settings.dispatch
+    tables = {one.options.id: one.options.shift_tables for one in dispatch.carriers}
+    shared = common_tables(routes_or_default(dispatch.routes, list(tables)), tables)
+    used = {language for route, some in shared.items() if not is_direct(route) for language in some}
+    for index, carrier in enumerate(dispatch.carriers):
+        for at, language in enumerate(carrier.options.shift_tables):
+            if language not in used:
+                yield (
+                    f"carriers[{index}].shift_tables[{at}]: {language!r} is never used, for no"
+                    " route has only carriers that take it; state it for the others of its route"
+                )
+
+
 CHECKS: Final[tuple[Check, ...]] = (
     store,
     quiet_hours,
@@ -308,6 +325,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     senders_without_numbers,
     in_the_clear,
     routes,
+    shift_tables,
 )
 """Every check, in the order in which their lines are printed."""
 

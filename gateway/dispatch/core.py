@@ -30,7 +30,7 @@ from gateway.dispatch.release.holds import Holds
 from gateway.dispatch.release.pool import CarrierPool, routes_or_default
 from gateway.dispatch.release.refill import Refiller
 from gateway.dispatch.release.release import Releaser
-from gateway.dispatch.release.routing import RouteOptions, Router, narrow_routes
+from gateway.dispatch.release.routing import RouteOptions, Router, common_tables, narrow_routes
 from gateway.dispatch.release.steering import Steering
 from gateway.dispatch.release.stops import Stops
 from gateway.dispatch.serving.events import EventHub
@@ -292,8 +292,9 @@ class Dispatch:
         self.pool.configure(self.fleet.carriers, routes)
         self._expect((one.id for one in options.tenants), carriers)
         narrow = {one.options.id for one in options.carriers if one.options.narrow}
+        tables = {one.options.id: one.options.shift_tables for one in options.carriers}
         self._intake.drafter.router = self._releaser.router = Router(
-            routes, narrow_routes(routes, narrow)
+            routes, narrow_routes(routes, narrow), common_tables(routes, tables)
         )
         self._absent.configure(
             [one.id for one in options.tenants], [route.name for route in routes]

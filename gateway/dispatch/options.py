@@ -1,7 +1,7 @@
 """What dispatch is told of a carrier, as a type; its binds have options of their own."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -13,10 +13,14 @@ from gateway.policy.content.options import Ban
 from gateway.smpp.receipt_ids import ReceiptId
 from gateway.smpp.tlv import Tlvs
 from gateway.text.reading import Dialect
+from gateway.text.shifting import Language
 
 DestForm = Literal["international", "national"]
 ValidityPeriod = Literal["relative", "absolute", "none"]
 LongMessages = Literal["udh", "udh8", "udh16", "sar", "payload"]
+
+WITHOUT_SHIFTS: Final = frozenset({"latin1", "sar", "payload"})
+"""The alphabet, and the ways of long messages, that leave no place for national shift tables."""
 
 RECEIPT_WAIT = 72 * 3600.0
 """How long after a message's validity its receipt may still come, in seconds (field facts B)."""
@@ -44,6 +48,8 @@ class CarrierOptions(msgspec.Struct, frozen=True):
         long_messages: how the parts of a long message are told to belong together: by a header in
             the text with a reference of 8 or 16 bits, or of 8 bits just where that saves a part; by
             optional parameters; or not at all, as one PDU with the whole text beside it.
+        shift_tables: the languages whose national shift tables it takes, in headers; only with
+            ``alphabet`` gsm7 and where the parts of long messages have headers.
         tlvs: optional parameters of every message that has no such ones from its tenant.
         receipt_id: how ids in receipts relate to ids in responses: learnt, the same, or response
             hexadecimal and receipt decimal, or the other way round.
@@ -79,6 +85,7 @@ class CarrierOptions(msgspec.Struct, frozen=True):
     validity_period: ValidityPeriod = "relative"
     min_validity: float = 0
     long_messages: LongMessages = "udh"
+    shift_tables: tuple[Language, ...] = ()
     tlvs: Tlvs = ()
     receipt_id: ReceiptId = "auto"
     long_receipts: LongReceipts = "auto"

@@ -5,13 +5,16 @@ message is sent, and makes exactly as many as were counted.
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from itertools import accumulate
 from typing import Final, Literal, NamedTuple
 
 from gateway.message import Encoding
 from gateway.text.alphabets import gsm7_codes, gsm7_size, gsm7_widths, outside_gsm7, ucs2_octets
 from gateway.text.errors import EmptyTextError, TooLongError
+from gateway.text.septets import Shifts
+from gateway.text.shifting import Form, Language, forms
 
 MAX_PARTS: Final = 255
 """The concatenation header numbers the parts in one octet (3GPP TS 23.040 9.2.3.24.8)."""
@@ -32,6 +35,10 @@ GSM7_ROOM: Final = Room(160, 153, 152)
 UCS2_ROOM: Final = Room(70, 67, 66)
 """In UTF-16 code units; a character beyond U+FFFF takes two."""
 
+ONE_TABLE: Final = Room(155, 149, 148)
+TWO_TABLES: Final = Room(152, 146, 145)
+"""In septets, where the header names one national shift table, in three octets, or two."""
+
 
 class Measure(NamedTuple):
     """The encoding that a text takes, and how many parts it needs in it."""
@@ -45,9 +52,13 @@ _UCS2: Final = tuple(Measure("ucs2", parts) for parts in range(MAX_PARTS + 1))
 
 
 def measure(
-    text: str, wanted: Literal["auto", "gsm7", "ucs2"] = "auto", narrow: bool = False
+    text: str,
+    wanted: Literal["auto", "gsm7", "ucs2"] = "auto",
+    narrow: bool = False,
+    languages: Collection[Language] = (),
 ) -> Measure:
-    """The encoding and the number of parts of a text; ``auto`` takes gsm7 wherever it can.
+    """The encoding and the number of parts of a text; ``auto`` takes gsm7 wherever it can, and with
+    a language's shift tables wherever these save a part: not every phone knows them.
 
     The work is bounded, however long the text.
 
@@ -55,6 +66,7 @@ def measure(
         text: to be sent.
         wanted: the encoding.
         narrow: headers have 7 octets, whether or not fewer would save a part.
+        languages: whose shift tables every carrier takes that may be given the text.
 
     Raises:
         EmptyTextError: there is no text.
@@ -72,17 +84,56 @@ def measure(
             units = gsm7_size(codes)
             if units <= GSM7_ROOM.alone:
                 return _GSM7[1]
-            room = GSM7_ROOM.narrow if narrow else GSM7_ROOM.of_several
-            return _GSM7[
-                _certain_count(units, room) or len(earliest_ends(gsm7_offsets(codes), room))
-            ]
+            plain = gsm7_count(codes, GSM7_ROOM, narrow)
+            if not languages or codes.isascii():
+                return _GSM7[plain]
+            return _GSM7[min(plain, _fewest(text, languages, narrow))]
         if wanted == "gsm7":
-            raise outside_gsm7(text)
+            fewest = _fewest(text, languages, narrow)
+            if fewest > MAX_PARTS:
+                raise outside_gsm7(text)
+            return _GSM7[fewest]
     units = len(ucs2_octets(text)) >> 1
     if units <= UCS2_ROOM.alone:
         return _UCS2[1]
+    parts = _ucs2_count(text, units, narrow)
+    if languages and wanted == "auto":
+        fewest = _fewest(text, languages, narrow)
+        if fewest < parts:
+            return _GSM7[fewest]
+    return _UCS2[parts]
+
+
+def shifted(text: str, languages: Collection[Language], narrow: bool) -> Iterator[tuple[int, Form]]:
+    """A text as the shift tables of each of these languages spell it, of those that have all of its
+    characters, with the parts that it takes then."""
+    for form in forms(text, languages):
+        with suppress(TooLongError):
+            yield gsm7_count(form.codes, room_of(form.shifts), narrow), form
+
+
+def _fewest(text: str, languages: Collection[Language], narrow: bool) -> int:
+    """The fewest parts that a text takes with shift tables; over `MAX_PARTS` where it cannot."""
+    return min([parts for parts, _ in shifted(text, languages, narrow)], default=MAX_PARTS + 1)
+
+
+def room_of(shifts: Shifts) -> Room:
+    """What a part holds whose header names these tables."""
+    return TWO_TABLES if all(shifts) else ONE_TABLE
+
+
+def gsm7_count(codes: bytes, rooms: Room, narrow: bool) -> int:
+    """The fewest parts that codes take. Raises TooLongError."""
+    units = gsm7_size(codes)
+    if units <= rooms.alone:
+        return 1
+    room = rooms.narrow if narrow else rooms.of_several
+    return _certain_count(units, room) or len(earliest_ends(gsm7_offsets(codes), room))
+
+
+def _ucs2_count(text: str, units: int, narrow: bool) -> int:
     room = UCS2_ROOM.narrow if narrow else UCS2_ROOM.of_several
-    return _UCS2[_certain_count(units, room) or len(earliest_ends(ucs2_offsets(text, units), room))]
+    return _certain_count(units, room) or len(earliest_ends(ucs2_offsets(text, units), room))
 
 
 def gsm7_offsets(codes: bytes) -> Sequence[int]:

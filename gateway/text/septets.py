@@ -4,9 +4,10 @@ The default alphabet alone, in the form that the gateway sends, is in `gateway.t
 Which of this a carrier's octets are is decided in `gateway.text.reading`.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from gateway.text.alphabets import decode
 
@@ -31,9 +32,8 @@ def text_of(septets: bytes, shifts: Shifts = NO_SHIFTS) -> str:
     A language that is not known counts for the default, as the standard has it (TS 23.038,
     6.2.1.2.1); an escape pair that is in no table of its language is the character without escape.
     """
-    tables = _tables()
-    main = tables.get(("locking", shifts.locking))
-    behind = tables.get(("single", shifts.single))
+    main = table("locking", shifts.locking)
+    behind = table("single", shifts.single)
     if main is None and behind is None:
         return decode(septets, "gsm7")
     pieces: list[str] = []
@@ -51,13 +51,13 @@ def text_of(septets: bytes, shifts: Shifts = NO_SHIFTS) -> str:
     return "".join(pieces)
 
 
-def _character(septet: int, main: dict[int, str] | None) -> str:
+def _character(septet: int, main: Mapping[int, str] | None) -> str:
     if main is None:
         return decode(bytes((septet,)), "gsm7")
     return main.get(septet, UNASSIGNED)
 
 
-def _escaped(septet: int, main: dict[int, str] | None, behind: dict[int, str] | None) -> str:
+def _escaped(septet: int, main: Mapping[int, str] | None, behind: Mapping[int, str] | None) -> str:
     if septet == ESCAPE:
         return " "
     if behind is not None:
@@ -85,6 +85,11 @@ def unpack(octets: bytes, header: int = 0) -> bytes:
     if not spare and count > 1 and septets[-1] in (0x00, 0x0D):
         return septets[:-1]
     return septets
+
+
+def table(kind: Literal["locking", "single"], language: int) -> Mapping[int, str] | None:
+    """A table of a language: a character by its septet; None where the language has none."""
+    return _tables().get((kind, language))
 
 
 @cache

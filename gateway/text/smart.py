@@ -2,7 +2,7 @@
 GSM 03.38, at half the price.
 
 All or nothing: where one character has no plain form, the text stays as it was written, for then
-nothing would be saved. What is in a link stays as it is, or all does.
+nothing would be saved. What is in a link or a code stays as it is, or all does.
 """
 
 # ruff: noqa: RUF001  what looks alike is what is replaced
@@ -59,8 +59,12 @@ _PLAIN: Final = {
 }
 _TABLE: Final = str.maketrans(_PLAIN)
 _LINK: Final = re.compile(
-    r"(?:[a-z][a-z0-9+.-]*://|www\.)[^\s“”«»\"<>]*[^\s“”«»\"<>‘’'.,;!?…]", re.IGNORECASE
+    r"(?:[a-z][a-z0-9+.-]*://|www\.|(?:[a-z0-9-]+\.)+[a-z]{2,}/)"
+    r"[^\s“”«»\"<>]*[^\s“”«»\"<>‘’'.,;!?…]",
+    re.IGNORECASE,
 )
+_CODE: Final = re.compile(r"(?=[^\s]*[0-9])(?=[^\s]*[A-Z])[A-Z0-9]+(?:[‐‑‒–—−’·•⁄][A-Z0-9]+)+")
+"""A coupon, say, that a shop has written with signs of its own: ``SAVE–20``."""
 
 
 def smart(text: str) -> str:
@@ -70,8 +74,6 @@ def smart(text: str) -> str:
     plain = unicodedata.normalize("NFC", text).translate(_TABLE)
     if gsm7_codes(plain) is None:
         return text
-    if ("://" in text or "www." in text.casefold()) and any(
-        link[0] not in plain for link in _LINK.finditer(text)
-    ):
+    if _CODE.search(text) or any(link[0] not in plain for link in _LINK.finditer(text)):
         return text
     return plain

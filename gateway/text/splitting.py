@@ -5,9 +5,11 @@ grapheme clusters wherever that costs no further part. What a part holds, and ho
 is told in `measuring`.
 """
 
+import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
+from operator import itemgetter
 
 import msgspec
 
@@ -19,7 +21,6 @@ from gateway.text.alphabets import (
     gsm7_octets,
     gsm7_size,
     latin1_octets,
-    outside_gsm7,
     ucs2_octets,
 )
 from gateway.text.errors import TooLongError
@@ -31,9 +32,14 @@ from gateway.text.measuring import (
     Room,
     earliest_ends,
     fits,
+    gsm7_count,
     gsm7_offsets,
+    room_of,
+    shifted,
     ucs2_offsets,
 )
+from gateway.text.septets import NO_SHIFTS, Shifts
+from gateway.text.shifting import Form, Language, octets_of
 
 
 class Encoded(msgspec.Struct, frozen=True, gc=False):
@@ -45,21 +51,30 @@ class Encoded(msgspec.Struct, frozen=True, gc=False):
             header (`udh.concat_header`) before it, and has room for it.
         narrow: whether there is room for a header with a 16-bit reference. Otherwise parts are
             filled until one with an 8-bit reference just fits.
+        shifts: the national shift tables that every part's header has to name, also that of a
+            single one.
     """
 
     alphabet: Alphabet
     payloads: tuple[bytes, ...]
     narrow: bool = True
+    shifts: Shifts = NO_SHIFTS
 
 
 def encode(
-    text: str, encoding: Encoding, default: DefaultAlphabet = "gsm7", parts: float = 0
+    text: str,
+    encoding: Encoding,
+    default: DefaultAlphabet = "gsm7",
+    parts: float = 0,
+    languages: Collection[Language] = (),
 ) -> Encoded:
     """The parts of a text in the encoding that `measuring.measure` chose for it.
 
-    There are as many parts as were measured, but for a text in gsm7 that a ``latin1`` carrier
-    cannot be given as such (``€``, Greek): it goes as UCS-2, in more parts. Other texts go to such
-    a carrier in ISO 8859-1, cut as if in GSM 03.38, in which they reach the phone.
+    There are as many parts as were measured, or fewer where the carrier takes the shift tables of
+    more languages than were measured with; but for a text in gsm7 that the carrier cannot be given
+    as such (``€`` and Greek where it is ``latin1``, and what needs shift tables that it does not
+    take): it goes as UCS-2, in more parts. Other texts go to a ``latin1`` carrier in ISO 8859-1,
+    cut as if in GSM 03.38, in which they reach the phone.
 
     Args:
         text: not empty.
@@ -67,21 +82,48 @@ def encode(
         default: the carrier's default alphabet.
         parts: how many there are to be. They are ``narrow`` where the text fits into so many that
             are: with 0 they never are, with infinity always.
+        languages: whose shift tables the carrier takes; those that were measured with among them.
 
     Raises:
         TooLongError: more than `measuring.MAX_PARTS` parts; of a measured text, only by UCS-2 in
-            the place of ISO 8859-1.
-        UnencodableError: the text was not measured in this encoding.
+            the place of GSM 03.38.
+        UnencodableError: the text is none that was measured.
     """
     if encoding == "gsm7":
         codes = gsm7_codes(text)
-        if codes is None:
-            raise outside_gsm7(text)
-        if default == "gsm7":
-            return _as_gsm7(text, codes, parts)
-        if (octets := latin1_octets(text)) is not None:
-            return _as_latin1(text, codes, octets, parts)
+        if languages and (codes is None or not codes.isascii()):
+            form = _shortest(text, codes, languages, parts)
+            if form is not None:
+                return _as_form(text, form, parts)
+        if codes is not None:
+            if default == "gsm7":
+                return _as_gsm7(text, codes, parts)
+            if (octets := latin1_octets(text)) is not None:
+                return _as_latin1(text, codes, octets, parts)
     return _as_ucs2(text, parts)
+
+
+def _shortest(
+    text: str, codes: bytes | None, languages: Collection[Language], parts: float
+) -> Form | None:
+    """The text as the shift tables spell it that make the fewest parts of it; None where those that
+    its codes make without any are as few, or none have its characters."""
+    narrow = math.isinf(parts)
+    plain = MAX_PARTS + 1 if codes is None else gsm7_count(codes, GSM7_ROOM, narrow)
+    if plain == 1:
+        return None
+    found = min(shifted(text, languages, narrow), key=itemgetter(0), default=None)
+    return None if found is None or plain <= found[0] else found[1]
+
+
+def _as_form(text: str, form: Form, parts: float) -> Encoded:
+    rooms, octets = room_of(form.shifts), octets_of(form)
+    if len(octets) <= rooms.alone:
+        return Encoded("gsm7", (octets,), shifts=form.shifts)
+    offsets = gsm7_offsets(form.codes)
+    ends, narrow = _ends(text, offsets, rooms, parts)
+    payloads = _sliced(octets, [offsets[end] for end in ends])
+    return Encoded("gsm7", payloads, narrow, form.shifts)
 
 
 def _as_gsm7(text: str, codes: bytes, parts: float) -> Encoded:

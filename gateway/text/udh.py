@@ -2,6 +2,8 @@
 
     06 08 04 ref-hi ref-lo total sequence          with a reference of 16 bits
     05 00 03 ref           total sequence          with one of 8 bits: an octet more for the text
+    06 24 01 01 25 01 01                           with the shift tables of Turkish, which
+                                                   concatenation follows
 
 A header is a length and *information elements*, each an identifier, a length and octets. Of these
 concatenation and the shift tables of national languages mean something here; ports and the rest are
@@ -15,8 +17,8 @@ from typing import Final, NamedTuple
 from gateway.errors import LocalProtocolError, RemoteProtocolError
 from gateway.text.septets import NO_SHIFTS, Shifts
 
-_CONCAT: Final = struct.Struct(">BBBHBB")
-_SHORT_CONCAT: Final = struct.Struct(">BBBBBB")
+_CONCAT: Final = struct.Struct(">BBHBB")
+_SHORT_CONCAT: Final = struct.Struct(">BBBBB")
 _CONCAT_16: Final = 0x08
 
 _CONCAT_8: Final = 0x00
@@ -46,26 +48,40 @@ class UserData(NamedTuple):
     payload: bytes
 
 
-def concat_header(concat: Concat) -> bytes:
-    """The header with a 16-bit reference, 7 octets.
+def concat_header(concat: Concat, shifts: Shifts = NO_SHIFTS) -> bytes:
+    """The header with a 16-bit reference, 7 octets, and 3 more for each shift table; the last octet
+    is the part's number.
 
     Raises LocalProtocolError for numbers that do not fit or that name no part.
     """
     reference, total, sequence = concat
     if not (0 <= reference <= 0xFFFF and 1 <= sequence <= total <= 0xFF):
         raise LocalProtocolError(f"no part of a message: {concat}")
-    return _CONCAT.pack(6, _CONCAT_16, 4, reference, total, sequence)
+    return _headed(_CONCAT.pack(_CONCAT_16, 4, reference, total, sequence), shifts)
 
 
-def short_header(concat: Concat) -> bytes:
-    """The header with an 8-bit reference, 6 octets.
+def short_header(concat: Concat, shifts: Shifts = NO_SHIFTS) -> bytes:
+    """The header with an 8-bit reference, 6 octets, otherwise as `concat_header`.
 
     Raises LocalProtocolError for numbers that do not fit or that name no part.
     """
     reference, total, sequence = concat
     if not (0 <= reference <= 0xFF and 1 <= sequence <= total <= 0xFF):
         raise LocalProtocolError(f"no part of a message: {concat}")
-    return _SHORT_CONCAT.pack(5, _CONCAT_8, 3, reference, total, sequence)
+    return _headed(_SHORT_CONCAT.pack(_CONCAT_8, 3, reference, total, sequence), shifts)
+
+
+def shift_header(shifts: Shifts) -> bytes:
+    """The header of a message in one part that is written with shift tables."""
+    return _headed(b"", shifts)
+
+
+def _headed(elements: bytes, shifts: Shifts) -> bytes:
+    if shifts.locking:
+        elements = bytes((_LOCKING, 1, shifts.locking)) + elements
+    if shifts.single:
+        elements = bytes((_SINGLE, 1, shifts.single)) + elements
+    return bytes((len(elements),)) + elements
 
 
 class Header(NamedTuple):

@@ -207,6 +207,33 @@ def test_how_long_messages_go(read: Read, long_messages: str, narrow: bool) -> N
     assert carrier.options.narrow is narrow
 
 
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        ({"shift_tables": ["tr", "de"]}, "shift_tables[1]: 'de' is not 'tr', 'es', 'pt', "),
+        ({"shift_tables": "tr"}, "shift_tables: "),
+        (
+            {"shift_tables": ["tr"], "alphabet": "latin1"},
+            "shift_tables: needs headers in texts of",
+        ),
+        ({"shift_tables": ["tr"], "long_messages": "sar"}, "shift_tables: needs headers in texts"),
+        (
+            {"shift_tables": ["tr"], "long_messages": "payload"},
+            "shift_tables: needs headers in texts",
+        ),
+    ],
+)
+def test_shift_tables_that_cannot_be(faults: Faulty, keys: dict[str, Any], line: str) -> None:
+    [found] = faults(carrier=keys)
+    assert found.startswith(f"carriers[0].{line}"), found
+
+
+def test_shift_tables(read: Read) -> None:
+    [carrier] = read(carrier={"shift_tables": ["tr", "hi", "tr"]}).dispatch.carriers
+    assert carrier.options.shift_tables == ("tr", "hi")
+    assert warnings.found(read(carrier={"shift_tables": ["tr"]}), date(2026, 11, 26)) == []
+
+
 # --- optional parameters ---
 
 

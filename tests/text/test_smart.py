@@ -23,6 +23,8 @@ from gateway.text.smart import smart
         ("`code` 481516", "'code' 481516"),
         ("See “https://shop.example/a-b” now", 'See "https://shop.example/a-b" now'),
         ("one\u2028two", "one\ntwo"),
+        ("10–20 % off – A1B2", "10-20 % off - A1B2"),
+        ("“shop.example/a” – now", '"shop.example/a" - now'),
     ],
 )
 def test_typography_becomes_plain(text: str, plain: str) -> None:
@@ -42,6 +44,8 @@ def test_typography_becomes_plain(text: str, plain: str) -> None:
         "See https://shop.example/a–b now",
         "– www.shop.example/’x",
         "❤ – love",
+        "See shop.example/a–b now",
+        "“Only” with SAVE–20",
         "",
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.message import Encoding
 from gateway.text.alphabets import DefaultAlphabet, decode
-from gateway.text.errors import TooLongError, UnencodableError
+from gateway.text.errors import TooLongError
 from gateway.text.measuring import measure
 from gateway.text.splitting import Encoded, encode
 from gateway.text.udh import Concat, concat_header, short_header
@@ -172,9 +172,10 @@ def test_ucs2_for_want_of_latin1_may_need_too_many_parts() -> None:
         encode(text, "gsm7", "latin1")
 
 
-def test_a_text_that_was_not_measured_as_gsm7() -> None:
-    with pytest.raises(UnencodableError):
-        encode("中", "gsm7", "gsm7")
+def test_what_a_carrier_without_its_shift_tables_gets() -> None:
+    assert measure("ş" * 71, languages=["tr"]) == ("gsm7", 1)
+    encoded = encode("ş" * 71, "gsm7", "gsm7", 1)
+    assert (encoded.alphabet, len(encoded.payloads)) == ("ucs2", 2)
 
 
 CLUSTERS = [

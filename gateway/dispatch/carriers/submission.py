@@ -22,9 +22,10 @@ from gateway.smpp.tlv import (
     Tlvs,
 )
 from gateway.text.alphabets import Alphabet
+from gateway.text.septets import NO_SHIFTS
 from gateway.text.splitting import Encoded as Text
 from gateway.text.splitting import encode
-from gateway.text.udh import Concat, concat_header, short_header
+from gateway.text.udh import Concat, concat_header, shift_header, short_header
 
 UDHI = 0x40
 """esm_class: the user data begin with a header."""
@@ -76,7 +77,7 @@ class Dialect:
         """
         options = self._options
         narrow = message.parts if self._is_measured else math.inf
-        text = encode(message.text, message.encoding, options.alphabet, narrow)
+        text = self._encoded(message, narrow)
         payloads = text.payloads
         to, period, templates = message.to, int(validity), self._abroad
         if not self._is_usual:
@@ -84,11 +85,13 @@ class Dialect:
             if options.dest_form == "national" and to.startswith(options.country_code):
                 to = options.trunk_prefix + to[len(options.country_code) :]
                 templates = self._at_home
-        long = len(payloads) > 1
-        key = (message.sender, text.alphabet, long, message.report, period)
+        long, is_shifted = len(payloads) > 1, text.shifts != NO_SHIFTS
+        headed = is_shifted or (long and self._has_headers)
+        key = (message.sender, text.alphabet, headed, message.report, period)
         template = templates.get(key) or self._template(templates, *key)
         if not long:
-            pdus = [template.write(to, payloads[0])]
+            head = shift_header(text.shifts) if is_shifted else b""
+            pdus = [template.write(to, head + payloads[0])]
         elif options.long_messages == "payload":
             whole = MESSAGE_PAYLOAD.of(b"".join(payloads))
             pdus = [template.write(to, b"").extended((whole,))]
@@ -128,12 +131,16 @@ class Dialect:
         if reference is None:
             header, reference = concat_header, references.take(message.to)
             if not text.narrow:  # every 8-bit reference is open to that phone
-                text = encode(message.text, message.encoding, self._options.alphabet, math.inf)
+                text = self._encoded(message, math.inf)
         # The headers differ in their last octet alone, which spares each part 0.4 us.
-        head = header(Concat(reference, len(text.payloads), 1))[:-1]
+        head = header(Concat(reference, len(text.payloads), 1), text.shifts)[:-1]
         return [
             b"%b%c%b" % (head, number, payload) for number, payload in enumerate(text.payloads, 1)
         ]
+
+    def _encoded(self, message: Message, parts: float) -> Text:
+        options = self._options
+        return encode(message.text, message.encoding, options.alphabet, parts, options.shift_tables)
 
     def renewed(self, pdu: Encoded, validity: float) -> Encoded:
         """A part that is sent some time after it was made, or once more: what time the carrier has
@@ -158,7 +165,7 @@ class Dialect:
         templates: Templates,
         sender: str,
         alphabet: Alphabet,
-        long: bool,
+        headed: bool,
         report: Report,
         period: int,
     ) -> SubmitTemplate:
@@ -176,13 +183,13 @@ class Dialect:
                 source_addr=sender,
                 dest_addr_ton=getattr(options.dest_ton, dest),
                 dest_addr_npi=getattr(options.dest_npi, dest),
-                esm_class=UDHI if long and self._has_headers else 0,
+                esm_class=UDHI if headed else 0,
                 validity_period=_PERIODS[options.validity_period](period),
                 registered_delivery=FINAL_RECEIPT if report == "final" else 0,
                 data_coding=self._coding(alphabet),
             )
         )
-        templates[sender, alphabet, long, report, period] = template
+        templates[sender, alphabet, headed, report, period] = template
         return template
 
     def _coding(self, alphabet: Alphabet) -> int:

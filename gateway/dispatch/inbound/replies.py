@@ -75,8 +75,11 @@ class Replies:
             self._metrics.replies.add(1, tenant.options.id, kind, "spared")
             return
         route = direct(to.carrier)
+        router = self._intake.drafter.router
         try:
-            encoding, parts = measure(text, narrow=route in self._intake.drafter.router.narrow)
+            encoding, parts = measure(
+                text, "auto", route in router.narrow, router.tables.get(route, ())
+            )
         except TextError as error:
             log.error("reply_unencodable", tenant=tenant.options.id, kind=kind, reason=str(error))
             return

@@ -168,7 +168,9 @@ class Drafter:
             if isinstance(written, Refuse):
                 raise Refusal.of(written)
             text, approved, before = written
-        encoding, parts = measure(text, wanted, route in self.router.narrow)
+        router = self.router
+        languages = router.tables.get(route, ()) if router.tables else ()
+        encoding, parts = measure(text, wanted, route in router.narrow, languages)
         tlvs = options.tlvs if submitted.tlvs is None else _tlvs(options, submitted.tlvs)
         draft = Message(
             number,

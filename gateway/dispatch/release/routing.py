@@ -5,12 +5,13 @@ and the recipient's leading digits. Which of the route's carriers takes it is de
 released (`gateway.dispatch.carriers.carriers`).
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 
 import msgspec
 
 from gateway.message import Category
+from gateway.text.shifting import Language
 
 DEFAULT_ROUTE = "default"
 """The route there is when none is configured: every carrier shares the load."""
@@ -101,18 +102,36 @@ def narrow_routes(routes: Iterable[RouteOptions], carriers: Collection[str]) -> 
     ) | {direct(name) for name in carriers}
 
 
+def common_tables(
+    routes: Iterable[RouteOptions], tables: Mapping[str, Collection[Language]]
+) -> dict[str, tuple[Language, ...]]:
+    """The languages whose shift tables all carriers of a route take, by its name, where there are
+    any; ``tables`` is which each carrier takes, by its id."""
+    found = {direct(name): tuple(sorted(languages)) for name, languages in tables.items()}
+    for route in routes:
+        first, *others = [*(share.id for share in route.carriers), *route.backup]
+        common = set(tables.get(first, ())).intersection(*(tables.get(one, ()) for one in others))
+        found[route.name] = tuple(sorted(common))
+    return {name: languages for name, languages in found.items() if languages}
+
+
 class Router:
     """Finds the route of a message.
 
     Attributes:
         narrow: names of the routes on which parts of long messages have room for a header with a
             reference of 16 bits.
+        tables: the languages whose shift tables may be used on a route, by its name.
     """
 
     def __init__(
-        self, routes: Sequence[RouteOptions], narrow: frozenset[str] = frozenset()
+        self,
+        routes: Sequence[RouteOptions],
+        narrow: frozenset[str] = frozenset(),
+        tables: Mapping[str, tuple[Language, ...]] | None = None,
     ) -> None:
         self.narrow = narrow
+        self.tables = tables or {}
         self._routes = tuple(routes)
         self._digits = max((len(p) for r in routes for p in r.match.prefix), default=0)
         self._found: dict[tuple[str, str, str], str | None] = {}

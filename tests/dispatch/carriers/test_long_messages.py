@@ -1,9 +1,10 @@
 """Long messages in the ways that carriers take them: what is quoted, sent, and told at the end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import pytest
+import trio
 
 from gateway.dispatch.carriers.submission import Dialect
 from gateway.dispatch.options import CarrierOptions, LongMessages
@@ -13,7 +14,10 @@ from gateway.message import Message
 from gateway.smpp import tlv
 from gateway.smpp.pdu import SubmitSm, decode
 from gateway.text.measuring import measure
-from gateway.text.udh import parse_user_data
+from gateway.text.reading import Dialect as Reader
+from gateway.text.reading import Part, join
+from gateway.text.shifting import Language
+from gateway.text.udh import parse_header, parse_user_data
 from tests.dispatch.conftest import carrier_settings, receipt
 
 NOW = 1_790_000_000.0
@@ -21,6 +25,7 @@ NOW = 1_790_000_000.0
 Make = Callable[..., Message]
 
 CHINESE = "你好中文短信息"
+TURKISH = "ışık"  # noqa: RUF001  its own letter
 
 
 def made(
@@ -171,6 +176,84 @@ async def test_a_backup_counts_and_a_carrier_of_another_route_does_not(world: An
     [one] = await world.submit({"text": "你" * 134})
     [two] = await world.submit({"text": "你" * 134}, tenant="umbrella")
     assert (one.parts, two.parts) == (3, 2)
+
+
+# --- national shift tables ---
+
+
+@pytest.mark.parametrize(
+    ("long_messages", "size", "header", "parts"),
+    [
+        ("udh", 120, "03250101", 1),
+        ("udh", 298, "082501010003", 2),
+        ("udh", 290, "092501010804", 2),
+        ("udh8", 290, "082501010003", 2),
+        ("udh16", 298, "092501010804", 3),
+    ],
+)
+def test_the_headers_of_a_text_in_shift_tables(
+    make_message: Make, long_messages: LongMessages, size: int, header: str, parts: int
+) -> None:
+    text = (TURKISH * 100)[:size]
+    measured = measure(text, "auto", long_messages == "udh16", ["tr"])
+    assert measured == ("gsm7", parts)
+    message = make_message(text=text, encoding=measured.encoding, parts=parts)
+    pdus = made(message, long_messages, shift_tables=("tr",))
+    assert {pdu.short_message.hex()[: len(header)] for pdu in pdus} == {header}
+    assert {(pdu.esm_class & 0x40, pdu.data_coding) for pdu in pdus} == {(0x40, 0)}
+    headers = [parse_header(pdu.short_message) for pdu in pdus]
+    if parts > 1:
+        found = [one.concat and one.concat[1:] for one in headers]
+        assert found == [(parts, number) for number in range(1, parts + 1)]
+    read = [
+        Part(pdu.short_message[one.size :], pdu.data_coding, one.shifts)
+        for pdu, one in zip(pdus, headers, strict=True)
+    ]
+    assert join(read, Reader()).text == text
+
+
+TABLES: Mapping[str, tuple[Language, ...]] = {"a": ("tr", "pt"), "b": ("tr",), "c": ()}
+
+
+@pytest.mark.parametrize(
+    ("carriers", "backup", "expected"),
+    [
+        ("a", "", ("gsm7", 1)),
+        ("ab", "", ("gsm7", 1)),
+        ("a", "b", ("gsm7", 1)),
+        ("ac", "", ("ucs2", 3)),
+        ("a", "c", ("ucs2", 3)),
+        ("c", "", ("ucs2", 3)),
+    ],
+)
+async def test_a_route_uses_the_tables_that_all_its_carriers_take(
+    world: Any, carriers: str, backup: str, expected: tuple[str, int]
+) -> None:
+    shares = [CarrierShare(name) for name in carriers]
+    await world.configure(
+        carriers=[
+            carrier_settings(name, shift_tables=tables, window=100)
+            for name, tables in TABLES.items()
+        ],
+        routes=[RouteOptions("one", shares, backup=[*backup])],
+    )
+    message = {"text": TURKISH * 35}
+    results = await world.submit(*[message] * 6)
+    assert {(result.encoding, result.parts) for result in results} == {expected}
+    sent = {name: len(world.made[f"{name}-1"].sent) for name in TABLES}
+    assert sum(sent.values()) == 6 * expected[1], sent
+    assert {name for name, count in sent.items() if count} == set(carriers)
+    await world.deliver()
+    await world.check_finished()
+
+
+async def test_what_waits_goes_on_when_its_tables_are_taken_away(world: Any) -> None:
+    await world.configure(carriers=[carrier_settings(shift_tables=("tr",))])
+    [result] = await world.submit({"text": TURKISH * 35, "send_at": world.clock() + 60})
+    assert (result.encoding, result.parts) == ("gsm7", 1)
+    await world.configure(carriers=[carrier_settings()])
+    await trio.sleep(61)
+    assert [pdu.data_coding for pdu in world.bind.sent] == [8, 8, 8]
 
 
 # --- receipts ---
