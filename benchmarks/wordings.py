@@ -24,10 +24,13 @@ from gateway.policy.content.options import (
 )
 from gateway.policy.content.optout_lines import OptoutLines
 from gateway.policy.content.signatures import Signatures
+from gateway.policy.destinations import DestinationOptions
 from gateway.policy.prices import PriceOptions, Prices, Tariff
 from gateway.policy.quiet_hours import QuietHoursOptions
+from gateway.policy.repeats import RepeatOptions
 from gateway.policy.template_matching import Book
 from gateway.policy.templates import Definition, Template, Variable
+from gateway.policy.unreachable import UnreachableOptions
 from gateway.text.smart import smart
 
 WORDS = 30_000
@@ -57,7 +60,7 @@ def steps(english: Sequence[Message], chinese: Sequence[Message], now: float) ->
     for name, rule in (("banned words", banned), ("links", linked), ("contacts", contacts)):
         for kind, made in (("english", english), ("chinese", chinese)):
             yield f"policy: {name}, {kind}", _judging(rule.judge, made, now)
-    signatures = Signatures((SignatureOptions(text="海岸百货"),), CARRIERS)
+    signatures = Signatures((SignatureOptions(text="小店"),), CARRIERS)
     lines = OptoutLines((LINE,), CARRIERS)
     yield (
         "policy: signature",
@@ -87,7 +90,10 @@ def steps(english: Sequence[Message], chinese: Sequence[Message], now: float) ->
     charged = [structs.replace(m, charges=budget.charges(m)) for m in english]
     yield "policy: budget, charge", lambda: [budget.charges(m) for m in english]
     yield "policy: budget, judge", _judging(budget.judge, charged, now)
-    yield from _whole(english, now)
+    for kind, made in (("english", english), ("chinese", chinese)):
+        name = "policy: admission chain, every rule"
+        yield f"{name}, {kind}", _whole(made, frozenset(), now)
+        yield f"{name} and ban, {kind}", _whole(made, frozenset({"phones", "contacts"}), now)
 
 
 def _judging(
@@ -98,8 +104,8 @@ def _judging(
     return lambda: judge(made, Facts(), now)
 
 
-def _whole(made: Sequence[Message], now: float) -> Steps:
-    """The admission chain with every rule on."""
+def _whole(made: Sequence[Message], bans: frozenset[Ban], now: float) -> Callable[[], object]:
+    """The admission chain with every rule on, where the carriers ban this."""
     options = chain.PolicyOptions(
         quiet_hours=QuietHoursOptions(open="00:00-24:00"),
         consent=ConsentOptions(require=("*",)),
@@ -112,15 +118,22 @@ def _whole(made: Sequence[Message], now: float) -> Steps:
             optout_line=(LINE,),
         ),
         price=PRICE,
+        repeats=RepeatOptions(per="30d"),
+        destinations=DestinationOptions(
+            allowed=("CN",), kinds=("mobile",), blocked=("8617",), watched=("CN",)
+        ),
+        unreachable=UnreachableOptions(categories=frozenset({"marketing"})),
     )
     own = chain.TenantOptions(
         senders=(made[0].sender,), domains=("example.com",), balance=1e9, quota=1 << 29
     )
-    policy = chain.build(options, {"all": own}, None, {}, CARRIERS)["all"]
+    policy = chain.build(options, {"all": own}, None, {"default": bans}, CARRIERS)["all"]
     budget, frequency = policy.budget, policy.frequency
     if budget is None or frequency is None:
         raise AssertionError("every rule is on")
     ready = [frequency.marked(structs.replace(m, charges=budget.charges(m))) for m in made]
     consents = {m.to: frozenset({"marketing"}) for m in made}
-    facts = Facts(consents=consents)
-    yield "policy: admission chain, every rule", lambda: policy.admission.judge(ready, facts, now)
+    facts = Facts(consents=consents, unreachable={"86100": now})
+    if policy.admission.judge(ready, facts, now):
+        raise AssertionError("nothing is against these texts")
+    return lambda: policy.admission.judge(ready, facts, now)

@@ -163,7 +163,7 @@ class Plan:
         lengths: all there are.
     """
 
-    __slots__ = ("_depth", "_ranges", "code", "head", "heads", "lengths", "regions")
+    __slots__ = ("_ends", "_ranges", "code", "head", "heads", "lengths", "regions")
 
     def __init__(self, code: str, regions: Sequence[Region], lines: Sequence[str]) -> None:
         self.code = code
@@ -184,7 +184,7 @@ class Plan:
             self._ranges.update(dict.fromkeys(prefixes, ranges))
             for start in {prefix[:head] for prefix in prefixes}:
                 self._found(start, head, ranges, whole=len(prefixes[0]) <= head)
-        self._depth = max(map(len, self._ranges))
+        self._ends = sorted({size + len(prefix) for prefix in self._ranges})
         self.lengths = sorted({length for ranges in known.values() for length in ranges})
 
     def _described(self, text: str) -> Iterator[tuple[int, Range]]:
@@ -212,9 +212,9 @@ class Plan:
 
     def exact(self, number: str) -> Range | None:
         """What the table says of a number; None where it has no such number."""
-        size = len(self.code)
-        for end in range(size, min(size + self._depth, len(number)) + 1):
-            ranges = self._ranges.get(number[size:end])
+        size, known = len(self.code), self._ranges
+        for end in self._ends:
+            ranges = known.get(number[size:end])
             if ranges is not None:
                 return ranges.get(len(number))
         return None

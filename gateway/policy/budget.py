@@ -95,20 +95,21 @@ class Budget:
         return balance, currency, parts
 
     def judge(self, messages: Sequence[Message], facts: Facts, now: float) -> Verdicts:
+        together = dict(facts.spent)
+        count_spent(together, messages)
+        limits = {account: self._limit(account) for account in together}
+        if all(amount <= limits[account] for account, amount in together.items()):
+            return {}  # most batches fit whole
         verdicts: Verdicts = {}
         spent = dict(facts.spent)
-        limits: dict[str, int] = {}
         for index, message in enumerate(messages):
             for account, amount, _ in message.charges:
-                limit = limits.get(account)
-                if limit is None:
-                    limit = limits[account] = self._limit(account)
-                if spent.get(account, 0) + amount > limit:
-                    verdicts[index] = self._refuse(account, amount, limit - spent.get(account, 0))
+                before = spent.get(account, 0)
+                if before + amount > limits[account]:
+                    verdicts[index] = self._refuse(account, amount, limits[account] - before)
                     break
             else:
-                for account, amount, _ in message.charges:
-                    spent[account] = spent.get(account, 0) + amount
+                count_spent(spent, (message,))
         return verdicts
 
     def _limit(self, account: str) -> int:

@@ -13,7 +13,7 @@ import msgspec
 from gateway.facts import NOTHING, Facts
 from gateway.message import CATEGORIES, Category, Message
 from gateway.numbers import REGIONS, Kind, region_of
-from gateway.numbers.candidates import candidate_of
+from gateway.numbers.candidates import LONGEST, SHORTEST, candidate_of
 from gateway.numbers.plans import plan_of
 from gateway.policy.rules import Refuse, Verdicts
 
@@ -90,7 +90,7 @@ class Destinations:
     def __init__(self, options: DestinationOptions) -> None:
         self._categories = options.categories
         self._allowed = Places(options.allowed) if options.allowed else None
-        self._blocked = Places(options.blocked)
+        self._blocked = Places(options.blocked) if options.blocked else None
         self._kinds = frozenset(map(Kind, options.kinds))
         self._refusals: dict[str, Refuse] = {}
 
@@ -106,12 +106,15 @@ class Destinations:
 
     def _against(self, number: str) -> str | None:
         """What is against texting a number."""
-        # One look into the plans: 1.4 µs, and half the time of asking for region and kind apart.
-        found = candidate_of(number)
+        # One look into the plans, half the time of asking for region and kind apart; what the table
+        # has, as nearly all phones, it tells in two thirds of that.
+        plan = plan_of(number) if SHORTEST <= len(number) <= LONGEST else None
+        found = (plan and plan.exact(number)) or candidate_of(number)
         region = region_of(number) if found is None else found.region
-        if self._allowed is not None and not self._allowed.has(number, region):
+        allowed, blocked = self._allowed, self._blocked
+        if allowed and region not in allowed.regions and not number.startswith(allowed.ranges):
             return f"numbers of {region or 'no country'} that begin like this are not allowed"
-        if self._blocked.has(number, region):
+        if blocked and (region in blocked.regions or number.startswith(blocked.ranges)):
             return f"numbers of {region or 'no country'} that begin like this are blocked"
         if self._kinds:
             kind = Kind.UNKNOWN if found is None else found.kind

@@ -109,9 +109,9 @@ def common_tables(
     any; ``tables`` is which each carrier takes, by its id."""
     found = {direct(name): tuple(sorted(languages)) for name, languages in tables.items()}
     for route in routes:
-        first, *others = [*(share.id for share in route.carriers), *route.backup]
-        common = set(tables.get(first, ())).intersection(*(tables.get(one, ()) for one in others))
-        found[route.name] = tuple(sorted(common))
+        names = [*(share.id for share in route.carriers), *route.backup]
+        theirs = [set(tables.get(one, ())) for one in names]
+        found[route.name] = tuple(sorted(set.intersection(*theirs))) if theirs else ()
     return {name: languages for name, languages in found.items() if languages}
 
 

@@ -20,7 +20,7 @@ is folded with the place of each character and looked at in full.
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from functools import lru_cache
 from itertools import product
 from typing import Final, NamedTuple
@@ -71,6 +71,13 @@ _ALONE: Final[frozenset[object]] = frozenset("bcdfghjmpqtvwyz")
 
 _ALONE_OCTETS: Final[frozenset[object]] = frozenset(map(str.encode, "bcdfghjmpqtvwyz"))
 
+_ODD_SIGNS: Final = "’" + _PIECE[1:-2].removeprefix("0-9A-Za-z$@")
+_ODD: Final = re.compile(f"[{_ODD_SIGNS}]")
+"""What words of Latin letters may have beside those of ASCII."""
+
+_FEWEST_SPELT: Final = 3
+"""Letters of a word that `_SPELT_OUT` finds."""
+
 _TOKENS: Final = 16_384
 """Folded words that are remembered, some 3 MB; all are forgotten at once."""
 
@@ -114,6 +121,12 @@ class _Phrase(NamedTuple):
     word: str
 
 
+def _is_spelt_out(text: str, tokens: Sequence[Sized]) -> bool:
+    """Whether letters that stand alone may be a word."""
+    letters = list(map(len, tokens)).count(1)
+    return letters >= _FEWEST_SPELT and _SPELT_OUT.search(text) is not None
+
+
 class Words:
     """Words that are banned together.
 
@@ -138,10 +151,15 @@ class Words:
                 found.append(_Phrase(tokens, at, word))
         for runs in self._runs.values():
             runs.sort(key=lambda one: -len(one[0]))  # the longest of those that begin alike
-        self._anchors = re.compile(f"[{re.escape(''.join(sorted(anchors)))}]") if anchors else None
+        signs = re.escape("".join(sorted(anchors)))
+        self._anchors = re.compile(f"[{signs}]") if anchors else None
+        self._telling = re.compile(f"[{signs}{_ODD_SIGNS}]")
         self._pairs = frozenset(self._grams)
         self._keys: frozenset[object] = frozenset(self._phrases)
         self._octets: frozenset[object] = frozenset(map(str.encode, self._phrases))
+        # One look for both: a word of the list, and a letter that may be one of a word spelt out.
+        self._keys_or_alone = self._keys | _ALONE
+        self._octets_or_alone = self._octets | _ALONE_OCTETS
         self._skeletons = _Skeletons()
 
     def _anchor(self, run: str) -> str:
@@ -162,7 +180,10 @@ class Words:
 
     def find(self, text: str) -> Found | None:
         """The first banned word in a text, if there is one."""
-        if not (self._has_token(text) if text.isascii() else self._has_any(text)):
+        if text.isascii() or not self._telling.search(text):
+            if not self._has_octets(text):
+                return None
+        elif not self._has_any(text):
             return None
         found = (self._found_run(text), self._found_phrase(text))
         return min(filter(None, found), key=lambda one: one.place, default=None)
@@ -196,18 +217,20 @@ class Words:
         """Whether a word of a phrase is there, or a word that is spelt out."""
         if not self._phrases:
             return False
-        tokens: Sequence[object]
-        keys: frozenset[object]
-        if text.isascii():
-            tokens = text.encode().translate(_ASCII, b"'").split()
-            keys, alone = self._octets, _ALONE_OCTETS
-        else:
-            skeletons = self._skeletons
-            tokens = [skeletons[token] for token in _TOKEN.findall(text)]
-            keys, alone = self._keys, _ALONE
-        if not keys.isdisjoint(tokens):
-            return True
-        return not alone.isdisjoint(tokens) and _SPELT_OUT.search(text) is not None
+        if not _ODD.search(text):
+            return self._has_octets(text)
+        skeletons = self._skeletons
+        tokens = [skeletons[token] for token in _TOKEN.findall(text)]
+        if self._keys_or_alone.isdisjoint(tokens):
+            return False
+        return not self._keys.isdisjoint(tokens) or _is_spelt_out(text, tokens)
+
+    def _has_octets(self, text: str) -> bool:
+        """The same of a text whose words are of ASCII: in a third of the time."""
+        tokens = text.encode("ascii", "replace").translate(_ASCII, b"'").split()
+        if self._octets_or_alone.isdisjoint(tokens):
+            return False
+        return not self._octets.isdisjoint(tokens) or _is_spelt_out(text, tokens)
 
     def _found_run(self, text: str) -> Found | None:
         """The first word with characters of scripts without spaces."""

@@ -26,14 +26,14 @@ _BEFORE: Final = re.compile(
     re.IGNORECASE,
 )
 _CALLED: Final = re.compile(r"\d(?:[ -]?\d){4,11}(?![A-Za-z0-9])")
+_FEWEST, _FEWEST_CALLED = b"0" * 7, b"0" * 5
+"""Digits of a phone number, and of one behind a word that says so."""
+
+_RUNS: Final = bytes(0x30 if chr(octet) in "0123456789" else 0x20 for octet in range(256))
+_OTHER_DIGITS: Final = re.compile(r"[^\D0-9]")
+
 _BEFORE_MOST: Final = 24
 """Characters before digits that may say that they are to be called."""
-
-_KEYS: Final = (
-    "@", "微信", "薇信", "威信", "v信", "vx", "wx", "weixin", "wechat", "qq", "whatsapp",
-    "telegram", "line id", "skype", "t.me/", "wa.me/",
-)  # fmt: skip
-"""One of these is in every contact."""
 
 _CONTACT: Final = re.compile(
     r"""[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+
@@ -57,6 +57,8 @@ class Contact(NamedTuple):
 
 def phone(text: str) -> Contact | None:
     """The first phone number."""
+    if not _may_have_phone(text):
+        return None
     for hit in _DIGITS.finditer(text):
         start = hit.start()
         before = text[max(start - _BEFORE_MOST, 0) : start]
@@ -70,10 +72,53 @@ def phone(text: str) -> Contact | None:
     return None
 
 
+def _may_have_phone(text: str) -> bool:
+    """Whether there are as many digits in a row as it takes: half a microsecond, where looking
+    closely takes four."""
+    if not text.isascii() and _OTHER_DIGITS.search(text):
+        return True
+    runs = text.encode("ascii", "replace").translate(_RUNS, b" .()-")
+    return _FEWEST in runs or (_FEWEST_CALLED in runs and _may_say_so(text))
+
+
+def _may_say_so(text: str) -> bool:
+    """Whether one of the words is there that `_BEFORE` finds."""
+    low = text.lower()
+    if "tel" in low or "phone" in low or "call" in low or "dial" in low:
+        return True
+    return not text.isascii() and (
+        "电话" in text
+        or "热线" in text
+        or "致电" in text
+        or "拨打" in text
+        or "客服" in text
+        or "手机" in text
+    )
+
+
+def _may_have_contact(text: str) -> bool:
+    """Whether there is something that is in every contact. Written out: a third of the time that a
+    loop takes, which is what most texts of a campaign cost."""
+    low = text.lower()
+    return (
+        "@" in low
+        or "wx" in low
+        or "vx" in low
+        or "qq" in low
+        or "weixin" in low
+        or "wechat" in low
+        or "whatsapp" in low
+        or "telegram" in low
+        or "line id" in low
+        or "skype" in low
+        or ".me/" in low
+        or (not text.isascii() and "信" in text)
+    )
+
+
 def contact(text: str) -> Contact | None:
     """The first address, account or handle by which somebody is met elsewhere."""
-    folded = text.casefold()
-    if not any(key in folded for key in _KEYS):
+    if not _may_have_contact(text):
         return None
     found = _CONTACT.search(text)
     return None if found is None else Contact(found[0], found.start())

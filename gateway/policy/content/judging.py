@@ -1,7 +1,7 @@
 """The rule on what texts may have: no banned words, no links that lead elsewhere, no contacts where
 a carrier takes none, no more parts than allowed. It judges texts as they are to be sent."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from gateway.facts import NOTHING, Facts
@@ -10,14 +10,20 @@ from gateway.policy.content.banned import Words, compiled
 from gateway.policy.content.contacts import contact, phone
 from gateway.policy.content.links import is_within, links, plain_host, shorteners
 from gateway.policy.content.options import Ban, ContentOptions, WordList
-from gateway.policy.regions import place_of
+from gateway.policy.regions import NOWHERE, Place, place_of
 from gateway.policy.rules import Refuse, Verdicts
 
 SHOWN: Final = 40
 """Characters of a text that a refusal repeats."""
 
+KINDS: Final = 4_096
+"""Categories, routes and places whose looks are kept at hand; all are forgotten at once."""
+
 Look = Callable[[str], Refuse | None]
 """Looks for one thing in a text."""
+
+_Kind = tuple[Category, str, Place]
+"""What decides which texts are refused: a category, a route and a place."""
 
 
 class Contents:
@@ -41,11 +47,8 @@ class Contents:
         self._options = options
         self._domains = frozenset(map(plain_host, domains))
         self._bans = {route: found for route, found in (bans or {}).items() if found}
-        self._regions: frozenset[str | None] = frozenset(
-            region for one in options.words for region in one.regions
-        )
-        self._by_region = bool(self._regions)
-        self._looks: dict[tuple[Category, frozenset[str | None], str], tuple[Look, ...]] = {}
+        self._by_region = any(one.regions for one in options.words)
+        self._looks: dict[_Kind, tuple[Look, ...]] = {}
 
     @property
     def is_idle(self) -> bool:
@@ -62,73 +65,70 @@ class Contents:
     def judge(self, messages: Sequence[Message], facts: Facts, now: float) -> Verdicts:
         found: Verdicts = {}
         most = self._options.max_parts
-        known: dict[tuple[str, Category, str, frozenset[str | None]], Refuse | None] = {}
-        everywhere: frozenset[str | None] = frozenset()
+        looked: dict[_Kind, dict[str, Refuse | None]] = {}
+        last: _Kind | None = None
+        looks: tuple[Look, ...] = ()
+        known: dict[str, Refuse | None] = {}
         for index, message in enumerate(messages):
-            text, category, route = message.text, message.category, message.route
-            regions = everywhere
-            if self._by_region:
-                place = place_of(message.to)
-                regions = self._regions & {place.region, place.subdivision}
-            key = (text, category, route, regions)
-            if key not in known:  # the texts of a batch are often one and the same
-                known[key] = self._look(*key)
-            refused = known[key]
+            place = place_of(message.to) if self._by_region else NOWHERE
+            kind = (message.category, message.route, place)
+            if kind != last:
+                last, looks, known = kind, self._looks_for(kind), looked.setdefault(kind, {})
+            text = message.text
+            if text in known:  # the texts of a batch are often one and the same
+                refused = known[text]
+            else:
+                refused = None
+                for look in looks:
+                    refused = look(text)
+                    if refused is not None:
+                        break
+                known[text] = refused
             if refused is None and most and message.parts > most:
                 refused = self._too_many(message, most)
             if refused is not None:
                 found[index] = refused
         return found
 
-    def _look(
-        self, text: str, category: Category, route: str, regions: frozenset[str | None]
-    ) -> Refuse | None:
-        key = (category, regions, route)
-        looks = self._looks.get(key)
-        if looks is None:
-            looks = self._looks[key] = self._looks_for(category, regions, route)
-        for look in looks:
-            refused = look(text)
-            if refused is not None:
-                return refused
-        return None
-
-    def _looks_for(
-        self, category: Category, regions: frozenset[str | None], route: str
-    ) -> tuple[Look, ...]:
+    def _looks_for(self, kind: "_Kind") -> tuple[Look, ...]:
         """What is looked for in the texts of such messages."""
+        looks = self._looks.get(kind)
+        if looks is None:
+            if len(self._looks) >= KINDS:
+                self._looks.clear()
+            looks = self._looks[kind] = tuple(self._look_up(*kind))
+        return looks
+
+    def _look_up(self, category: Category, route: str, place: Place) -> Iterator[Look]:
         options = self._options
-        looks: list[Look] = [
-            _words(compiled(one.words), one)
-            for one in options.words
-            if category in one.categories and (not one.regions or regions.intersection(one.regions))
-        ]
+        for one in options.words:
+            here = not one.regions or not {place.region, place.subdivision}.isdisjoint(one.regions)
+            if here and category in one.categories:
+                yield _words(compiled(one.words), one)
         bans = self._bans.get(route, frozenset()) if category == "marketing" else frozenset()
-        if category in options.categories:
-            if options.shorteners == "refuse":
-                looks.append(self._shortener)
-            if options.links == "registered":
-                looks.append(self._foreign_link)
         if "links" in bans:
-            looks.append(_any_link)
+            yield _any_link
+        elif category in options.categories and (
+            options.shorteners == "refuse" or options.links == "registered"
+        ):
+            yield self._foreign_link
         if "phones" in bans:
-            looks.append(_any_phone)
+            yield _any_phone
         if "contacts" in bans:
-            looks.append(_any_contact)
-        return tuple(looks)
+            yield _any_contact
 
     def _foreign_link(self, text: str) -> Refuse | None:
+        """Looks for a link to none of the tenant's domains that may not be there."""
+        options = self._options
         for link in links(text):
-            if not is_within(link.host, self._domains):
-                what = f"{_shown(link.host)} is not a domain that is registered for this tenant"
-                return _refuse("links", what, link.place)
-        return None
-
-    def _shortener(self, text: str) -> Refuse | None:
-        for link in links(text):
-            if is_within(link.host, shorteners()) and not is_within(link.host, self._domains):
+            if is_within(link.host, self._domains):
+                continue
+            if options.shorteners == "refuse" and is_within(link.host, shorteners()):
                 what = f"{link.host} is a public shortener, which hides where it leads"
                 return _refuse("shorteners", what, link.place)
+            if options.links == "registered":
+                what = f"{_shown(link.host)} is not a domain that is registered for this tenant"
+                return _refuse("links", what, link.place)
         return None
 
     def _too_many(self, message: Message, most: int) -> Refuse | None:
@@ -152,10 +152,11 @@ def _words(words: Words, one: WordList) -> Look:
 
 
 def _any_link(text: str) -> Refuse | None:
-    found = next(links(text), None)
-    if found is None:
+    found = links(text)
+    if not found:
         return None
-    return _refuse("links", f"{_shown(found.host)}: the carrier takes no links", found.place)
+    first = found[0]
+    return _refuse("links", f"{_shown(first.host)}: the carrier takes no links", first.place)
 
 
 def _any_phone(text: str) -> Refuse | None:
