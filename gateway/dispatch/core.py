@@ -121,7 +121,7 @@ class Dispatch:
         self._numbers = MessageNumbers()
         self._aside = Aside()
         self._reach = Reach()
-        self._guard = Guard()
+        self._guard = Guard(store)
         self._settler = Settler(
             store,
             self.pool,
@@ -221,6 +221,8 @@ class Dispatch:
             self._inbox,
             self._lessons,
             self._texted,
+            self._templates,
+            self._guard,
             self._steering,
             self._absent,
             Watchdog(store, self.places, self.lanes, self.ledger, self._misplaced),
@@ -310,13 +312,14 @@ class Dispatch:
         await self._settler.persistently(self._holds.load)
         await self._settler.persistently(self.stops.load)
         await self._settler.persistently(self._lessons.load)
-        await self._settler.persistently(self._templates.load)
+        await self._settler.persistently(self._templates.look)
         memo = await self._settler.persistently(lambda: self._store.recall(MEMO))
         if memo is not None:
             self._texted.recall(memo)
         memo = await self._settler.persistently(lambda: self._store.recall(absent.MEMO))
         if memo is not None:
             self._absent.recall(memo)
+        await self._settler.persistently(self._guard.load)
         self.in_doubt = True
         async with trio.open_nursery() as settling:
             settling.start_soon(self._settle)
@@ -333,6 +336,7 @@ class Dispatch:
                     await self._record_doubts()
                     self.in_doubt = False
                     await self.upkeep.keep_texted()
+                    await self._settler.persistently(self._guard.keep)
                     await self.upkeep.look_at_absent()
                 self._settling.cancel()
                 self._let_go()

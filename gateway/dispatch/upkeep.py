@@ -9,6 +9,8 @@ import trio
 from gateway.dispatch.carriers.carriers import Carrier
 from gateway.dispatch.carriers.learnt import Lessons
 from gateway.dispatch.inbound.inbound import Inbox
+from gateway.dispatch.intake.guard import Guard
+from gateway.dispatch.intake.templates import Templates
 from gateway.dispatch.intake.texted import MEMO, Texted
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.places import Places
@@ -70,6 +72,8 @@ class Upkeep:
         inbox: Inbox,
         lessons: Lessons,
         texted: Texted,
+        templates: Templates,
+        guard: Guard,
         steering: Steering,
         absent: Absent,
         watchdog: Watchdog,
@@ -90,6 +94,8 @@ class Upkeep:
         self._inbox = inbox
         self._lessons = lessons
         self._texted = texted
+        self._templates = templates
+        self._guard = guard
         self.steering = steering
         self._absent = absent
         self._watchdog = watchdog
@@ -117,6 +123,8 @@ class Upkeep:
             nursery.start_soon(_every, STORE_EVERY, self.look_at_receipts)
             nursery.start_soon(_every, PRUNE_EVERY, self.prune)
             nursery.start_soon(_every, MEMO_EVERY, self.keep_texted)
+            nursery.start_soon(_every, MEMO_EVERY, self.keep_ranges)
+            nursery.start_soon(_every, MEMORY_EVERY, self._templates.look)
             nursery.start_soon(_every, MEMO_EVERY, self.look_at_absent)
             nursery.start_soon(_every, MEMO_EVERY, self.look_at_places)
             nursery.start_soon(_every, MEMORY_EVERY, self._settler.count)
@@ -225,6 +233,10 @@ class Upkeep:
         memo = self._texted.memo()
         if memo is not None:
             await self._settler.persistently(lambda: self._store.remember(MEMO, memo))
+
+    async def keep_ranges(self) -> None:
+        """Put on record what is usual of one-time passwords."""
+        await self._guard.keep()
 
     async def look_at_absent(self) -> None:
         """See which tenants are missed, and for how long already; put that on record."""

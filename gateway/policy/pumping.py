@@ -56,13 +56,42 @@ class _Count(NamedTuple):
     usual: float
 
 
+class _Memo(NamedTuple):
+    """What is known of ranges, by tenant and name, in counts of so many minutes."""
+
+    minutes: int
+    counts: dict[str, dict[str, _Count]]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Memo).decode
+
+
 class Ranges:
-    """Counts one-time passwords by tenant and range. After a restart, what is usual is learnt
-    anew."""
+    """Counts one-time passwords by tenant and range."""
 
     def __init__(self) -> None:
         self._counts: dict[tuple[str, str], _Count] = {}
         self._options = PumpingOptions()
+        self._changed = False
+
+    def memo(self) -> bytes | None:
+        """All that is known, to be kept; None where nothing has changed since the last time."""
+        if not self._changed:
+            return None
+        self._changed = False
+        found: dict[str, dict[str, _Count]] = {}
+        for (tenant, name), count in self._counts.items():
+            found.setdefault(tenant, {})[name] = count
+        return _encode(_Memo(self._options.minutes, found))
+
+    def recall(self, memo: bytes) -> None:
+        """Take over what was kept. Counts of other minutes are forgotten by `configure`."""
+        minutes, found = _decode(memo)
+        self._options = msgspec.structs.replace(self._options, minutes=minutes)
+        self._counts = {
+            (tenant, name): count for tenant, of in found.items() for name, count in of.items()
+        }
 
     def configure(self, options: PumpingOptions) -> None:
         """Count by these options from now on."""
@@ -85,6 +114,7 @@ class Ranges:
         for name in ranges:
             count = self._now(tenant, name, now)
             self._counts[tenant, name] = count._replace(passed=max(0, count.passed + step))
+            self._changed = True
         if len(self._counts) > RANGES:
             for key in list(self._counts)[: RANGES // 2]:
                 del self._counts[key]

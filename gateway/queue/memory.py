@@ -833,6 +833,10 @@ class MemoryStore:
         newest = (kept[-1] for _, kept in sorted(self._templates.items()))
         return [one for one in newest if one.body]
 
+    async def template_changes(self) -> int:
+        await self._enter()
+        return sum(one.version for kept in self._templates.values() for one in kept)
+
     async def template_versions(self, tenant: str, name: str) -> Sequence[TemplateVersion]:
         await self._enter()
         return list(self._templates.get((tenant, name), ()))

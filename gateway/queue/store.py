@@ -638,6 +638,11 @@ class Store(Protocol):
         """The newest version of every tenant's templates, but for those that are deleted, in order
         of tenant and name."""
 
+    async def template_changes(self) -> int:
+        """How much was changed of all templates, ever: 0 where nothing was, and each new version
+        makes it higher, by its number or by `VERSIONS` where that is less, whichever node it is of.
+        Cheap: it is asked for every second."""
+
     async def template_versions(self, tenant: str, name: str) -> Sequence[TemplateVersion]:
         """The versions that are kept of a template, the oldest first, those that deleted it too."""
 

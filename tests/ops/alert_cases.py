@@ -56,6 +56,10 @@ def final(values: str, outcome: str) -> Series:
     return metric("gateway_messages_final_total", values, tenant="acme", outcome=outcome)
 
 
+def put_off(values: str, rule: str) -> Series:
+    return metric("gateway_messages_deferred_total", values, tenant="acme", rule=rule)
+
+
 def of_carrier(name: str, values: str, **labels: str) -> Series:
     return metric(f"gateway_{name}", values, carrier="alpha", **labels)
 
@@ -133,6 +137,11 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
             480,
             ended("0+60x360 21600+0.1x150", "delivered") | ended("0+6x360 2160+0.5x150", "failed"),
         ),
+    ),
+    "OneTimePasswordsHeld": (
+        Case(True, 20, put_off("0x10 0+3x10", "pumping")),
+        Case(False, 30, put_off("0x5 0+3x5 18x30", "pumping")),
+        Case(False, 20, put_off("7x30", "pumping") | put_off("0+9x30", "quiet_hours")),
     ),
     "OutcomesUnknown": (
         Case(True, 100, final("0+6x120", "unknown") | final("0+60x120", "delivered")),

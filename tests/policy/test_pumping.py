@@ -77,6 +77,24 @@ def test_what_is_usual_is_learnt() -> None:
     assert room(ranges, (300 + 7 * 144) * SLOT) == 20
 
 
+def test_what_is_usual_is_known_after_a_restart() -> None:
+    ranges = Ranges()
+    assert ranges.memo() is None
+    for slot in range(300):
+        ranges.note("acme", [RANGE] * 18, slot * SLOT)
+    memo = ranges.memo()
+    assert memo is not None
+    assert ranges.memo() is None
+    again = Ranges()
+    again.recall(memo)
+    again.configure(PumpingOptions())
+    assert room(again, 300 * SLOT) == room(ranges, 300 * SLOT) > 20
+    other = Ranges()
+    other.recall(memo)
+    other.configure(PumpingOptions(minutes=20))
+    assert room(other, 300 * SLOT) == 20
+
+
 def test_an_attack_is_not_usual_soon() -> None:
     ranges = Ranges()
     passed = 0

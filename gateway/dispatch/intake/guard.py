@@ -3,7 +3,10 @@ holds."""
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
 
+import msgspec
 import structlog
 from msgspec import structs
 
@@ -13,16 +16,34 @@ from gateway.message import Message
 from gateway.ops.logs import Sparing
 from gateway.policy.pumping import RANGE, Pumping, PumpingOptions, Ranges, was_held
 from gateway.policy.rules import Verdicts
+from gateway.queue.store import Store
 
 log = structlog.get_logger(__name__)
+
+MEMO: Final = "pumping"
+"""Under which the store keeps what is usual."""
 
 
 class Guard:
     """What the rule of traffic pumping needs to know, and what it has others know."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._ranges = Ranges()
         self._warn = Sparing(log.warning)
+
+    async def load(self) -> None:
+        """Remember what is usual. Raises StoreError."""
+        kept = await self._store.recall(MEMO)
+        if kept is not None:
+            with suppress(msgspec.DecodeError):  # of a later version: it is learnt anew
+                self._ranges.recall(kept)
+
+    async def keep(self) -> None:
+        """Put on record what is usual, where it has changed. Raises StoreError."""
+        memo = self._ranges.memo()
+        if memo is not None:
+            await self._store.remember(MEMO, memo)
 
     def configure(self, options: PumpingOptions) -> None:
         """Count by these options from now on."""

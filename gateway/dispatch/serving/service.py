@@ -264,7 +264,7 @@ class Service:
         """Make, look up, list or forget templates."""
         known, name = self._templates, request.name or ""
         if request.action == "list":
-            return known.list(tenant, request.after)
+            return await known.list(tenant, request.after)
         if request.action == "get":
             return await known.get(tenant, name, request.version)
         if request.action == "delete":

@@ -203,6 +203,26 @@ SYMPTOMS: Final = (
         "The ratio is back at its median.",
     ),
     Alert(
+        "OneTimePasswordsHeld",
+        "warning",
+        'sum by (tenant) (increase(gateway_messages_deferred_total{rule="pumping"}[15m])) > 0',
+        "1m",
+        "{{ $value | humanize }} one-time passwords of {{ $labels.tenant }} are held: far more than"
+        " usual go to one range",
+        ("tenants", "Deferred by rule"),
+        "Somebody has codes sent to numbers of their own to earn a share of what each costs, or a"
+        " range that is watched has become busy. What is too many waits, and mostly expires.",
+        (
+            "the log, `otp_rise_held`: the `range`, and how many",
+            "`gateway_messages_accepted_total` of `otp`: whether the tenant sends far more",
+        ),
+        "Tell the tenant the range: it should ask for a proof of a person before it sends a code."
+        " Block what nobody needs with `destinations.blocked`; where people are held up, raise"
+        " `policy.pumping.least`.",
+        "Switching the guard off: each text of an attack is paid for.",
+        "Nothing more is deferred by `pumping`.",
+    ),
+    Alert(
         "OutcomesUnknown",
         "warning",
         "gateway:outcome_unknown:ratio_rate1h > 0.05 and on (tenant) "

@@ -109,6 +109,12 @@ def put_templates(changes: Sequence[TemplateChange]) -> Work[list[int]]:
     return done
 
 
+def template_changes(connection: Connected) -> int:
+    """The sum of all versions: of one that is added it grows by more than by the one that goes."""
+    [[found]] = connection.cursor(binary=True).execute(SQL["template_changes"])
+    return int(found)
+
+
 def templates(connection: Connected) -> list[TemplateVersion]:
     """The newest version of every template that is not deleted."""
     return [_version(row) for row in connection.cursor(binary=True).execute(SQL["templates"])]

@@ -399,6 +399,9 @@ class PostgresStore:
     async def templates(self) -> Sequence[TemplateVersion]:
         return await self._engine.read(records.templates)
 
+    async def template_changes(self) -> int:
+        return await self._engine.read(records.template_changes)
+
     async def template_versions(self, tenant: str, name: str) -> Sequence[TemplateVersion]:
         return await self._engine.read(lambda c: records.versions(c, tenant, name))
 

@@ -537,6 +537,9 @@ class SqliteStore:
     async def templates(self) -> Sequence[TemplateVersion]:
         return await self._engine.read(templates.newest)
 
+    async def template_changes(self) -> int:
+        return await self._engine.read(templates.changes)
+
     async def template_versions(self, tenant: str, name: str) -> Sequence[TemplateVersion]:
         return await self._engine.read(lambda e: templates.versions(e, tenant, name))
 

@@ -47,6 +47,12 @@ def newest(execute: Execute) -> list[TemplateVersion]:
     )
 
 
+def changes(execute: Execute) -> int:
+    """The sum of all versions: of one that is added it grows by more than by the one that goes."""
+    [[found]] = execute("SELECT coalesce(sum(version), 0) FROM template")
+    return int(str(found))
+
+
 def versions(execute: Execute, tenant: str, name: str) -> list[TemplateVersion]:
     """The versions that are kept of a template, the oldest first."""
     return _versions(

@@ -8,6 +8,7 @@ from gateway.api.schema import SubmitMessage
 from gateway.policy import chain
 from gateway.policy.destinations import DestinationOptions
 from gateway.policy.pumping import PumpingOptions
+from tests.dispatch.conftest import OpenWorld
 
 RANGE = "99890123"
 
@@ -19,13 +20,15 @@ def passwords(count: int, first: int = 0) -> list[dict[str, Any]]:
     ]
 
 
-async def watch(world: Any, **options: Any) -> None:
-    await world.configure(
-        policy=chain.PolicyOptions(
-            destinations=DestinationOptions(watched=("UZ",)),
-            pumping=PumpingOptions(**{"least": 5, "minutes": 7, "hold_minutes": 4, **options}),
-        )
+def watching(**options: Any) -> chain.PolicyOptions:
+    return chain.PolicyOptions(
+        destinations=DestinationOptions(watched=("UZ",)),
+        pumping=PumpingOptions(**{"least": 5, "minutes": 7, "hold_minutes": 4, **options}),
     )
+
+
+async def watch(world: Any, **options: Any) -> None:
+    await world.configure(policy=watching(**options))
 
 
 async def test_a_rise_is_held_reported_and_let_go_when_it_is_over(
@@ -82,6 +85,16 @@ async def test_who_asks_again_counts_nothing(world: Any) -> None:
         await world.submit(*asked, {"to": "+44", "category": "otp", "text": "x"})
     results = await world.submit(*passwords(2, first=4))
     assert [one.not_before is None for one in results] == [True, False]
+
+
+async def test_what_went_counts_over_a_restart(open_world: OpenWorld) -> None:
+    async with open_world(policy=watching()) as world:
+        await world.accepted(*passwords(5))
+        assert len(world.bind.sent) == 5
+    async with open_world(world.store, policy=watching()) as world:
+        world.bind.sent.clear()
+        await world.accepted(*passwords(1, first=5))
+        assert not world.bind.sent
 
 
 async def test_nothing_is_looked_at_where_nothing_is_watched(world: Any) -> None:

@@ -3,11 +3,14 @@
 from typing import Any
 
 import pytest
+import trio
 
 from gateway.api.schema import SubmitMessage, Template, TemplateVar
 from gateway.dispatch.intake import contents
+from gateway.dispatch.intake.templates import Templates
 from gateway.errors import RequestError
 from gateway.policy import chain
+from gateway.policy.templates import Definition
 
 
 async def put(world: Any, name: str, text: str, tenant: str = "acme", **fields: Any) -> Any:
@@ -120,3 +123,34 @@ async def test_a_tenant_that_is_held_to_templates_sends_no_other_text(world: Any
     assert unapproved.error.message == (
         "template: the text is 'hello', not approved by the carriers alpha"
     )
+
+
+async def test_what_another_node_changes_is_used_within_a_second(
+    world: Any, autojump_clock: Any
+) -> None:
+    await put(world, "code", "Code ${code}")
+    elsewhere = Templates(world.store, world.clock, lambda _: None)
+    await elsewhere.look()
+    changed = await elsewhere.put("acme", "code", Definition("Your code: ${code}"))
+    assert changed.version == 2
+    await elsewhere.put("acme", "other", Definition("Other ${code}"))
+    await trio.sleep(1.5)
+    await world.submit(filled(code=1), {**filled(code=2), "template": "other"})
+    assert world.bind.texts == ["Your code: 1", "Other 2"]
+    await elsewhere.delete("acme", "code")
+    # Whoever asks for them is told at once.
+    assert [one.name for one in await world.service.template("acme", Template(1, "list"))] == [
+        "other"
+    ]
+    [refused] = await world.submit(filled(code=1))
+    assert refused.error.code == "invalid_value"
+    assert (await put(world, "code", "Again ${code}")).version == 4
+
+
+async def test_nothing_is_read_while_nothing_changes(world: Any, autojump_clock: Any) -> None:
+    await put(world, "code", "Code ${code}")
+    await trio.sleep(5)
+    before = world.store.calls["templates"]
+    await put(world, "code", "Code: ${code}")
+    await trio.sleep(60)
+    assert world.store.calls["templates"] == before

@@ -39,6 +39,20 @@ async def test_one_that_is_deleted_is_gone_and_its_versions_go_on(rig: Rig) -> N
     assert [(one.version, one.body) for one in kept] == [(1, b"one"), (2, b""), (3, b"three")]
 
 
+async def test_every_change_is_counted_whichever_goes_for_it(rig: Rig) -> None:
+    seen = [await rig.store.template_changes()]
+    for number in range(2 * VERSIONS):
+        await put(rig, "welcome", b"%d" % number)
+        seen.append(await rig.store.template_changes())
+    await put(rig, "welcome", b"")
+    await put(rig, "code", b"theirs", "umbrella")
+    seen.append(await rig.store.template_changes())
+    assert seen[0] == 0
+    assert seen == sorted(set(seen))
+    await rig.crash()
+    assert await rig.store.template_changes() == seen[-1]
+
+
 async def test_versions_are_of_one_template_and_bounded(rig: Rig) -> None:
     await put(rig, "other", b"x")
     for number in range(VERSIONS + 3):

@@ -35,6 +35,9 @@ SELECT tenant.name, newest.name, version, at, body FROM (SELECT DISTINCT ON (ten
 JOIN tenant ON tenant.id = newest.tenant WHERE length(body) > 0
 ORDER BY tenant.name COLLATE "C", newest.name;
 
+-- name: template_changes
+SELECT coalesce(sum(version), 0)::bigint FROM template;
+
 -- name: template_versions
 SELECT tenant.name, template.name, version, at, body FROM template
 JOIN tenant ON tenant.id = template.tenant
