@@ -9,12 +9,17 @@ from typing import Any, Final, TypeVar
 
 import pytest
 import trio
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 AXE: Final = Path(__file__).parents[2] / "interop" / "node_modules" / "axe-core" / "axe.min.js"
 
 PHONE: Final = {"width": 390, "height": 844}
 WIDE: Final = {"width": 1360, "height": 860}
+
+PATIENCE: Final = 60_000.0
+"""Milliseconds after which what does not show is a failure."""
+
+expect.set_options(PATIENCE)
 
 T = TypeVar("T")
 
@@ -34,7 +39,7 @@ class Window:
         def run() -> T:
             context = self._browser.new_context(**options)
             page = context.new_page()
-            page.set_default_timeout(15_000)
+            page.set_default_timeout(PATIENCE)
             page.on("console", lambda message: self._note(message.type, message.text))
             page.on("pageerror", lambda error: self._note("error", str(error)))
             try:
@@ -60,6 +65,7 @@ def chromium() -> Iterator[tuple[ThreadPoolExecutor, Browser]]:
         browser = thread.submit(
             driver.chromium.launch,
             executable_path=program,
+            timeout=PATIENCE,
             args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
         ).result()
         yield thread, browser
