@@ -104,8 +104,8 @@ class Skips:
 # --- processes ---
 
 TOKEN = "correct horse battery staple"
-PATIENCE = 60.0
-"""Seconds after which something that does not happen is a failure."""
+PATIENCE = 180.0
+"""Seconds after which something that does not happen is a failure, on a busy machine too."""
 
 CONFIGURATION = """
 [api]

@@ -314,7 +314,7 @@ def test_who_has_waited_enough_is_told_what_was_not_sent(kiosk: Run, tmp_path: P
         assert process.stderr is not None
         assert process.stderr.readline() == "the queue is full: waiting for room, until Ctrl-C\n"
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=180)
     kiosk("cancel", "--campaign", "stuck")
     summary = json.loads(out)
     assert process.returncode == 130

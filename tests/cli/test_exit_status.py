@@ -104,7 +104,7 @@ def test_of_a_server_that_cannot_have_what_it_needs(
             text = text.replace("127.0.0.1:0", address)
         (tmp_path / "gateway.toml").write_text(text)
         with command("serve", f"--config={tmp_path}/gateway.toml") as process:
-            out, _ = process.communicate(timeout=60)
+            out, _ = process.communicate(timeout=180)
     assert process.returncode == 1, out
     assert "Traceback" not in out
 
@@ -138,6 +138,6 @@ def test_of_one_that_is_told_to_end(
     ) as process:
         assert first in line_with(process, first)
         process.send_signal(number)
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=180)
     assert process.returncode == status, out
     assert "Traceback" not in out

@@ -22,7 +22,7 @@ def ended(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
         [*TOP, *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
         env={**os.environ, **environment},
     )
@@ -64,7 +64,7 @@ def test_in_a_terminal_it_goes_on_until_ctrl_c(at_work: Any) -> None:
         os.environ["GATEWAY_ADMIN"] = f"http://127.0.0.1:{at_work.admin}"
         os.execv(sys.executable, [*TOP, "--every", "0.5"])
     seen = b""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not (b"beta" in seen and b"parts answered" in seen):
         assert time.monotonic() < deadline, seen.decode(errors="replace")
         if select.select([terminal], [], [], 0.2)[0]:

@@ -17,7 +17,7 @@ def run(*command: str | Path, env: Mapping[str, str] = os.environ, cwd: str | Pa
     """What a command prints, run where there is nothing of ours unless told otherwise. Skips the
     test where it needs a package index, and none can be reached."""
     ended = subprocess.run(
-        command, capture_output=True, text=True, timeout=300, cwd=cwd, env=env, check=False
+        command, capture_output=True, text=True, timeout=900, cwd=cwd, env=env, check=False
     )
     if ended.returncode and UNREACHABLE.search(ended.stderr):
         pytest.skip("the package index cannot be reached")

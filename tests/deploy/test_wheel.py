@@ -108,8 +108,8 @@ def test_a_gateway_begins_with_a_wheel_and_nothing_else(
         "--quiet",
     ]
     pip += ["--disable-pip-version-check", "--retries=0", "--timeout=20"]
-    run(*pip, "install", "--require-hashes", "--requirement", LOCK)
-    run(*pip, "install", "--no-deps", "--no-index", wheel)
+    run(*pip, "install", "--no-compile", "--require-hashes", "--requirement", LOCK)
+    run(*pip, "install", "--no-compile", "--no-deps", "--no-index", wheel)
     run(*pip, "check")
 
     gateway = str(place / "bin" / "gateway")
