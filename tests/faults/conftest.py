@@ -41,6 +41,10 @@ class Persistent:
         assert not self._thread.is_alive()
         self.check()
 
+    def hang_up(self) -> None:
+        """End its connection, as somebody does who has waited for long enough; it makes another."""
+        self._client.interrupt()
+
     def check(self) -> None:
         """Raise what went wrong in it."""
         if self._failure is not None:

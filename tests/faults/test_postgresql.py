@@ -126,6 +126,8 @@ def test_a_spare_takes_over_from_a_gateway_that_sleeps(
     first.signal(signal.SIGSTOP)
     spare.wait_for('"serving"')
     site.api, site.admin = site.ports()
+    for client in (campaign, reader):
+        client.hang_up()
     campaign.wait_for(len(campaign.accepted) + 1)
     first.signal(signal.SIGCONT)
     assert first.wait() == 1
