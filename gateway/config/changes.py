@@ -13,7 +13,8 @@ SHOWN: Final = 50
 
 _AT_START: Final = (
     "api", "admin.listen", "log", "queue.backend", "queue.path",
-    "queue.dsn", "queue.dsn_env", "queue.dsn_file", "queue.node", "queue.synchronous",
+    "queue.dsn", "queue.dsn_env", "queue.dsn_file", "queue.node", "queue.nodes",
+    "queue.synchronous",
 )  # fmt: skip
 """What is read at the start alone. Certificates of the API are read anew where there were some."""
 

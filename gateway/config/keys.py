@@ -38,6 +38,7 @@ from gateway.policy.replies import LONGEST
 from gateway.policy.senders import ANY, normalise
 from gateway.queue.backends import Backend, Synchronous
 from gateway.queue.scheduler import FLOORS, SchedulerOptions, Share
+from gateway.queue.store import NODES
 from gateway.smpp.options import LONGEST_ACCOUNT, BindOptions
 from gateway.smpp.receipt_ids import ReceiptId
 from gateway.smpp.receipt_states import StateName
@@ -181,6 +182,7 @@ class Queue(Struct, frozen=True):
     dsn_env: Annotated[str, secret("the name of an environment variable")] | None = None
     dsn_file: Annotated[str, secret("the path of a file")] | None = None
     node: Name | None = None
+    nodes: Annotated[int, Meta(ge=1, le=NODES)] = 1
     synchronous: Synchronous = "commit"
     # A consumer that was away over a weekend still finds its events.
     retention_days: Annotated[float, Meta(ge=3, le=3650)] = RETENTION / DAY

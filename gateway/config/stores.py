@@ -16,9 +16,9 @@ _DSNS: Final = ("dsn", "dsn_env", "dsn_file")
 def build(queue: Queue, environ: Mapping[str, str], faults: Faults) -> StoreOptions:
     """The options of the store."""
     if queue.backend != "postgresql":
-        for name in (*_DSNS, "node"):
-            if getattr(queue, name) is not None:
-                faults.add(f"queue.{name}", 'is of no use without queue.backend = "postgresql"')
+        given = [name for name in (*_DSNS, "node") if getattr(queue, name) is not None]
+        for name in [*given, "nodes"] if queue.nodes != 1 else given:
+            faults.add(f"queue.{name}", 'is of no use without queue.backend = "postgresql"')
         return StoreOptions(queue.backend, queue.path)
     dsn = _dsn(queue, environ, faults)
     if dsn:
@@ -30,7 +30,7 @@ def build(queue: Queue, environ: Mapping[str, str], faults: Faults) -> StoreOpti
             mend = "write postgresql://USER@HOST:PORT/DATABASE"
             faults.add(f"queue.{_given(queue)[0]}", f"is no connection string; {mend}")
     node = queue.node or socket.gethostname()[:64] or "node"
-    return StoreOptions("postgresql", "", dsn, node, queue.synchronous)
+    return StoreOptions("postgresql", "", dsn, node, queue.nodes, queue.synchronous)
 
 
 def _given(queue: Queue) -> list[str]:

@@ -21,6 +21,7 @@ from gateway.dispatch.intake.tenants import Tenant, TenantOptions, Tenants
 from gateway.dispatch.intake.texted import MEMO, Texted
 from gateway.dispatch.intake.wording import Wordings, carriers_of
 from gateway.dispatch.ledger import Ledger
+from gateway.dispatch.nodes import Nodes
 from gateway.dispatch.places import Places
 from gateway.dispatch.release import absent
 from gateway.dispatch.release.absent import Absent
@@ -190,6 +191,20 @@ class Dispatch:
             self._is_paused,
             clock,
         )
+        self.nodes = Nodes(
+            store,
+            self.lanes,
+            self.places,
+            self.ledger,
+            self._numbers,
+            self._settler,
+            self._steering,
+            self._templates,
+            clock,
+            self._share,
+            self._take_held,
+            self._wake,
+        )
         self.debts = Debts(
             store, self._settler, self.ledger, self.lanes, self.pool, clock, self._wake
         )
@@ -252,13 +267,13 @@ class Dispatch:
         now = self._clock()
         if self._store.restored:
             log.warning("restored", epoch=self._store.epoch)
+        self.nodes.begin(recovery)
         self._numbers.begin(recovery.node, recovery.last_id)
         self.upkeep.expect(recovery.last_accepted, now)
         self.ledger.start(recovery.counts, recovery.last_id, now)
         for key, due in recovery.lanes.items():
             self.lanes.deferred(key, due, now)
-        self._inbox.recover(recovery.held)
-        self.upkeep.without_carrier = [one for one in recovery.held if one.kind == "receipt"]
+        self._take_held(recovery.held)
 
     def configure(self, options: DispatchOptions) -> None:
         """Go on with these options; called within `run`'s time, and again on each reload."""
@@ -282,9 +297,9 @@ class Dispatch:
         known = prices(options.policy.price)
         self._settler.prices = known
         self._intake.pricing = None if known is None else Pricing(known, through)
-        self.scheduler.configure(options.scheduler, self._clock())
+        self._share()
         before = self.fleet.carriers
-        self.fleet.configure(options.carriers)
+        self.fleet.configure([self.nodes.carrier(one) for one in options.carriers])
         self.upkeep.gone += [one for one in before if one not in self.fleet.carriers]
         self._lessons.teach(self.fleet.carriers)
         use = users(routes, carriers, [one.id for one in options.tenants])
@@ -330,6 +345,7 @@ class Dispatch:
                     nursery.start_soon(self.upkeep.run)
                     nursery.start_soon(self._releaser.run)
                     nursery.start_soon(self._store.until_fenced)
+                    nursery.start_soon(self.nodes.run)
                     task_status.started()
             finally:
                 with trio.move_on_after(LAST_WORDS, shield=True):
@@ -394,9 +410,22 @@ class Dispatch:
             name = carrier.options.id
             rate = self.stops.rate(name)
             carrier.steer(
-                paused=self.stops.carrier(name) is not None, rate=rate.rate if rate else None
+                paused=self.stops.carrier(name) is not None,
+                rate=self.nodes.rate(rate.rate) if rate else None,
             )
         self._holds.apply()
+
+    def _take_held(self, held: Sequence[Held]) -> None:
+        """Take over what waits for its other half."""
+        self._inbox.recover(held)
+        receipts = [one for one in held if one.kind == "receipt"]
+        self.upkeep.without_carrier = [*self.upkeep.without_carrier, *receipts]
+        self._unpark()
+
+    def _share(self) -> None:
+        """Go by this node's part of what tenants may take."""
+        options = self.nodes.scheduler(self.options.scheduler)
+        self.scheduler.configure(options, self._clock())
 
     def _is_paused(self, key: LaneKey) -> bool:
         """Whether somebody has paused a queue, or the carriers that it goes by."""

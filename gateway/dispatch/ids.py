@@ -37,6 +37,10 @@ class MessageNumbers:
         self._step = 1 if node is None else 1 << NODE_BITS
         self._last = max(self._last, last)
 
+    def follow(self, number: int) -> None:
+        """Another node has given this number: those to come are above it, whatever the clocks."""
+        self._last = max(self._last, number)
+
     @property
     def last(self) -> int:
         """The highest number so far; 0 for none."""

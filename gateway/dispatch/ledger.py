@@ -17,6 +17,7 @@ class Ledger:
     def __init__(self) -> None:
         self._counts: dict[tuple[str, Category, WaitingState], int] = {}
         self._totals: dict[str, int] = {}
+        self._share = 1.0
         self._opened_at = 0.0
         self._inherited = 0
 
@@ -27,9 +28,22 @@ class Ledger:
         for tenant, category, state, messages in counts:
             self.add(tenant, category, state, messages)
 
+    def anew(self, counts: Sequence[Count], last_id: int, now: float) -> None:
+        """Go by what the store has counted ``now`` for this node, up to the message ``last_id``:
+        other nodes accept messages for it, and end some."""
+        self._counts = dict.fromkeys(self._counts, 0)
+        self._totals = {}
+        self.start(counts, last_id, now)
+
+    def take_part(self, share: float) -> None:
+        """This node counts such a part of all phones; the others are the others'."""
+        self._share = share
+
     def total(self, tenant: str) -> int:
-        """All messages of a tenant without an outcome."""
-        return self._totals.get(tenant, 0)
+        """All messages of a tenant without an outcome, at other nodes too: there are as many to one
+        phone as to another."""
+        total = self._totals.get(tenant, 0)
+        return total if self._share in (0.0, 1.0) else round(total / self._share)
 
     def counts(self) -> list[Count]:
         """Every count that is or was above zero."""

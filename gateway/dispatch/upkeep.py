@@ -201,7 +201,8 @@ class Upkeep:
     async def look_at_receipts(self) -> None:
         """Have receipts looked at again that were not sure, and messages with one of several;
         keep what was learnt."""
-        if any(carrier.correlator.unsettled for carrier in self._pool.carriers.values()):
+        correlators = [carrier.correlator for carrier in self._pool.carriers.values()]
+        if any(one.unsettled or (one.parked and self._store.shared) for one in correlators):
             self._settler.look_again()
         await self._lessons.save(self._pool.carriers.values())
 

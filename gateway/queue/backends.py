@@ -24,6 +24,7 @@ class StoreOptions(msgspec.Struct, frozen=True):
         path: the file of an engine that has one.
         dsn: the connection string of one that has a server, perhaps with a password.
         node: the name of this node there.
+        nodes: how many nodes work on it at a time.
         synchronous: what a commit waits for there.
     """
 
@@ -31,6 +32,7 @@ class StoreOptions(msgspec.Struct, frozen=True):
     path: str = ""
     dsn: str = ""
     node: str = ""
+    nodes: int = 1
     synchronous: Synchronous = "commit"
 
     def __repr__(self) -> str:
@@ -78,6 +80,7 @@ def make(options: StoreOptions, observe_commit: Callable[[float], None]) -> Oper
     return PostgresStore(
         options.dsn,
         node=options.node,
+        nodes=options.nodes,
         synchronous=options.synchronous,
         observe_commit=observe_commit,
     )

@@ -19,6 +19,7 @@ from gateway.facts import Facts, Use, Wants
 from gateway.message import Event, Handed, LaneKey, Life, Message, WaitingState
 from gateway.numbers import canonical
 from gateway.queue import events
+from gateway.queue.alone import Alone
 from gateway.queue.consents import RECORDS, Consent, allowed, is_new, withdrawn
 from gateway.queue.failing import Failing, struck
 from gateway.queue.operators import KEPT as CHANGES_KEPT
@@ -93,7 +94,7 @@ class _Node(msgspec.Struct):
     last_accepted: float = 0.0
 
 
-class MemoryStore:
+class MemoryStore(Alone):
     """A `gateway.queue.store.Store` that is gone with the process.
 
     Args:

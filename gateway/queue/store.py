@@ -383,6 +383,7 @@ class Recovery(msgspec.Struct, frozen=True):
         lanes: when the first waiting message of each lane is due.
         counts: messages without an outcome.
         held: everything held, see `Held`.
+        nodes: how many nodes may share the storage.
     """
 
     node: int | None
@@ -393,6 +394,32 @@ class Recovery(msgspec.Struct, frozen=True):
     lanes: Mapping[LaneKey, float]
     counts: Sequence[Count]
     held: Sequence[Held]
+    nodes: int = 1
+
+
+class Heard(msgspec.Struct):
+    """What other nodes have done that concerns this one.
+
+    Attributes:
+        lanes: messages wait now that are this node's to send: when the first of each lane is due.
+        left: this node gives up some of its share: what is `Store.elsewhere` now and has not begun
+            is to be put back.
+        share: of all phones, how many are this node's now; None where that is as before.
+        counts: messages without an outcome to the phones that are this node's; None where they
+            were not counted.
+        newest: the highest message number that any node has accepted; 0 where that is as before.
+        held: what nodes that are gone have kept, and is this node's now.
+        notices: the kinds of what all nodes are to go by from now on: ``memo`` (`Store.agree`),
+            ``template``, or what the store has seen to itself.
+    """
+
+    lanes: dict[LaneKey, float] = {}
+    left: bool = False
+    share: float | None = None
+    counts: list[Count] | None = None
+    newest: int = 0
+    held: list[Held] = []
+    notices: list[str] = []
 
 
 class Consumer(NamedTuple):
@@ -449,6 +476,37 @@ class Store(Protocol):
     async def until_fenced(self) -> None:
         """Wait until it is known that another process has taken the store over; raises StoreFenced
         then."""
+
+    # --- other nodes ---
+
+    @property
+    def lapsed(self) -> bool:
+        """Whether another node may take by now what this one has, which the storage does not
+        answer: nothing is to be sent until it does."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether other nodes may work on the storage too."""
+
+    def elsewhere(self, messages: Sequence[Message]) -> Collection[int]:
+        """The positions of those that another node sends, by their recipients; to be asked right
+        before they are accepted, which is then done as waiting. None where there is one node."""
+
+    async def heard(self) -> Heard:
+        """Wait until other nodes have done what concerns this one. Whoever calls it again goes by
+        all that it has told before. For one caller; it never returns where there is one node."""
+
+    async def newest(self) -> int:
+        """The highest message number that other nodes have accepted; 0 where there are none."""
+
+    async def agree(self, name: str, value: bytes, before: bytes | None) -> int:
+        """`remember` what all nodes are to go by; returns what `heeded` is to be asked. Raises
+        StoreError where what is kept is not ``before`` any more, since another node has changed it
+        just now."""
+
+    async def heeded(self, notice: int) -> None:
+        """Wait until all nodes go by a notice, but for those that may not send any more. Not to be
+        called while anything is held up that `heard` may ask for: the others wait too."""
 
     # --- the way in ---
 

@@ -27,6 +27,8 @@ class EventTail:
     def __init__(self, last: dict[str, int]) -> None:
         self._last = last
         self._forgotten: dict[str, int] = {}
+        # Where other nodes have given some: what comes before is not here, or not all of it.
+        self._since: dict[str, int] = {}
         self._chunks: dict[str, deque[EventChunk]] = {}
         self._order: deque[EventChunk] = deque()
         self._bytes = 0
@@ -36,7 +38,12 @@ class EventTail:
         return self._last.get(tenant, 0)
 
     def append(self, chunk: EventChunk) -> None:
-        """Put in the chunk that follows the tenant's last one."""
+        """Put in a chunk of this node's. It follows the last one, unless others have given some."""
+        last = self._last.get(chunk.tenant, 0)
+        if chunk.first != last + 1:
+            if chunk.last <= last:
+                return
+            self._since[chunk.tenant] = chunk.first
         self._last[chunk.tenant] = chunk.last
         self._chunks.setdefault(chunk.tenant, deque()).append(chunk)
         self._order.append(chunk)
@@ -45,6 +52,12 @@ class EventTail:
             oldest = self._order.popleft()
             self._bytes -= len(oldest.body) + CHUNK_COST
             self._chunks[oldest.tenant].popleft()
+
+    def skip(self, tenant: str, seq: int) -> None:
+        """Other nodes have given events up to ``seq``, which are not here."""
+        if seq > self.last(tenant):
+            self._last[tenant] = seq
+            self._since[tenant] = seq + 1
 
     def forget(self, tenant: str, seq: int) -> None:
         """Events up to ``seq`` are not kept any more."""
@@ -56,6 +69,8 @@ class EventTail:
         seq = max(seq, self._forgotten.get(tenant, 0))
         if seq >= self.last(tenant):
             return []
+        if seq + 1 < self._since.get(tenant, 0):
+            return None
         chunks = self._chunks.get(tenant)
         if not chunks or chunks[0].first > seq + 1:
             return None

@@ -32,10 +32,10 @@ def test_a_dsn_may_be_in_the_file_in_another_or_in_the_environment(
         ({"dsn_env": "DATABASE"}, {"DATABASE": DSN}),
     ):
         settings = read(**postgresql(**keys), environ=environ)
-        assert settings.queue == StoreOptions("postgresql", "", DSN, host, "commit")
+        assert settings.queue == StoreOptions("postgresql", "", DSN, host)
         assert "s3cr3t" not in repr(settings)
     settings = read(**postgresql(dsn=DSN, node="a", synchronous="remote_apply"))
-    assert settings.queue == StoreOptions("postgresql", "", DSN, "a", "remote_apply")
+    assert settings.queue == StoreOptions("postgresql", "", DSN, "a", 1, "remote_apply")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Binds that a test answers by hand, a store that fails when told to, and a dispatch on both."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, cast
 
@@ -228,6 +228,20 @@ class FlakyStore:
         self.failing: set[str] = set()
         self.stuck: trio.Event | None = None
         self.calls: Counter[str] = Counter()
+
+    @property
+    def lapsed(self) -> bool:
+        """Whether another node may have taken what this one has."""
+        return self._store.lapsed
+
+    @property
+    def shared(self) -> bool:
+        """Whether other nodes work on it too."""
+        return self._store.shared
+
+    def elsewhere(self, messages: Sequence[Message]) -> Collection[int]:
+        """What another node sends."""
+        return self._store.elsewhere(messages)
 
     def beside(self) -> MemoryStore:
         """A store of another process on the same storage."""

@@ -176,7 +176,16 @@ async def reloaded(held: Held) -> None:
 
 async def store_refuses(held: Held) -> None:
     store = held.world.store
-    store.failing |= {"accept", "lease", "defer", "settle", "expired", "remember", "leased"}
+    store.failing |= {
+        "accept",
+        "lease",
+        "defer",
+        "settle",
+        "expired",
+        "remember",
+        "agree",
+        "leased",
+    }
     held.owed += held.world.bind.reply()  # what a carrier has is taken meanwhile
     await trio.sleep(3600)
 

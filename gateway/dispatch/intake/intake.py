@@ -519,7 +519,7 @@ class Intake:
         """Make messages durable that are counted, and pass on what is due; returns what the keys of
         duplicates stand for, by index. Those are counted out. Of ``seen`` and
         ``limits`` see `Store.accept`."""
-        direct = self._lanes.reserve(messages, now)
+        direct = self._reserve(messages, now)
         entries = list(map(Entry, messages, digests, direct))
         try:
             known = await self._store.accept(entries, seen, limits)
@@ -544,6 +544,15 @@ class Intake:
         for (tenant, category), count in counts.items():
             self._metrics.messages_accepted.add(count, tenant, category)
         return known
+
+    def _reserve(self, messages: Sequence[Message], now: float) -> list[bool]:
+        """Which messages go straight to their lane; those that another node sends wait for it."""
+        away = self._store.elsewhere(messages)
+        if not away:
+            return self._lanes.reserve(messages, now)
+        here = [m for position, m in enumerate(messages) if position not in away]
+        found = iter(self._lanes.reserve(here, now))
+        return [position not in away and next(found) for position in range(len(messages))]
 
     def _count_in(self, messages: Sequence[Message], now: float) -> None:
         """Messages are about to be accepted."""

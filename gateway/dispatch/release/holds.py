@@ -108,6 +108,7 @@ class Holds:
         self._clock = clock
         self._on_change = on_change
         self._lock = trio.Lock()
+        self._kept: bytes | None = None
         self._paused: dict[Campaign, _Paused] = {}
         self._cancelled: dict[Campaign, _Cancelled] = {}
         self._single: dict[int, float] = {}
@@ -115,7 +116,7 @@ class Holds:
 
     async def load(self) -> None:
         """Take over what was kept."""
-        memo = await self._store.recall(MEMO)
+        memo = self._kept = await self._store.recall(MEMO)
         if memo is not None:
             kept = _decode(memo)
             self._paused = {(tenant, name): one for tenant, name, one in kept.paused}
@@ -123,6 +124,11 @@ class Holds:
             self._single = dict(kept.single)
             self._where = kept.where
         self.apply()
+
+    async def reload(self) -> None:
+        """Go by what another node has changed. Raises StoreError."""
+        async with self._lock:
+            await self.load()
 
     # --- what holds ---
 
@@ -201,7 +207,7 @@ class Holds:
     async def cancel(self, tenant: str, campaign: str) -> int:
         """End all that was accepted of a campaign so far, up to the number that this returns; a
         pause of it is over."""
-        last = self._last()
+        last = max(self._last(), await self._store.newest())
         async with self._change():
             self._cancelled.pop((tenant, campaign), None)  # it becomes the latest
             self._cancelled[tenant, campaign] = _Cancelled(last, self._clock())
@@ -214,7 +220,7 @@ class Holds:
     async def cancel_where(self, which: Which) -> int:
         """End all that was accepted so far of some messages, whoever's they are, up to the number
         that this returns."""
-        last = self._last()
+        last = max(self._last(), await self._store.newest())
         async with self._change():
             kept = [one for one in self._where if one[0] != which][1 - WHERE :]
             self._where = [*kept, (which, _Cancelled(last, self._clock()))]
@@ -265,11 +271,14 @@ class Holds:
             yield
             self.apply()
             try:
-                await self._store.remember(MEMO, _encode(self._memo()))
+                value = _encode(self._memo())
+                told = await self._store.agree(MEMO, value, self._kept)
+                self._kept = value
             except StoreError:
                 self._paused, self._cancelled, self._single, self._where = before
                 self.apply()
                 raise
+        await self._store.heeded(told)  # without the lock: others may wait for us
 
     def apply(self) -> None:
         """Pause what is to be paused now, and let the rest go on."""

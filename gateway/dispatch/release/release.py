@@ -212,7 +212,7 @@ class Releaser:
         released = await self._allowed(key.tenant, messages)
         if not released.messages:
             return
-        if self._holds.paused(key):
+        if self._holds.paused(key) or self._store.lapsed:
             self._give_back(released.messages)
             return
         placed, left = self._pool.place(key.route, released.messages, now, released.at)
@@ -411,7 +411,7 @@ class Releaser:
             put_off = len(self._deferred)
             released = await self._allowed(message.tenant, [message])
             due.popleft()
-            if released.messages and self._holds.paused(message.lane):
+            if released.messages and (self._holds.paused(message.lane) or self._store.lapsed):
                 self._send_later(carrier, flight, indexes, now + NOT_NOW)
             elif released.messages:
                 self._resubmit(carrier, flight, indexes, now, released)

@@ -107,6 +107,12 @@ class Steering:
             done.update(message.id for message in found)
         return done
 
+    async def heed(self) -> None:
+        """End what lanes have of what another node was told to cancel."""
+        cancelled = self.holds.cancelled
+        found = self._lanes.withdraw(lambda _: True, lambda message: bool(cancelled([message])))
+        await self._end(found)
+
     async def catch_up(self) -> None:
         """Do what was left to be done."""
         await self.stops.expire()

@@ -69,18 +69,24 @@ class Stops:
         self._clock = clock
         self._tell = apply
         self._lock = trio.Lock()
+        self._kept: bytes | None = None
         self._stops: dict[Target, Stop] = {}
         self._rates: dict[str, RateSet] = {}
         self.any_carrier = False
 
     async def load(self) -> None:
         """Take over what was kept. Raises StoreError."""
-        memo = await self._store.recall(MEMO)
+        memo = self._kept = await self._store.recall(MEMO)
         if memo is not None:
             kept = _decode(memo)
             self._stops = {one.target: one for one in kept.stops}
             self._rates = {one.carrier: one for one in kept.rates}
         self._apply()
+
+    async def reload(self) -> None:
+        """Go by what another node has changed. Raises StoreError."""
+        async with self._lock:
+            await self.load()
 
     # --- what holds ---
 
@@ -170,8 +176,11 @@ class Stops:
             self._apply()
             memo = _Memo(list(self._stops.values()), list(self._rates.values()))
             try:
-                await self._store.remember(MEMO, msgspec.msgpack.encode(memo))
+                value = msgspec.msgpack.encode(memo)
+                told = await self._store.agree(MEMO, value, self._kept)
+                self._kept = value
             except StoreError:
                 self._stops, self._rates = before
                 self._apply()
                 raise
+        await self._store.heeded(told)  # without the lock: others may wait for us

@@ -134,6 +134,7 @@ class Correlator:
         self._early: dict[str, Parked] = {}
         self._waiting: dict[str, list[Parked]] = {}
         self._ids = 0
+        self._next = 0  # of those that matched nothing, to be looked at again
 
     # --- parts ---
 
@@ -296,6 +297,13 @@ class Correlator:
         for parked in some:
             self._open.move_to_end(parked.key)
         return some + list(islice(self._early.values(), LOOKS))
+
+    def unmatched(self) -> Sequence[Parked]:
+        """Receipts that matched nothing yet, `LOOKS` of them, others the next time: where several
+        nodes send, another one may have had the response."""
+        start = self._next if self._next < len(self._parked) else 0
+        self._next = start + LOOKS
+        return list(islice(self._parked.values(), start, self._next))
 
     @property
     def undecided(self) -> Sequence[Parked]:

@@ -96,7 +96,7 @@ def complete(states: bytearray, *, one: bool) -> bool:
     if not one or not came(states):
         return False
     for part, state in enumerate(states):
-        if state in _AWAITED:
+        if state in AWAITED:
             states[part] = NOT_OWED
     return True
 
@@ -106,7 +106,9 @@ def came(states: States) -> int:
     return len(states.translate(None, _NONE))
 
 
-_AWAITED: Final = frozenset({0, SHARED})
+AWAITED: Final = frozenset({0, SHARED})
+"""The states of parts whose receipt is still to come."""
+
 _NONE: Final = bytes((0, SHARED, NOT_OWED))
 
 HALVES: Final = 5_000

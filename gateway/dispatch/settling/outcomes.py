@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.dispatch.carriers.flights import Reason
-from gateway.dispatch.settling.long_receipts import States, came, real
+from gateway.dispatch.settling.long_receipts import AWAITED, States, came, real
 from gateway.message import Event, Message, Outcome, message_id
 from gateway.smpp.receipt_states import STATS
 from gateway.smpp.status import status_name
@@ -128,8 +128,10 @@ _NO_REASON: Final = Reason()
 
 
 def without_receipts(message: Message, states: States, at: float) -> Event:
-    """The deadline has passed and not every part has its receipt."""
-    if real(states).strip(b"\0" + GOOD):
+    """The deadline has passed and not every part has its receipt, or several nodes have heard them
+    all together."""
+    known = real(states)
+    if known.strip(b"\0" + GOOD) or AWAITED.isdisjoint(states):
         return by_receipts(message, None, None, states, None, at)
     detail = {"parts_delivered": came(states)} if len(states) > 1 else None
     return event(message, "unknown", at, "no_receipt", detail)

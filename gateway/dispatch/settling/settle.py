@@ -141,7 +141,7 @@ class Settler:
     @property
     def congested(self) -> bool:
         """So much waits for the store that nothing more should be submitted."""
-        return self._unsettled >= UNSETTLED
+        return self._unsettled >= UNSETTLED or self._store.lapsed
 
     @property
     def idle(self) -> bool:
@@ -279,6 +279,8 @@ class Settler:
             for carrier in self._pool.carriers.values():
                 end_halves(carrier, plan)
                 found |= {(carrier, one.key): one for one in carrier.correlator.looks()}
+                if self._store.shared:
+                    found |= {(carrier, one.key): one for one in carrier.correlator.unmatched()}
         for carrier in plan.review:
             review = carrier.correlator.review
             found |= {(carrier, key): one for key, one in review.items()}

@@ -6,13 +6,12 @@ the writer's thread, names become numbers and columns go out as arrays.
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
-from zlib import crc32
 
 import msgspec
 
 from gateway.message import Encoding, LaneKey
 from gateway.numbers import canonical
-from gateway.queue.postgresql import accounts, statements
+from gateway.queue.postgresql import accounts, sharing, statements
 from gateway.queue.postgresql.arrays import (
     encode_message,
     float8s,
@@ -30,19 +29,15 @@ from gateway.queue.tallies import accepted
 
 SQL: Final = statements.load("accepting")
 
+_LOCK: Final = b"SELECT pg_advisory_xact_lock(21316)"
+"""Held until the commit by whoever goes by what counts: two nodes never spend the same room twice.
+One lock for all, so that nobody waits crosswise."""
+
 WAITING, LEASED, SENT = 0, 1, 2
 """``message.state``. The partial indexes of the schema name these numbers."""
 
-SHARDS: Final = 64
-"""Parts into which phones are divided: what is shared between nodes once several work at a time."""
-
 Answer = Mapping[int, Known] | None
 """What `accept` comes to; None where others were first (`gateway.queue.store.Overtaken`)."""
-
-
-def shard(number: str) -> int:
-    """The shard of a phone."""
-    return crc32(canonical(number).encode()) % SHARDS
 
 
 class _Rows(msgspec.Struct):
@@ -57,7 +52,7 @@ class _Rows(msgspec.Struct):
     def add(self, entry: Entry, lane: LaneKey, body: bytes) -> None:
         self.entries.append(entry)
         self.lanes.append(lane)
-        self.shards.append(shard(entry.message.to))
+        self.shards.append(sharing.shard(entry.message.to))
         self.states.append(LEASED if entry.leased else WAITING)
         self.bodies.append(body)
 
@@ -107,9 +102,13 @@ class _Keys(msgspec.Struct):
 
 
 def accept(
-    entries: Sequence[Entry], seen: Seen | None, limits: Mapping[str, int] | None, hour: int
+    entries: Sequence[Entry],
+    seen: Seen | None,
+    limits: Mapping[str, int] | None,
+    hour: int,
+    shards: int,
 ) -> Callable[[Session], Callable[[], Answer]]:
-    """Accepts entries, at least one, that come in an hour."""
+    """Accepts entries, at least one, that come in an hour, at a node that has some shards."""
     plain, keyed, keys = _Rows(), _Rows(), _Keys()
     lanes: dict[tuple[Any, ...], LaneKey] = {}
     for entry in entries:
@@ -125,7 +124,11 @@ def accept(
     came = entries[0].message.accepted_at
     counting = [] if seen is None else [entry for entry in entries if entry.message.counted]
 
+    away = sharing.away([one.message for one in entries if not one.leased], shards)
+
     def work(session: Session) -> Callable[[], Answer]:
+        if not session.alone and (seen is not None or limits is not None):
+            session.execute(_LOCK)
         if seen is not None and counting and _overtaken(session, counting, seen):
             return lambda: None
         if limits is not None and accounts.overdrawn(session, entries, limits):
@@ -136,6 +139,7 @@ def accept(
         if keyed.entries:
             values = keyed.columns(session) | keys.columns(session)
             offered = session.execute(SQL["keyed"], values)
+        sharing.arrive(session, away)
 
         def finish() -> Answer:
             duplicates: dict[int, Known] = {}

@@ -32,6 +32,10 @@ DOUBT: Final = 300.0
 next reads it."""
 
 
+TRIES: Final = 3
+"""Times that a transaction is made again which waited for another node's, and that one for it."""
+
+
 class _Doubtful(NamedTuple):
     """Calls of a transaction of which nobody knows, and what they are answered if it was made."""
 
@@ -51,12 +55,18 @@ class Engine:
     Args:
         target: the database; its schema is made where there is none.
         node: the name of this node.
+        nodes: how many may work at a time.
         lease: seconds, see `holding.LEASE`.
         observe: told, in the writer's thread, how many seconds each group of writing calls took.
     """
 
     def __init__(
-        self, target: Target, node: str, lease: float, observe: Callable[[float], None]
+        self,
+        target: Target,
+        node: str,
+        nodes: int,
+        lease: float,
+        observe: Callable[[float], None],
     ) -> None:
         self._target = target
         self._node = node
@@ -64,11 +74,11 @@ class Engine:
         self._doubtful: _Doubtful | None = None
         self._ended = threading.Event()
         self.signals = Signals()
-        self.session = Session(lease)
+        self.session = Session(lease, alone=nodes == 1)
         connection = connect(target, f"{node}: writer")
         try:
             schema.migrate(connection, target)
-            self.taken = holding.take(connection, target, node, lease)
+            self.taken = holding.take(connection, target, node, lease, nodes)
             self.epoch, self.restored = self._lineage(connection)
             self._reader: Connected | None = connect(target, f"{node}: reader")
         except psycopg.Error as error:
@@ -77,8 +87,10 @@ class Engine:
         except BaseException:
             connection.close()
             raise
-        self.session.connection = connection
-        self.session.token, self.session.operation = self.taken.token, self.taken.operation
+        session, taken = self.session, self.taken
+        session.connection = connection
+        session.number, session.token = taken.number, taken.token
+        session.operation, session.heard = taken.operation, taken.heard
 
     def _lineage(self, connection: Connected) -> tuple[str, bool]:
         """The epoch, a new one where the database was restored."""
@@ -147,7 +159,7 @@ class Engine:
             session.connection = connection
         doubtful = self._doubtful
         if doubtful is not None:
-            done = holding.done(session.connection, session.token, doubtful.operation)
+            done = holding.done(session.connection, self.taken, doubtful.operation)
             self._doubtful = None
             for call, value in zip(doubtful.calls, doubtful.values, strict=True):
                 if done:
@@ -167,9 +179,10 @@ class Engine:
                 call.fail(self._fence("it cannot be told any more what was recorded"))
             self._writes.answer(doubtful.calls)
 
-    def _commit(self, calls: Sequence[Call[Any]]) -> bool:
+    def _commit(self, calls: Sequence[Call[Any]], tries: int = TRIES) -> bool:
         """Do calls in one transaction; returns whether they are to be tried one by one: one of them
-        has failed, or the connection had been lost before."""
+        has failed, or the connection had been lost before. Two nodes that waited for each other are
+        told so, and one of them tries again."""
         values: list[Any] = []
 
         def gather(work: Work[Any]) -> Work[Any]:
@@ -191,6 +204,8 @@ class Engine:
             self._doubtful = _Doubtful(session.operation, calls, values, time.monotonic())
             return False
         except Exception as error:  # noqa: BLE001  every caller is told
+            if isinstance(error, psycopg.errors.DeadlockDetected) and tries:
+                return self._commit(calls, tries - 1)
             for call in calls:
                 call.fail(self._meaning(error))
             if session.connection is None or session.connection.closed:

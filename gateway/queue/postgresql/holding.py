@@ -1,23 +1,27 @@
-"""Whose the storage is: it is taken by a node, under a token and for a time that each of its
+"""A node's place in the storage: it takes a number, under a token and for a time that each of its
 transactions renews.
 
 A node that has ended in order, or whose time is over, has let go. A process that was killed has,
 too, as far as one of the same name is concerned: there is one of each name, which shows by a lock
-that belongs to its connection.
+that belongs to its connection. There are as many numbers as nodes work at a time (``queue.nodes``);
+one more is a spare, and waits for a number. What the number is good for: it is in the message ids
+that the node gives, and says which part of the binds is its own.
 """
 
 import time
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from gateway.errors import StoreError
 from gateway.queue.postgresql.connecting import Connected, Target
-from gateway.queue.store import NODES
 
 LEASE: Final = 10.0
-"""Seconds for which a hold lasts: how long another node waits where this one's machine is gone."""
+"""Seconds for which a node keeps what it has: how long others wait where its machine is gone."""
 
 RENEW: Final = 3.0
-"""Seconds between transactions that do nothing but renew it."""
+"""Seconds between transactions that do nothing but renew that."""
+
+MARGIN: Final = 0.1
+"""The part of a lease before whose end a node sends nothing any more: it was not renewed."""
 
 POLL: Final = 0.25
 """Seconds between looks whether somebody has let go."""
@@ -25,9 +29,10 @@ POLL: Final = 0.25
 CUT: Final = 5.0
 """Seconds that the server may take to end a connection."""
 
-_HOLD: Final = b"""SELECT node, clean OR until < clock_timestamp(), token, clean, operation
-    FROM hold"""
-"""Who has the storage, and whether that one has let go."""
+_NODES: Final = b"""SELECT number, name, clean OR until < clock_timestamp(), token, clean,
+    operation, nodes FROM node
+    WHERE number < %s OR NOT (clean OR until < clock_timestamp()) ORDER BY number"""
+"""The nodes, whether each has let go, and how many there may be by what it knows."""
 
 _LOCK: Final = 0x534D
 """The first half of the lock of a name; the second is its hash."""
@@ -38,15 +43,27 @@ class Taken(NamedTuple):
 
     Attributes:
         token: see `gateway.queue.store`.
-        number: of the node, in the message ids that it gives.
-        clean: the one before it ended in order.
-        operation: the last transaction that was made.
+        number: of the node.
+        clean: the one that had the number before has ended in order.
+        operation: the last transaction that was made under it.
+        heard: the last notice, all of which the node goes by from the start.
     """
 
     token: int
     number: int
     clean: bool
     operation: int
+    heard: int
+
+
+class _Node(NamedTuple):
+    number: int
+    name: str
+    free: bool
+    token: int
+    clean: bool
+    operation: int
+    nodes: int
 
 
 def lock(connection: Connected, node: str) -> bool:
@@ -56,8 +73,8 @@ def lock(connection: Connected, node: str) -> bool:
     return bool(row[0])
 
 
-def take(connection: Connected, target: Target, node: str, lease: float) -> Taken:
-    """Take the storage, once whoever has it lets go. Raises StoreError where nobody does."""
+def take(connection: Connected, target: Target, node: str, lease: float, nodes: int = 1) -> Taken:
+    """Take a number, once one is free. Raises StoreError where none is for long."""
     until = time.monotonic() + lease + 2.0
     while not lock(connection, node):
         if time.monotonic() >= until:
@@ -66,31 +83,68 @@ def take(connection: Connected, target: Target, node: str, lease: float) -> Take
                 " that one, or give each its own queue.node"
             )
         time.sleep(POLL)
+    connection.execute(
+        "INSERT INTO node (number, name, token, until, operation, clean, last_id, last_accepted)"
+        " SELECT new, '', 0, '-infinity', 0, true, 0, 0 FROM generate_series(0, %s) AS new"
+        " WHERE NOT EXISTS (SELECT FROM node WHERE number = new) ON CONFLICT DO NOTHING",
+        (nodes - 1,),
+    )
     while True:
-        [[holder, free, *_]] = connection.execute(_HOLD).fetchall()
-        if free and holder != node:
-            _cut(connection, holder)
-        if free or holder == node:
+        found = _look(connection, nodes)
+        one = _choose(found, node, nodes)
+        if one is not None:
+            if one.name != node and not one.clean:
+                cut(connection, one.name)
             with connection.transaction():
-                [row] = connection.execute(_HOLD + b" FOR UPDATE").fetchall()
-                holder, free, token, clean, operation = row
-                if free or holder == node:  # still
-                    connection.execute(
-                        "UPDATE hold SET token = %s, node = %s, clean = false,"
-                        " until = clock_timestamp() + make_interval(secs => %s)",
-                        (token + 1, node, lease),
-                    )
-                    number = _number(connection, node, token + 1)
-                    return Taken(token + 1, number, clean, operation)
+                connection.execute("SELECT FROM node WHERE number = %s FOR UPDATE", (one.number,))
+                [it] = [n for n in _look(connection, nodes) if n.number == one.number]
+                if it.free or it.name == node:  # still
+                    [[heard]] = connection.execute(
+                        "UPDATE node SET token = %s, name = %s, clean = false, nodes = %s,"
+                        " heard = (SELECT notices FROM gateway),"
+                        " until = clock_timestamp() + make_interval(secs => %s) WHERE number = %s"
+                        " RETURNING heard",
+                        (it.token + 1, node, nodes, lease, it.number),
+                    ).fetchall()
+                    return Taken(it.token + 1, it.number, it.clean, it.operation, heard)
         if time.monotonic() >= until:
-            raise StoreError(
-                f"{target.where}: is in use by node {holder}; one node at a time can have it: stop"
-                " that one, or give this one another database"
-            )
+            raise _refusal(target, [n for n in found if not n.free], nodes)
         time.sleep(POLL)
 
 
-def _cut(connection: Connected, node: str) -> None:
+def _look(connection: Connected, nodes: int) -> list[_Node]:
+    return [_Node(*row) for row in connection.execute(_NODES, (nodes,)).fetchall()]
+
+
+def _choose(found: list[_Node], node: str, nodes: int) -> _Node | None:
+    """The number to take: one's own, else one that is free, where all nodes agree how many there
+    are."""
+    if any(not n.free and n.name != node and n.nodes != nodes for n in found):
+        return None
+    mine = [n for n in found if n.name == node and n.number < nodes]
+    return next((n for n in (*mine, *found) if (n.free or n in mine) and n.number < nodes), None)
+
+
+def _refusal(target: Target, there: list[_Node], nodes: int) -> StoreError:
+    names = ", ".join(n.name for n in there)
+    other = next((n for n in there if n.nodes != nodes), None)
+    if other is not None:
+        return StoreError(
+            f"{target.where}: is in use by node {other.name} with queue.nodes = {other.nodes}, and"
+            f" this one has {nodes}; give all nodes the same, and stop them all before it changes"
+        )
+    if nodes == 1:
+        return StoreError(
+            f"{target.where}: is in use by node {names}; one node at a time can have it: stop that"
+            " one, give this one another database, or let several work at a time by queue.nodes"
+        )
+    return StoreError(
+        f"{target.where}: is in use by nodes {names}, as many as queue.nodes allows; stop one, or"
+        " leave this one to be started again: it takes the place of one that ends"
+    )
+
+
+def cut(connection: Connected, node: str) -> None:
     """End the writing connection of a node whose time is over. One that sleeps in the middle of a
     transaction would keep its locks for as long as it sleeps."""
     connection.execute(
@@ -101,29 +155,16 @@ def _cut(connection: Connected, node: str) -> None:
     )
 
 
-def _number(connection: Connected, node: str, token: int) -> int:
-    """The number of a node: its own, a free one, or that of the node that was there longest ago."""
-    rows = connection.execute("SELECT name, number, token FROM node").fetchall()
-    known = {name: number for name, number, _ in rows}
-    if node not in known:
-        free = set(range(NODES)).difference(known.values())
-        if free:
-            known[node] = min(free)
-        else:
-            gone, known[node], _ = min(rows, key=lambda row: row[2])
-            connection.execute("DELETE FROM node WHERE name = %s", (gone,))
-    connection.execute(
-        "INSERT INTO node (number, name, token) VALUES (%s, %s, %s)"
-        " ON CONFLICT (number) DO UPDATE SET token = excluded.token",
-        (known[node], node, token),
-    )
-    return int(known[node])
-
-
-def done(connection: Connected, token: int, operation: int) -> bool | None:
-    """Whether a transaction was made; None where the storage is another's by now. Waits for one
+def done(connection: Connected, taken: Taken, operation: int) -> bool | None:
+    """Whether a transaction was made; None where the number is another's by now. Waits for one
     that the server has under way."""
     with connection.transaction(force_rollback=True):  # whose end waits for nobody
-        query = "SELECT token, operation FROM hold FOR UPDATE"
-        [[holds, last]] = connection.execute(query).fetchall()
-    return None if holds != token else bool(last == operation)
+        query = "SELECT token, operation FROM node WHERE number = %s FOR UPDATE"
+        [[holds, last]] = connection.execute(query, (taken.number,)).fetchall()
+    return None if holds != taken.token else bool(last == operation)
+
+
+def now() -> float:
+    """Seconds on a clock that nobody sets, and that goes on while the machine sleeps."""
+    clock: Any = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock)

@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.message import LaneKey, Message
 from gateway.queue.operators import Which
-from gateway.queue.postgresql import statements
+from gateway.queue.postgresql import sharing, statements
 from gateway.queue.postgresql.arrays import (
     encode_message,
     float8s,
@@ -26,13 +26,13 @@ BLOCK: Final = 4_096
 """Messages changed at a time: some ten milliseconds."""
 
 
-def lease(lane: LaneKey, now: float, limit: int) -> Work[Lease]:
-    """Leases what is due in a lane."""
+def lease(lane: LaneKey, now: float, limit: int, shards: int) -> Work[Lease]:
+    """Leases what is due in a lane, of some shards (`sharing`)."""
 
     def work(session: Session) -> Callable[[], Lease]:
-        number = session.lane(lane)
-        due = session.execute(SQL["due"], {"lane": number, "now": now, "limit": limit})
-        following = session.execute(SQL["next_due"], {"lane": number})
+        asked = {"lane": session.lane(lane), "shards": shards}
+        due = session.execute(SQL["due"], asked | {"now": now, "limit": limit})
+        following = session.execute(SQL["next_due"], asked)
 
         def finish() -> Lease:
             found = following.fetchone()
@@ -61,9 +61,9 @@ def lease_where(which: Which, last: int, limit: int) -> Work[list[Message]]:
     return _taken("where", _names(which) | {"last": last, "limit": limit})
 
 
-def lease_expired(now: float, limit: int) -> Work[list[Message]]:
-    """Leases waiting messages that have expired."""
-    return _taken("expired", {"now": now, "limit": limit})
+def lease_expired(now: float, limit: int, shards: int) -> Work[list[Message]]:
+    """Leases waiting messages of some shards that have expired."""
+    return _taken("expired", {"now": now, "limit": limit, "shards": shards})
 
 
 def waiting_where(connection: Connected, which: Which, last: int) -> int:
@@ -102,8 +102,9 @@ def extend_block(tenant: str, campaign: str, seconds: float, after: int) -> Work
     return work
 
 
-def defer(deferred: Sequence[Message], now: float) -> Work[None]:
-    """Puts leased messages back to waiting."""
+def defer(deferred: Sequence[Message], now: float, shards: int) -> Work[None]:
+    """Puts leased messages back to waiting; where they are of no shard of this node's, for the one
+    that has it."""
     lanes = [m.lane for m in deferred]
     values: dict[str, Any] = {
         "now": now,
@@ -112,9 +113,12 @@ def defer(deferred: Sequence[Message], now: float) -> Work[None]:
         "bodies": octets([encode_message(m) for m in deferred]),
     }
 
+    away = sharing.away(deferred, shards)
+
     def work(session: Session) -> Callable[[], None]:
         numbers = int4s([session.lane(lane) for lane in lanes])
         session.execute(SQL["defer"], values | {"lanes": numbers})
+        sharing.arrive(session, away)
         return lambda: None
 
     return work
@@ -136,21 +140,38 @@ def hasten_block(start: int, now: float, moment: float) -> Work[int | None]:
     return work
 
 
-def mark_block(session: Session) -> Callable[[], bool]:
-    """Puts some leased messages back to waiting, marked `maybe_duplicate`; gives False for none."""
-    rows = session.execute(SQL["leased"], {"limit": BLOCK}).fetchall()
-    marked = [msgspec.structs.replace(m, maybe_duplicate=True) for m in messages(rows)]
-    if marked:
-        _rewrite(session, "mark", marked, now=None)
-    return lambda: bool(marked)
+def mark_block(shards: int) -> Work[bool]:
+    """Puts some leased messages of shards back to waiting, marked `maybe_duplicate`; gives False
+    for none."""
+
+    def work(session: Session) -> Callable[[], bool]:
+        asked = {"limit": BLOCK, "shards": shards}
+        rows = session.execute(SQL["leased"], asked).fetchall()
+        marked = [msgspec.structs.replace(m, maybe_duplicate=True) for m in messages(rows)]
+        if marked:
+            _rewrite(session, "mark", marked, now=None)
+        return lambda: bool(marked)
+
+    return work
 
 
-def leased(connection: Connected, after: int, limit: int) -> Leased:
-    """How many messages are leased, and which."""
+def leased(connection: Connected, after: int, limit: int, shards: int) -> Leased:
+    """How many messages of some shards are leased, and which."""
     cursor = connection.cursor(binary=True)
-    [[count]] = cursor.execute(SQL["count_leased"]).fetchall()
-    found = cursor.execute(SQL["leased_after"], {"after": after, "limit": limit}).fetchall()
+    [[count]] = cursor.execute(SQL["count_leased"], {"shards": shards}).fetchall()
+    asked = {"after": after, "limit": limit, "shards": shards}
+    found = cursor.execute(SQL["leased_after"], asked).fetchall()
     return Leased(count, every(found))
+
+
+def none_leased(shards: int) -> Work[bool]:
+    """Says whether no message of some shards is leased, once what was asked before is done."""
+
+    def work(session: Session) -> Callable[[], bool]:
+        [[count]] = session.execute(SQL["count_leased"], {"shards": shards}).fetchall()
+        return lambda: count == 0
+
+    return work
 
 
 def put_back(numbers: Sequence[int], now: float) -> Work[list[Message]]:
@@ -166,14 +187,18 @@ def put_back(numbers: Sequence[int], now: float) -> Work[list[Message]]:
     return work
 
 
-def unlease(session: Session) -> Callable[[], None]:
-    """Puts leased messages back to waiting, and lets go in order."""
-    session.execute(SQL["unlease"])
-    session.execute(b"UPDATE hold SET clean = true")
-    return lambda: None
+def unlease(shards: int) -> Work[None]:
+    """Puts leased messages of a node's shards back to waiting, and lets go in order."""
+
+    def work(session: Session) -> Callable[[], None]:
+        session.execute(SQL["unlease"], {"shards": shards})
+        sharing.let_go(session)
+        return lambda: None
+
+    return work
 
 
-def requeue(carrier: str, numbers: Sequence[int], now: float) -> Work[list[Message]]:
+def requeue(carrier: str, numbers: Sequence[int], now: float, shards: int) -> Work[list[Message]]:
     """Has messages wait that were sent, and forgets their parts."""
 
     def work(session: Session) -> Callable[[], list[Message]]:
@@ -183,6 +208,7 @@ def requeue(carrier: str, numbers: Sequence[int], now: float) -> Work[list[Messa
             values = {"carrier": session.carrier(carrier), "ids": int8s([m.id for m in back])}
             session.execute(SQL["forget_parts_of"], values)
             _rewrite(session, "requeue", back, now=now)
+            sharing.arrive(session, sharing.away(back, shards))
         return lambda: back
 
     return work

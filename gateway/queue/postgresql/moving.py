@@ -7,10 +7,10 @@ from typing import Any, Final, NamedTuple
 from gateway.message import LaneKey
 from gateway.queue.moving import MOVING, TABLES, Kind, Numbers, Place, Row
 from gateway.queue.postgresql import settling
-from gateway.queue.postgresql.accepting import shard
 from gateway.queue.postgresql.arrays import decode_message
 from gateway.queue.postgresql.connecting import Connected
 from gateway.queue.postgresql.session import Session, Work
+from gateway.queue.postgresql.sharing import shard
 
 
 class _How(NamedTuple):
@@ -92,7 +92,8 @@ def count(connection: Connected, table: str) -> int:
 
 def numbers(connection: Connected) -> Numbers:
     """What goes on counting."""
-    query = b"SELECT epoch, last_id, last_accepted FROM gateway, hold"
+    query = b"""SELECT epoch, max(last_id), max(last_accepted) FROM gateway, node
+        GROUP BY epoch"""
     [row] = connection.execute(query).fetchall()
     return Numbers(*row)
 

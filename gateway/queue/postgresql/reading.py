@@ -49,9 +49,10 @@ def match(connection: Connected, refs: Sequence[Ref]) -> dict[Ref, Match]:
     return found
 
 
-def overdue(connection: Connected, now: float, limit: int) -> list[Owed]:
-    """Sent messages past their deadline."""
-    return [owed(*row) for row in ask(connection, "overdue", now=now, limit=limit)]
+def overdue(connection: Connected, now: float, limit: int, shards: int) -> list[Owed]:
+    """Sent messages of some shards past their deadline."""
+    rows = ask(connection, "overdue", now=now, limit=limit, shards=shards)
+    return [owed(*row) for row in rows]
 
 
 def owed(body: Any, states: Any, at: float, handed: Any) -> Owed:

@@ -52,7 +52,7 @@ def mark(connection: Connected) -> str:
     was promoted, of which nobody knows whether it has everything."""
     found = show(
         connection,
-        "SELECT concat_ws('.', oid, 'hold'::regclass::oid,"
+        "SELECT concat_ws('.', oid, 'node'::regclass::oid,"
         " left(pg_walfile_name(pg_current_wal_lsn()), 8))"
         " FROM pg_database WHERE datname = current_database()",
     )

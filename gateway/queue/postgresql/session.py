@@ -15,7 +15,8 @@ from psycopg import Cursor
 
 from gateway.errors import StoreError
 from gateway.message import LaneKey
-from gateway.queue.postgresql import statements
+from gateway.queue.postgresql import appending, holding, statements
+from gateway.queue.postgresql.appending import Stream
 from gateway.queue.postgresql.arrays import int4s, int8s, octets, texts
 from gateway.queue.postgresql.connecting import Connected
 from gateway.queue.tallies import NAMES, Key
@@ -46,18 +47,24 @@ class Session:
 
     Attributes:
         connection: the writing connection, set by whoever makes it.
-        token: under which the storage is held; 0 until it is.
+        number, token: this node's, once it has them; a token of 0 before.
+        alone: no other node works beside it.
         operation: the number of the transaction that is under way, or was made last.
-        lease: seconds for which a transaction renews the hold.
-        seqs: the last ``seq`` of tenants, by number, as far as known.
+        lease: seconds for which a transaction renews what the node has.
+        renewed: when the last one began that was made, on `holding.now`'s clock.
+        heard: the last notice that this node goes by.
+        seqs: the last ``seq`` of tenants, by number, as this node has given it.
         used_lanes: the lanes that were asked for since somebody cleared this.
     """
 
-    def __init__(self, lease: float) -> None:
+    def __init__(self, lease: float, *, alone: bool) -> None:
         self.connection: Connected | None = None
-        self.token = 0
+        self.number = self.token = 0
+        self.alone = alone
         self.operation = 0
         self.lease = lease
+        self.renewed = holding.now()
+        self.heard = 0
         self.seqs: dict[int, int] = {}
         self.used_lanes: set[int] = set()
         self._tenants: dict[str, int] = {}
@@ -66,6 +73,7 @@ class Session:
         self._counts: dict[tuple[int, Key], int] = {}
         self._named: tuple[int, dict[str, set[tuple[str, str]]]] = (0, {})
         self._newest = (0, 0.0)
+        self._streams: list[Stream] = []
 
     def execute(self, query: bytes, values: Mapping[str, Any] | Sequence[Any] = ()) -> Cursor[Any]:
         """Send a statement. Its answer is there once it is fetched, or the pipeline has ended."""
@@ -110,19 +118,15 @@ class Session:
         """These lanes are taken from the table."""
         self._lanes = {key: number for key, number in self._lanes.items() if number not in gone}
 
-    def last_seq(self, tenant: int) -> int:
-        """The last ``seq`` of a tenant, by its number."""
-        last = self.seqs.get(tenant)
-        if last is None:
-            [row] = self.execute(_SQL["seq"], {"tenant": tenant}).fetchall()
-            last = self.seqs[tenant] = int(row[0])
-        return last
-
     # --- what a transaction puts on record beside what calls do ---
 
     def accepted(self, newest: int, at: float) -> None:
         """Messages up to this number were accepted, at that time."""
         self._newest = (max(self._newest[0], newest), max(self._newest[1], at))
+
+    def append(self, stream: Stream) -> None:
+        """Append to the events of a tenant at the end of the transaction that is under way."""
+        self._streams.append(stream)
 
     def count(self, counts: Mapping[Key, int], hour: int, sign: int = 1) -> None:
         """Count in the transaction that is under way."""
@@ -140,6 +144,8 @@ class Session:
         self._counts = {}
         if not rows:
             return
+        # In order, so that two nodes never wait for each other crosswise.
+        rows = dict(sorted(rows.items()))
         tenants, hours, campaigns, variants, carriers, codes = zip(*rows, strict=True)
         self.execute(
             _SQL["count"],
@@ -179,12 +185,15 @@ class Session:
         connection = self._live
         self.operation += 1
         committing = False
+        began = holding.now()
         try:
             with connection.pipeline():
                 self.execute(b"BEGIN")
                 finish = [work(self) for work in works]
             values = [finished() for finished in finish]
             with connection.pipeline():
+                streams, self._streams = self._streams, []
+                appending.append(self, streams)
                 self._write_counts()
                 self._fence()
                 committing = True
@@ -198,19 +207,26 @@ class Session:
                 raise LostError(str(error)) from error
             raise
         self._newest = (0, 0.0)
+        self.renewed = began
         return values
 
     def _fence(self) -> None:
         if self.token:
             self.execute(
-                b"SELECT fence(%s, %s, %s, %s, %s)",
-                (self.token, self.operation, self.lease, *self._newest),
+                b"SELECT fence(%s, %s, %s, %s, %s, %s, %s)",
+                (self.number, self.token, self.operation, self.lease, *self._newest, self.heard),
             )
+
+    @property
+    def lapsed(self) -> bool:
+        """Whether others may take what this node has, or soon will."""
+        return holding.now() > self.renewed + self.lease * (1.0 - holding.MARGIN)
 
     def _undo(self) -> None:
         """Nothing that was learnt in a transaction that failed holds."""
         self.seqs.clear()
         self._counts = {}
+        self._streams = []
         self._newest = (0, 0.0)
         self._tenants.clear()
         self._carriers = {"": 0}

@@ -13,6 +13,7 @@ from gateway.numbers import canonical
 from gateway.queue import events, store
 from gateway.queue.accounts import settling
 from gateway.queue.postgresql import accounts, optouts, phones, records, statements
+from gateway.queue.postgresql.appending import Stream
 from gateway.queue.postgresql.arrays import (
     encode_handed,
     encode_life,
@@ -32,15 +33,20 @@ SQL: Final = statements.load("settling")
 
 
 class Settled(NamedTuple):
-    """``passed_over`` had their outcome already; ``chunks`` are the new events."""
+    """``passed_over`` had their outcome already; ``streams`` have the new events, once the
+    transaction is made."""
 
     passed_over: frozenset[int]
-    chunks: list[EventChunk]
+    streams: list[Stream]
+
+    @property
+    def chunks(self) -> list[EventChunk]:
+        return [chunk for one in self.streams for chunk in one.chunks]
 
 
 class _Stream(msgspec.Struct):
-    """What is appended to the events of one tenant: the outcomes of ``ids``, in their order, and
-    behind them the notices; ``newest`` is the latest of their times."""
+    """What is to be appended to the events of one tenant: the outcomes of ``ids``, in their order,
+    and behind them the notices; ``newest`` is the latest of their times."""
 
     ids: list[int] = []
     outcomes: list[bytes] = []
@@ -156,15 +162,16 @@ def settle(settlement: Settlement, now: float) -> Callable[[Session], Callable[[
             execute(SQL["marked"], rows.marked)
         _put_parts(session, rows.parts, now)
         if rows.progress is not None:
-            execute(SQL["progress"], rows.progress)
+            name = "progress" if session.alone else "merge"
+            execute(SQL[name], rows.progress | {"now": now})
         gone = _end(session, [number for one in rows.streams.values() for number in one.ids])
-        chunks = _append(session, rows.streams, gone)
+        appended = _append(session, rows.streams, gone)
         if rows.refs:
             carriers = int4s([session.carrier(carrier) for carrier, _ in rows.refs])
             refs = octets([ref for _, ref in rows.refs])
             execute(SQL["forget_parts"], {"carriers": carriers, "refs": refs})
         if rows.hold is not None:
-            execute(SQL["hold"], rows.hold)
+            execute(SQL["hold"], rows.hold | {"node": session.number})
         if rows.drop is not None:
             execute(SQL["drop"], rows.drop)
         if changes:
@@ -180,7 +187,7 @@ def settle(settlement: Settlement, now: float) -> Callable[[Session], Callable[[
         if gone:
             late: Mapping[Key, int] = ended([f for f in rows.finals if f.message.id in gone])
             session.count(late, hour, -1)
-        return lambda: Settled(frozenset(gone | rows.repeated), chunks)
+        return lambda: Settled(frozenset(gone | rows.repeated), appended)
 
     return work
 
@@ -220,49 +227,16 @@ def _end(session: Session, ids: Sequence[int]) -> set[int]:
     return set() if len(found) == len(ids) else set(ids).difference(every(found))
 
 
-def _append(session: Session, streams: Mapping[str, _Stream], gone: set[int]) -> list[EventChunk]:
+def _append(session: Session, streams: Mapping[str, _Stream], gone: set[int]) -> list[Stream]:
     """Append the events of streams, but for the outcomes of messages that are gone."""
-    made: list[EventChunk] = []
-    tenants: list[int] = []
-    times: list[float] = []
-    seqs: dict[int, int] = {}
-    finished: tuple[list[int], list[int], list[int], list[bytes]] = ([], [], [], [])
+    appended = []
     for name, stream in streams.items():
         ids, outcomes, lives = stream.ids, stream.outcomes, stream.lives
         if not gone.isdisjoint(ids):
             kept = [at for at, number in enumerate(ids) if number not in gone]
             ids, outcomes = [ids[at] for at in kept], [outcomes[at] for at in kept]
             lives = [lives[at] for at in kept]
-        encoded = outcomes + stream.notices
-        if not encoded:
-            continue
-        tenant = session.tenant(name)
-        last = session.last_seq(tenant)
-        chunks = events.chunks(name, last + 1, encoded)
-        made += chunks
-        tenants += [tenant] * len(chunks)
-        times += [stream.newest] * len(chunks)
-        seqs[tenant] = session.seqs[tenant] = last + len(encoded)
-        finished[0].extend(ids)
-        finished[1].extend([tenant] * len(ids))
-        finished[2].extend(range(last + 1, last + 1 + len(ids)))
-        finished[3].extend(lives)
-    if made:
-        values = {
-            "tenants": int4s(tenants),
-            "firsts": int8s([chunk.first for chunk in made]),
-            "sizes": int4s([chunk.size for chunk in made]),
-            "ats": float8s(times),
-            "bodies": octets([chunk.body for chunk in made]),
-        }
-        session.execute(SQL["events"], values)
-        session.execute(SQL["seqs"], {"tenants": int4s([*seqs]), "seqs": int8s([*seqs.values()])})
-    if finished[0]:
-        values = {
-            "ids": int8s(finished[0]),
-            "tenants": int4s(finished[1]),
-            "seqs": int8s(finished[2]),
-            "lives": octets(finished[3]),
-        }
-        session.execute(SQL["finished"], values)
-    return made
+        if encoded := outcomes + stream.notices:
+            appended.append(Stream(name, ids, lives, encoded, stream.newest))
+            session.append(appended[-1])
+    return appended

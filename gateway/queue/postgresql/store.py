@@ -1,4 +1,4 @@
-"""The engine of `gateway.queue.store.Store` in a PostgreSQL database, which one node at a time has.
+"""The engine of `gateway.queue.store.Store` in a PostgreSQL database, which nodes may share.
 
 Here each call is put together from its parts: what the event loop keeps in memory (the filter of
 opt-outs, the newest events) and what is done in the writer's or the reader's thread. The parts tell
@@ -8,7 +8,9 @@ how; this module tells which.
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TypeVar
 
+import msgspec
 import trio
 
 from gateway.errors import StoreError, StoreFenced
@@ -31,11 +33,13 @@ from gateway.queue.postgresql import (
     reading,
     records,
     settling,
+    sharing,
     upkeep,
     vitals,
 )
 from gateway.queue.postgresql.connecting import Synchronous, Target
 from gateway.queue.postgresql.engine import Engine
+from gateway.queue.postgresql.following import POLL, Follower
 from gateway.queue.postgresql.holding import LEASE
 from gateway.queue.postgresql.session import Session, Work
 from gateway.queue.search import Search
@@ -46,6 +50,7 @@ from gateway.queue.store import (
     Consumer,
     Entry,
     EventChunk,
+    Heard,
     Known,
     Lease,
     Leased,
@@ -67,6 +72,8 @@ from gateway.queue.store import (
 from gateway.queue.tail import EventTail
 from gateway.queue.tallies import HOUR, KEPT, Stats
 
+T = TypeVar("T")
+
 
 class PostgresStore:
     """A `gateway.queue.store.Store` in a PostgreSQL database.
@@ -74,6 +81,7 @@ class PostgresStore:
     Args:
         dsn: a connection string of libpq.
         node: the name of this node, which no other process has.
+        nodes: how many work at a time; one more waits until one of them ends.
         synchronous: see `gateway.queue.postgresql.connecting.Synchronous`.
         lease: seconds for which a node that falls silent keeps the storage.
         clock: tells Unix time: what is due, and when something was recorded.
@@ -86,6 +94,7 @@ class PostgresStore:
         dsn: str,
         *,
         node: str,
+        nodes: int = 1,
         synchronous: Synchronous = "commit",
         lease: float = LEASE,
         clock: Callable[[], float] = time.time,
@@ -93,6 +102,7 @@ class PostgresStore:
     ) -> None:
         self._target = Target.of(dsn, synchronous)
         self._node = node
+        self._nodes = nodes
         self._lease = lease
         self._clock = clock
         self._observe_commit = observe_commit
@@ -102,28 +112,30 @@ class PostgresStore:
 
     async def open(self) -> Recovery:
         engine = await trio.to_thread.run_sync(
-            Engine, self._target, self._node, self._lease, self._observe_commit
+            Engine, self._target, self._node, self._nodes, self._lease, self._observe_commit
         )
         engine.start()
         try:
-            while not engine.taken.clean and await engine.write(leasing.mark_block):
-                pass
             self._optouts = await engine.read(optouts.load)
             self._withdrawals = await engine.read(records.load_withdrawals)
             self._nobody = NOTHING
-            if not await engine.read(reading.some_uses):
+            if self._nodes == 1 and not await engine.read(reading.some_uses):
                 self._nobody |= USES
-            if not await engine.read(phones.some):
+            if self._nodes == 1 and not await engine.read(phones.some):
                 self._nobody |= UNREACHABLE
             self._tail = EventTail(await engine.read(reading.last_seqs))
             self._done: dict[str, float] = {}
-            now = self._clock()
-            recovery = await engine.read(lambda c: upkeep.recovery(c, engine.taken, now))
+            follower = Follower(engine, self._clock, self._followed, self._told)
+            await follower.begin()
+            now, mine = self._clock(), follower.active
+            recovery = await engine.read(
+                lambda c: upkeep.recovery(c, engine.taken, self._nodes, mine, now)
+            )
         except BaseException:
             await engine.aclose()
             raise
         self.epoch, self.restored = engine.epoch, engine.restored
-        self._opened = engine
+        self._opened, self._shares = engine, follower
         return recovery
 
     async def aclose(self, *, in_doubt: bool = False) -> None:
@@ -131,7 +143,7 @@ class PostgresStore:
             engine, self._opened = self._opened, None
             try:
                 if not in_doubt:
-                    await _let_go(engine)
+                    await _let_go(engine, self._shares.mine)
             finally:
                 await engine.aclose()
 
@@ -144,6 +156,60 @@ class PostgresStore:
             raise StoreError(f"{self._target.where}: the store is not open")
         return self._opened
 
+    # --- other nodes ---
+
+    @property
+    def lapsed(self) -> bool:
+        return self._opened is not None and self._opened.session.lapsed
+
+    @property
+    def shared(self) -> bool:
+        return self._nodes > 1
+
+    def elsewhere(self, messages: Sequence[Message]) -> Collection[int]:
+        active = self._shares.active
+        if active == sharing.ALL:
+            return ()
+        return {at for at, m in enumerate(messages) if not sharing.has(active, m.to)}
+
+    async def heard(self) -> Heard:
+        if self._nodes == 1:
+            await trio.sleep_forever()
+        return await self._shares.heard()
+
+    def _followed(self, seqs: Mapping[str, int]) -> None:
+        """Other nodes have recorded events, or this one has."""
+        news = [tenant for tenant, seq in seqs.items() if seq > self._tail.last(tenant)]
+        for tenant in news:
+            self._tail.skip(tenant, seqs[tenant])
+        self._engine.signals.told(news)
+
+    def _told(self, kind: str, body: bytes) -> None:
+        """A node has told all of something."""
+        if kind == "optout":
+            self._optouts.include(_decode_numbers(body))
+        elif kind == "withdrawal":
+            self._withdrawals.include(_decode_numbers(body))
+
+    async def newest(self) -> int:
+        if self._nodes == 1:
+            return 0
+        return await self._engine.read(sharing.newest)
+
+    async def agree(self, name: str, value: bytes, before: bytes | None) -> int:
+        told = await self._engine.write(_agreed(name, value, before))
+        if told is None:
+            raise StoreError(f"another node has changed {name} just now; ask once more")
+        return told
+
+    async def heeded(self, notice: int) -> None:
+        if self._nodes == 1:
+            return
+        engine = self._engine
+        me = engine.session.number
+        while await engine.read(lambda c: sharing.unheard(c, notice, me)):  # noqa: ASYNC110
+            await trio.sleep(POLL / 2)
+
     # --- the way in ---
 
     async def accept(
@@ -154,7 +220,9 @@ class PostgresStore:
     ) -> Mapping[int, Known]:
         if not entries:
             return {}
-        work = accepting.accept(entries, seen, limits, int(self._clock() // HOUR))
+        work = accepting.accept(
+            entries, seen, limits, int(self._clock() // HOUR), self._shares.active
+        )
         duplicates = await self._engine.write(work)
         if duplicates is None:
             raise Overtaken("more messages to the same phones or account were accepted meanwhile")
@@ -186,7 +254,7 @@ class PostgresStore:
     # --- lanes ---
 
     async def lease(self, lane: LaneKey, now: float, limit: int) -> Lease:
-        return await self._engine.write(leasing.lease(lane, now, limit))
+        return await self._engine.write(leasing.lease(lane, now, limit, self._shares.active))
 
     async def lease_ids(self, tenant: str, numbers: Sequence[int]) -> list[Message]:
         if not numbers:
@@ -207,10 +275,10 @@ class PostgresStore:
             after = await self._engine.write(leasing.extend_block(tenant, campaign, seconds, after))
 
     async def defer(self, messages: Sequence[Message]) -> None:
-        await self._engine.write(leasing.defer(messages, self._clock()))
+        await self._engine.write(leasing.defer(messages, self._clock(), self._shares.active))
 
     async def leased(self, after: int, limit: int) -> Leased:
-        return await self._engine.read(lambda c: leasing.leased(c, after, limit))
+        return await self._engine.read(lambda c: leasing.leased(c, after, limit, self._shares.mine))
 
     async def put_back(self, numbers: Sequence[int]) -> list[Message]:
         if not numbers:
@@ -226,18 +294,24 @@ class PostgresStore:
 
     async def settle(self, settlement: Settlement) -> frozenset[int]:
         engine = self._engine
+        forbidden = [canonical(one.number) for one in settlement.optouts if one.out]
+        gone = [canonical(one.number) for one in settlement.consents if one.state == "withdrawn"]
         work = settling.settle(settlement, self._clock())
+        telling = _telling(_telling(work, "optout", forbidden), "withdrawal", gone)
         self._note(settlement.optouts)
         self._note_withdrawals(settlement.consents)
         if settlement.strikes:
             self._nobody -= UNREACHABLE
 
-        def applied(settled: settling.Settled) -> None:
+        def applied(told: tuple[tuple[settling.Settled, int], int]) -> None:
+            (settled, _), _ = told
             for chunk in settled.chunks:
                 self._tail.append(chunk)
             engine.signals.told([chunk.tenant for chunk in settled.chunks])
 
-        settled = await engine.write(work, applied)
+        (settled, *told), last = await engine.write(telling, applied)
+        if any(not sharing.has(self._shares.active, number) for number in (*forbidden, *gone)):
+            await self.heeded(max(*told, last))  # another node sends to that phone
         return settled.passed_over
 
     def _note(self, changes: Sequence[OptoutChange]) -> None:
@@ -250,10 +324,10 @@ class PostgresStore:
         self._withdrawals.include(gone)
 
     async def overdue(self, now: float, limit: int) -> list[Owed]:
-        return await self._engine.read(lambda c: reading.overdue(c, now, limit))
+        return await self._engine.read(lambda c: reading.overdue(c, now, limit, self._shares.mine))
 
     async def expired(self, now: float, limit: int) -> list[Message]:
-        found = await self._engine.write(leasing.lease_expired(now, limit))
+        found = await self._engine.write(leasing.lease_expired(now, limit, self._shares.active))
         return sorted(found, key=lambda m: (m.expires_at, m.id))
 
     async def hasten(self, now: float, moment: float) -> None:
@@ -265,7 +339,11 @@ class PostgresStore:
 
     async def consent(self, changes: Sequence[Consent]) -> list[bool]:
         self._note_withdrawals(changes)
-        return await self._engine.write(records.work(records.rows(changes)))
+        rows = records.rows(changes)
+        gone = [one.number for one in rows if one.state == "withdrawn"]
+        new, told = await self._engine.write(_telling(records.work(rows), "withdrawal", gone))
+        await self.heeded(told)
+        return new
 
     async def consents(
         self, tenant: str, numbers: Sequence[str]
@@ -294,7 +372,12 @@ class PostgresStore:
 
     async def optout(self, changes: Sequence[OptoutChange]) -> list[bool]:
         self._note(changes)
-        return await self._engine.write(optouts.work(optouts.rows(changes)))
+        rows = optouts.rows(changes)
+        changed, told = await self._engine.write(
+            _telling(optouts.work(rows), "optout", [one.number for one in rows if one.out])
+        )
+        await self.heeded(told)
+        return changed
 
     async def optout_entries(
         self, tenant: str, numbers: Sequence[str]
@@ -373,7 +456,9 @@ class PostgresStore:
         return await self._engine.read(lambda c: operators.owed_slice(c, owed, after, limit))
 
     async def requeue(self, owed: Owing, numbers: Sequence[int], now: float) -> list[Message]:
-        return await self._engine.write(leasing.requeue(owed.carrier, numbers, now))
+        return await self._engine.write(
+            leasing.requeue(owed.carrier, numbers, now, self._shares.active)
+        )
 
     async def find_any(self, number: int) -> tuple[str, Record] | None:
         now = self._clock()
@@ -394,7 +479,10 @@ class PostgresStore:
     # --- templates ---
 
     async def put_templates(self, changes: Sequence[TemplateChange]) -> list[int]:
-        return await self._engine.write(records.put_templates(changes))
+        versions, _ = await self._engine.write(
+            _telling(records.put_templates(changes), "template", [one.name for one in changes])
+        )
+        return versions
 
     async def templates(self) -> Sequence[TemplateVersion]:
         return await self._engine.read(records.templates)
@@ -436,6 +524,8 @@ class PostgresStore:
         return await self._engine.read(lambda c: reading.recall(c, name))
 
     async def prune(self, before: float, limit: int) -> int:
+        if not self._shares.active & 1:
+            return 0  # one node does it: whichever has the first shard
         now = self._clock()
         hour = int(now // HOUR) - KEPT
         some = min(limit, upkeep.BLOCK)
@@ -475,6 +565,8 @@ class PostgresStore:
         return await self._engine.write(upkeep.forget_events(old), applied)
 
     async def _prune_lanes(self, before: float) -> int:
+        if self._nodes > 1:  # others may know a lane by its number, and be about to use it
+            return 0
         if before < self._done.get("lanes", -math.inf) + upkeep.PASS:
             return 0
         self._done["lanes"] = before
@@ -484,12 +576,12 @@ class PostgresStore:
         return await self._engine.write(upkeep.forget_lanes(dead)) if dead else 0
 
 
-async def _let_go(engine: Engine) -> None:
+async def _let_go(engine: Engine, shards: int) -> None:
     """Let go in order. Where that cannot be put on record, the next node finds it as after a crash:
     it is another's already, or the database is gone, and not only a connection."""
     for _ in range(2):
         try:
-            await engine.write(leasing.unlease)
+            await engine.write(leasing.unlease(shards))
         except StoreFenced:
             return
         except StoreError:
@@ -503,3 +595,36 @@ def _remembered(name: str, value: bytes) -> Work[None]:
         return lambda: None
 
     return work
+
+
+def _agreed(name: str, value: bytes, before: bytes | None) -> Work[int | None]:
+    """Keeps a value in the place of another, and has all nodes told; None where it is not that."""
+
+    def work(session: Session) -> Callable[[], int | None]:
+        told = 0
+        if not session.alone:
+            told = sharing.notify(session, "memo", name.encode())  # first: it makes others wait
+            rows = session.execute(reading.SQL["recall"], {"name": name}).fetchall()
+            if (bytes(rows[0][0]) if rows else None) != before:
+                return lambda: None
+        session.execute(settling.SQL["remember"], {"name": name, "value": value})
+        return lambda: told
+
+    return work
+
+
+def _telling(work: Work[T], kind: str, names: Sequence[str]) -> Work[tuple[T, int]]:
+    """Does something of which all nodes are to be told, if it is of any names; gives the number of
+    the notice too, 0 for none."""
+
+    def telling(session: Session) -> Callable[[], tuple[T, int]]:
+        finish = work(session)
+        told = 0
+        if names and not session.alone:
+            told = sharing.notify(session, kind, msgspec.msgpack.encode(names))
+        return lambda: (finish(), told)
+
+    return telling
+
+
+_decode_numbers = msgspec.msgpack.Decoder(list[str]).decode

@@ -30,17 +30,35 @@ Old = tuple[str, int, int, int, bytes]
 """The name and number of a tenant, and a chunk of its events."""
 
 
-def recovery(connection: Connected, taken: Taken, now: float) -> Recovery:
-    """What the storage holds."""
+def standing(
+    connection: Connected, shards: int, now: float
+) -> tuple[dict[LaneKey, float], list[Count]]:
+    """When the first message of each lane is due that waits in some shards, and how many messages
+    without an outcome there are, but for those that are leased."""
     lanes: dict[LaneKey, float] = {}
     counts: Counter[tuple[str, Category, WaitingState]] = Counter()
-    for tenant, category, route, campaign, count, later, due in ask(connection, "lanes", now=now):
+    for tenant, category, route, campaign, count, later, due in ask(
+        connection, "lanes", now=now, shards=shards
+    ):
         lanes[LaneKey(tenant, category, route, bytes(campaign).decode() or None)] = due
         counts[tenant, category, "deferred"] += later
         counts[tenant, category, "queued"] += count - later
-    for tenant, category, count in ask(connection, "sent"):
+    for tenant, category, count in ask(connection, "sent", shards=shards):
         counts[tenant, category, "sent"] += count
-    [row] = connection.execute("SELECT last_id, last_accepted FROM hold").fetchall()
+    return lanes, [Count(*what, count) for what, count in counts.items() if count]
+
+
+def leased(connection: Connected, shards: int) -> list[Count]:
+    """How many messages of some shards are leased."""
+    found = ask(connection, "leased", shards=shards)
+    return [Count(tenant, category, "queued", count) for tenant, category, count in found]
+
+
+def recovery(connection: Connected, taken: Taken, nodes: int, shards: int, now: float) -> Recovery:
+    """What the storage holds in the shards of a node, of so many, that has just begun."""
+    lanes, counts = standing(connection, shards, now)
+    newest = "SELECT max(last_id), max(last_accepted) FROM node"
+    [row] = connection.execute(newest.encode()).fetchall()
     return Recovery(
         node=taken.number,
         token=taken.token,
@@ -48,11 +66,12 @@ def recovery(connection: Connected, taken: Taken, now: float) -> Recovery:
         last_id=row[0],
         last_accepted=row[1],
         lanes=lanes,
-        counts=[Count(*what, count) for what, count in counts.items() if count],
+        counts=counts,
         held=[
             Held(kind, bytes(key).decode(), bytes(body), expires)
-            for kind, key, body, expires in ask(connection, "held")
+            for kind, key, body, expires in ask(connection, "held", node=taken.number, nodes=nodes)
         ],
+        nodes=nodes,
     )
 
 

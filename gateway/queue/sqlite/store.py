@@ -17,6 +17,7 @@ from gateway.facts import CONSENTS, NO_FACTS, UNREACHABLE, USES, Facts, Wants
 from gateway.message import LaneKey, Message
 from gateway.numbers import canonical
 from gateway.queue import events
+from gateway.queue.alone import Alone
 from gateway.queue.consents import Consent
 from gateway.queue.moving import Numbers, Place, Row
 from gateway.queue.operators import Change, Counted, Found, Owing, QueueCount, Which
@@ -72,7 +73,7 @@ from gateway.queue.tail import EventTail
 from gateway.queue.tallies import HOUR, KEPT, Stats
 
 
-class SqliteStore:
+class SqliteStore(Alone):
     """A `gateway.queue.store.Store` in an SQLite file.
 
     Reads that need not wait for a commit do not: they see what was durable when they were made.

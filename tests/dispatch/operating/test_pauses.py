@@ -190,7 +190,7 @@ async def test_what_is_not_there_or_so_already_is_refused(
 
 
 async def test_what_the_store_does_not_keep_is_not_paused(world: World, desk: Desk) -> None:
-    world.store.failing = {"remember"}
+    world.store.failing = {"agree"}
     with pytest.raises(StoreError):
         await desk.do(Pause(scope="tenant", name="acme"))
     await world.accepted("one")

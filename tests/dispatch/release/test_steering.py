@@ -147,7 +147,7 @@ async def test_a_tenant_pauses_only_so_many(world: Any) -> None:
 
 
 async def test_a_pause_that_cannot_be_kept_is_none(world: Any) -> None:
-    world.store.failing.add("remember")
+    world.store.failing.add("agree")
     with pytest.raises(StoreError):
         await world.service.pause("acme", "spring")
     world.store.failing.clear()

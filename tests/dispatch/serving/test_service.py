@@ -149,7 +149,7 @@ async def test_a_cancel_that_fails_leaves_everything_as_it_was(
 ) -> None:
     world.bind.lose()
     ids = await world.accepted({"campaign": "c"}, {"campaign": "c"})
-    world.store.failing = {"remember", "lease_ids"}
+    world.store.failing = {"agree", "lease_ids"}
     with pytest.raises(StoreError):
         await world.service.cancel("acme", [], [], "c")
     with pytest.raises(StoreError):

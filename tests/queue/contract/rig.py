@@ -117,7 +117,7 @@ class Postgresql:
 
     def rival(self, _: Store, clock: Callable[[], float]) -> Store:
         # As if it had been silent for as long as its lease.
-        self._server.ask(self._database, "UPDATE hold SET until = '-infinity'")
+        self._server.ask(self._database, "UPDATE node SET until = '-infinity'")
         return self.store(clock)
 
 

@@ -1,12 +1,14 @@
 -- name: due
 WITH found AS MATERIALIZED (SELECT id, due FROM message
-    WHERE state = 0 AND lane = %(lane)s AND due <= %(now)s ORDER BY due, id LIMIT %(limit)s),
+    WHERE state = 0 AND lane = %(lane)s AND due <= %(now)s
+    AND (%(shards)s::int8 >> shard) & 1 = 1 ORDER BY due, id LIMIT %(limit)s),
 leased AS (UPDATE message SET state = 1 FROM found WHERE message.id = found.id
     RETURNING found.due, message.id, body)
 SELECT body FROM leased ORDER BY due, id;
 
 -- name: next_due
-SELECT due FROM message WHERE state = 0 AND lane = %(lane)s ORDER BY due LIMIT 1;
+SELECT due FROM message WHERE state = 0 AND lane = %(lane)s
+AND (%(shards)s::int8 >> shard) & 1 = 1 ORDER BY due LIMIT 1;
 
 -- name: ids
 UPDATE message SET state = 1 FROM lane WHERE message.id = ANY(%(ids)s::int8[]) AND state = 0
@@ -37,7 +39,8 @@ WHERE message.id = new.id AND state = 0;
 
 -- name: expired
 UPDATE message SET state = 1 WHERE id IN (SELECT id FROM message
-    WHERE state = 0 AND expires <= %(now)s ORDER BY expires LIMIT %(limit)s) RETURNING body;
+    WHERE state = 0 AND expires <= %(now)s
+    AND (%(shards)s::int8 >> shard) & 1 = 1 ORDER BY expires LIMIT %(limit)s) RETURNING body;
 
 -- name: defer
 UPDATE message SET state = 0, lane = new.lane, due = new.due, at = %(now)s, body = new.body
@@ -54,14 +57,15 @@ SELECT max(id) FROM (SELECT id FROM message WHERE id > %(start)s ORDER BY id LIM
     AS following;
 
 -- name: leased
-SELECT id, body FROM message WHERE state = 1 ORDER BY id LIMIT %(limit)s;
+SELECT id, body FROM message WHERE state = 1 AND (%(shards)s::int8 >> shard) & 1 = 1
+ORDER BY id LIMIT %(limit)s;
 
 -- name: mark
 UPDATE message SET state = 0, body = new.body, at = coalesce(%(now)s, at)
 FROM unnest(%(ids)s::int8[], %(bodies)s::bytea[]) AS new (id, body) WHERE message.id = new.id;
 
 -- name: unlease
-UPDATE message SET state = 0 WHERE state = 1;
+UPDATE message SET state = 0 WHERE state = 1 AND (%(shards)s::int8 >> shard) & 1 = 1;
 
 -- name: requeue
 UPDATE message SET state = 0, due = %(now)s, at = %(now)s, body = new.body, states = NULL
@@ -74,10 +78,11 @@ SELECT id, body FROM message WHERE id = ANY(%(ids)s::int8[]) AND state = 2;
 DELETE FROM part WHERE carrier = %(carrier)s AND message = ANY(%(ids)s::int8[]);
 
 -- name: count_leased
-SELECT count(*) FROM message WHERE state = 1;
+SELECT count(*) FROM message WHERE state = 1 AND (%(shards)s::int8 >> shard) & 1 = 1;
 
 -- name: leased_after
-SELECT id FROM message WHERE state = 1 AND id > %(after)s ORDER BY id LIMIT %(limit)s;
+SELECT id FROM message WHERE state = 1 AND id > %(after)s
+AND (%(shards)s::int8 >> shard) & 1 = 1 ORDER BY id LIMIT %(limit)s;
 
 -- name: among_leased
 SELECT id, body FROM message WHERE id = ANY(%(ids)s::int8[]) AND state = 1 ORDER BY id;

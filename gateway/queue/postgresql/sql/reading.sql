@@ -6,7 +6,8 @@ JOIN part ON part.carrier = carrier.id AND part.ref = asked.wanted
 JOIN message ON message.id = part.message;
 
 -- name: overdue
-SELECT body, states, at, handed FROM message WHERE state = 2 AND due <= %(now)s ORDER BY due, id
+SELECT body, states, at, handed FROM message WHERE state = 2 AND due <= %(now)s
+AND (%(shards)s::int8 >> shard) & 1 = 1 ORDER BY due, id
 LIMIT %(limit)s;
 
 -- name: live
@@ -100,14 +101,19 @@ ORDER BY hour, campaign, variant, stat.carrier, code LIMIT %(limit)s;
 -- name: lanes
 SELECT tenant, category, route, campaign, count(*), count(*) FILTER (WHERE due > %(now)s), min(due)
 FROM message JOIN lane ON lane.id = message.lane WHERE state = 0
+AND (%(shards)s::int8 >> shard) & 1 = 1
 GROUP BY tenant, category, route, campaign;
 
 -- name: sent
 SELECT tenant, category, count(*) FROM message JOIN lane ON lane.id = message.lane
-WHERE state = 2 GROUP BY tenant, category;
+WHERE state = 2 AND (%(shards)s::int8 >> shard) & 1 = 1 GROUP BY tenant, category;
+
+-- name: leased
+SELECT tenant, category, count(*) FROM message JOIN lane ON lane.id = message.lane
+WHERE state = 1 AND (%(shards)s::int8 >> shard) & 1 = 1 GROUP BY tenant, category;
 
 -- name: held
-SELECT kind, key, body, expires FROM held;
+SELECT kind, key, body, expires FROM held WHERE node = %(node)s OR node >= %(nodes)s;
 
 -- name: waiting
 SELECT tenant, category, route, campaign, message.lane, count(*) FILTER (WHERE due <= %(now)s),

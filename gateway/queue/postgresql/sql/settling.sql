@@ -19,11 +19,19 @@ ON CONFLICT (carrier, ref) DO UPDATE SET message = excluded.message, part = excl
 UPDATE message SET states = new.states
 FROM unnest(%(ids)s::int8[], %(states)s::bytea[]) AS new (id, states) WHERE message.id = new.id;
 
+-- name: merge
+WITH new AS (SELECT message.id, merged(message.states, told.states) AS states
+    FROM unnest(%(ids)s::int8[], %(states)s::bytea[]) AS told (id, states)
+    JOIN message ON message.id = told.id FOR NO KEY UPDATE OF message)
+UPDATE message SET states = new.states,
+    due = CASE WHEN position('\x00'::bytea IN new.states) = 0 THEN least(due, %(now)s) ELSE due END
+FROM new WHERE message.id = new.id;
+
 -- name: end
 DELETE FROM message WHERE id = ANY(%(ids)s::int8[]) RETURNING id;
 
--- name: seq
-SELECT seq FROM tenant WHERE id = %(tenant)s;
+-- name: lock_seqs
+SELECT id, seq FROM tenant WHERE id = ANY(%(tenants)s::int4[]) ORDER BY id FOR NO KEY UPDATE;
 
 -- name: events
 INSERT INTO event (tenant, first, size, at, body)
@@ -44,10 +52,11 @@ DELETE FROM part USING unnest(%(carriers)s::int4[], %(refs)s::bytea[]) AS gone (
 WHERE part.carrier = gone.carrier AND part.ref = gone.ref;
 
 -- name: hold
-INSERT INTO held (kind, key, body, expires)
-SELECT * FROM unnest(%(kinds)s::text[], %(keys)s::bytea[], %(bodies)s::bytea[],
+INSERT INTO held (kind, key, body, expires, node)
+SELECT *, %(node)s FROM unnest(%(kinds)s::text[], %(keys)s::bytea[], %(bodies)s::bytea[],
     %(expires)s::float8[])
-ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body, expires = excluded.expires;
+ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body, expires = excluded.expires,
+    node = excluded.node;
 
 -- name: drop
 DELETE FROM held USING unnest(%(kinds)s::text[], %(keys)s::bytea[]) AS gone (kind, key)

@@ -1,0 +1,166 @@
+"""What other nodes do that concerns this one, where several share a store: messages that they have
+accepted for it, what they were told to pause or cancel, and how the work is shared.
+
+Each phone is one node's at a time, which alone sends to it. Of what a carrier allows, and a tenant,
+each node has its part: of the binds and a carrier's rate as many as there are nodes, of a tenant's
+rate as much as of the phones. Where there is one node, nothing of this is ever done.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+import structlog
+import trio
+
+from gateway.dispatch.carriers.fleet import CarrierSettings
+from gateway.dispatch.ids import MessageNumbers
+from gateway.dispatch.intake.templates import Templates
+from gateway.dispatch.ledger import Ledger
+from gateway.dispatch.places import Places
+from gateway.dispatch.release.steering import Steering
+from gateway.dispatch.settling.settle import Settler
+from gateway.errors import StoreError, StoreFenced
+from gateway.ops.logs import Sparing
+from gateway.queue.lanes import Lanes
+from gateway.queue.scheduler import SchedulerOptions
+from gateway.queue.store import Heard, Held, Recovery, Store
+
+log = structlog.get_logger(__name__)
+
+RETRY: Final = 0.5
+"""Seconds between attempts to hear of the others while the store does not answer."""
+
+LEAST: Final = 1 / 64
+"""Of a tenant's rate, what a node has at least: as much as one of the shards is worth."""
+
+
+class Nodes:
+    """Follows the other nodes.
+
+    Attributes:
+        number, nodes: this node, counted from 0, and how many there may be.
+        share: of all phones, how many are this node's.
+
+    Args:
+        on_share: called when that is another.
+        on_held: told what is kept here from now on.
+        on_change: called when there may be something to send.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        lanes: Lanes,
+        places: Places,
+        ledger: Ledger,
+        numbers: MessageNumbers,
+        settler: Settler,
+        steering: Steering,
+        templates: Templates,
+        clock: Callable[[], float],
+        on_share: Callable[[], None],
+        on_held: Callable[[Sequence[Held]], None],
+        on_change: Callable[[], None],
+    ) -> None:
+        self.number = 0
+        self.nodes = 1
+        self.share = 1.0
+        self._store = store
+        self._lanes = lanes
+        self._places = places
+        self._ledger = ledger
+        self._numbers = numbers
+        self._settler = settler
+        self._steering = steering
+        self._templates = templates
+        self._clock = clock
+        self._on_share = on_share
+        self._on_held = on_held
+        self._on_change = on_change
+
+    def begin(self, recovery: Recovery) -> None:
+        """Take over what an opened store says."""
+        self.number, self.nodes = recovery.node or 0, recovery.nodes
+
+    async def run(self) -> None:
+        """Hear of the others, until cancelled."""
+        complain = Sparing(log.error)
+        while True:
+            try:
+                await self._take(await self._store.heard())
+            except StoreFenced:
+                raise
+            except StoreError as error:
+                reason = str(error)
+                complain("nodes_not_heard", reason, trio.current_time(), reason=reason)
+                await trio.sleep(RETRY)
+            else:
+                complain.over()
+
+    async def _take(self, heard: Heard) -> None:
+        """Go by what was heard; it counts as done once this returns."""
+        now = self._clock()
+        self._numbers.follow(heard.newest)
+        if "memo" in heard.notices:
+            await self._steering.holds.reload()
+            await self._steering.stops.reload()
+            await self._steering.heed()
+        if "template" in heard.notices:
+            await self._templates.look()
+        if heard.share is not None:
+            self.share = heard.share
+            self._ledger.take_part(heard.share)
+            log.info("share", phones=f"{heard.share:.0%}")
+            self._on_share()
+        for lane, due in heard.lanes.items():
+            self._lanes.deferred(lane, due, now)
+        if heard.held:
+            self._on_held(heard.held)
+        if heard.left:
+            await self._put_back()
+        if heard.counts is not None:
+            self._ledger.anew(heard.counts, self._numbers.last, now)
+        self._on_change()
+
+    async def _put_back(self) -> None:
+        """Messages to phones that are another node's from now on go to that one, unless they are
+        begun."""
+        held = [message for lane in self._lanes.each() for message in lane.messages]
+        away = {held[position].id for position in self._store.elsewhere(held)}
+        found = self._lanes.withdraw(lambda _: True, lambda message: message.id in away)
+        ids = [message.id for message in found]
+        self._places.move("lane", "deferral", ids)
+        await self._settler.persistently(lambda: self._store.defer(found))
+        self._places.leave("deferral", ids)
+
+    # --- what this node's part is ---
+
+    def carrier(self, whole: CarrierSettings) -> CarrierSettings:
+        """This node's part of a carrier: every so many-th of its binds of each kind, which count
+        from the same number at all nodes, and of its rate."""
+        if self.nodes == 1:
+            return whole
+        modes = dict.fromkeys(one.mode for one in whole.binds)
+        mine = [
+            bind
+            for mode in modes
+            for bind in [one for one in whole.binds if one.mode == mode][self.number :: self.nodes]
+        ]
+        options = msgspec.structs.replace(whole.options, rate=self.rate(whole.options.rate))
+        return msgspec.structs.replace(whole, options=options, binds=tuple(mine))
+
+    def rate(self, whole: float) -> float:
+        """This node's part of a carrier's rate."""
+        return whole / self.nodes
+
+    def scheduler(self, whole: SchedulerOptions) -> SchedulerOptions:
+        """This node's part of what tenants may take."""
+        if self.share == 1.0:
+            return whole
+        part = max(self.share, LEAST)
+        shares = {
+            tenant: msgspec.structs.replace(one, rate=one.rate * part, burst=one.burst * part)
+            for tenant, one in whole.shares.items()
+        }
+        return msgspec.structs.replace(whole, shares=shares)

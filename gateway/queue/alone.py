@@ -1,0 +1,35 @@
+"""What a store answers of other nodes where there are none: nothing, at no cost."""
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+import trio
+
+from gateway.message import Message
+from gateway.queue.store import Heard
+
+
+class _Remembers(Protocol):
+    async def remember(self, name: str, value: bytes) -> None: ...
+
+
+class Alone:
+    """A store that one node has; see `gateway.queue.store.Store`."""
+
+    lapsed = shared = False
+
+    def elsewhere(self, _messages: Sequence[Message]) -> Collection[int]:
+        return ()
+
+    async def heard(self) -> Heard:
+        await trio.sleep_forever()
+
+    async def newest(self) -> int:
+        return 0
+
+    async def agree(self: _Remembers, name: str, value: bytes, _before: bytes | None) -> int:
+        await self.remember(name, value)
+        return 0
+
+    async def heeded(self, _notice: int) -> None:
+        pass

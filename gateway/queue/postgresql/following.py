@@ -1,0 +1,175 @@
+"""What a node learns of the others, by looking: their events and notices, messages that they have
+accepted for it, and how the shards are to be shared.
+
+A look is one cheap statement, twenty times a second; what it shows to be new is then asked for. A
+NOTIFY would take a lock of the whole cluster at each commit.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import trio
+
+from gateway.message import LaneKey
+from gateway.queue.postgresql import leasing, reading, sharing, upkeep
+from gateway.queue.postgresql.connecting import Connected
+from gateway.queue.postgresql.engine import Engine
+from gateway.queue.store import Count, Heard
+
+POLL: Final = 0.04
+"""Seconds between looks."""
+
+SHARE: Final = 0.5
+"""Seconds between looks at the shards, while nothing is being given up."""
+
+COUNT: Final = 5.0
+"""Seconds between counts of what has no outcome: a million that wait take the server 100 ms."""
+
+
+class Follower:
+    """Follows the other nodes on behalf of one, and knows which shards that one has.
+
+    Attributes:
+        active: the shards whose messages this node leases and sends.
+        leaving: those that it gives up, once what it has leased of them is done with.
+
+    Args:
+        engine: that of the node.
+        clock: Unix time.
+        on_seqs: told the last ``seq`` of every tenant when others have given some.
+        on_notice: told each notice, its kind and body.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Callable[[], float],
+        on_seqs: Callable[[dict[str, int]], None],
+        on_notice: Callable[[str, bytes], None],
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._on_seqs = on_seqs
+        self._on_notice = on_notice
+        self.active = self.leaving = 0
+        self._seqs = -1
+        self._newest = 0
+        self._told = -1.0
+        self._live = 0
+        self._heeded = engine.session.heard
+        self._look_at = self._count_at = 0.0
+        self._heard = Heard()
+
+    @property
+    def mine(self) -> int:
+        """The shards of which this node has leased messages."""
+        return self.active | self.leaving
+
+    async def begin(self) -> None:
+        """Take what is free of the shards, up to an even share, and what nodes have left behind."""
+        await self._share()
+        await self._engine.write(sharing.take_held)  # for the recovery to find
+        self._heard = Heard()
+        self._told = -1.0
+
+    async def heard(self) -> Heard:
+        """Wait until others have done what concerns this node, see `gateway.queue.store.Heard`."""
+        await self._heed()
+        while True:
+            await self._look()
+            now = trio.current_time()
+            if now >= self._look_at:
+                self._look_at = now + SHARE
+                await self._share()
+            if now >= self._count_at:
+                self._count_at = now + COUNT
+                await self._count()
+            if self._heard != Heard():
+                heard, self._heard = self._heard, Heard()
+                return heard
+            await trio.sleep(POLL)
+
+    async def _heed(self) -> None:
+        """Say that this node goes by all notices that it was told. What had begun before is over:
+        whoever has asked for facts before this look has had them, and has gone by them."""
+        session = self._engine.session
+        if self._heeded > session.heard:
+            await self._engine.read(lambda _: None)
+            await trio.lowlevel.checkpoint()
+            session.heard = self._heeded
+            await self._engine.write(lambda _: lambda: None)
+
+    async def _look(self) -> None:
+        engine, active = self._engine, self.active
+        seqs, notices, arrived, newest = await engine.read(lambda c: sharing.tick(c, active))
+        if seqs != self._seqs:
+            known = await engine.read(reading.last_seqs)
+            self._seqs = sum(known.values())
+            self._on_seqs(known)
+        if notices > self._heeded:
+            after = self._heeded
+            for number, kind, body in await engine.read(lambda c: sharing.notices(c, after)):
+                self._on_notice(kind, body)
+                self._heard.notices.append(kind)
+                self._heeded = number
+        if arrived:
+            self._came(await engine.write(sharing.arrived(active)))
+        if newest > self._newest:
+            self._newest = self._heard.newest = newest
+
+    def _came(self, lanes: dict[LaneKey, float]) -> None:
+        known = self._heard.lanes
+        for lane, due in lanes.items():
+            known[lane] = min(due, known.get(lane, due))
+
+    async def _share(self) -> None:
+        """Take shards that nobody has, go on with those that were taken, and give up some of those
+        that are too many."""
+        engine = self._engine
+        shares = await self._shares()
+        missing = shares.most - sharing.size(shares.mine)
+        if shares.free and missing > 0:
+            if shares.silent:
+                silent = shares.silent
+                await engine.read(lambda c: sharing.cut(c, silent))
+            if await engine.write(sharing.take(missing)):
+                shares = await self._shares()
+        if shares.live < self._live:
+            self._heard.held += await engine.write(sharing.take_held)
+        self._live = shares.live
+        fresh = shares.mine & ~self.mine
+        if fresh:
+            while await engine.write(leasing.mark_block(fresh)):
+                pass
+            lanes, _ = await engine.read(lambda c: upkeep.standing(c, fresh, self._clock()))
+            self.active |= fresh
+            self._came(lanes)
+        if not self.leaving and missing < 0:
+            some = sharing.members(self.active)[: min(-missing, sharing.STEP)]
+            self.leaving = sharing.combined(some)
+            self.active &= ~self.leaving
+            self._heard.left = True
+        elif self.leaving:
+            if await engine.write(leasing.none_leased(self.leaving)):
+                await engine.write(sharing.leave(self.leaving))
+                self.leaving = 0
+            else:
+                self._heard.left = True
+        if self.leaving:
+            self._look_at = 0.0
+        share = sharing.size(self.active) / sharing.SHARDS
+        if share != self._told:
+            self._heard.share = self._told = share
+
+    async def _shares(self) -> sharing.Shares:
+        number = self._engine.session.number
+        return await self._engine.read(lambda c: sharing.look(c, number))
+
+    async def _count(self) -> None:
+        shards, now = self.mine, self._clock()
+
+        def count(connection: Connected) -> list[Count]:
+            _, counts = upkeep.standing(connection, shards, now)
+            return counts + upkeep.leased(connection, shards)
+
+        self._heard.counts = await self._engine.read(count)

@@ -1,0 +1,239 @@
+"""How nodes share the work: each has some of the shards, which are of phones, and sends what goes
+to those. A node takes what nobody has up to an even share, and gives up what it has beyond that
+when others come; what a dead node had, it takes as well, once that one is fenced off.
+
+A set of shards is an integer, one bit for each, signed as PostgreSQL's are: `ALL` is -1.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple
+from zlib import crc32
+
+from gateway.message import LaneKey, Message
+from gateway.numbers import canonical
+from gateway.queue.postgresql import holding, statements
+from gateway.queue.postgresql.arrays import float8s, int2s, int4s
+from gateway.queue.postgresql.connecting import Connected
+from gateway.queue.postgresql.session import Session, Work, every
+from gateway.queue.store import Held
+
+SQL: Final = statements.load("sharing")
+
+SHARDS: Final = 64
+"""Parts into which phones are divided."""
+
+ALL: Final = -1
+"""All shards."""
+
+STEP: Final = 8
+"""Shards that are given up at a time: what is on its way to a carrier of theirs is waited for."""
+
+Away = dict[tuple[int, LaneKey], float]
+"""Messages for others' shards: by shard and lane, when the first of them is due."""
+
+
+def shard(number: str) -> int:
+    """The shard of a phone."""
+    return crc32(canonical(number).encode()) % SHARDS
+
+
+def has(shards: int, number: str) -> bool:
+    """Whether a phone is in one of some shards."""
+    return bool(shards >> shard(number) & 1)
+
+
+def members(shards: int) -> list[int]:
+    """The numbers of some shards."""
+    return [number for number in range(SHARDS) if shards >> number & 1]
+
+
+def combined(numbers: Iterable[int]) -> int:
+    """Shards of these numbers."""
+    found = sum(1 << number for number in set(numbers))
+    return found - (1 << SHARDS) if found >= 1 << (SHARDS - 1) else found
+
+
+def size(shards: int) -> int:
+    """How many they are."""
+    return (shards & (1 << SHARDS) - 1).bit_count()
+
+
+# --- what is accepted or put back here and is another's ---
+
+
+def away(messages: Iterable[Message], shards: int) -> Away:
+    """What of some messages is in no shard of these."""
+    found: Away = {}
+    if shards == ALL:
+        return found
+    lanes: dict[tuple[object, ...], LaneKey] = {}
+    for m in messages:
+        number = shard(m.to)
+        if not shards >> number & 1:
+            name = (m.tenant, m.category, m.route, m.campaign)
+            key = number, lanes.get(name) or lanes.setdefault(name, m.lane)
+            found[key] = min(found.get(key, m.due), m.due)
+    return found
+
+
+def arrive(session: Session, away: Away) -> None:
+    """Have the nodes that have these shards look at their lanes."""
+    if away:
+        values = {
+            "shards": int2s([number for number, _ in away]),
+            "lanes": int4s([session.lane(lane) for _, lane in away]),
+            "dues": float8s([*away.values()]),
+        }
+        session.execute(SQL["arrive"], values)
+
+
+def arrived(shards: int) -> Work[dict[LaneKey, float]]:
+    """Takes what has come for some shards: when the first message of each lane is due."""
+
+    def work(session: Session) -> Callable[[], dict[LaneKey, float]]:
+        cursor = session.execute(SQL["arrived"], {"shards": int2s(members(shards))})
+
+        def finish() -> dict[LaneKey, float]:
+            return {
+                LaneKey(tenant, category, route, bytes(campaign).decode() or None): due
+                for tenant, category, route, campaign, due in cursor.fetchall()
+            }
+
+        return finish
+
+    return work
+
+
+# --- what others have done ---
+
+
+def tick(connection: Connected, shards: int) -> tuple[int, int, bool, int]:
+    """What changes when others do something: the sum of what tenants have of events, the number of
+    the last notice, whether messages have come for some shards, and the highest message number."""
+    asked = {"shards": int2s(members(shards))}
+    [[seqs, notices, arrived, newest]] = (
+        connection.cursor(binary=True).execute(SQL["tick"], asked).fetchall()
+    )
+    return seqs or 0, notices, arrived, newest
+
+
+def newest(connection: Connected) -> int:
+    """The highest message number that any node has accepted."""
+    [[number]] = connection.cursor(binary=True).execute(b"SELECT max(last_id) FROM node").fetchall()
+    return int(number)
+
+
+def notices(connection: Connected, after: int) -> list[tuple[int, str, bytes]]:
+    """The notices after one, in order."""
+    rows = connection.cursor(binary=True).execute(SQL["notices"], {"after": after}).fetchall()
+    return [(number, kind, bytes(body)) for number, kind, body in rows]
+
+
+def notify(session: Session, kind: str, body: bytes) -> int:
+    """Tell all nodes something; gives the number of the notice."""
+    session.execute(SQL["forget_notices"])
+    [row] = session.execute(SQL["notify"], {"kind": kind, "body": body}).fetchall()
+    return int(row[0])
+
+
+def unheard(connection: Connected, number: int, me: int) -> bool:
+    """Whether some other node, that has not let go, does not go by a notice yet."""
+    asked = {"number": number, "me": me}
+    [[count]] = connection.cursor(binary=True).execute(SQL["unheard"], asked).fetchall()
+    return bool(count)
+
+
+# --- who has what ---
+
+
+class Shares(NamedTuple):
+    """How the shards are shared.
+
+    Attributes:
+        mine: those of this node.
+        free: how many nobody has, or a node that has let go or whose time is over.
+        silent: the names of the latter.
+        most: how many a node is to have at most.
+        live: how many nodes there are.
+    """
+
+    mine: int
+    free: int
+    silent: frozenset[str]
+    most: int
+    live: int
+
+
+def look(connection: Connected, me: int) -> Shares:
+    """See who has what."""
+    cursor = connection.cursor(binary=True)
+    mine, free, silent = [], 0, set()
+    for number, node, is_free, clean, name in cursor.execute(SQL["shards"]).fetchall():
+        if node == me:
+            mine.append(number)
+        elif is_free:
+            free += 1
+            if not clean:
+                silent.add(name)
+    [[live]] = cursor.execute(SQL["live"]).fetchall()
+    most = -(-SHARDS // max(1, live))
+    return Shares(combined(mine), free, frozenset(silent), most, live)
+
+
+def cut(connection: Connected, silent: Iterable[str]) -> None:
+    """End the connections of nodes whose time is over."""
+    for name in silent:
+        holding.cut(connection, name)
+
+
+def take(limit: int) -> Work[int]:
+    """Takes some shards that are free, up to ``limit``, and fences off the nodes that had them;
+    gives how many."""
+
+    def work(session: Session) -> Callable[[], int]:
+        me = session.number
+        asked = {"me": me, "limit": limit}
+        rows: Sequence[tuple[int, int | None]] = session.execute(SQL["free"], asked).fetchall()
+        owners = {owner for _, owner in rows if owner is not None}
+        gone: set[int] = set()
+        if owners:
+            values = {"nodes": int4s(sorted(owners))}
+            gone = set(every(session.execute(SQL["fence_off"], values).fetchall()))
+        taken = [number for number, owner in rows if owner is None or owner in gone]
+        if taken:
+            session.execute(SQL["take"], {"me": me, "shards": int4s(taken)})
+        return lambda: len(taken)
+
+    return work
+
+
+def take_held(session: Session) -> Callable[[], list[Held]]:
+    """Takes what nodes that are gone have kept until its other half comes."""
+    me = {"me": session.number}
+    session.execute(SQL["fence_off_dead"], me)
+    cursor = session.execute(SQL["take_held"], me)
+
+    def finish() -> list[Held]:
+        return [
+            Held(kind, bytes(key).decode(), bytes(body), expires)
+            for kind, key, body, expires in cursor.fetchall()
+        ]
+
+    return finish
+
+
+def leave(shards: int) -> Work[None]:
+    """Gives shards up."""
+
+    def work(session: Session) -> Callable[[], None]:
+        values = {"me": session.number, "shards": int4s(members(shards))}
+        session.execute(SQL["leave"], values)
+        return lambda: None
+
+    return work
+
+
+def let_go(session: Session) -> None:
+    """Have all that a node has go to others, for it ends."""
+    session.execute(SQL["leave_all"], {"me": session.number})
+    session.execute(b"UPDATE node SET clean = true WHERE number = %s", (session.number,))

@@ -1,0 +1,62 @@
+-- name: shards
+SELECT shard.number, shard.node,
+    coalesce(node.clean OR node.until < clock_timestamp(), true), coalesce(node.clean, true), node.name
+FROM shard LEFT JOIN node ON node.number = shard.node ORDER BY shard.number;
+
+-- name: live
+SELECT count(*) FROM node WHERE NOT clean AND until >= clock_timestamp();
+
+-- name: free
+SELECT shard.number, node.number FROM shard LEFT JOIN node ON node.number = shard.node
+WHERE node.number IS NULL OR (node.number <> %(me)s AND (node.clean OR node.until < clock_timestamp()))
+ORDER BY shard.number LIMIT %(limit)s FOR UPDATE OF shard SKIP LOCKED;
+
+-- name: fence_off
+UPDATE node SET token = token + 1, until = '-infinity'
+WHERE number = ANY(%(nodes)s::int4[]) AND (clean OR until < clock_timestamp()) RETURNING number;
+
+-- name: fence_off_dead
+UPDATE node SET token = token + 1, until = '-infinity'
+WHERE number <> %(me)s AND NOT clean AND until < clock_timestamp();
+
+-- name: take_held
+UPDATE held SET node = %(me)s WHERE node IN (SELECT number FROM node
+    WHERE number <> %(me)s AND (clean OR until < clock_timestamp()))
+RETURNING kind, key, body, expires;
+
+-- name: take
+UPDATE shard SET node = %(me)s WHERE number = ANY(%(shards)s::int4[]);
+
+-- name: leave
+UPDATE shard SET node = NULL WHERE number = ANY(%(shards)s::int4[]) AND node = %(me)s;
+
+-- name: leave_all
+UPDATE shard SET node = NULL WHERE node = %(me)s;
+
+-- name: arrive
+INSERT INTO arrival (shard, lane, due)
+SELECT * FROM unnest(%(shards)s::int2[], %(lanes)s::int4[], %(dues)s::float8[]);
+
+-- name: arrived
+WITH gone AS (DELETE FROM arrival WHERE shard = ANY(%(shards)s::int2[]) RETURNING lane, due)
+SELECT tenant, category, route, campaign, min(due) FROM gone JOIN lane ON lane.id = gone.lane
+GROUP BY tenant, category, route, campaign;
+
+-- name: tick
+SELECT (SELECT sum(seq)::int8 FROM tenant), (SELECT notices FROM gateway),
+    EXISTS (SELECT FROM arrival WHERE shard = ANY(%(shards)s::int2[])),
+    (SELECT max(last_id) FROM node);
+
+-- name: notify
+WITH next AS (UPDATE gateway SET notices = notices + 1 RETURNING notices)
+INSERT INTO notice (number, kind, body) SELECT notices, %(kind)s, %(body)s FROM next RETURNING number;
+
+-- name: notices
+SELECT number, kind, body FROM notice WHERE number > %(after)s ORDER BY number;
+
+-- name: forget_notices
+DELETE FROM notice WHERE at < clock_timestamp() - interval '1 hour';
+
+-- name: unheard
+SELECT count(*) FROM node WHERE heard < %(number)s AND number <> %(me)s
+AND NOT clean AND until >= clock_timestamp();

@@ -1,0 +1,190 @@
+"""Several nodes at once on one PostgreSQL, under what may befall them: killed, asleep for longer
+than their lease, come and gone in order. The promises are those of one node."""
+
+import itertools
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.test_postgresql import settle_accounts
+from tests.servers import Postgres
+
+LEASE = 10.0
+"""Seconds for which a silent node keeps what it has (`gateway.queue.postgresql.holding.LEASE`)."""
+
+
+class Nodes:
+    """Gateways that share a database and carriers, and clients that go to any of them."""
+
+    def __init__(self, site: Any, postgres: Postgres, database: str, count: int) -> None:
+        self.site = site
+        self._postgres = postgres
+        self._database = database
+        self._node, self._ports = "", site.ports()
+        site.change(
+            f'path = "{site.folder}/gateway.db"',
+            f'backend = "postgresql"\ndsn = "{postgres.dsn(database)}"\nnodes = {count}\nnode = ""',
+        )
+        self.apis: dict[str, int] = {}
+        self._turn = itertools.count()
+
+    def start(self, node: str) -> Any:
+        """Start a node; it takes messages when this returns."""
+        site = self.site
+        site.change(f'node = "{self._node}"', f'node = "{node}"')
+        ports = site.free_port(), self.site.free_port()
+        for before, now in zip(self._ports, ports, strict=True):
+            site.change(f"127.0.0.1:{before}", f"127.0.0.1:{now}")
+        self._node, self._ports = node, ports
+        path = Path(site.configure()).rename(site.folder / f"{node}.toml")
+        command = (sys.executable, "-m", "gateway", "serve", "--config", str(path))
+        process = site.start(node, *command)
+        process.wait_for('"serving"', process.text().count('"serving"') + 1)
+        self.apis[node] = ports[0]
+        return process
+
+    def client(self) -> Any:
+        """A connection to some node, another each time."""
+        names = sorted(self.apis)
+        self.site.api = self.apis[names[next(self._turn) % len(names)]]
+        return self.site.client()
+
+    def client_of(self, node: str) -> Any:
+        """A connection to a node."""
+        self.site.api = self.apis[node]
+        return self.site.client()
+
+    def shares(self) -> list[int]:
+        """How many shards each node has that has any, the most first."""
+        query = "SELECT count(*) FROM shard WHERE node IS NOT NULL GROUP BY node ORDER BY 1 DESC"
+        return [count for [count] in self._postgres.ask(self._database, query)]
+
+    def wait_for_shares(self, *shares: int) -> None:
+        """Wait until the shards are shared so."""
+        deadline = time.monotonic() + 60
+        while self.shares() != [*shares]:
+            assert time.monotonic() < deadline, self.shares()
+            time.sleep(0.02)
+
+    def stop_carriers(self) -> None:
+        self.site.stop_carriers()
+
+    def carriers(self, *options: str, binds: int) -> list[Path]:
+        """Start two simulated carriers, which refuse more sessions than the account has."""
+        records = []
+        options = ("--max-binds", str(binds), *options)
+        for name in ("alpha", "beta"):
+            port = self.site.free_port()
+            records.append(self.site.simulator(name, port, *options)[1])
+            self.site.account(name, port, binds=binds)
+        return records
+
+
+MakeNodes = Callable[[int], Nodes]
+
+
+@pytest.fixture
+def nodes_of(site: Any, postgres: Postgres, database: str) -> Iterator[MakeNodes]:
+    """Makes a place for so many nodes."""
+    site.leased = lambda: None
+    yield lambda count: Nodes(site, postgres, database, count)
+    for process in site.running():
+        process.kill()
+
+
+Start = Callable[[Any], Any]
+
+
+def test_a_node_of_three_is_killed(nodes_of: MakeNodes, start_campaign: Start) -> None:
+    """The others take over what it had, and it may come back and have its part again."""
+    nodes = nodes_of(3)
+    records = nodes.carriers("--latency", "0.02", binds=3)
+    first, second, _ = [nodes.start(name) for name in "abc"]
+    nodes.wait_for_shares(22, 22, 20)
+    campaign, reader = start_campaign(nodes)
+    campaign.wait_for(2_000)
+    second.kill()
+    del nodes.apis["b"]
+    nodes.wait_for_shares(32, 32)
+    campaign.wait_for(len(campaign.accepted) + 1_000)
+    nodes.start("b")
+    nodes.wait_for_shares(22, 22, 20)
+    campaign.wait_for(len(campaign.accepted) + 1_000)
+    settle_accounts(nodes, campaign, reader, records, 1)
+    assert first.terminate() == 0
+
+
+def test_a_node_that_sleeps_is_a_zombie(nodes_of: MakeNodes, start_campaign: Start) -> None:
+    """It is stopped for longer than its lease, and then goes on as if nothing were."""
+    nodes = nodes_of(2)
+    records = nodes.carriers("--latency", "0.02", binds=2)
+    nodes.start("a")
+    sleeper = nodes.start("b")
+    nodes.wait_for_shares(32, 32)
+    campaign, reader = start_campaign(nodes)
+    campaign.wait_for(2_000)
+    sleeper.signal(signal.SIGSTOP)
+    del nodes.apis["b"]
+    nodes.wait_for_shares(64)
+    sleeper.signal(signal.SIGCONT)
+    assert sleeper.wait() == 1
+    assert '"fenced"' in sleeper.text()
+    campaign.wait_for(len(campaign.accepted) + 1_000)
+    settle_accounts(nodes, campaign, reader, records, 1)
+
+
+SLACK = 0.5
+"""Seconds that what was written before may take to the carrier's record, on a machine that is busy
+with other things."""
+
+
+def test_what_was_answered_holds_at_every_node(nodes_of: MakeNodes) -> None:
+    """Messages wait at both nodes and go out all the time. Opt-outs, a pause and a cancel are said
+    to one of them: once they are answered, nothing that they forbid goes out by the other."""
+    nodes = nodes_of(2)
+    nodes.site.change('category = "transactional"', 'category = "transactional"\nrate = 50')
+    records = nodes.carriers(binds=2)
+    for name in "ab":
+        nodes.start(name)
+    nodes.wait_for_shares(32, 32)
+    clients = [nodes.client_of(name) for name in "ab"]
+    phones = [f"86139{n:08}" for n in range(40)]
+    ids: dict[str, str] = {}
+    for turn in range(8):
+        for campaign in ("spring", "summer", "autumn"):
+            texts = [
+                {"to": phone, "text": f"{campaign} {turn}", "campaign": campaign}
+                for phone in phones
+            ]
+            answer = clients[turn % 2].ask("submit", messages=texts)
+            ids |= {result["message_id"]: campaign for result in answer["results"]}
+    answered: dict[str, float] = {}
+    clients[0].ask("pause", campaign="spring")
+    answered["spring"] = time.time()
+    clients[1].ask("cancel", campaign="summer")
+    answered["summer"] = time.time()
+    for number, phone in enumerate(phones[:4]):
+        clients[number % 2].ask("optout", action="add", numbers=[phone])
+        answered[phone] = time.time()
+    ends: dict[str, str] = {}
+    reader = nodes.client_of("b")
+    reader.ask("subscribe", consumer="reader", **{"from": "start"})
+    while {number for number, of in ids.items() if of != "spring"} - ends.keys():
+        for event in reader.receive().get("events", []):
+            if "message_id" in event:
+                assert ends.setdefault(event["message_id"], event["type"]) == event["type"]
+    nodes.stop_carriers()
+    sent = [json.loads(line) for record in records for line in record.read_text().splitlines()]
+    assert len(sent) == sum(end == "delivered" for end in ends.values())
+    for part in sent:
+        campaign = bytes.fromhex(part["short_message"]).decode().split()[0]
+        for what in (part["destination"], campaign):
+            assert part["time"] <= answered.get(what, part["time"]) + SLACK
+    kinds = {(ids[number], end) for number, end in ends.items()}
+    assert {("summer", "cancelled"), ("autumn", "blocked"), ("autumn", "delivered")} <= kinds

@@ -1,0 +1,332 @@
+"""Several nodes at once on one database: who sends to which phone, what each hears of others."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import trio
+
+from gateway.errors import StoreError, StoreFenced
+from gateway.facts import OPTOUTS
+from gateway.message import LaneKey, Message
+from gateway.queue.postgresql import PostgresStore, following, holding, sharing
+from gateway.queue.postgresql.sharing import shard
+from gateway.queue.store import Entry, Heard, Held, Progress, Recovery, Ref, Sent, Settlement
+from tests.queue.contract.rig import LANE, change, decoded, notices
+from tests.servers import Postgres
+
+MakeEntry = Callable[..., Entry]
+
+PHONES = [f"4479{n:08}" for n in range(1_000)]
+
+
+class Node:
+    """A node, and what it has heard."""
+
+    def __init__(self, store: PostgresStore) -> None:
+        self.store = store
+        self.recovery: Recovery
+        self.heard = Heard()
+        self.deaf = trio.Event()
+        self.deaf.set()
+        self.listening = trio.CancelScope()
+
+    async def listen(self) -> None:
+        """Hear of the others, as dispatch does, but while the test has it `deaf`."""
+        with self.listening:
+            await self._listen()
+
+    async def _listen(self) -> None:
+        while True:
+            await self.deaf.wait()
+            heard = await self.store.heard()
+            for lane, due in heard.lanes.items():
+                self.heard.lanes[lane] = min(due, self.heard.lanes.get(lane, due))
+            self.heard.share = self.heard.share if heard.share is None else heard.share
+            self.heard.newest = max(self.heard.newest, heard.newest)
+            self.heard.notices += heard.notices
+            self.heard.held += heard.held
+
+    async def until(self, so: Callable[[Heard], Any]) -> None:
+        """Wait until what was heard is so."""
+        with trio.fail_after(30):
+            while not so(self.heard):
+                await trio.sleep(0.01)
+
+    async def leased(self, lane: LaneKey = LANE) -> list[Message]:
+        """Lease what is due and this node's."""
+        return (await self.store.lease(lane, 9e9, 10_000)).messages
+
+
+MakeNodes = Callable[..., Any]
+
+
+@pytest.fixture
+def nodes(postgres: Postgres, database: str) -> MakeNodes:
+    """Opens nodes that share an empty database, and closes them."""
+
+    @asynccontextmanager
+    async def opened(*names: str, of: int = 2, **options: Any) -> AsyncIterator[list[Node]]:
+        found = [
+            Node(PostgresStore(postgres.dsn(database), node=name, nodes=of, **options))
+            for name in names
+        ]
+        async with trio.open_nursery() as nursery:
+            for node in found:
+                node.recovery = await node.store.open()
+                nursery.start_soon(node.listen)
+            share = 1 / len(found)
+            for node in found:
+                await node.until(lambda heard: abs((heard.share or 0.0) - share) < 0.02)
+            yield found
+            nursery.cancel_scope.cancel()
+        for node in found:
+            await node.store.aclose()
+
+    return opened
+
+
+Owner = Callable[[list[Node], str], Node]
+
+
+@pytest.fixture
+def owner(message: Callable[..., Message]) -> Owner:
+    """Finds the node that sends to a phone."""
+
+    def find(nodes: list[Node], number: str) -> Node:
+        [one] = [node for node in nodes if not node.store.elsewhere([message(1, to=number)])]
+        return one
+
+    return find
+
+
+async def test_each_phone_is_one_nodes(
+    nodes: MakeNodes, owner: Owner, entry: MakeEntry, postgres: Postgres, database: str
+) -> None:
+    """Messages are leased by the node that has their phone, whichever has accepted them."""
+    async with nodes("a", "b") as both:
+        assert [node.recovery.node for node in both] == [0, 1]
+        first, second = both
+        entries = [entry(n, to=phone) for n, phone in enumerate(PHONES[:200], 1)]
+        await first.store.accept(entries[:100])
+        await second.store.accept(entries[100:])
+        for node in both:
+            await node.until(lambda heard: LANE in heard.lanes)
+        leased = [{m.to for m in await node.leased()} for node in both]
+        assert leased[0] | leased[1] == set(PHONES[:200])
+        for node, phones in zip(both, leased, strict=True):
+            assert len(phones) > 50
+            assert {id(owner(both, phone)) for phone in phones} == {id(node)}
+        for node, phones in zip(both, leased, strict=True):
+            assert (await node.store.leased(0, 1_000)).messages == len(phones)
+
+
+async def test_one_more_waits_and_all_agree_how_many_there_are(
+    nodes: MakeNodes, postgres: Postgres, database: str
+) -> None:
+    async with nodes("a", "b"):
+        more = PostgresStore(postgres.dsn(database), node="c", nodes=2, lease=0.1)
+        with pytest.raises(
+            StoreError, match=r"in use by nodes a, b, as many as queue\.nodes allows"
+        ):
+            await more.open()
+        other = PostgresStore(postgres.dsn(database), node="c", nodes=3, lease=0.1)
+        with pytest.raises(
+            StoreError, match=r"by node a with queue\.nodes = 2, and this one has 3; give all nodes"
+        ):
+            await other.open()
+
+
+async def test_shards_are_given_up_once_what_was_leased_is_done_with(
+    nodes: MakeNodes, postgres: Postgres, database: str, entry: MakeEntry
+) -> None:
+    """Another node comes: until the first has put back what it leased, nobody else leases it."""
+    async with nodes("a") as [first]:
+        assert (first.recovery.node, first.heard.share) == (0, 1.0)
+        await first.store.accept(
+            [entry(n, to=phone, leased=True) for n, phone in enumerate(PHONES[:300], 1)]
+        )
+        async with trio.open_nursery() as nursery:
+            second = Node(PostgresStore(postgres.dsn(database), node="b", nodes=2))
+            await second.store.open()
+            nursery.start_soon(second.listen)
+            await first.until(lambda heard: heard.share < 1.0)
+            share = first.heard.share
+            assert await second.leased() == []
+            held = [entry(n, to=phone).message for n, phone in enumerate(PHONES[:300], 1)]
+            left = [held[place] for place in first.store.elsewhere(held)]
+            assert left
+            await first.store.defer(left)
+            await second.until(lambda heard: (heard.share or 0.0) > 0.0)
+            assert {m.id for m in await second.leased()} <= {m.id for m in left}
+            assert first.heard.share <= share
+            nursery.cancel_scope.cancel()
+        await second.store.aclose()
+
+
+async def test_what_a_dead_node_had_is_taken_over(
+    nodes: MakeNodes,
+    postgres: Postgres,
+    database: str,
+    owner: Owner,
+    entry: MakeEntry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(holding, "RENEW", 3_600.0)
+    async with nodes("a", "b", lease=9_999.0) as both:
+        first, silent = both
+        await first.store.accept([entry(n, to=phone) for n, phone in enumerate(PHONES[:100], 1)])
+        await silent.until(lambda heard: LANE in heard.lanes)
+        begun = await silent.leased()
+        early = Held("receipt", "alpha:1", b"x", 9e9)
+        await silent.store.settle(Settlement(hold=[early]))
+        silent.listening.cancel()
+        postgres.ask(database, "UPDATE node SET until = '-infinity' WHERE name = 'b'")
+        await first.until(lambda heard: heard.share == 1.0)
+        assert first.heard.held == [early]
+        taken = await first.leased()
+        assert len(taken) == 100
+        assert {m.id for m in taken if m.maybe_duplicate} == {m.id for m in begun}
+        with pytest.raises(StoreFenced):
+            await silent.store.defer(begun)
+        assert len((await first.store.leased(0, 1_000)).numbers) == 100
+
+
+async def test_an_opt_out_is_answered_once_every_node_goes_by_it(nodes: MakeNodes) -> None:
+    async with nodes("a", "b") as [here, there]:
+        answered = trio.Event()
+        there.deaf = trio.Event()
+
+        async def opt_out() -> None:
+            await here.store.optout([change(PHONES[0])])
+            answered.set()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(opt_out)
+            await there.until(lambda heard: "optout" in heard.notices)
+            await trio.sleep(0.3)
+            assert not answered.is_set()
+            facts = await there.store.facts("acme", [PHONES[0]], OPTOUTS)
+            assert facts.opted_out == {PHONES[0]}
+            there.deaf.set()
+        assert answered.is_set()
+
+
+async def test_a_node_that_is_dead_holds_nobody_up(
+    nodes: MakeNodes, postgres: Postgres, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding, "RENEW", 3_600.0)
+    async with nodes("a", "b", lease=9_999.0) as [here, there]:
+        there.listening.cancel()
+        postgres.ask(database, "UPDATE node SET until = '-infinity' WHERE name = 'b'")
+        with trio.fail_after(10):
+            await here.store.optout([change(PHONES[0])])
+
+
+async def test_a_node_whose_lease_is_nearly_over_knows_it(
+    nodes: MakeNodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding, "RENEW", 3_600.0)
+    clock = 1_000.0
+    monkeypatch.setattr(holding, "now", lambda: clock)
+    async with nodes("a") as [node]:
+        await node.store.remember("forms", b"x")
+        assert not node.store.lapsed
+        clock += 9.1
+        assert node.store.lapsed
+        await node.store.remember("forms", b"x")
+        assert not node.store.lapsed
+
+
+async def test_what_nodes_agree_on_is_told_to_all_and_lost_by_none(nodes: MakeNodes) -> None:
+    async with nodes("a", "b") as [here, there]:
+        await here.store.heeded(await here.store.agree("holds", b"1", None))
+        assert "memo" in there.heard.notices
+        assert await there.store.recall("holds") == b"1"
+        with pytest.raises(StoreError, match="another node has changed holds just now; ask once"):
+            await there.store.agree("holds", b"2", None)
+        await there.store.agree("holds", b"2", b"1")
+        assert await here.store.recall("holds") == b"2"
+
+
+async def test_one_stream_of_events_whoever_records_them(nodes: MakeNodes) -> None:
+    """Consecutive, in the order in which they can be read, from every node, and every node hears of
+    those of the others."""
+    async with nodes("a", "b") as both:
+
+        async def record(node: Node, count: int) -> None:
+            for _ in range(count):
+                await node.store.settle(Settlement(notices=notices("acme", 3)))
+
+        async def read(node: Node, until: int) -> None:
+            seen = 0
+            while seen < until:
+                assert "acme" in await node.store.watch()
+                while found := decoded(await node.store.events("acme", seen, 100)):
+                    assert [one["seq"] for one in found] == list(
+                        range(seen + 1, seen + 1 + len(found))
+                    )
+                    seen += len(found)
+
+        with trio.fail_after(60):
+            async with trio.open_nursery() as nursery:
+                for node in both:
+                    nursery.start_soon(record, node, 50)
+                    nursery.start_soon(read, node, 300)
+        for node in both:
+            assert await node.store.bounds("acme") == (1, 300)
+            assert len(decoded(await node.store.events("acme", 0, 1_000))) == 300
+
+
+async def test_nodes_number_their_messages_above_one_another(
+    nodes: MakeNodes, entry: MakeEntry
+) -> None:
+    async with nodes("a", "b") as [here, there]:
+        await here.store.accept([entry(77)])
+        assert await there.store.newest() == 77
+        await there.until(lambda heard: heard.newest == 77)
+
+
+async def test_receipts_for_parts_come_to_different_nodes(
+    nodes: MakeNodes, entry: MakeEntry, message: Callable[..., Message]
+) -> None:
+    """Each tells what it has heard; with the last one, the message waits for nothing any more."""
+    async with nodes("a", "b") as both:
+        here, there = both
+        m = message(1, to=PHONES[0], parts=2)
+        await here.store.accept([Entry(m, 1, leased=True)])
+        await here.store.settle(Settlement(sent=[Sent(m, "alpha", ("x", "y"), 9e9)]))
+        await here.store.settle(Settlement(progress=[Progress(1, b"\x02\0")]))
+        await there.store.settle(Settlement(progress=[Progress(1, b"\0\x05")]))
+        found = await here.store.match([Ref("alpha", "x")])
+        assert found[Ref("alpha", "x")].states == b"\x02\x05"
+        overdue = [one for node in both for one in await node.store.overdue(2e9, 10)]
+        assert [(one.message, one.states) for one in overdue] == [(m, b"\x02\x05")]
+
+
+async def test_what_counts_against_a_cap_counts_at_all_nodes(nodes: MakeNodes) -> None:
+    """Nothing is taken for unheard of that another node may have recorded since."""
+    async with nodes("a", "b") as [here, _]:
+        with trio.fail_after(5):
+            facts = await here.store.facts("acme", [PHONES[0]], frozenset({"uses"}))
+        assert facts.uses == {}
+
+
+def test_the_looks_are_often_enough() -> None:
+    assert following.POLL <= 0.05
+
+
+@pytest.mark.parametrize("numbers", [[], [0], [63], [0, 63], [*range(64)], [5, 17, 40]])
+def test_sets_of_shards(numbers: list[int]) -> None:
+    shards = sharing.combined(numbers)
+    assert -(1 << 63) <= shards < 1 << 63
+    assert sharing.members(shards) == numbers
+    assert sharing.size(shards) == len(numbers)
+
+
+def test_phones_are_spread_evenly() -> None:
+    counts = [0] * sharing.SHARDS
+    for number in range(64_000):
+        counts[shard(f"4479{number:08}")] += 1
+    assert max(counts) < 1_200
