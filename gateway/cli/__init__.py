@@ -54,6 +54,7 @@ COMMANDS: Final = (
     "looking:queues",
     "looking:tenants",
     "looking:campaigns",
+    "looking:nodes",
     "looking:pauses",
     "looking:message",
     "looking:messages",

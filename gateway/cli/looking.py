@@ -1,5 +1,5 @@
 """What operators look at: ``overview``, ``carriers``, ``queues``, ``tenants``, ``campaigns``,
-``pauses``, ``audit``, ``diff``, ``message`` and ``messages``, through the admin API.
+``nodes``, ``pauses``, ``audit``, ``diff``, ``message`` and ``messages``, through the admin API.
 
 At a terminal the tables have what fits; the lines of JSON have everything.
 """
@@ -239,6 +239,30 @@ def consumers_of_all(operators: AdminAccess) -> int:
     """Show every tenant's consumers."""
     _show(operators.items("consumers"), lambda each: each)
     return 0
+
+
+def nodes(*, operators: AdminAccess = LOCAL) -> int:
+    """Tell which nodes share the database, and what each has of the work.
+
+    The exit status is 1 where those that work do not go by the same configuration.
+    """
+    found = list(operators.items("nodes"))
+    _show(found, _node)
+    configurations = {each["config"] for each in found if each["alive"]}
+    if len(configurations) > 1:
+        print("gateway: the nodes' configurations differ; reload them all", file=sys.stderr)
+    return int(len(configurations) > 1)
+
+
+def _node(each: Item) -> Item:
+    return {
+        "node": each["name"] + (" (this one)" if each["here"] else ""),
+        "state": "works" if each["alive"] else "is gone",
+        "phones": f"{each['phones']:.0%}",
+        "version": each["version"],
+        "configuration": each["config"],
+        "behind": each["behind"],
+    }
 
 
 def _show(items: Iterable[Item], row: Callable[[Item], Item]) -> None:

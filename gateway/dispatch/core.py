@@ -201,6 +201,7 @@ class Dispatch:
             self._steering,
             self._templates,
             clock,
+            lambda: self.options.digest,
             self._share,
             self._take_held,
             self._wake,

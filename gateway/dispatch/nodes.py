@@ -13,6 +13,7 @@ import msgspec
 import structlog
 import trio
 
+from gateway import __version__
 from gateway.dispatch.carriers.fleet import CarrierSettings
 from gateway.dispatch.ids import MessageNumbers
 from gateway.dispatch.intake.templates import Templates
@@ -23,8 +24,9 @@ from gateway.dispatch.settling.settle import Settler
 from gateway.errors import StoreError, StoreFenced
 from gateway.ops.logs import Sparing
 from gateway.queue.lanes import Lanes
+from gateway.queue.operators import OperatorStore
 from gateway.queue.scheduler import SchedulerOptions
-from gateway.queue.store import Heard, Held, Recovery, Store
+from gateway.queue.store import Heard, Held, Recovery
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +45,7 @@ class Nodes:
         share: of all phones, how many are this node's.
 
     Args:
+        config: tells the digest of the configuration in force.
         on_share: called when that is another.
         on_held: told what is kept here from now on.
         on_change: called when there may be something to send.
@@ -50,7 +53,7 @@ class Nodes:
 
     def __init__(
         self,
-        store: Store,
+        store: OperatorStore,
         lanes: Lanes,
         places: Places,
         ledger: Ledger,
@@ -59,6 +62,7 @@ class Nodes:
         steering: Steering,
         templates: Templates,
         clock: Callable[[], float],
+        config: Callable[[], str],
         on_share: Callable[[], None],
         on_held: Callable[[Sequence[Held]], None],
         on_change: Callable[[], None],
@@ -75,6 +79,9 @@ class Nodes:
         self._steering = steering
         self._templates = templates
         self._clock = clock
+        self._config = config
+        self._introduced = ""
+        self._warn = Sparing(log.warning)
         self._on_share = on_share
         self._on_held = on_held
         self._on_change = on_change
@@ -88,6 +95,7 @@ class Nodes:
         complain = Sparing(log.error)
         while True:
             try:
+                await self._introduce()
                 await self._take(await self._store.heard())
             except StoreFenced:
                 raise
@@ -97,6 +105,21 @@ class Nodes:
                 await trio.sleep(RETRY)
             else:
                 complain.over()
+
+    async def _introduce(self) -> None:
+        """Tell the others what this node is, when that is new."""
+        config = self._config()
+        if config != self._introduced:
+            await self._store.introduce(__version__, config)
+            self._introduced = config
+
+    async def _compare(self, now: float) -> None:
+        """See whether all nodes go by the same configuration."""
+        there = [one for one in await self._store.nodes() if one.alive and one.config]
+        mine = next((one.config for one in there if one.here), "")
+        others = {one.name: one.config for one in there if one.config != mine}
+        if others:
+            self._warn("configurations_differ", str(others), now, mine=mine, others=others)
 
     async def _take(self, heard: Heard) -> None:
         """Go by what was heard; it counts as done once this returns."""
@@ -121,6 +144,7 @@ class Nodes:
             await self._put_back()
         if heard.counts is not None:
             self._ledger.anew(heard.counts, self._numbers.last, now)
+            await self._compare(now)
         self._on_change()
 
     async def _put_back(self) -> None:

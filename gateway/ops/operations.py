@@ -20,6 +20,7 @@ from gateway.ops.views import (
     Done,
     MessagePage,
     MessageView,
+    NodeView,
     OptoutView,
     Overview,
     PauseView,
@@ -91,6 +92,9 @@ class Operations(Protocol):
 
     async def consumers(self) -> Sequence[ConsumerView]:
         """Who reads events."""
+
+    async def nodes(self) -> Sequence[NodeView]:
+        """The nodes that share the store, by number."""
 
     async def message(self, identifier: str) -> MessageView:
         """One message, by its id."""

@@ -285,6 +285,27 @@ class ConsumerView(View, frozen=True):
     seen_at: float
 
 
+class NodeView(View, frozen=True):
+    """A node of those that share a database.
+
+    Attributes:
+        here: it is the one that is asked.
+        alive: it works; else it has ended, or others have what it had or soon will.
+        version, config: of its program, and the digest of its configuration.
+        phones: the part of all phones that it sends to.
+        behind: notices that it does not go by yet; more than none for a moment only.
+    """
+
+    number: int
+    name: str
+    here: bool
+    alive: bool
+    version: str
+    config: str
+    phones: float
+    behind: int
+
+
 class Step(View, frozen=True):
     """Something that happened to a message; ``at`` is None where the moment was not kept."""
 

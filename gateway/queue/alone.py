@@ -6,6 +6,7 @@ from typing import Protocol
 import trio
 
 from gateway.message import Message
+from gateway.queue.operators import NodeState
 from gateway.queue.store import Heard
 
 
@@ -26,6 +27,12 @@ class Alone:
 
     async def newest(self) -> int:
         return 0
+
+    async def nodes(self) -> Sequence[NodeState]:
+        return ()
+
+    async def introduce(self, _version: str, _config: str) -> None:
+        pass
 
     async def agree(self: _Remembers, name: str, value: bytes, _before: bytes | None) -> int:
         await self.remember(name, value)

@@ -111,8 +111,35 @@ class Vitals(NamedTuple):
     lags: Mapping[str, float]
 
 
+class NodeState(NamedTuple):
+    """A node that shares the storage, or did.
+
+    Attributes:
+        here: it is the one that is asked.
+        alive: it works; else it has ended, or is silent for longer than its lease.
+        version, config: of its program, and the digest of its configuration.
+        share: the part of all phones that it sends to.
+        behind: notices that it does not go by yet.
+    """
+
+    number: int
+    name: str
+    here: bool
+    alive: bool
+    version: str
+    config: str
+    share: float
+    behind: int
+
+
 class OperatorStore(Store, Protocol):
     """A store that operators can ask."""
+
+    async def nodes(self) -> Sequence[NodeState]:
+        """The nodes that share the storage, by number; none where it is never shared."""
+
+    async def introduce(self, version: str, config: str) -> None:
+        """Tell the others what this node is, see `NodeState`."""
 
     async def vitals(self) -> Vitals | None:
         """How its server fares; None where it has none."""

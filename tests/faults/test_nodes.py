@@ -188,3 +188,23 @@ def test_what_was_answered_holds_at_every_node(nodes_of: MakeNodes) -> None:
             assert part["time"] <= answered.get(what, part["time"]) + SLACK
     kinds = {(ids[number], end) for number, end in ends.items()}
     assert {("summer", "cancelled"), ("autumn", "blocked"), ("autumn", "delivered")} <= kinds
+
+
+def test_a_node_tells_who_is_there(nodes_of: MakeNodes) -> None:
+    """And that the configurations differ, as long as they do."""
+    nodes = nodes_of(2)
+    nodes.carriers(binds=2)
+    first = nodes.start("a")
+    nodes.site.change('category = "transactional"', 'category = "marketing"')
+    nodes.start("b")
+    nodes.wait_for_shares(32, 32)
+    first.wait_for("configurations_differ")
+    config = str(nodes.site.folder / "a.toml")
+    asked = nodes.site.start("asked", sys.executable, "-m", "gateway", "nodes", "--config", config)
+    assert asked.wait() == 1
+    told = [json.loads(line) for line in asked.text().splitlines() if line.startswith("{")]
+    assert [(one["name"], one["here"], one["phones"]) for one in told] == [
+        ("a", True, 0.5),
+        ("b", False, 0.5),
+    ]
+    assert "the nodes' configurations differ; reload them all" in asked.text()

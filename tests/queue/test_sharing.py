@@ -10,6 +10,7 @@ import trio
 from gateway.errors import StoreError, StoreFenced
 from gateway.facts import OPTOUTS
 from gateway.message import LaneKey, Message
+from gateway.queue.operators import NodeState
 from gateway.queue.postgresql import PostgresStore, following, holding, sharing
 from gateway.queue.postgresql.sharing import shard
 from gateway.queue.store import Entry, Heard, Held, Progress, Recovery, Ref, Sent, Settlement
@@ -277,6 +278,23 @@ async def test_one_stream_of_events_whoever_records_them(nodes: MakeNodes) -> No
         for node in both:
             assert await node.store.bounds("acme") == (1, 300)
             assert len(decoded(await node.store.events("acme", 0, 1_000))) == 300
+
+
+async def test_each_node_says_what_it_is(
+    nodes: MakeNodes, postgres: Postgres, database: str
+) -> None:
+    async with nodes("a", "b") as [here, there]:
+        await here.store.introduce("1.2", "c0ffee")
+        await there.store.introduce("1.3", "decaf")
+        assert await there.store.nodes() == [
+            NodeState(0, "a", False, True, "1.2", "c0ffee", 0.5, 0),
+            NodeState(1, "b", True, True, "1.3", "decaf", 0.5, 0),
+        ]
+        there.listening.cancel()
+        await there.store.aclose()
+        await here.until(lambda heard: heard.share == 1.0)
+        [_, gone] = await here.store.nodes()
+        assert (gone.name, gone.alive, gone.share) == ("b", False, 0.0)
 
 
 async def test_nodes_number_their_messages_above_one_another(

@@ -24,6 +24,7 @@ from gateway.ops.views import (
     Done,
     MessagePage,
     MessageView,
+    NodeView,
     OptoutView,
     Overview,
     PauseView,
@@ -117,6 +118,10 @@ class Operator:
     async def consumers(self) -> Sequence[ConsumerView]:
         """Who reads events."""
         return await self._sights.consumers()
+
+    async def nodes(self) -> Sequence[NodeView]:
+        """The nodes that share the store."""
+        return await self._sights.nodes()
 
     async def message(self, identifier: str) -> MessageView:
         """One message."""

@@ -16,6 +16,7 @@ from gateway.ops.views import (
     CampaignView,
     CarrierView,
     ConsumerView,
+    NodeView,
     PauseView,
     QueueView,
     RateView,
@@ -297,6 +298,22 @@ class Sights:
                 self.pause_of(LaneKey(name[0], "marketing", "", name[1]), waiting.get(name, 0)),
             )
             for name, campaign in found.items()
+        ]
+
+    async def nodes(self) -> list[NodeView]:
+        """The nodes that share the store."""
+        return [
+            NodeView(
+                number=one.number,
+                name=one.name,
+                here=one.here,
+                alive=one.alive,
+                version=one.version,
+                config=one.config,
+                phones=one.share,
+                behind=one.behind,
+            )
+            for one in await self._store.nodes()
         ]
 
     async def consumers(self) -> list[ConsumerView]:

@@ -150,6 +150,15 @@ LOOKS: Final[Sequence[Look[Any]]] = (
         lambda operations, _, __: operations.consumers(),
     ),
     Look(
+        "/nodes",
+        "The nodes that share the database, and what each has of the work.",
+        views.NodeView,
+        True,
+        ALL,
+        Query,
+        lambda operations, _, __: operations.nodes(),
+    ),
+    Look(
         "/messages/{id}",
         "One message, with what has happened to it.",
         views.MessageView,

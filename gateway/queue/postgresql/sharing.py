@@ -11,6 +11,7 @@ from zlib import crc32
 
 from gateway.message import LaneKey, Message
 from gateway.numbers import canonical
+from gateway.queue.operators import NodeState
 from gateway.queue.postgresql import holding, statements
 from gateway.queue.postgresql.arrays import float8s, int2s, int4s
 from gateway.queue.postgresql.connecting import Connected
@@ -178,6 +179,27 @@ def look(connection: Connected, me: int) -> Shares:
     [[live]] = cursor.execute(SQL["live"]).fetchall()
     most = -(-SHARDS // max(1, live))
     return Shares(combined(mine), free, frozenset(silent), most, live)
+
+
+def nodes(connection: Connected, me: int) -> list[NodeState]:
+    """The nodes that have a number, and how each stands."""
+    return [
+        NodeState(number, name, number == me, alive, version, config, shards / SHARDS, behind)
+        for number, name, alive, version, config, shards, behind in (
+            connection.cursor(binary=True).execute(SQL["nodes"]).fetchall()
+        )
+    ]
+
+
+def introduce(version: str, config: str) -> Work[None]:
+    """Says of this node what it is."""
+
+    def work(session: Session) -> Callable[[], None]:
+        values = {"version": version, "config": config, "me": session.number}
+        session.execute(SQL["introduce"], values)
+        return lambda: None
+
+    return work
 
 
 def cut(connection: Connected, silent: Iterable[str]) -> None:

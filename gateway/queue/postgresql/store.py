@@ -20,7 +20,16 @@ from gateway.numbers import canonical
 from gateway.queue import events
 from gateway.queue.consents import Consent
 from gateway.queue.moving import Numbers, Place, Row
-from gateway.queue.operators import Change, Counted, Found, Owing, QueueCount, Vitals, Which
+from gateway.queue.operators import (
+    Change,
+    Counted,
+    Found,
+    NodeState,
+    Owing,
+    QueueCount,
+    Vitals,
+    Which,
+)
 from gateway.queue.postgresql import (
     accepting,
     consumers,
@@ -190,6 +199,13 @@ class PostgresStore:
             self._optouts.include(_decode_numbers(body))
         elif kind == "withdrawal":
             self._withdrawals.include(_decode_numbers(body))
+
+    async def nodes(self) -> Sequence[NodeState]:
+        number = self._engine.session.number
+        return await self._engine.read(lambda c: sharing.nodes(c, number))
+
+    async def introduce(self, version: str, config: str) -> None:
+        await self._engine.write(sharing.introduce(version, config))
 
     async def newest(self) -> int:
         if self._nodes == 1:

@@ -37,6 +37,7 @@ from gateway.ops.views import (
     Finding,
     MessagePage,
     MessageView,
+    NodeView,
     OptoutView,
     Overview,
     PauseView,
@@ -147,6 +148,9 @@ class Staged:
 
     async def consumers(self) -> Sequence[ConsumerView]:
         return self.consumer_views
+
+    async def nodes(self) -> Sequence[NodeView]:
+        return ()
 
     async def message(self, identifier: str) -> MessageView:
         if identifier not in self.message_views:

@@ -6,6 +6,15 @@ FROM shard LEFT JOIN node ON node.number = shard.node ORDER BY shard.number;
 -- name: live
 SELECT count(*) FROM node WHERE NOT clean AND until >= clock_timestamp();
 
+-- name: nodes
+SELECT number, name, NOT clean AND until >= clock_timestamp(), version, config,
+    (SELECT count(*) FROM shard WHERE shard.node = node.number),
+    (SELECT notices FROM gateway) - heard
+FROM node WHERE name <> '' ORDER BY number;
+
+-- name: introduce
+UPDATE node SET version = %(version)s, config = %(config)s WHERE number = %(me)s;
+
 -- name: free
 SELECT shard.number, node.number FROM shard LEFT JOIN node ON node.number = shard.node
 WHERE node.number IS NULL OR (node.number <> %(me)s AND (node.clean OR node.until < clock_timestamp()))
