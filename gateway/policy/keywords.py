@@ -263,8 +263,14 @@ class Keywords:
         return None
 
     def _in_clauses(self, written: str, to: Correspondent) -> Asked | None:
-        """A stop word among clauses that all ask to be left alone."""
-        clauses = [clause for clause in map(atoms, _CLAUSE.split(written)) if clause]
+        """A stop word among clauses that all ask to be left alone; or one in capitals before
+        clauses that are not."""
+        first, *_ = parts = _CLAUSE.split(written)
+        word = atoms(first)
+        aloud = len(parts) > 1 and first.isupper() and not written.isupper() and len(word) <= MOST
+        if aloud and self._stops(word, to) == STOP:
+            return Asked("stop", _language(word, self.stop))
+        clauses = [clause for clause in map(atoms, parts) if clause]
         if not 1 < len(clauses) <= NEAR or sum(map(len, clauses)) > MOST:
             return None
         stopping = [self._stops(clause, to) == STOP for clause in clauses]

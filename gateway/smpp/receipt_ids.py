@@ -62,18 +62,24 @@ _uuid = re.compile(
 )
 
 
+_wrapped = re.compile(r"[<\[({'\"`](.+)[>\])}'\"`]").fullmatch
+"""An id in brackets or quotes, which the response may not have had."""
+
+
 def readings(ref: str, forms: Sequence[Form] = FORMS) -> list[Reading]:
     """The canonical ids that ``ref`` may stand for, each once, in the order of ``forms``; none
     where it is empty, as the ids of some carriers' responses are too."""
     found: dict[str, Form] = {}
+    wrapped = _wrapped(ref)
     for form in forms if ref else ():
-        text = written(ref, form)
-        if text is None:
-            continue
-        found.setdefault(text, form)
-        if form == "same":
-            for variant in _variants(ref):
-                found.setdefault(variant, form)
+        for one in (ref,) if wrapped is None else (ref, wrapped[1]):
+            text = written(one, form)
+            if text is None:
+                continue
+            found.setdefault(text, form)
+            if form == "same":
+                for variant in _variants(one):
+                    found.setdefault(variant, form)
     return [Reading(form, text) for text, form in found.items()]
 
 

@@ -40,8 +40,8 @@ takes a millisecond for each kilobyte, and is none."""
 
 LABELS: Final = {
     "id": r"(?:(?:receipted[ _-]?)?(?:message|msg|sms)[ _-]?)?id",
-    "submit_date": r"(?:submit(?:ted)?|sub)(?:[_-]|\s)?(?:date|time)",
-    "done_date": r"(?:done|final|delivery|dlvrd)(?:[_-]|\s)?(?:date|time)",
+    "submit_date": r"(?:submit(?:ted)?|sub)(?:[_-]|\s{0,4})(?:date|time)",
+    "done_date": r"(?:done|final|delivery|dlvrd)(?:[_-]|\s{0,4})(?:date|time)",
     "sub": r"sub(?:mitted)?",
     "dlvrd": r"dlvrd|delivrd|delivered",
     "stat": r"(?:(?:message|msg|sms|delivery|dlr)[ _-]?)?stat(?:us|e)?",

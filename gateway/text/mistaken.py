@@ -31,7 +31,9 @@ def misreadings(octets: bytes, text: str) -> Iterator[Reading]:
     for alphabet, codec in CODECS.items():
         wide = alphabet.startswith("ucs2")
         try:
-            other = (octets if wide else bare).decode(codec).strip(_MARK + "\0")
+            # A single NUL behind pairs of octets is that of a C string.
+            said = octets[: len(octets) & ~1] if wide else bare
+            other = said.decode(codec).strip(_MARK + "\0")
         except UnicodeDecodeError:
             continue
         if other not in seen and is_plausible(other):

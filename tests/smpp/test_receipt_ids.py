@@ -40,6 +40,16 @@ def test_ids_meet_in_one_form(response: str, receipt: str, form: Form) -> None:
     assert canonical(response, "text") in [ref for _, ref in readings(receipt)]
 
 
+@pytest.mark.parametrize("wrapped", ["<{}>", "[{}]", "({})", "{{{}}}", "'{}'", '"{}"', "`{}`"])
+@pytest.mark.parametrize(("response", "receipt"), [("0123", "123"), ("1A", "26"), (UUID, UUID)])
+def test_an_id_in_brackets_or_quotes_is_the_one_without(
+    response: str, receipt: str, wrapped: str
+) -> None:
+    found = [ref for _, ref in readings(wrapped.format(receipt))]
+    assert canonical(response, "text") in found
+    assert canonical(wrapped.format(receipt), "text") in found  # a response may have had them too
+
+
 @given(st.integers(0, 2**64 - 1), st.integers(0, 4), st.booleans())
 def test_any_number_meets_itself_in_any_base(number: int, zeros: int, upper: bool) -> None:
     pad = "0" * zeros

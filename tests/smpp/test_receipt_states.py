@@ -26,12 +26,18 @@ DELIVERED, EXPIRED, DELETED, UNDELIVERABLE, REJECTED = 2, 3, 4, 5, 8
         ("ABSENT", 5), ("ABSENT_SUBSCRIBER", 5), ("ABSENT-SUB", 5), ("NO-CREDITS", 5),
         ("SYSERR", 5), ("BARRED", 5), ("NCPR FAIL", 5), ("INV-NUMBER", 5), ("MBBLACK", 5),
         ("MB_BLACK", 5), ("BLACKLIST", 5),
+        ("NDNC_FAIL", 5), ("DELIVERY_FAILURE", 5), ("PERMANENT_FAILURE", 5), ("HLR_FAILURE", 5),
+        ("INSUFFICIENT_BALANCE", 5), ("UNDEL", 5), ("TIMEOUT", 3), ("REJD", 8),
+        # what phones and other interfaces call it
+        ("DELIVERED_TO_HANDSET", 2), ("DeliveredToTerminal", 2), ("DELIVERY_SUCCESS", 2),
+        ("SEEN", 2), ("DeliveredToNetwork", 1), ("MESSAGE_WAITING", 1), ("DELIVRD_FAILED", None),
         # codes of the Chinese protocols
         ("MK:0001", 5), ("mk:0001", 5), ("MK0001", 5), ("MI:0024", 5), ("MN:0013", 5),
         ("MA:0051", 5), ("MB:0009", 5), ("MC:0055", 5), ("MH:0000", 5), ("CA:0052", 5),
         ("CB:0007", 5), ("DA:0054", 5), ("DB:0141", 5), ("IA:0051", 5), ("IB:0072", 5),
         ("IC:0055", 5), ("ID:0012", 5), ("HD:0001", 5), ("HD31", 5), ("CJ:0007", 5),
-        ("SGIP:67", 5), ("SMGP:602", 5), ("LIMIT:1-1:343", 5), ("R:00613", 5), ("MN00013", 5),
+        ("SGIP:67", 5), ("SMGP:602", 5), ("LIMIT:1-1:343", 5), ("R:00613", 5), ("R:-43", 5),
+        ("MN00013", 5),
         # the word with its reason
         ("UNDELIV:21", 5), ("REJECTD:0045", 8), ("DELIVRD:000", 2), ("Expired:1", 3),
         ("UNDELIV/21", 5), ("EXPIRED(3)", 3), ("DELIVRD(0)", 2), ("DELIVRD_001", 2),

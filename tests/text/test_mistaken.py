@@ -22,6 +22,9 @@ from gateway.text.reading import CODECS, Dialect, read
         (b"STOP\0", "協佐", "STOP"),
         (b"\xff\xfe" + "STOP".encode("utf-16-le"), "", "STOP"),
         (bytes.fromhex("53ea130a"), "Sê", "STOP"),
+        # with the NUL of a C string behind it
+        ("退订".encode("utf-16-be") + b"\0", "", "退订"),
+        ("СТОП".encode("utf-16-le") + b"\0", "", "СТОП"),
     ],
 )
 def test_what_was_meant_is_among_them(octets: bytes, read_as: str, meant: str) -> None:

@@ -18,7 +18,7 @@ from msgspec import structs
 from gateway.dispatch.carriers.carriers import Carrier
 from gateway.dispatch.inbound.consents import Consents
 from gateway.dispatch.inbound.conversations import Conversations
-from gateway.dispatch.inbound.pieces import Piece, piece_of
+from gateway.dispatch.inbound.pieces import Piece, piece_of, separate
 from gateway.dispatch.inbound.reach import Reach
 from gateway.dispatch.inbound.reassembly import Reassembly
 from gateway.dispatch.inbound.replies import Caller, Replies
@@ -99,7 +99,10 @@ class Inbox:
 
     async def receive(self, carrier: Carrier, pdu: DeliverSm | DataSm, plan: Plan) -> None:
         """Add to the plan what an inbound message means."""
-        piece = piece_of(carrier.options, pdu, plan.now)
+        for one in separate(pdu):
+            await self._receive(piece_of(carrier.options, one, plan.now), plan)
+
+    async def _receive(self, piece: Piece, plan: Plan) -> None:
         beginning: Text | None = None
         if piece.sequence == 1 < piece.total and piece.phone is not None:
             beginning = self._understanding.text([piece])

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 
 import msgspec
+from msgspec import structs
 
 from gateway.dispatch.options import CarrierOptions
 from gateway.errors import RemoteProtocolError
@@ -148,6 +149,21 @@ def decode(held: Held) -> Piece | Done:
             written=phone,
             kept_as=held.key,
         )
+
+
+def separate(pdu: DeliverSm | DataSm) -> Sequence[DeliverSm | DataSm]:
+    """A PDU that has a text both in short_message and in message_payload, as two of one text each.
+    By the book it has one; where one begins as the other, it is the longer."""
+    if not isinstance(pdu, DeliverSm) or not pdu.short_message or not pdu.tlvs:
+        return (pdu,)
+    payload = tlv.MESSAGE_PAYLOAD.get(pdu.tlvs)
+    if not payload or pdu.short_message.startswith(payload):
+        return (pdu,)
+    longer = structs.replace(pdu, short_message=b"")
+    if payload.startswith(pdu.short_message):
+        return (longer,)
+    others = tuple(one for one in pdu.tlvs if one[0] != tlv.MESSAGE_PAYLOAD.tag)
+    return structs.replace(pdu, tlvs=others), longer
 
 
 def piece_of(options: CarrierOptions, pdu: DeliverSm | DataSm, now: float) -> Piece:

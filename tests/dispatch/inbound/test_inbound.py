@@ -239,6 +239,34 @@ async def test_a_keyword_opts_out_at_once(world: Any, make_inbound: Any, text: s
     assert await world.accepted("other tenant's", tenant="umbrella")
 
 
+# --- a text in both places ---
+
+
+@pytest.mark.parametrize(
+    ("short", "payload", "texts"),
+    [
+        ("hello you", "STOP", ["hello you", "STOP"]),
+        ("STOP", "hello you", ["STOP", "hello you"]),
+        ("STOP", "STOP", ["STOP"]),
+        (
+            "STOP. I have",
+            "STOP. I have had enough",
+            ["STOP. I have had enough"],
+        ),
+        ("STOP please", "STOP", ["STOP please"]),
+    ],
+)
+async def test_a_text_in_short_message_and_another_in_the_payload(
+    world: Any, make_inbound: Any, short: str, payload: str, texts: list[str]
+) -> None:
+    pdu = make_inbound(short, tlvs=(tlv.MESSAGE_PAYLOAD.of(payload.encode()),))
+    events = await receive(world, pdu)
+    assert [event["text"] for event in events if event["type"] == "inbound"] == texts
+    assert world.bind.answered == [1]
+    [checked] = await world.service.optout("acme", "check", ["447400123456"], "api")
+    assert checked.opted_out
+
+
 # --- a stop whose other parts are not there ---
 
 
