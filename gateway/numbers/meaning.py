@@ -133,6 +133,10 @@ def from_carrier(written: str, ton: int, country_code: str) -> str | None:
         return None
     digits = digits.removeprefix("00")
     home = at_home(digits, country_code) if country_code else None
+    if home is None and country_code and ton in {TON_NATIONAL, TON_SUBSCRIBER} and not stated:
+        # Mexico's 1 and ten digits, which only the carrier's word tells from North America's.
+        spelled = candidate_of(country_code + digits)
+        home = spelled if spelled is not None and spelled.certain else None
     abroad = international(digits)
     said = ton == TON_INTERNATIONAL and country_code
     if not (stated or said or country_code.startswith(NANP)):

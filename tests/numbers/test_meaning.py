@@ -302,13 +302,17 @@ def test_area_codes_of_north_america_that_are_opened_later(
         ("4575551234", 2, "1", "14575551234"),
         ("14575551234", 1, "44", "14575551234"),
         ("+14575551234", 0, "", "14575551234"),
+        # An older spelling without the country code, where the carrier says that it is national.
+        ("15512345678", 2, "52", "5215512345678"),
+        ("15512345678", 0, "52", "15512345678"),
+        ("12842291234", 1, "52", "12842291234"),
         # A Chinese carrier that says that all of its numbers are international.
         ("13815556789", 1, "86", "8613815556789"),
         ("13815556789", 1, "", None),
         ("13815556789", 0, "", None),
     ],
 )
-def test_who_texts_from_an_area_code_that_was_opened_later(
+def test_who_texts_from_an_area_code_that_was_opened_later_and_from_mexico(
     written: str, ton: int, country_code: str, number: str | None
 ) -> None:
     assert from_carrier(written, ton, country_code) == number

@@ -114,7 +114,11 @@ class Drafter:
         if submitted.sender is not None and submitted.sender != sender:
             sender = normalise_sender(submitted.sender) or submitted.sender
         if not sender:
-            raise Refusal("invalid_sender", "from: missing, and the tenant has no default sender")
+            if submitted.sender is None:
+                why = "missing, and the tenant has no default sender"
+            else:
+                why = "empty; leave it out for the tenant's default sender"
+            raise Refusal("invalid_sender", f"from: {why}")
         wanted = ENCODINGS.get(submitted.encoding)
         if wanted is None:
             raise _wrong("encoding", submitted.encoding, "auto, gsm7 or ucs2")

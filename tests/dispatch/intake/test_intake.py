@@ -165,6 +165,12 @@ async def test_one_without_any_sender_is_refused(world: Any) -> None:
     assert code((await world.submit("a"))[0]) == "invalid_sender"
 
 
+async def test_an_empty_sender_is_told_from_none(world: Any) -> None:
+    [refused] = await world.submit({"sender": ""})
+    assert code(refused) == "invalid_sender"
+    assert refused.error.message.startswith("from: empty; leave it out")
+
+
 async def test_one_that_expires_before_it_is_due_has_expired(world: Any) -> None:
     now = world.clock()
     [refused] = await world.submit({"send_at": now + 60, "expires_at": now + 60})
