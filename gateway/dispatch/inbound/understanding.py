@@ -133,7 +133,8 @@ class Understanding:
     def _owner(self, piece: Piece) -> Owner:
         country_code = self._countries.get(piece.carrier, "")
         forms = spellings(piece.number, country_code, piece.phone)
-        found = self._tenants.owner(forms)
+        # Some carriers deliver the answers to a sender that is a name.
+        found = self._tenants.owner(forms) or self._tenants.called(piece.number)
         if found is not None:
             return Owner([found[0]], found[1], owned=True)
         number = forms[0] if forms else ""
@@ -161,22 +162,26 @@ class Understanding:
         for other in misreadings(octets, reading.text):
             stop = keywords.read(other.text, to)
             if stop is not None and stop.request == "stop":
-                if self._is_as_likely(reading, octets, other, first):
+                if self._is_as_likely(reading, octets, other, first, region):
                     return reading, Asked("suspected")
                 return other, stop
         plain = plain_ascii(octets)
         if plain is not None and plain != reading.text:
             found = keywords.read(plain, to)
             if found is not None and (asked is None or found.request != "suspected"):
-                if self._is_as_likely(reading, octets, Reading(plain, "ascii"), first):
+                if self._is_as_likely(reading, octets, Reading(plain, "ascii"), first, region):
                     return reading, asked
                 return Reading(plain, "ascii", certain=False), found
         return reading, asked
 
-    def _is_as_likely(self, reading: Reading, octets: bytes, other: Reading, first: Piece) -> bool:
+    def _is_as_likely(
+        self, reading: Reading, octets: bytes, other: Reading, first: Piece, region: str | None
+    ) -> bool:
         """Whether what the book says is as good as another reading: it is one character that people
         write (瑤 is ``td``, 一 is an ``N`` whose octets are swapped), and the carrier was not seen
-        to write that alphabet so."""
+        to write that alphabet so. In China many write td, and nobody 瑤, which is 瑶 there."""
         if len(octets) != 2 or reading.alphabet != "ucs2" or not reading.certain:
+            return False
+        if region == "CN" and other.text.encode() == octets:
             return False
         return Writing(first.carrier, first.data_coding, other.alphabet) not in self._seen

@@ -90,6 +90,7 @@ class Tenants:
     def __init__(self) -> None:
         self._tenants: dict[str, Tenant] = {}
         self._owners: dict[str, str] = {}
+        self._called: dict[str, list[tuple[Tenant, str]]] = {}
         self._shortest = 0
         self.tokens: dict[bytes, str] = {}
 
@@ -101,6 +102,10 @@ class Tenants:
             for tenant in self._tenants.values()
             for number in tenant.options.numbers
         }
+        self._called = {}
+        for tenant in self._tenants.values():
+            for name in {name.casefold(): name for name in tenant.options.names}.values():
+                self._called.setdefault(name.casefold(), []).append((tenant, name))
         self._shortest = min(map(len, self._owners), default=0)
         self.tokens = {
             token: tenant.options.id
@@ -127,3 +132,9 @@ class Tenants:
                     best = size, name, spelling
                     break
         return None if best is None else (self._tenants[best[1]], best[2])
+
+    def called(self, written: str) -> tuple[Tenant, str] | None:
+        """The only tenant that goes by a name, and the name as it writes it; None where none does,
+        or several do."""
+        found = self._called.get(written.casefold(), [])
+        return found[0] if len(found) == 1 else None

@@ -331,8 +331,9 @@ async def test_a_first_part_that_arrives_last_is_read_with_the_others(
 @pytest.mark.parametrize(
     ("text", "region", "expected"),
     [
-        ("瑤", "CN", "optout_suspected"),  # b"td"
-        ("呤", "CN", "optout_suspected"),  # b"Td"
+        ("瑤", "TW", "optout_suspected"),  # b"td"
+        ("瑤", "HK", "optout_suspected"),
+        ("瑤", "CN", "optout"),  # written 瑶 there, and td is what notices ask for
         ("一", "CN", "optout_suspected"),  # N with its octets swapped
         ("一", "GB", None),
         ("好", "CN", None),
@@ -345,7 +346,8 @@ async def test_a_first_part_that_arrives_last_is_read_with_the_others(
 async def test_one_character_that_people_write_is_no_stop_in_another_alphabet(
     world: Any, make_inbound: Any, text: str, region: str, expected: str | None
 ) -> None:
-    source = {"CN": "8613912345678", "GB": "447400123456"}[region]
+    phones = {"CN": "8613912345678", "GB": "447400123456", "HK": "85251234567"}
+    source = phones.get(region, "886912345678")
     events = await receive(
         world, make_inbound(text.encode("utf-16-be"), data_coding=8, phone=source)
     )
@@ -356,7 +358,7 @@ async def test_a_carrier_that_writes_ascii_so_is_known_by_its_other_texts(
     world: Any, make_inbound: Any
 ) -> None:
     await receive(world, make_inbound(b"Hello there", data_coding=8))
-    events = await receive(world, make_inbound(b"td", data_coding=8, phone="8613912345678"))
+    events = await receive(world, make_inbound(b"td", data_coding=8, phone="886912345678"))
     assert [event["type"] for event in events] == ["inbound", "inbound", "optout"]
 
 

@@ -114,3 +114,16 @@ def route(
 )
 def test_who_may_use_a_carrier(routes: list[RouteOptions], expected: str) -> None:
     assert "".join(users(routes, ["x"], ["a", "b"])["x"]) == expected
+
+
+def test_a_name_is_whose_it_is_alone() -> None:
+    tenants = Tenants()
+    named = {"a": ("Harbour", "HVSHOP"), "b": ("Vale", "hvshop"), "c": ()}
+    policies = chain.build(chain.PolicyOptions(), {name: chain.TenantOptions() for name in named})
+    tenants.configure(
+        Tenant(TenantOptions(one, names=names), policies[one]) for one, names in named.items()
+    )
+    assert [
+        (found[0].options.id, found[1]) if found else None
+        for found in map(tenants.called, ("HARBOUR", "vale", "HVSHOP", "Ferry", ""))
+    ] == [("a", "Harbour"), ("b", "Vale"), None, None, None]
