@@ -74,6 +74,17 @@ _CLAUSE: Final = regex.compile(
 _SIGNS: Final = regex.compile(
     "[\N{OCTAGONAL SIGN}\N{NO ENTRY SIGN}\N{NO ENTRY}\N{BELL WITH CANCELLATION STROKE}]"
 )
+_REACTION: Final = regex.compile(
+    r"""\s*(?:
+        (?:dis)?liked | loved | laughed\ at | emphasi[sz]ed | questioned
+        | reacted\ \S{1,12}\ to | removed\ an?\ .{1,30}\ from | [\p{So}\p{Sk}\p{Cf}\p{Mn}]+\ to
+        | a\ (?:aimé|adoré|ri\ de|insisté\ sur) | mag | liebt | le\ (?:gustó|encantó)
+        | (?:no\ )?me\ gusta | ha\ messo\ mi\ piace\ a | gostou\ de | adorou | 赞了 | 喜欢了?
+    )\s*[“„«"「].*[”“»"」]\s*""",
+    regex.VERBOSE | regex.IGNORECASE | regex.DOTALL,
+)
+"""How phones tell of a reaction to a text, which they repeat."""
+
 _BRACKETED: Final = regex.compile(r"[【\[\uff3b「『][^】\]\uff3d」』]{1,40}[】\]\uff3d」』]")
 
 
@@ -169,6 +180,8 @@ class Keywords:
         whole = atoms(written)
         if not whole:
             return Asked("suspected") if _SIGNS.search(text) else None
+        if _REACTION.fullmatch(written):
+            return None
         return (
             self._asked(whole, to)
             or self._asked(atoms(_BRACKETED.sub(" ", written)), to)
