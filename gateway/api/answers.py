@@ -48,6 +48,7 @@ class Answers:
             schema.Optout: self._optout,
             schema.Consent: self._consent,
             schema.Handover: self._handover,
+            schema.Person: self._person,
             schema.Template: self._template,
             schema.Explain: self._explain,
         }
@@ -195,7 +196,18 @@ class Answers:
         results = await self._backend.consent(self._tenant, request.action, whole)
         return schema.ConsentReply(request.id, True, results)
 
+    async def _person(self, request: schema.Person) -> Reply:
+        erased = await self._backend.erase(self._tenant, request.number)
+        return schema.PersonReply(request.id, True, erased)
+
     async def _handover(self, request: schema.Handover) -> Reply:
+        if request.action == "list":
+            if request.numbers is not None:
+                raise RequestError("bad_request", "numbers: a list takes none; check looks them up")
+            found = await self._backend.handovers(self._tenant, request.after)
+            return schema.HandoverReply(request.id, True, found)
+        if request.numbers is None:
+            raise RequestError("bad_request", "numbers: missing")
         results = await self._backend.handover(self._tenant, request.action, request.numbers)
         return schema.HandoverReply(request.id, True, results)
 

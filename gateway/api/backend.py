@@ -19,6 +19,7 @@ from gateway.api.schema import (
     ConsumersAction,
     ConsumerState,
     Counted,
+    Erased,
     Explained,
     HandoverAction,
     HandoverResult,
@@ -115,6 +116,13 @@ class Backend(Protocol):
         self, tenant: str, action: ConsentAction, rows: Sequence[ConsentRow]
     ) -> Sequence[ConsentResult | Rejected]:
         """Change or look up consents, in order of ``rows``."""
+
+    async def erase(self, tenant: str, number: str) -> Erased:
+        """Erase all that is known of a phone but its opt-outs; raises RequestError where it is no
+        number."""
+
+    async def handovers(self, tenant: str, after: str) -> Sequence[HandoverResult]:
+        """The next conversations that a person has, behind a number."""
 
     async def handover(
         self, tenant: str, action: HandoverAction, numbers: Sequence[str]

@@ -28,6 +28,7 @@ from gateway.api.wire import (
     ConsentResult,
     Consumer,
     ConsumersAction,
+    Erased,
     Event,
     Explained,
     HandoverAction,
@@ -231,6 +232,16 @@ class Client:
         ``source``, ``wording``, ``by``, ``at``."""
         given = {"numbers": numbers} if rows is None else {"rows": rows}
         return wire.consents(self._ask_one({"op": "consent", "action": action, **given, **fields}))
+
+    def handovers(self, after: str = "") -> list[HandoverResult]:
+        """The next conversations that a person has, behind a number; empty where there are none."""
+        fields = {"op": "handover", "action": "list", "after": after}
+        return wire.handovers_listed(self._ask_one(fields))
+
+    def erase(self, number: str) -> Erased:
+        """Erase all that is known of a phone but its opt-outs, for good; see ``docs/api.md``."""
+        fields = {"op": "person", "action": "erase", "number": number}
+        return wire.erased(self._ask_one(fields))
 
     def handover(
         self, action: HandoverAction, numbers: Sequence[str]

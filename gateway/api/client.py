@@ -33,6 +33,7 @@ from gateway.api.wire import (
     ConsentResult,
     Consumer,
     ConsumersAction,
+    Erased,
     Explained,
     HandoverAction,
     HandoverResult,
@@ -200,6 +201,16 @@ class Client:
         return wire.consents(
             await self._ask({"op": "consent", "action": action, **given, **fields})
         )
+
+    async def handovers(self, after: str = "") -> list[HandoverResult]:
+        """The next conversations that a person has, behind a number; empty where there are none."""
+        fields = {"op": "handover", "action": "list", "after": after}
+        return wire.handovers_listed(await self._ask(fields))
+
+    async def erase(self, number: str) -> Erased:
+        """Erase all that is known of a phone but its opt-outs, for good; see ``docs/api.md``."""
+        fields = {"op": "person", "action": "erase", "number": number}
+        return wire.erased(await self._ask(fields))
 
     async def handover(
         self, action: HandoverAction, numbers: Sequence[str]

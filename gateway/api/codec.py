@@ -27,6 +27,7 @@ from gateway.api.schema import (
     MessageOptions,
     Optout,
     Pause,
+    Person,
     Quote,
     Reply,
     Request,
@@ -85,6 +86,7 @@ _Partial = (
     | Optout
     | Consent
     | Handover
+    | Person
     | Template
     | Explain
 )

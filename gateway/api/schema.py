@@ -181,14 +181,23 @@ class ConsentRow(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     by: Word | None = None
 
 
-HandoverAction = Literal["close", "check"]
+HandoverAction = Literal["close", "check", "list"]
 
 
 class Handover(RequestBase, frozen=True, tag="handover"):
-    """Conversations that a person has, by phone."""
+    """Conversations that a person has, by phone; a ``list`` takes no numbers, and goes on behind
+    the number ``after``."""
 
     action: HandoverAction
-    numbers: list[str]
+    numbers: list[str] | None = None
+    after: str = ""
+
+
+class Person(RequestBase, frozen=True, tag="person"):
+    """All that is known of a phone."""
+
+    action: Literal["erase"]
+    number: str
 
 
 class Consent(RequestBase, frozen=True, tag="consent"):
@@ -250,13 +259,14 @@ Request = (
     | Template
     | Explain
     | Handover
+    | Person
 )
 
 OPS: Final = frozenset(
     {
         "hello", "submit", "quote", "status", "cancel", "pause", "resume", "stats",
         "subscribe", "ack", "consumers", "optout", "consent", "template", "explain",
-        "handover",
+        "handover", "person",
     }
 )  # fmt: skip
 
@@ -450,6 +460,26 @@ class HandoverResult(Struct, frozen=True, gc=False, omit_defaults=True):
     open: bool
     changed: bool
     until: float | None = None
+
+
+class Erased(Struct, frozen=True, gc=False):
+    """What became of what was known of a phone.
+
+    Attributes:
+        number: in the spelling that opt-outs are kept under.
+        cancelled: messages that waited.
+        ended: messages that a carrier had and owed a receipt for.
+        events: events that tell nothing of it any more, those of these messages among them.
+        records: consents, marks of caps, refusals and whatever else was kept of it.
+        left: messages that a carrier is being given at this moment.
+    """
+
+    number: str
+    cancelled: int
+    ended: int
+    events: int
+    records: int
+    left: int
 
 
 class ConsentRecord(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -653,6 +683,10 @@ class HandoverReply(_Reply, frozen=True):
     results: Sequence[HandoverResult | Rejected]
 
 
+class PersonReply(_Reply, frozen=True):
+    erased: Erased
+
+
 class ConsentReply(_Reply, frozen=True):
     results: Sequence[ConsentResult | Rejected]
 
@@ -698,6 +732,7 @@ Reply = (
     | OptoutReply
     | ConsentReply
     | HandoverReply
+    | PersonReply
     | TemplateReply
     | ExplainReply
     | ErrorReply

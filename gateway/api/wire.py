@@ -162,7 +162,21 @@ class Explained(NamedTuple):
     text: Sequence[str]
 
 
-HandoverAction = Literal["close", "check"]
+class Erased(NamedTuple):
+    """What became of what was known of a phone: how many messages that waited were ``cancelled``
+    and how many that a carrier had were ``ended``, how many ``events`` and ``records`` tell nothing
+    of it any more, and how many messages a carrier is being given at this moment: with any
+    ``left``, erase again in a while."""
+
+    number: str
+    cancelled: int
+    ended: int
+    events: int
+    records: int
+    left: int
+
+
+HandoverAction = Literal["close", "check", "list"]
 
 
 class HandoverResult(NamedTuple):
@@ -321,6 +335,14 @@ def explained(reply: Reply) -> list[Explained | None]:
 
 def handovers(reply: Reply) -> list[HandoverResult | Rejected]:
     return [_rejected(r) if "error" in r else _known(HandoverResult, r) for r in reply["results"]]
+
+
+def handovers_listed(reply: Reply) -> list[HandoverResult]:
+    return [_known(HandoverResult, one) for one in reply["results"]]
+
+
+def erased(reply: Reply) -> Erased:
+    return _known(Erased, reply["erased"])
 
 
 def consents(reply: Reply) -> list[ConsentResult | Rejected]:

@@ -101,6 +101,42 @@ def settle(
     return _confirmed(operators, "settle", command, confirm)
 
 
+def erase(
+    number: str,
+    /,
+    *,
+    tenant: str | None = None,
+    again: str | None = None,
+    why: str = "",
+    operators: AdminAccess = LOCAL,
+) -> int:
+    """Erase all that is known of a phone, for good. Its opt-outs stay in force.
+
+    Parameters
+    ----------
+    number
+        Its number, with the country code.
+    tenant
+        What this tenant knows; left out, what anybody does.
+    again
+        The number once more.
+    why
+        For the audit.
+    """
+    command = {"number": number, "tenant": tenant, "why": why}
+    if again is None:
+        count = operators.do("erase", **command)["messages"]
+        told = f"all that is known of {number} goes, and {count:,} messages without an outcome end"
+        if not sys.stdin.isatty():
+            print(f"gateway: {told}: nothing is done without --again {number}", file=sys.stderr)
+            return 1
+        again = input(f"{told}. To go on, type the number again: ").strip()
+        if not again:
+            print("gateway: nothing is done", file=sys.stderr)
+            return 1
+    return _did(operators.do("erase", **command, again=again))
+
+
 def disconnect(
     consumer: str, /, *, tenant: str, why: str = "", operators: AdminAccess = LOCAL
 ) -> int:

@@ -34,6 +34,7 @@ from gateway.dispatch.release.release import Releaser
 from gateway.dispatch.release.routing import RouteOptions, Router, common_tables, narrow_routes
 from gateway.dispatch.release.steering import Steering
 from gateway.dispatch.release.stops import Stops
+from gateway.dispatch.serving.erasure import Erasure
 from gateway.dispatch.serving.events import EventHub
 from gateway.dispatch.serving.service import Service
 from gateway.dispatch.settling.correlation import Parked
@@ -247,6 +248,14 @@ class Dispatch:
             metrics,
             clock,
         )
+        self.erasure = Erasure(
+            store,
+            self._steering,
+            self._settler,
+            self.fleet,
+            conversations,
+            self._texted,
+        )
         self.service = Service(
             store,
             self.tenants,
@@ -254,6 +263,7 @@ class Dispatch:
             self._steering,
             consents,
             conversations,
+            self.erasure,
             self._templates,
             self.hub,
             metrics,

@@ -7,7 +7,7 @@ Numbers are E.164 digits without ``+`` within the program. `read` takes what a t
 from gateway.numbers.candidates import SHORTEST
 from gateway.numbers.meaning import check_region, from_carrier, kind_of, read, region_of, same_phone
 from gateway.numbers.plans import CODES, REGIONS, Kind, load
-from gateway.numbers.spellings import canonical
+from gateway.numbers.spellings import canonical, spellings
 from gateway.numbers.written import NumberError
 
 __all__ = [
@@ -24,4 +24,5 @@ __all__ = [
     "read",
     "region_of",
     "same_phone",
+    "spellings",
 ]

@@ -24,6 +24,22 @@ def canonical(number: str) -> str:
     return number if rule is None else rule(number)
 
 
+def spellings(number: str) -> frozenset[str]:
+    """All spellings of a phone, given one of them."""
+    one = canonical(number)
+    others = (
+        f"521{one[2:]}",
+        f"549{one[2:]}",
+        one[:4] + one[5:],
+        f"229{one[5:]}",
+        f"378{one[7:]}",
+        f"39{one[3:]}",
+        f"972{one[3:]}",
+        f"33{one[3:]}",
+    )
+    return frozenset({one, number, *(other for other in others if canonical(other) == one)})
+
+
 def exists(number: str) -> bool:
     """Whether the plan has this number, or others that begin like it."""
     plan = plan_of(number)

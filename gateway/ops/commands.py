@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from gateway.message import masked
 from gateway.ops.views import Scope, Target
 
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -185,6 +186,29 @@ class ChangeOptout(Command, frozen=True):
     @property
     def phone(self) -> str:
         return self.number
+
+
+class Erase(Command, frozen=True):
+    """Erase all that is known of a phone but its opt-outs: to a tenant, or to everybody (without
+    one).
+
+    Attributes:
+        again: the number once more; without it nothing is erased, and the answer tells how many
+            messages would be cancelled.
+    """
+
+    number: Name
+    tenant: Name | None = None
+    again: Name | None = None
+
+    @property
+    def subject(self) -> str:
+        return f"person, as {self.tenant or 'everybody'} knows it"
+
+    @property
+    def phone(self) -> str:
+        """Masked: the record is not to tell what was erased."""
+        return masked(self.number)
 
 
 class SendTest(Command, frozen=True):

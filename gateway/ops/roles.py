@@ -31,6 +31,7 @@ MAY_DO: Final[Mapping[type[commands.Command], frozenset[Role]]] = {
     commands.SendTest: STEERING,
     commands.Reload: STEERING,
     commands.ChangeOptout: PERSONAL,
+    commands.Erase: PERSONAL,
 }
 
 

@@ -388,13 +388,26 @@ class ConsentView(View, frozen=True):
     by: str | None
 
 
+class RefusalView(View, frozen=True):
+    """A message that was not accepted: by which ``code``, ``rule`` and configuration, and why."""
+
+    tenant: str
+    at: float
+    key: str | None
+    code: str
+    rule: str | None
+    why: str
+    config: str
+
+
 class PersonView(View, frozen=True):
-    """What is on record of a phone, beside its messages: the opt-outs that hold, and all that it
-    allowed and took back."""
+    """What is on record of a phone, beside its messages: the opt-outs that hold, all that it
+    allowed and took back, and the latest messages to it that were not accepted."""
 
     number: str
     optouts: tuple[OptoutView, ...]
     consents: tuple[ConsentView, ...]
+    refusals: tuple[RefusalView, ...] = ()
 
 
 class Diff(View, frozen=True):

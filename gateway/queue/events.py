@@ -11,7 +11,8 @@ reads or writes storage.
 """
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -109,6 +110,51 @@ def _fitting(row: Iterable[EventChunk]) -> Iterator[list[EventChunk]]:
         group.append(chunk)
     if group:
         yield group
+
+
+KEPT: Final = frozenset(
+    {
+        *("carrier", "sent_at", "smpp_status", "receipt_state", "receipt_error", "network_error"),
+        *("parts_delivered", "parts_taken", "rule", "reply"),
+    }
+)
+"""Details of an event that say nothing of whose it is."""
+
+
+class Erasing(NamedTuple):
+    """A chunk without what it told of phones, and of which messages and keys that was."""
+
+    chunk: EventChunk
+    events: int
+    messages: list[int]
+    keys: list[str]
+
+
+def erase(chunk: EventChunk, phones: Collection[str]) -> Erasing | None:
+    """Take out of a chunk what tells of phones, in any of their spellings: its events stay, with
+    their ``seq``, their time and their outcome, marked as erased. None where there is nothing."""
+    if not any(phone.encode() in chunk.body for phone in phones):
+        return None
+    encoded: list[bytes] = []
+    found = Erasing(chunk, 0, [], [])
+    events = 0
+    for raw in split(chunk):
+        event = decode(raw)
+        if (event.to if event.message_id is not None else event.sender) in phones:
+            events += 1
+            if event.message_id is not None:
+                found.messages.append(int(event.message_id, 16))
+            if event.key is not None:
+                found.keys.append(event.key)
+            detail = {name: one for name, one in (event.detail or {}).items() if name in KEPT}
+            event = msgspec.structs.replace(
+                event, key=None, to=None, sender=None, text=None, detail=detail | {"erased": True}
+            )
+        encoded.append(encode(event))
+    if not events:
+        return None
+    body = b"".join(stamp(encoded, chunk.first))
+    return found._replace(chunk=chunk._replace(body=body), events=events)
 
 
 def message_numbers(chunk: EventChunk) -> list[int]:

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import trio
@@ -22,8 +22,17 @@ from gateway.queue import events
 from gateway.queue.alone import Alone
 from gateway.queue.consents import RECORDS, Consent, allowed, is_new, withdrawn
 from gateway.queue.failing import Failing, struck
+from gateway.queue.operators import (
+    DIGITS,
+    Change,
+    Counted,
+    Found,
+    Owing,
+    QueueCount,
+    Which,
+    held_of,
+)
 from gateway.queue.operators import KEPT as CHANGES_KEPT
-from gateway.queue.operators import Change, Counted, Found, Owing, QueueCount, Which
 from gateway.queue.signals import Signals
 from gateway.queue.store import (
     GLOBAL,
@@ -769,6 +778,73 @@ class MemoryStore(Alone):
         start = int(after or 0)
         more = str(start + limit) if len(found) > start + limit else None
         return Found(found[start : start + limit], more)
+
+    async def tenants(self) -> Sequence[str]:
+        await self._enter()
+        return sorted({*self._told, *(row.message.tenant for row in self._rows.values())})
+
+    async def live_to(
+        self, phones: Collection[str], below: int = NEWEST
+    ) -> tuple[list[tuple[str, Record]], int | None]:
+        await self._enter()
+        found = [
+            m for n, row in self._rows.items() if n < below and (m := row.message).to in phones
+        ]
+        records = ((m.tenant, self._record(m.tenant, m.id)) for m in found)
+        return [(tenant, one) for tenant, one in records if one is not None], None
+
+    async def erase_events(
+        self, tenant: str, phones: Collection[str], after: int
+    ) -> tuple[int, int | None]:
+        await self._change()
+        erased = 0
+        told = self._told.get(tenant, [])
+        for at, one in enumerate(told):
+            chunk = EventChunk(tenant, one.seq, 1, events.stamp([one.encoded], one.seq)[0])
+            found = events.erase(chunk, phones) if one.seq > after else None
+            if found is not None:
+                event = events.decode(found.chunk.body)
+                told[at] = _Told(one.seq, event, events.encode(event), one.message)
+                erased += 1
+                for key in found.keys:
+                    self._keys.pop((tenant, key), None)
+        return erased, None
+
+    async def erase_records(self, tenant: str | None, phones: Collection[str]) -> int:
+        await self._change()
+        gone = 0
+        table: dict[tuple[str, str], Any]
+        for table in (self._consents, self._uses, self._failing):
+            names = [key for key in table if key[0] == (tenant or key[0]) and key[1] in phones]
+            gone += sum(len(of) if isinstance(of := table.pop(key), list) else 1 for key in names)
+        mine = [
+            one
+            for one in self._refused
+            if one.tenant == (tenant or one.tenant) and one.number in phones
+        ]
+        self._refused = [one for one in self._refused if one not in mine]
+        for (scope, number), entries in self._optouts.items():
+            if scope == (scope if tenant is None else tenant) and number in phones:
+                for source, entry in entries.items():
+                    entries[source] = entry._replace(message=None, text=None)
+        tails = {phone[-DIGITS:] for phone in phones}
+        held = [
+            name
+            for name, one in self._held.items()
+            if one.key.startswith(held_of(tenant))
+            and any(tail in one.key or tail.encode() in one.body for tail in tails)
+        ]
+        for name in held:
+            del self._held[name]
+        return gone + len(mine) + len(held)
+
+    async def refused(self, phones: Collection[str], limit: int) -> Sequence[Refused]:
+        await self._enter()
+        return [one for one in reversed(self._refused) if one.number in phones][:limit]
+
+    async def scrub(self) -> bool:
+        await self._enter()
+        return True
 
     async def campaigns(self, tenant: str | None, since: int, limit: int) -> Sequence[Counted]:
         await self._enter()

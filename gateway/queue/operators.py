@@ -4,16 +4,26 @@ Rare, and over everything there is; so an engine answers each in slices, and no 
 long for one of these. What is promised of calls there is promised here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
 from gateway.message import LaneKey, Message
-from gateway.queue.store import NEWEST, Owed, Record, Store
+from gateway.queue.store import NEWEST, Owed, Record, Refused, Store
 
 KEPT: Final = 400 * 86_400.0
 """Seconds for which the records of changes are kept: a year, and a month to ask for them."""
+
+
+DIGITS: Final = 9
+"""Digits at the end of a number by which it is found where it may stand without its country code:
+in what carriers sent that is held."""
+
+
+def held_of(tenant: str | None) -> str:
+    """How the keys begin of what is held for a tenant, or of all that is held."""
+    return "" if tenant is None else f"[{msgspec.json.encode(tenant).decode()},"
 
 
 class QueueCount(NamedTuple):
@@ -171,6 +181,35 @@ class OperatorStore(Store, Protocol):
         """The messages to any of these numbers: those without an outcome, the newest first, and
         then tenant by tenant those with one, the latest first. Looks for a bounded time, so that
         there may be a ``next`` though nothing was found."""
+
+    async def tenants(self) -> Sequence[str]:
+        """All tenants there ever were."""
+
+    async def live_to(
+        self, phones: Collection[str], below: int = NEWEST
+    ) -> tuple[list[tuple[str, Record]], int | None]:
+        """Messages without an outcome to any of these numbers among the next that are numbered
+        ``below``, and where to go on, None at the end."""
+
+    async def erase_events(
+        self, tenant: str, phones: Collection[str], after: int
+    ) -> tuple[int, int | None]:
+        """Erase what some of a tenant's events after a ``seq`` tell of phones, which are given in
+        all of their spellings (`gateway.queue.events.erase`), with the keys of their messages and
+        what is kept beside their outcomes. Returns how many events that were, and where to go on,
+        None at the end."""
+
+    async def erase_records(self, tenant: str | None, phones: Collection[str]) -> int:
+        """Erase what else a tenant has on record of phones, or everybody with None: consents, what
+        counts against caps, failures, refusals, what is held, and the texts of opt-outs. Opt-outs
+        stay. Returns how many records that were."""
+
+    async def refused(self, phones: Collection[str], limit: int) -> Sequence[Refused]:
+        """The latest messages to any of these numbers that were not accepted, the newest first."""
+
+    async def scrub(self) -> bool:
+        """Have nothing left on the storage of what was deleted or erased; False where that is not
+        done, and what is free in it may still show some."""
 
     async def campaigns(self, tenant: str | None, since: int, limit: int) -> Sequence[Counted]:
         """What was counted, since an hour, of the campaigns that something was counted of last."""

@@ -59,6 +59,12 @@ class EventTail:
             self._last[tenant] = seq
             self._since[tenant] = seq + 1
 
+    def release(self, tenant: str) -> None:
+        """Hold no events of a tenant: those that are stored have changed."""
+        self._chunks.pop(tenant, None)
+        self._order = deque(chunk for chunk in self._order if chunk.tenant != tenant)
+        self._bytes = sum(len(chunk.body) + CHUNK_COST for chunk in self._order)
+
     def forget(self, tenant: str, seq: int) -> None:
         """Events up to ``seq`` are not kept any more."""
         self._forgotten[tenant] = seq

@@ -25,6 +25,7 @@ from gateway.api.schema import (
     ConsumersAction,
     ConsumerState,
     Counted,
+    Erased,
     Error,
     Explained,
     ExplainedStep,
@@ -167,6 +168,14 @@ class Backend:
         elif action == "remove":
             self.out -= set(numbers)
         return [OptoutResult(n, n in self.out, (n in before) != (n in self.out)) for n in numbers]
+
+    async def handovers(self, tenant: str, after: str) -> Sequence[HandoverResult]:
+        self._fail()
+        return [] if after else [HandoverResult("8613912345678", True, False, 1792310404.0)]
+
+    async def erase(self, tenant: str, number: str) -> Erased:
+        self._fail()
+        return Erased(number.removeprefix("+"), 1, 0, 12, 3, 0)
 
     async def handover(
         self, tenant: str, action: HandoverAction, numbers: Sequence[str]

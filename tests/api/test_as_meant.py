@@ -79,7 +79,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
         "version": 1,
         "after": "a",
     },
-    "handover": {"action": "close", "numbers": ["1"]},
+    "handover": {"action": "close", "numbers": ["1"], "after": "a"},
+    "person": {"action": "erase", "number": "1"},
 }
 """A request of each op that says everything it can."""
 

@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.numbers import canonical, read
+from gateway.numbers import spellings as numbers_of
 from tests.numbers.test_plans import numbers
 
 
@@ -27,6 +28,9 @@ from tests.numbers.test_plans import numbers
     ids=lambda spellings: spellings[0],
 )
 def test_all_spellings_of_a_phone_are_read_and_have_one_name(spellings: tuple[str, ...]) -> None:
+    for one in spellings:
+        assert set(spellings) <= numbers_of(one)
+        assert {canonical(other) for other in numbers_of(one)} == {canonical(one)}
     assert len({canonical(one) for one in spellings}) == 1
     for one in spellings:
         assert read(one) == read(f"+{one}") == one  # dialled as it was written

@@ -192,6 +192,7 @@ COMMANDS: dict[str, Any] = {
     "/settle": {"carrier": "alpha", "to": "expire"},
     "/disconnect": {"tenant": "acme", "consumer": "crm"},
     "/optout": {"action": "add", "number": "+447400000000"},
+    "/erase": {"number": "+447400000000"},
     "/test": {"tenant": "acme", "to": "+447400000000", "text": "x"},
     "/reload": {},
 }
@@ -204,7 +205,7 @@ MAY = {
     "/person": "ca", "/optouts": "ca", "/pauses": "voca", "/diff": "voca", "/audit": "oca",
     "/pause": "oa", "/resume": "oa", "/drain": "oa", "/rebind": "oa", "/rate": "oa",
     "/rate/unset": "oa", "/cancel": "oa", "/settle": "oa", "/disconnect": "oa", "/optout": "ca",
-    "/test": "oa", "/reload": "oa",
+    "/erase": "ca", "/test": "oa", "/reload": "oa",
 }  # fmt: skip
 """Which roles may, by their first letters."""
 

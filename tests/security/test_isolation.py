@@ -94,6 +94,7 @@ PROBES: list[tuple[str, str, dict[str, Any]]] = [
     ("template", "template", {"action": "delete", "name": "{}"}),
     ("submit", "template", {"messages": [{"to": "+447700900123", "template": "{}"}]}),
     ("handover", "consent", {"action": "check", "numbers": ["{}"]}),
+    ("person", "consent", {"action": "erase", "number": "{}"}),
 ]
 """Requests, the sort of thing that each names, and where."""
 

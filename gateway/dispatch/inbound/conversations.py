@@ -5,7 +5,7 @@ that it holds after a restart.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -49,6 +49,21 @@ class Conversations:
         if len(self._until) > REMEMBERED:
             oldest, _ = self._until.popitem(last=False)
             settlement.drop.append(("handover", _key(oldest)))
+
+    def page(self, tenant: str, after: str, limit: int, now: float) -> list[HandoverResult]:
+        """The next of a tenant's that are open, behind a number, in order of the digits."""
+        found = sorted(
+            (phone, until)
+            for (owner, phone), until in self._until.items()
+            if owner == tenant and phone > after and until > now
+        )
+        return [HandoverResult(phone, True, False, until) for phone, until in found[:limit]]
+
+    def drop(self, tenant: str | None, phones: Collection[str]) -> None:
+        """The store has forgotten those of some phones, with a tenant or with everybody."""
+        for name in [*self._until]:
+            if tenant in (None, name[0]) and name[1] in phones:
+                del self._until[name]
 
     def forget(self, now: float, settlement: Settlement) -> None:
         """Let go of what is over."""

@@ -7,7 +7,7 @@ last minute is not known. Campaigns are not put on record: what a phone says aft
 counted for no campaign.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -108,6 +108,15 @@ class Texted:
             return None
         (_, campaign, variant), number = found
         return campaign, variant, number
+
+    def drop(self, phones: Collection[str]) -> None:
+        """Know nothing of some phones any more."""
+        for known in (*self._young.values(), *self._old.values()):
+            for phone in phones:
+                self._changed = known.pop(phone, None) is not None or self._changed
+        for told in (self._campaigns, self._older, self._latest, self._before):
+            for phone in phones:
+                told.pop(phone, None)
 
     def memo(self) -> bytes | None:
         """All of it, to be kept; None where nothing has changed since the last time."""

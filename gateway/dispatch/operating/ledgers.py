@@ -1,12 +1,14 @@
 """The audit: a record of each change, begun before it is made and ended with what came of it, so
 that no change is without one."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Final
 
 import msgspec
 
 from gateway.errors import StoreError
+from gateway.message import masked
+from gateway.numbers import NumberError, read
 from gateway.ops.commands import Command
 from gateway.ops.operations import Caller
 from gateway.ops.problems import ProblemError
@@ -16,6 +18,18 @@ from gateway.queue.store import NEWEST
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(AuditRecord).decode
+
+
+PAGE: Final = 1_000
+"""Records that are looked through at a time."""
+
+
+def _of(written: str, phones: Collection[str]) -> bool:
+    """Whether a number, as an operator wrote it, is one of a phone's."""
+    try:
+        return read(written) in phones
+    except NumberError:
+        return False
 
 
 class Audit:
@@ -57,6 +71,18 @@ class Audit:
     async def _end(self, record: AuditRecord, result: AuditResult, **more: Any) -> None:
         ended = msgspec.structs.replace(record, result=result, **more)
         await self._store.note_change(record.id, record.at, _encode(ended))
+
+    async def erase(self, phones: Collection[str]) -> None:
+        """Leave nothing of a phone in the records but its masked number."""
+        before = NEWEST
+        while found := await self._store.changes(before, PAGE):
+            before = found[-1].number
+            for one in found:
+                record = _decode(one.body)
+                if record.phone is not None and _of(record.phone, phones):
+                    hidden = masked(record.phone)
+                    less = msgspec.structs.replace(record, phone=hidden)
+                    await self._store.note_change(one.number, one.at, _encode(less))
 
     async def read(self, before: int | None, limit: int) -> Sequence[AuditRecord]:
         """The newest records before one."""

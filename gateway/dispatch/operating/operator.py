@@ -7,11 +7,12 @@ from gateway.dispatch.core import Dispatch
 from gateway.dispatch.operating import stuck
 from gateway.dispatch.operating.ledgers import Audit
 from gateway.dispatch.operating.sights import Sights
-from gateway.dispatch.operating.traces import Traces
+from gateway.dispatch.operating.traces import Traces, phone_of
 from gateway.dispatch.operating.verbs import Verbs
 from gateway.errors import StoreError
+from gateway.numbers import spellings
 from gateway.ops import roles
-from gateway.ops.commands import Cancel, Command, Settle
+from gateway.ops.commands import Cancel, Command, Erase, Settle
 from gateway.ops.metrics import Metrics
 from gateway.ops.operations import Caller, Configuration
 from gateway.ops.problems import ProblemError
@@ -154,7 +155,9 @@ class Operator:
     async def do(self, command: Command, caller: Caller) -> Done:
         """Have something done. One that only asks how many it would be leaves no record."""
         roles.check(caller, command)
-        if isinstance(command, Cancel | Settle) and command.confirm is None:
+        if (isinstance(command, Cancel | Settle) and command.confirm is None) or (
+            isinstance(command, Erase) and command.again is None
+        ):
             return await self._verbs.do(command, caller)
         record = await self._audit.begin(command, caller)
         try:
@@ -162,5 +165,7 @@ class Operator:
         except (ProblemError, StoreError) as error:
             await self._audit.refused(record, error)
             raise
+        if isinstance(command, Erase) and command.tenant is None:
+            await self._audit.erase(spellings(phone_of(command.number)))
         await self._audit.done(record, done)
         return done

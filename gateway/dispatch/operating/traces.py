@@ -8,7 +8,7 @@ from gateway.dispatch.carriers.flights import Flight
 from gateway.dispatch.core import Dispatch
 from gateway.dispatch.serving.explaining import explained, said
 from gateway.message import Event, Message, message_id, message_number
-from gateway.numbers import NumberError, canonical, read
+from gateway.numbers import NumberError, canonical, read, spellings
 from gateway.ops.problems import ProblemError
 from gateway.ops.views import (
     ConsentView,
@@ -17,6 +17,7 @@ from gateway.ops.views import (
     OptoutView,
     PersonView,
     Reason,
+    RefusalView,
     Step,
 )
 from gateway.queue.consents import Consent
@@ -26,6 +27,10 @@ from gateway.queue.store import GLOBAL, OptoutEntry, Record
 
 PAGE: Final = 100
 """Messages of one number, or numbers with opt-outs, that are told at once."""
+
+
+REFUSALS: Final = 1_000
+"""Refused messages to one number that are told, the latest."""
 
 
 class Traces:
@@ -53,7 +58,7 @@ class Traces:
     async def messages(self, number: str, after: str | None) -> MessagePage:
         """The messages to a phone, however its number is written."""
         phone = phone_of(number)
-        found = await self._store.search(sorted({phone, canonical(phone)}), after, PAGE)
+        found = await self._store.search(sorted(spellings(phone)), after, PAGE)
         return MessagePage(messages=tuple(self._views(found.records)), next=found.next)
 
     async def person(self, number: str) -> PersonView:
@@ -69,8 +74,23 @@ class Traces:
                 optouts[one.scope, one.source] = _optout(one, owner)
             records = (await self._store.consents(tenant, [phone])).get(phone, ())
             consents += [_consent(one) for one in records]
+        refused = await self._store.refused(spellings(phone), REFUSALS)
         return PersonView(
-            number=canonical(phone), optouts=tuple(optouts.values()), consents=tuple(consents)
+            number=canonical(phone),
+            optouts=tuple(optouts.values()),
+            consents=tuple(consents),
+            refusals=tuple(
+                RefusalView(
+                    tenant=one.tenant,
+                    at=one.at,
+                    key=one.key,
+                    code=one.code,
+                    rule=one.rule,
+                    why=one.why,
+                    config=one.config,
+                )
+                for one in refused
+            ),
         )
 
     async def optouts(self, tenant: str | None, after: str) -> list[OptoutView]:

@@ -4,6 +4,8 @@ what is not there, is so already, or has changed since it was looked at."""
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
+
 from gateway.api.schema import Accepted, OptoutResult, Rejected, SubmitMessage
 from gateway.dispatch.core import Dispatch
 from gateway.dispatch.operating.sights import Sights, which
@@ -63,6 +65,8 @@ class Verbs:
                 return self._disconnect(command)
             case commands.ChangeOptout():
                 return await self._change_optout(command)
+            case commands.Erase():
+                return await self._erase(command)
             case commands.SendTest():
                 return await self._send_test(command)
             case commands.Reload():
@@ -342,6 +346,36 @@ class Verbs:
             subject=command.subject,
             before={"opted_out": not adds},
             after={"opted_out": adds, "source": command.source},
+        )
+
+    async def _erase(self, command: commands.Erase) -> Done:
+        phone = phone_of(command.number)
+        if command.tenant is not None:
+            self._check_target(Target("tenant", command.tenant))
+        if command.again is None:
+            count = await self._dispatch.erasure.count(command.tenant, phone)
+            return Done(
+                verb=command.verb,
+                subject=command.subject,
+                messages=count,
+                detail="nothing is done yet: give the number once more, as `again`",
+            )
+        if phone_of(command.again) != phone:
+            raise ProblemError("bad_request", "again: is another number than `number`")
+        erased = await self._dispatch.erasure.erase(command.tenant, phone)
+        counts = msgspec.structs.asdict(erased)
+        del counts["number"]
+        told = []
+        if erased.left:
+            told.append("a carrier is being given some at this moment: erase again in a minute")
+        if command.tenant is None and not await self._dispatch.erasure.scrub():
+            told.append("what is free in the storage may still hold some, see docs/operations.md")
+        return Done(
+            verb=command.verb,
+            subject=command.subject,
+            messages=erased.cancelled + erased.ended,
+            after=counts,
+            detail="; ".join(told),
         )
 
     async def _reload(self, command: commands.Reload) -> Done:

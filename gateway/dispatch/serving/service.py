@@ -19,6 +19,7 @@ from gateway.api.schema import (
     ConsumersAction,
     ConsumerState,
     Counted,
+    Erased,
     Error,
     Explained,
     HandoverAction,
@@ -43,6 +44,7 @@ from gateway.dispatch.intake.templates import Templates
 from gateway.dispatch.intake.tenants import Tenant, Tenants
 from gateway.dispatch.release.steering import Steering
 from gateway.dispatch.serving import counted
+from gateway.dispatch.serving.erasure import Erasure
 from gateway.dispatch.serving.events import EventHub, Subscription, too_many
 from gateway.dispatch.serving.explaining import explained
 from gateway.errors import RequestError
@@ -78,6 +80,7 @@ class Service:
         steering: Steering,
         consents: Consents,
         conversations: Conversations,
+        erasure: Erasure,
         templates: Templates,
         hub: EventHub,
         metrics: Metrics,
@@ -91,6 +94,7 @@ class Service:
         self._steering = steering
         self._consents = consents
         self._conversations = conversations
+        self._erasure = erasure
         self._templates = templates
         self._hub = hub
         self._metrics = metrics
@@ -239,6 +243,17 @@ class Service:
     ) -> Sequence[ConsentResult | Rejected]:
         """Change or look up consents."""
         return await self._consents.handle(self._tenant(tenant), action, rows)
+
+    async def handovers(self, tenant: str, after: str) -> Sequence[HandoverResult]:
+        """The next conversations of a tenant that a person has, behind a number."""
+        return self._conversations.page(tenant, after, PAGE, self._clock())
+
+    async def erase(self, tenant: str, number: str) -> Erased:
+        """Erase all that is known of a phone to a tenant, but its opt-outs."""
+        phone = _read(number, self._tenant(tenant).options.default_region)
+        if isinstance(phone, NumberError):
+            raise RequestError("bad_request", f"number: {phone}")
+        return await self._erasure.erase(tenant, phone)
 
     async def handover(
         self, tenant: str, action: HandoverAction, numbers: Sequence[str]

@@ -243,6 +243,7 @@ VERBS: Final[Sequence[Verb]] = (
          commands.Settle),
     Verb("/disconnect", "End the connections of a consumer.", commands.Disconnect),
     Verb("/optout", "Add an opt-out, or take it back.", commands.ChangeOptout),
+    Verb("/erase", "Erase all that is known of a phone but its opt-outs.", commands.Erase),
     Verb("/test", "Send a test message.", commands.SendTest),
     Verb("/reload", "Read the configuration anew.", commands.Reload),
 )  # fmt: skip

@@ -221,6 +221,22 @@ VERBS: Final = {
             ),
         ),
         Verb(
+            "erase",
+            commands.Erase,
+            "Erase a person",
+            "Erase",
+            "All that is known of a phone goes for good: what waits for it is cancelled, and"
+            " events, keys, consents and refusals tell nothing of it any more. Its opt-outs stay in"
+            " force, and figures stay as they are.",
+            (
+                Field("number", "Number", "with the country code", needed=True),
+                Field("tenant", "Tenant", "empty for all that anybody knows"),
+                Field("again", "The number once more", needed=True),
+                _WHY,
+            ),
+            grave=True,
+        ),
+        Verb(
             "test",
             commands.SendTest,
             "Send a test message",

@@ -1,6 +1,6 @@
 """What is known of phones that texts do not reach, and what was not accepted at all."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from gateway.numbers import canonical
@@ -89,3 +89,23 @@ def refusals(connection: Connected, tenant: str, keys: Sequence[str]) -> dict[st
         one = Refused(tenant, phone, name, at, code, rule, told, config)
         found.setdefault(name, []).append(one)
     return found
+
+
+def of_phones(connection: Connected, asked: Collection[str], limit: int) -> list[Refused]:
+    """What was refused to phones, the newest first."""
+    values = {"phones": octets([phone.encode() for phone in asked]), "limit": limit}
+    return [
+        Refused(
+            tenant,
+            bytes(number).decode(),
+            None if key is None else bytes(key).decode(),
+            at,
+            code,
+            rule,
+            bytes(why).decode(),
+            config,
+        )
+        for tenant, number, key, at, code, rule, why, config in connection.cursor(binary=True)
+        .execute(SQL["refused_to"], values)
+        .fetchall()
+    ]

@@ -33,6 +33,7 @@ from gateway.queue.operators import (
 from gateway.queue.postgresql import (
     accepting,
     consumers,
+    erasing,
     facts,
     leasing,
     moving,
@@ -482,6 +483,33 @@ class PostgresStore:
 
     async def search(self, phones: Sequence[str], after: str | None, limit: int) -> Found:
         return await Search(self._engine.read, operators, self._clock, phones, limit).run(after)
+
+    async def tenants(self) -> Sequence[str]:
+        return [name for _, name in await self._engine.read(operators.tenants)]
+
+    async def live_to(
+        self, phones: Collection[str], below: int = NEWEST
+    ) -> tuple[list[tuple[str, Record]], int | None]:
+        asked, now = sorted(phones), self._clock()
+        return await self._engine.read(lambda c: operators.live_slice(c, asked, below, now))
+
+    async def erase_events(
+        self, tenant: str, phones: Collection[str], after: int
+    ) -> tuple[int, int | None]:
+        return await self._engine.write(
+            erasing.erase_events(tenant, phones, after), lambda _: self._tail.release(tenant)
+        )
+
+    async def erase_records(self, tenant: str | None, phones: Collection[str]) -> int:
+        return await self._engine.write(erasing.erase_records(tenant, phones))
+
+    async def refused(self, phones_: Collection[str], limit: int) -> Sequence[Refused]:
+        return await self._engine.read(lambda c: phones.of_phones(c, phones_, limit))
+
+    async def scrub(self) -> bool:
+        """What is dead in its files is the server's to clear away."""
+        await trio.lowlevel.checkpoint()
+        return False
 
     async def campaigns(self, tenant: str | None, since: int, limit: int) -> Sequence[Counted]:
         return await self._engine.read(lambda c: operators.campaigns(c, tenant, since, limit))

@@ -53,6 +53,9 @@ busy lets go of the lock at each of its system calls and takes it back before a 
 awake, whose wait then begins anew. With Python's 5 ms, longer than the loop goes between two system
 calls, a commit beside a busy loop waited for seconds now and then; with this, for milliseconds."""
 
+REWRITTEN: Final = 65_536
+"""Pages (256 MB) up to which a file is written anew while the gateway runs: a second or two."""
+
 BUSY_MS: Final = 5_000
 """How long to wait for a lock that another program (a shell, a backup) holds on the file."""
 
@@ -130,6 +133,21 @@ class Engine:
     async def read(self, work: Callable[[Execute], T]) -> T:
         """Do ``work`` on the reading connection, which sees all that is durable by now."""
         return await self._reads.call(lambda: work(self._reader.execute))
+
+    async def rewrite(self) -> bool:
+        """Write the file anew, with nothing in it or in the log of what was deleted, which holds up
+        commits; False where it is too large for that (`REWRITTEN`)."""
+
+        def work() -> bool:
+            with self._reading, self._checkpoint_lock:
+                connection = self._checkpointer
+                if connection.pragma("page_count") > REWRITTEN:
+                    return False
+                connection.execute("VACUUM")
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+                return True
+
+        return await self._checkpoints.call(work)
 
     async def aclose(self) -> None:
         """End the threads and let go of the file."""

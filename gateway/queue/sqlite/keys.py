@@ -261,6 +261,18 @@ def insert(execute: Execute, rows: KeyRows) -> dict[int, Known]:
     return duplicates
 
 
+def forget(execute: Execute, names: Iterable[str]) -> None:
+    """Forget keys, in whichever generation they are."""
+    execute(
+        """WITH RECURSIVE step (number) AS (SELECT min(generation) FROM key UNION ALL
+        SELECT (SELECT min(generation) FROM key WHERE generation > number) FROM step
+        WHERE number IS NOT NULL) DELETE FROM key
+        WHERE generation IN (SELECT number FROM step WHERE number IS NOT NULL)
+        AND name IN (SELECT CAST(value AS TEXT) FROM carray(?))""",
+        (texts(names),),
+    )
+
+
 def drop_block(session: Session, number: int, newest: int, now: float) -> tuple[int, list[str]]:
     """Drop some keys of a generation, but move those of messages without an outcome to the newest.
 

@@ -37,6 +37,18 @@ def find(execute: Execute, tenant: int, name: str, keys: Iterable[str]) -> dict[
     return found
 
 
+def of_phones(execute: Execute, phones: Iterable[str], limit: int) -> list[Refused]:
+    """What was refused to phones, the newest first."""
+    rows = execute(
+        """SELECT name, number, key, at, code, rule, why, config FROM refusal
+        JOIN tenant ON tenant.id = refusal.tenant
+        WHERE number IN (SELECT CAST(value AS TEXT) FROM carray(?)) ORDER BY refusal.id DESC
+        LIMIT ?""",
+        (texts(phones), limit),
+    )
+    return [Refused(*row) for row in rows]
+
+
 def forget(session: Session, before: float, limit: int) -> int:
     """Forget some that are too old, or too many; returns how many."""
     session.execute(

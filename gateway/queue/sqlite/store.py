@@ -25,6 +25,7 @@ from gateway.queue.search import Search
 from gateway.queue.sqlite import (
     accounts,
     consents,
+    erasing,
     facts,
     failing,
     keys,
@@ -517,6 +518,41 @@ class SqliteStore(Alone):
     async def search(self, phones: Sequence[str], after: str | None, limit: int) -> Found:
         await self._shelve()
         return await Search(self._engine.read, operators, self._clock, phones, limit).run(after)
+
+    async def tenants(self) -> Sequence[str]:
+        return [name for _, name in await self._engine.read(operators.tenants)]
+
+    async def live_to(
+        self, phones: Collection[str], below: int = NEWEST
+    ) -> tuple[list[tuple[str, Record]], int | None]:
+        await self._shelve()
+        asked, now = sorted(phones), self._clock()
+        return await self._engine.read(lambda e: operators.live_slice(e, asked, below, now))
+
+    async def erase_events(
+        self, tenant: str, phones: Collection[str], after: int
+    ) -> tuple[int, int | None]:
+        number = self._engine.session.tenants.known(tenant)
+        if number is None:
+            return 0, None
+        found = await self._engine.read(lambda e: erasing.chunks_with(e, number, phones, after))
+        if not found.rows:
+            return 0, found.next
+        erased = await self._engine.write(
+            lambda s: erasing.erase_events(s, number, tenant, phones, found.rows),
+            lambda _: self._tail.release(tenant),
+        )
+        return erased, found.next
+
+    async def erase_records(self, tenant: str | None, phones: Collection[str]) -> int:
+        number = None if tenant is None else self._engine.session.tenants.number(tenant)
+        return await self._engine.write(lambda s: erasing.erase_records(s, number, tenant, phones))
+
+    async def refused(self, phones: Collection[str], limit: int) -> Sequence[Refused]:
+        return await self._engine.read(lambda e: refusals.of_phones(e, phones, limit))
+
+    async def scrub(self) -> bool:
+        return await self._engine.rewrite()
 
     async def campaigns(self, tenant: str | None, since: int, limit: int) -> Sequence[Counted]:
         return await self._engine.read(lambda e: operators.campaigns(e, tenant, since, limit))

@@ -13,6 +13,7 @@ from gateway.ops.commands import (
     ChangeOptout,
     Disconnect,
     Drain,
+    Erase,
     Rebind,
     Reload,
     SendTest,
@@ -27,6 +28,7 @@ from gateway.queue.operators import Which
 from tests.dispatch.conftest import OpenWorld, World, carrier_settings, receipt
 from tests.dispatch.operating.conftest import ANN, CORA, VIC, Desk
 
+PHONE = "+447400123456"
 TWO = [carrier_settings("alpha"), carrier_settings("beta")]
 
 
@@ -335,9 +337,46 @@ async def test_a_reload_by_the_file_that_was_looked_at(desk: Desk) -> None:
     assert (error.kind, error.now) == ("configuration", {"errors": ["x: is wrong"]})
 
 
+# --- a person ---
+
+
+async def test_a_person_is_erased_for_everybody(world: World, desk: Desk) -> None:
+    phone = "+44 7400 123456"
+    await world.accepted({"send_at": world.clock() + 60})
+    await world.accepted({"send_at": world.clock() + 60}, tenant="umbrella")
+    await world.submit({"text": ""})
+    await desk.do(ChangeOptout(action="add", number=phone), CORA)
+    [refusal] = (await desk.operator.person(phone)).refusals
+    assert (refusal.tenant, refusal.code) == ("acme", "empty_text")
+    asked = await desk.do(Erase(number=phone), CORA)
+    assert (asked.messages, "once more" in asked.detail) == (2, True)
+    error = await refused(desk, Erase(number=phone, again="+447400123457"), CORA)
+    assert error.kind == "bad_request"
+    done = await desk.do(Erase(number=phone, again="447400123456"), CORA)
+    assert (done.messages, done.after["events"], done.detail) == (2, 2, "")
+    person = await desk.operator.person(phone)
+    assert [one.source for one in person.optouts] == ["complaint"]
+    assert (person.consents, person.refusals) == ((), ())
+    assert (await desk.operator.messages(phone, None)).messages == ()
+    told = repr(await desk.operator.audit(None, 100))
+    assert ("7400 123456" in told, "7400123456" in told) == (False, False)
+    assert "'erase'" in told
+
+
+async def test_a_person_is_erased_for_one_tenant(world: World, desk: Desk) -> None:
+    [mine] = await world.accepted({"send_at": world.clock() + 60})
+    await world.accepted({"send_at": world.clock() + 60}, tenant="umbrella")
+    await desk.do(Erase(number=PHONE, tenant="umbrella", again=PHONE), CORA)
+    [left] = (await desk.operator.messages(PHONE, None)).messages
+    assert left.id == mine
+    error = await refused(desk, Erase(number=PHONE, tenant="nobody", again=PHONE), CORA)
+    assert error.kind == "not_found"
+
+
 # --- who may, and the audit ---
 
 NOBODYS = [
+    (ANN, Erase(number="+447400123456", again="+447400123456")),
     (ANN, ChangeOptout(action="add", number="+447400123456")),
     (CORA, Drain(bind="alpha-1")),
     (CORA, Cancel(tenant="acme", confirm=0)),

@@ -56,6 +56,11 @@ from tests.ops.console.staging import FINDINGS, OPTIONS, Answer, Staged, ask, se
             commands.ChangeOptout(action="add", number="+49 151 1", tenant="acme"),
         ),
         (
+            "erase",
+            {"number": "+49 151 1", "tenant": "", "again": "+49 151 1"},
+            commands.Erase(number="+49 151 1", again="+49 151 1"),
+        ),
+        (
             "test",
             {"tenant": "acme", "to": "+4915", "text": "hello\nthere"},
             commands.SendTest(tenant="acme", to="+4915", text="hello\nthere"),

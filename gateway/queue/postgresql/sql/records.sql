@@ -52,6 +52,11 @@ SELECT number, refusal.key, at, code, rule, why, config FROM refusal
 WHERE tenant = (SELECT id FROM tenant WHERE name = %(tenant)s)
 AND refusal.key = ANY(%(keys)s::bytea[]) ORDER BY id;
 
+-- name: refused_to
+SELECT tenant.name, number, refusal.key, at, code, rule, why, config FROM tenant JOIN refusal
+    ON refusal.tenant = tenant.id AND number = ANY(%(phones)s::bytea[])
+ORDER BY refusal.id DESC LIMIT %(limit)s;
+
 -- name: failing
 SELECT number, times, until, expires FROM failing
 WHERE tenant = %(tenant)s AND number = ANY(%(numbers)s::text[]);
