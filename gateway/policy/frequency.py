@@ -22,7 +22,7 @@ from gateway.facts import USES, Facts, Use
 from gateway.message import Message
 from gateway.numbers import canonical
 from gateway.policy.caps import FrequencyCap, selectors
-from gateway.policy.regions import place_of
+from gateway.policy.local import place_for
 from gateway.policy.rules import Defer, Refuse, Verdict, Verdicts
 from gateway.policy.spacing import next_free
 
@@ -129,7 +129,7 @@ class Frequency:
                 taken = sorted(moments[mark])
                 for cap in selector.caps:
                     if id(cap) in self._repeats:
-                        if not message.allow_repeat and _free(cap, taken, at, message.to) > at:
+                        if not message.allow_repeat and _free(cap, taken, at, message) > at:
                             return REPEATED
                     elif len(taken) >= (cap.max or 0):
                         capping.append((cap, taken))
@@ -142,7 +142,7 @@ class Frequency:
         for _ in range(ROUNDS):
             moved = at
             for cap, taken in capping:
-                free = _free(cap, taken, moved, message.to)
+                free = _free(cap, taken, moved, message)
                 if free > moved:
                     if reached is None or cap.on_cap == "refuse":
                         reached = cap
@@ -206,12 +206,12 @@ def _uses(message: Message, at: float) -> list[Use]:
     return [Use(mark, at, message.id, sent=False) for mark, _ in message.counted]
 
 
-def _free(cap: FrequencyCap, taken: Sequence[float], at: float, to: str) -> float:
-    """When one more fits under a cap."""
+def _free(cap: FrequencyCap, taken: Sequence[float], at: float, message: Message) -> float:
+    """When a message fits under a cap as one more."""
     most = cap.max or 0
     if cap.window == "rolling":
         return next_free(taken, at, most, cap.width)
-    for name in sorted(place_of(to).zones) or ["UTC"]:
+    for name in sorted(place_for(message).zones) or ["UTC"]:
         zone = ZoneInfo(name)
         days = [_day(one, zone) for one in taken]
         today = _day(at, zone)

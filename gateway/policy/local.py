@@ -12,9 +12,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from gateway.message import Local
+from gateway.message import Local, Message
 from gateway.policy.clocks import clock, zone_of
-from gateway.policy.regions import PLACES, REGIONS, Place
+from gateway.policy.regions import PLACES, REGIONS, Place, place_of
 from gateway.policy.windows import Hours, Schedule, Span, parse_hours
 
 WINDOW_MAX: Final = 120
@@ -61,6 +61,12 @@ def placed(base: Place, local: Local) -> Place:
     """Where a phone is whose digits say ``base``. Digits that agree with the region, or say more,
     are believed: a state's area code where the sender names the country."""
     return _placed(base, local.time_zone, local.region)
+
+
+def place_for(message: Message) -> Place:
+    """Where the phone of a message is, as its sender says, or its digits."""
+    place = place_of(message.to)
+    return place if message.local is None else placed(place, message.local)
 
 
 @lru_cache(REMEMBERED)

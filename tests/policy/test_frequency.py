@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from gateway.facts import Facts, Use
-from gateway.message import Message
+from gateway.message import Local, Message
 from gateway.numbers import canonical
 from gateway.policy import caps
 from gateway.policy.caps import SHIPPED, FrequencyCap, expanded, signature
@@ -190,6 +190,33 @@ def test_days_of_the_recipients_calendar(
         assert verdict.retry_at >= moment(retry)
         assert phones.judge(make_message(to), verdict.retry_at) is None
         assert phones.judge(make_message(to), verdict.retry_at - 1) is not None
+
+
+@pytest.mark.parametrize(
+    ("sent", "asked", "local", "capped"),
+    [
+        # 23:00 and 01:00 in New York are one day in Los Angeles and two in New York.
+        ("2026-11-10T04:00+00:00", "2026-11-10T06:00+00:00", None, False),
+        ("2026-11-10T04:00+00:00", "2026-11-10T06:00+00:00", "America/Los_Angeles", True),
+        # 23:00 and 01:00 in Los Angeles are one day in New York.
+        ("2026-11-10T07:00+00:00", "2026-11-10T09:00+00:00", None, True),
+        ("2026-11-10T07:00+00:00", "2026-11-10T09:00+00:00", "America/Los_Angeles", False),
+    ],
+)
+def test_days_of_the_calendar_that_the_sender_names(
+    make_message: MakeMessage,
+    moment: Moment,
+    sent: str,
+    asked: str,
+    local: str | None,
+    capped: bool,
+) -> None:
+    phones = Phones(Frequency([cap(window="calendar")]))
+    message = make_message(to=NEW_YORK)
+    if local is not None:
+        message = msgspec.structs.replace(message, local=Local(local))
+    phones.had(message, moment(sent))
+    assert (phones.judge(message, moment(asked)) is not None) == capped
 
 
 def test_several_days_of_the_calendar(make_message: MakeMessage, moment: Moment) -> None:
