@@ -60,6 +60,109 @@ def submit(client: Any, *messages: dict[str, Any]) -> list[dict[str, Any]]:
 ALWAYS = '[policy.quiet_hours]\nopen = "00:00-24:00"\n'
 
 
+def test_senders(site: Any, started: Any) -> None:
+    client, record = started(ALWAYS)
+    good, other, wrong = submit(
+        client, {}, {"from": "10690009"}, {"from": "a name that is too long"}
+    )
+    client.wait_for_state(good["message_id"], "delivered")
+    assert (other["error"]["code"], other["error"]["rule"]) == ("sender_not_allowed", "senders")
+    assert wrong["error"]["code"] == "invalid_sender"
+    site.stop_carriers()
+    assert [line["source"] for line in taken(record)] == ["10690001"]
+
+
+def test_quiet_hours(site: Any, started: Any) -> None:
+    opens = (there() + timedelta(hours=3)).replace(minute=0, second=0, microsecond=0)
+    hours = f"{opens:%H}:00-{opens.hour:02}:30"
+    client, record = started(f'[policy.quiet_hours]\nregions.CN = {{ open = "{hours}" }}\n')
+    held, urgent = submit(
+        client, {"category": "marketing", "text": "held"}, {"category": "otp", "text": "urgent"}
+    )
+    assert 0 <= held["not_before"] - opens.timestamp() < 30 * 60
+    client.wait_for_state(urgent["message_id"], "delivered")
+    [told] = client.ask("explain", ids=[held["message_id"]])["messages"]
+    assert (told["steps"][1]["what"], told["steps"][1]["rule"]) == ("deferred", "quiet_hours")
+    assert list(told["steps"][1]["local"]) == ["Asia/Shanghai"]
+    site.stop_carriers()
+    assert [bytes.fromhex(line["short_message"]) for line in taken(record)] == [b"urgent"]
+
+
+def test_hours_of_a_carrier(site: Any, started: Any) -> None:
+    opens = there() + timedelta(hours=3)
+    client, record = started(
+        f'hours = {{ open = "{opens:%H}:00-{opens:%H}:30", categories = ["marketing"] }}\n{ALWAYS}'
+    )
+    held, urgent = submit(
+        client, {"category": "marketing", "text": "held"}, {"category": "otp", "text": "urgent"}
+    )
+    client.wait_for_state(urgent["message_id"], "delivered")
+    client.wait_for_state(held["message_id"], "deferred")
+    assert metric(site, "messages_deferred_total", rule="carrier_hours", tenant="shop") == 1
+    site.stop_carriers()
+    assert [bytes.fromhex(line["short_message"]) for line in taken(record)] == [b"urgent"]
+
+
+def test_the_morning_of_a_holiday(started: Any) -> None:
+    client, _ = started(
+        '[policy.quiet_hours]\nregions.CN = { open = "08:00-21:00", holidays_from = "12:00" }\n'
+    )
+    new_year = f"{there().year + 1}-01-01T"
+    morning, evening = submit(
+        client,
+        *[
+            {"category": "marketing", "send_at_local": f"{new_year}{at}"}
+            for at in ("09:00", "20:00")
+        ],
+    )
+    shown = datetime.fromtimestamp(morning["not_before"], SHANGHAI)
+    assert (f"{shown:%m-%d}", shown.hour) == ("01-01", 12)
+    assert datetime.fromtimestamp(evening["not_before"], SHANGHAI).hour == 20
+
+
+@pytest.mark.both_stores
+def test_an_opt_out_between_submission_and_release(site: Any, started: Any) -> None:
+    client, record = started(ALWAYS)
+    soon = there().timestamp() + 3
+    waits, other = submit(client, {"send_at": soon}, {"send_at": soon, "to": "+8613900000002"})
+    client.ask("optout", action="add", numbers=["+8613900000001"])
+    client.wait_for_state(waits["message_id"], "blocked")
+    client.wait_for_state(other["message_id"], "delivered")
+    [late] = submit(client, {"text": "again"})
+    assert (late["error"]["code"], late["error"]["rule"]) == ("opted_out", "optout")
+    assert metric(site, "messages_ruled_out_total", rule="optout", tenant="shop") >= 1
+    site.stop_carriers()
+    assert [line["destination"] for line in taken(record)] == ["8613900000002"]
+
+
+def test_a_queue_that_is_full(site: Any, started: Any) -> None:
+    site.change('category = "transactional"\n', 'category = "transactional"\nmax_queued = 2\n')
+    client, _ = started(ALWAYS)
+    later = there().timestamp() + 3600
+    results = submit(client, *[{"send_at": later, "text": f"{number}"} for number in range(3)])
+    assert [one.get("error", {}).get("code") for one in results] == [None, None, "queue_full"]
+
+
+@pytest.mark.both_stores
+def test_a_person_is_erased(site: Any, started: Any) -> None:
+    client, record = started(ALWAYS)
+    sent = submit(client, {"key": "k"})[0]
+    client.wait_for_state(sent["message_id"], "delivered")
+    later = there().timestamp() + 3600
+    waits = submit(client, {"send_at": later})[0]
+    client.ask("optout", action="add", numbers=["+8613900000001"])
+    erased = client.ask("person", action="erase", number="+86 139 0000 0001")["erased"]
+    assert (erased["number"], erased["cancelled"], erased["left"]) == ("8613900000001", 1, 0)
+    for one, state in ((sent, "delivered"), (waits, "cancelled")):
+        [told] = client.ask("status", ids=[one["message_id"]])["messages"]
+        assert (told["state"], told.get("to"), told.get("key")) == (state, None, None)
+    assert client.ask("status", keys=["k"])["messages"] == [None]
+    [late] = submit(client, {"text": "again"})
+    assert late["error"]["code"] == "opted_out"
+    site.stop_carriers()
+    assert len(taken(record)) == 1
+
+
 def test_a_window_of_a_message(site: Any, started: Any) -> None:
     client, record = started(ALWAYS)
     now = submit(client, {"window": "00:00-24:00", "text": "now"})[0]
