@@ -151,7 +151,7 @@ def _insert(session: Session, table: str, rows: Sequence[Row]) -> None:
 
 
 def _message(session: Session, row: Row) -> Row:
-    number, tenant, category, route, campaign, state, due, expires, at, body, states = row
+    number, tenant, category, route, campaign, state, due, expires, at, body, *rest = row
     lane = session.lane(LaneKey(tenant, category, route, campaign or None))
     place = shard(decode_message(body).to)
-    return (number, lane, place, state, due, expires, at, body, states)
+    return (number, lane, place, state, due, expires, at, body, *rest)
