@@ -9,6 +9,8 @@ from contextlib import closing
 from pathlib import Path
 from urllib.request import urlopen
 
+import msgpack
+
 SHORTLY = 60.0
 """Seconds in which what is under way gets where it goes, on a busy machine too."""
 
@@ -19,7 +21,12 @@ def leased_in(database: Path) -> int | None:
         return None
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as opened:
         [[leased]] = opened.execute("SELECT count(*) FROM message WHERE state = 1")
-    return int(leased)
+        bodies = opened.execute("SELECT body FROM arrived").fetchall()
+        mine = [number for [body] in bodies for number, *_ in msgpack.unpackb(body)]
+        gone = """SELECT EXISTS (SELECT 1 FROM message WHERE id = ?1)
+            OR EXISTS (SELECT 1 FROM finished WHERE id = ?1)"""
+        left = sum(not opened.execute(gone, (number,)).fetchone()[0] for number in mine)
+    return int(leased) + left
 
 
 def check_process(admin: int, leased: Callable[[], int | None], log: str) -> None:

@@ -361,7 +361,8 @@ class Count(NamedTuple):
 
 class Oldest(NamedTuple):
     """The message of a tenant and category that has stood longest in a place of the store:
-    ``waiting`` though it is due, since it was, or ``sent``, since it was recorded so."""
+    ``waiting`` though it is due, since it was, or ``sent``, since it was recorded so. Of the last
+    half minute it may tell of one that has its outcome by now."""
 
     tenant: str
     category: Category

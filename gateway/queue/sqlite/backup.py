@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import apsw
 
 from gateway.errors import StoreError
-from gateway.queue.sqlite import lineage, schema
+from gateway.queue.sqlite import arrived, lineage, schema
 from gateway.queue.sqlite.engine import BUSY_MS, store_error
 
 STEP: Final = 1_024
@@ -52,7 +52,7 @@ def backup(path: str, target: Path) -> Copied:
     try:
         _create(part)
         try:
-            counts = _copy(path, part)
+            counts, in_chunks = _copy(path, part)
             _publish(part, target)
         except BaseException:
             for end in _BESIDE:
@@ -64,7 +64,8 @@ def backup(path: str, target: Path) -> Copied:
         os.umask(mask)
     size = target.stat().st_size
     tables = ("message", "finished", "key", "optout")
-    return Copied(size, *(counts.get(table, 0) for table in tables))
+    messages, *others = (counts.get(table, 0) for table in tables)
+    return Copied(size, messages + in_chunks, *others)
 
 
 def _create(part: Path) -> None:
@@ -76,8 +77,9 @@ def _create(part: Path) -> None:
     os.close(handle)
 
 
-def _copy(path: str, part: Path) -> dict[str, int]:
-    """Fill the copy, and check it; returns how many rows its tables have."""
+def _copy(path: str, part: Path) -> tuple[dict[str, int], int]:
+    """Fill the copy, and check it; returns how many rows its tables have, and how many messages are
+    in chunks."""
     try:
         source = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
     except apsw.Error as error:
@@ -99,12 +101,13 @@ def _copy(path: str, part: Path) -> dict[str, int]:
         if "epoch" in wanted:
             lineage.mark_backup(copy)
         _verify(copy, part, wanted)
+        in_chunks = arrived.count(copy.execute) if "arrived" in wanted else 0
     except apsw.Error as error:
         raise store_error(str(part), error) from error
     finally:
         copy.close()
         source.close()
-    return wanted
+    return wanted, in_chunks
 
 
 def _verify(copy: apsw.Connection, part: Path, wanted: dict[str, int]) -> None:

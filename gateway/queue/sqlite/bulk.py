@@ -37,7 +37,7 @@ encode_handed = msgspec.msgpack.Encoder().encode
 decode_handed = msgspec.msgpack.Decoder(Handed | None).decode
 """How a carrier got a message."""
 
-_decode_messages = msgspec.msgpack.Decoder(list[Message]).decode
+decode_messages = msgspec.msgpack.Decoder(list[Message]).decode
 
 
 class Rows:
@@ -101,7 +101,7 @@ def messages(execute: Execute, query: str, bindings: Sequence[Any]) -> list[Mess
 
 def decode_block(count: int, bodies: bytes | None) -> list[Message]:
     """Encoded messages one after the other, ``count`` of them."""
-    return _decode_messages(b"\xdd" + count.to_bytes(4, "big") + (bodies or b""))
+    return decode_messages(b"\xdd" + count.to_bytes(4, "big") + (bodies or b""))
 
 
 def first(execute: Execute, query: str, bindings: Sequence[Any], default: T) -> T:

@@ -21,7 +21,7 @@ from gateway.queue.sqlite.bulk import (
 )
 from gateway.queue.sqlite.schema import TENANT_BITS
 from gateway.queue.sqlite.session import Session
-from gateway.queue.sqlite.writes import defer, defer_rows, mark_leased
+from gateway.queue.sqlite.writes import defer_columns, lane_name, mark_leased, put_off
 from gateway.queue.store import EventChunk, Owed, Record
 
 SAMPLE: Final = 8
@@ -140,7 +140,10 @@ def requeue(session: Session, carrier: int, ids: Sequence[int], now: float) -> l
         "UPDATE message SET state = 1, states = NULL WHERE id IN (SELECT value FROM carray(?))",
         (numbers(mine),),
     )
-    defer(session, defer_rows(session, found, now))
+    flat: list[Any] = []
+    for one in found:
+        flat += defer_columns(one, session.lanes.number(lane_name(one.lane)), now)
+    put_off(session, flat)
     return found
 
 

@@ -4,7 +4,9 @@ As in `writes`, the rows are made in the event loop; what is left for the writer
 see which messages are still there, to give events their ``seq``, and the SQL.
 """
 
+import math
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -12,13 +14,15 @@ import msgspec
 from gateway.queue import events, store
 from gateway.queue.accounts import Settling, settling
 from gateway.queue.consents import Consent
-from gateway.queue.sqlite import accounts, consents, failing, uses, writes
+from gateway.queue.sqlite import accounts, arrived, consents, failing, uses, writes
 from gateway.queue.sqlite import taken as taken_rows
+from gateway.queue.sqlite.arrived import Arrived
 from gateway.queue.sqlite.bulk import Rows, encode_life, encode_message, numbers, texts
-from gateway.queue.sqlite.schema import TENANT_BITS
+from gateway.queue.sqlite.chunks import NOBODY, Chunks, Leaving, Owner
+from gateway.queue.sqlite.schema import LEASED, TENANT_BITS
 from gateway.queue.sqlite.session import Session
 from gateway.queue.sqlite.stats import Place
-from gateway.queue.sqlite.taken import Taken, TakenRow
+from gateway.queue.sqlite.taken import TakenRow
 from gateway.queue.store import EventChunk, HeldKind, Settlement
 from gateway.queue.tallies import HOUR, add, ended
 
@@ -56,18 +60,33 @@ class Stream(msgspec.Struct):
 
 
 class SettlementRows(msgspec.Struct):
-    """A `Settlement` as rows; ``counts`` are those of the ``hour``, with all of ``finals``."""
+    """A `Settlement` as rows; ``counts`` are those of the ``hour``, with all of ``finals``.
+
+    Attributes:
+        late: chunks that are shelved before anything else is done (`Chunks.late`).
+        from_arrived, from_taken: which messages leave their chunks.
+        parted: of these, those that go on in rows of their own.
+        taken: the chunk of those that a carrier has taken now.
+        ripe, ripe_taken: chunks that are shelved after all else.
+        progress: of messages in rows, and ``chunk_progress`` of those in chunks.
+    """
 
     hour: int
+    late: list[int] = []
+    from_arrived: Leaving = NOBODY
+    from_taken: Leaving = NOBODY
     finals: list[store.Final] = []
     counts: dict[Place, int] = {}
     streams: dict[str, Stream] = {}
     repeated: set[int] = set()
     taken: TakenRow | None = None
-    emptied: list[int] = []
     ripe: list[int] = []
+    ripe_taken: list[int] = []
     marked: list[Any] = []
+    parted: list[Any] = []
     progress: list[Any] = []
+    chunk_progress: list[Any] = []
+    forgotten: list[int] = []
     refs: dict[int, list[str]] = {}
     hold: list[Any] = []
     drop: list[tuple[HeldKind, str]] = []
@@ -88,7 +107,8 @@ class Settled(NamedTuple):
 def settlement_rows(
     session: Session,
     settlement: Settlement,
-    taken: Taken,
+    arrived_chunks: Arrived,
+    taken_chunks: Chunks,
     now: float,
     *,
     counting: bool,
@@ -101,6 +121,7 @@ def settlement_rows(
     refs: dict[str, list[str]] = {}
     carriers: dict[str, int] = {}
     final: set[int] = set()
+    in_arrived, in_taken = arrived_chunks.holds, taken_chunks.holds
     for one in settlement.finals:
         message, event = one.message, one.event
         if message.id in final:
@@ -112,7 +133,7 @@ def settlement_rows(
         stream.lives.append(encode_life(one.life))
         stream.outcomes.append(events.encode(event))
         stream.times.append(event.at)
-        if taken.end(message.id, rows.emptied):
+        if in_taken(message.id):
             continue  # its parts have no rows of their own
         for carrier, ref in one.refs:
             of_carrier = refs.get(carrier)
@@ -124,21 +145,29 @@ def settlement_rows(
         stream.notices.append(events.encode(event))
         stream.times.append(event.at)
     entries: list[taken_rows.Entry] = []
+    marked: set[int] = set()
+    owners: set[Owner] = set()
+    due = math.inf
     for sent in settlement.sent:
         message = sent.message
         # A message that is sent and final at once never needs to be found by a receipt.
         if message.id not in final:
             if message.maybe_duplicate:
-                rows.marked += (message.id, encode_message(message))
+                marked.add(message.id)
+                if in_arrived(message.id):
+                    lane = session.lanes.number(writes.lane_name(message.lane))
+                    rows.parted += arrived.columns(message, lane, now)
+                else:
+                    rows.marked += (message.id, encode_message(message))
             carrier = sent.carrier
             number = carriers.get(carrier) or carriers.setdefault(carrier, number_of(carrier))
             entries.append((message.id, number, sent.deadline, sent.refs, sent.handed))
-    if entries:
-        rows.taken = taken.note(entries, now)
-    rows.ripe = taken.ripe(now)
+            owners.add((message.tenant, message.category))
+            due = min(due, sent.deadline)
     rows.refs = {number_of(carrier): gone for carrier, gone in refs.items()}
     for number, states in settlement.progress:
-        rows.progress += (number, bytes(states))
+        in_chunk = in_arrived(number) and number not in marked
+        (rows.chunk_progress if in_chunk else rows.progress).extend((number, bytes(states)))
     for held in settlement.hold:
         rows.hold += held
     rows.optouts = writes.optout_rows(session, settlement.optouts)
@@ -154,7 +183,30 @@ def settlement_rows(
     counts = ended(rows.finals)
     add(counts, settlement.tallies)
     rows.counts = session.places(counts, rows.hour)
+    body = taken_rows.encode(entries)
+    # From here on nothing fails any more.
+    rows.late = arrived_chunks.late()
+    rows.from_arrived = arrived_chunks.leave([*final, *marked])
+    rows.from_taken = taken_chunks.leave(final)
+    if entries:
+        number = taken_chunks.note([entry[0] for entry in entries], now, due, owners)
+        rows.taken = TakenRow(number, now, body)
+    arrived_chunks.progressed.update(rows.chunk_progress[::2])
+    if arrived_chunks.progressed:
+        rows.forgotten = [*arrived_chunks.progressed.intersection(rows.from_arrived.chunk_of)]
+    _ripen(rows, arrived_chunks, taken_chunks, now)
     return rows
+
+
+def _ripen(rows: SettlementRows, arrived_chunks: Chunks, taken_chunks: Chunks, now: float) -> None:
+    """Take out the chunks that are to be shelved: those of ``arrived`` first, whose rows those of
+    ``taken`` need."""
+    ripe = taken_chunks.ripe(now)
+    rows.ripe_taken = [*taken_chunks.late(), *ripe]
+    needed = arrived_chunks.with_any(chain.from_iterable(ripe.values()))
+    for number in needed:
+        arrived_chunks.forget(number)
+    rows.ripe = [*needed, *arrived_chunks.ripe(now)]
 
 
 def _stream(session: Session, rows: SettlementRows, tenant: str) -> Stream:
@@ -165,16 +217,17 @@ def _stream(session: Session, rows: SettlementRows, tenant: str) -> Stream:
 def settle(session: Session, rows: SettlementRows) -> Settled:
     """Record a settlement."""
     execute = session.execute
+    if rows.late:
+        arrived.shelve(session, rows.late)
     if rows.taken:
         taken_rows.insert(execute, rows.taken)
+    arrived.part(session, rows.parted, LEASED)
     _MARK.run(execute, rows.marked)
     _PROGRESS.run(execute, rows.progress)
-    gone = _remove(session, rows.streams.values())
+    arrived.note_progress(execute, rows.chunk_progress)
+    gone = _remove(session, rows)
     chunks = _append(session, rows.streams.values(), gone)
-    if rows.emptied:
-        taken_rows.delete(execute, rows.emptied)
-    if rows.ripe:
-        taken_rows.shelve(session, rows.ripe)
+    _leave(session, rows)
     for carrier, refs in rows.refs.items():
         execute(
             """DELETE FROM part WHERE carrier = ?
@@ -206,9 +259,27 @@ def settle(session: Session, rows: SettlementRows) -> Settled:
     return Settled(frozenset(gone | rows.repeated), chunks)
 
 
-def _remove(session: Session, streams: Iterable[Stream]) -> set[int]:
-    """Take messages with an outcome out of the queue; returns those that were not in it."""
-    ids = [number for stream in streams for number in stream.ids]
+def _leave(session: Session, rows: SettlementRows) -> None:
+    """Forget the chunks that nothing is left in, and shelve those whose time has come: what has its
+    outcome is known to have left them by now."""
+    execute = session.execute
+    if rows.forgotten:
+        arrived.forget_progress(execute, rows.forgotten)
+    if rows.from_arrived.emptied:
+        arrived.delete(execute, rows.from_arrived.emptied)
+    if rows.from_taken.emptied:
+        taken_rows.delete(execute, rows.from_taken.emptied)
+    if rows.ripe:
+        arrived.shelve(session, rows.ripe)
+    if rows.ripe_taken:
+        taken_rows.shelve(session, rows.ripe_taken)
+
+
+def _remove(session: Session, rows: SettlementRows) -> set[int]:
+    """Take messages with an outcome out of the queue that have rows there; returns those that were
+    not in it."""
+    of_chunks = rows.from_arrived.chunk_of
+    ids = [n for stream in rows.streams.values() for n in stream.ids if n not in of_chunks]
     if not ids:
         return set()
     among = "FROM message WHERE id IN (SELECT value FROM carray(?))"

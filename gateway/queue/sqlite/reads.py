@@ -18,6 +18,7 @@ from gateway.queue.sqlite.bulk import (
     numbers,
     texts,
 )
+from gateway.queue.sqlite.chunks import Owner
 from gateway.queue.sqlite.schema import SENT, TENANT_BITS, WAITING
 from gateway.queue.store import (
     EventChunk,
@@ -68,7 +69,8 @@ def leased(execute: Execute, after: int, limit: int) -> Leased:
 
 def used_lanes(execute: Execute) -> set[int]:
     """The numbers of the lanes that messages are in."""
-    return {number for [number] in execute("SELECT DISTINCT lane FROM message")}
+    query = "SELECT DISTINCT lane FROM message UNION SELECT lane FROM arrived"
+    return {number for [number] in execute(query)}
 
 
 def optout_sources(execute: Execute, scope: int, asked: Iterable[str]) -> list[tuple[str, str]]:
@@ -289,8 +291,9 @@ NEXT_DEADLINES: Final = 10_000
 in the order of their age but for messages that are given more time. A millisecond or two."""
 
 
-def oldest(execute: Execute, now: float) -> list[Oldest]:
-    """The message that has stood longest, by tenant, category and place."""
+def oldest(execute: Execute, now: float, taken: Mapping[Owner, float]) -> list[Oldest]:
+    """The message that has stood longest, by tenant, category and place; ``taken``: since when
+    chunks are there with messages that are sent."""
     waiting = execute(
         """SELECT tenant, category, min(due) FROM (SELECT tenant, category, (SELECT min(due)
         FROM message WHERE message.lane = lane.id AND state = 0) AS due FROM lane)
@@ -304,7 +307,10 @@ def oldest(execute: Execute, now: float) -> list[Oldest]:
         ORDER BY due LIMIT ?) GROUP BY lane) GROUP BY tenant, category""",
         (NEXT_DEADLINES,),
     )
-    return found + [Oldest(tenant, category, "sent", at) for tenant, category, at in sent]
+    since = {(tenant, category): at for tenant, category, at in sent}
+    for owner, at in taken.items():
+        since[owner] = min(at, since.get(owner, at))
+    return found + [Oldest(*owner, "sent", at) for owner, at in since.items()]
 
 
 def data_version(execute: Execute) -> int:

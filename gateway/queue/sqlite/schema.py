@@ -177,6 +177,10 @@ STEPS: Final[Sequence[str]] = (
     """
     ALTER TABLE message ADD COLUMN handed BLOB;
     """,
+    """
+    CREATE TABLE arrived (id INTEGER PRIMARY KEY, lane INTEGER NOT NULL, body BLOB NOT NULL);
+    CREATE TABLE progress (message INTEGER PRIMARY KEY, states BLOB NOT NULL);
+    """,
 )
 """Step *n* leads from version *n* to *n* + 1. Steps are added, never changed. They may call the
 functions `phone` and `as_dialled`, which follow the rules of `gateway.numbers` as they are now."""

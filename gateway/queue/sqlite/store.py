@@ -7,6 +7,7 @@ writer's or the reader's thread. The parts tell how; this module tells which.
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 
@@ -24,6 +25,7 @@ from gateway.queue.operators import Change, Counted, Found, Owing, QueueCount, W
 from gateway.queue.search import Search
 from gateway.queue.sqlite import (
     accounts,
+    arrived,
     consents,
     erasing,
     facts,
@@ -42,6 +44,7 @@ from gateway.queue.sqlite import (
     writes,
 )
 from gateway.queue.sqlite.bulk import Execute
+from gateway.queue.sqlite.chunks import Chunks
 from gateway.queue.sqlite.engine import Engine, Synchronous
 from gateway.queue.sqlite.lineage import Lineage
 from gateway.queue.sqlite.schema import GLOBAL_SCOPE
@@ -119,9 +122,9 @@ class SqliteStore(Alone):
         try:
             clean = await engine.read(upkeep.was_clean)
             engine.session.token = await engine.write(lambda s: s.take())
-            while await engine.write(taken.shelve_some):
-                pass
-            self._taken = taken.Taken(0)
+            await _shelve_all(engine)
+            self._arrived = arrived.Arrived()
+            self._taken = Chunks()
             self._shelving = trio.Lock()
             while not clean and await engine.write(upkeep.mark_block):
                 pass
@@ -155,8 +158,7 @@ class SqliteStore(Alone):
             try:
                 await self._lineage.end(engine)
                 if not in_doubt:
-                    while await engine.write(taken.shelve_some):
-                        pass
+                    await _shelve_all(engine)
                     await engine.write(upkeep.end)
             except StoreFenced:
                 pass  # another's, as it is
@@ -183,12 +185,22 @@ class SqliteStore(Alone):
         if not entries:
             return {}
         hour = int(self._clock() // HOUR)
-        rows = writes.accept_rows(self._engine.session, self._keys, entries, seen, limits, hour)
+        rows = writes.accept_rows(
+            self._engine.session, self._keys, self._arrived, entries, seen, limits, hour
+        )
         self._counting = self._counting or rows.reserved is not None
         self._charging = self._charging or rows.charged is not None
-        known = await self._engine.write(lambda s: writes.accept(s, rows))
-        if known is None:
-            raise Overtaken("more messages of the same phones or accounts were accepted meanwhile")
+        try:
+            known = await self._engine.write(lambda s: writes.accept(s, rows))
+            if known is None:
+                why = "more messages of the same phones or accounts were accepted meanwhile"
+                raise Overtaken(why)
+        except BaseException:
+            for chunk in rows.chunks:
+                self._arrived.forget(chunk.number)
+            raise
+        if known:
+            self._arrived.never_came([rows.ids[at] for at in known])
         return known
 
     async def known(self, tenant: str, keys: Sequence[str]) -> Mapping[str, Known]:
@@ -264,17 +276,23 @@ class SqliteStore(Alone):
             await self._engine.write(partial(writes.extend, ids=some, seconds=seconds))
 
     async def defer(self, messages: Sequence[Message]) -> None:
-        rows = writes.defer_rows(self._engine.session, messages, self._clock())
-        await self._engine.write(lambda s: writes.defer(s, rows))
+        rows = writes.defer_rows(self._engine.session, self._arrived, messages, self._clock())
+        try:
+            await self._engine.write(lambda s: writes.defer(s, rows))
+        except BaseException:
+            self._arrived.stay(rows.leaving)
+            self._arrived.be_late(rows.late)
+            raise
+        self._arrived.left(rows.leaving)
 
     async def leased(self, after: int, limit: int) -> Leased:
-        await self._shelve()
+        await self._shelve_all()
         return await self._engine.read(lambda e: reads.leased(e, after, limit))
 
     async def put_back(self, numbers: Sequence[int]) -> list[Message]:
         if not numbers:
             return []
-        await self._shelve()
+        await self._shelve_messages(numbers)
         return await self._engine.write(lambda s: upkeep.put_back(s, numbers))
 
     # --- outcomes ---
@@ -285,7 +303,7 @@ class SqliteStore(Alone):
             by_carrier.setdefault(carrier, []).append(ref)
         known = self._engine.session.carriers.known
         asked = [(n, name, r) for name, r in by_carrier.items() if (n := known(name)) is not None]
-        await self._shelve()
+        await self._shelve_taken()
         return await self._engine.read(lambda e: reads.match(e, asked))
 
     async def settle(self, settlement: Settlement) -> frozenset[int]:
@@ -293,6 +311,7 @@ class SqliteStore(Alone):
         rows = outcomes.settlement_rows(
             session,
             settlement,
+            self._arrived,
             self._taken,
             now,
             counting=self._counting,
@@ -305,8 +324,17 @@ class SqliteStore(Alone):
         try:
             settled = await self._engine.write(lambda s: outcomes.settle(s, rows), self._settled)
         except BaseException:
-            self._taken.late([*rows.emptied, *rows.ripe])
+            if rows.taken:
+                self._taken.forget(rows.taken.number)
+            self._arrived.stay(rows.from_arrived)
+            self._taken.stay(rows.from_taken)
+            self._arrived.be_late([*rows.late, *rows.ripe])
+            self._taken.be_late(rows.ripe_taken)
             raise
+        self._arrived.left(rows.from_arrived)
+        self._taken.left(rows.from_taken)
+        if rows.forgotten:
+            self._arrived.progressed.difference_update(rows.forgotten)
         return settled.passed_over
 
     def _settled(self, settled: outcomes.Settled) -> None:
@@ -314,22 +342,39 @@ class SqliteStore(Alone):
             self._tail.append(chunk)
         self._engine.signals.told([chunk.tenant for chunk in settled.chunks])
 
-    async def _shelve(self) -> None:
-        """Have single messages and parts be found that carriers have taken."""
+    async def _shelve_all(self) -> None:
+        """Have single messages and parts be found."""
+        await self._shelve(self._arrived.all(), self._taken.all())
+
+    async def _shelve_taken(self) -> None:
+        """Have the messages be found that carriers have taken, and their parts."""
+        await self._shelve([], self._taken.all())
+
+    async def _shelve_messages(self, numbers: Collection[int]) -> None:
+        """Have these messages be found."""
+        await self._shelve(self._arrived.with_any(numbers), self._taken.with_any(numbers))
+
+    async def _shelve(self, of_arrived: Collection[int], of_taken: Collection[int]) -> None:
+        """Shelve chunks, and wait for what is on its way out of others: it may be asked for."""
+        needed = self._arrived.with_any(self._taken.messages(of_taken))
+        left = deque(dict.fromkeys([*of_arrived, *needed])), deque(of_taken)
         async with self._shelving:
-            rows = self._taken.take() if not self._taken.empty else []
-            for start in range(0, len(rows), taken.BLOCK):
-                try:
-                    await self._engine.write(
-                        partial(taken.shelve, rows=rows[start : start + taken.BLOCK])
-                    )
-                except BaseException:
-                    self._taken.late(rows[start:])
-                    raise
+            for chunks, numbers, work in (
+                (self._arrived, left[0], arrived.shelve),
+                (self._taken, left[1], taken.shelve),
+            ):
+                while block := chunks.block(numbers):
+                    try:
+                        await self._engine.write(partial(work, rows=block))
+                    except BaseException:
+                        chunks.be_late(block)
+                        raise
+            if self._arrived.under_way or self._taken.under_way:
+                await self._engine.write(lambda _: None)
 
     async def overdue(self, now: float, limit: int) -> list[Owed]:
-        if self._taken.due(now):
-            await self._shelve()
+        if due := self._taken.due(now):
+            await self._shelve([], due)
         return await self._engine.read(lambda e: reads.overdue(e, now, limit))
 
     async def expired(self, now: float, limit: int) -> list[Message]:
@@ -347,15 +392,10 @@ class SqliteStore(Alone):
     async def find(
         self, tenant: str, numbers: Sequence[int], keys: Sequence[str]
     ) -> tuple[list[Record | None], list[Record | None]]:
-        await self._shelve()
-        lookup, now = self._lookup(tenant, keys), self._clock()
-
-        def work(execute: Execute) -> tuple[dict[int, Record], dict[str, int]]:
-            standing = lookup(execute) if lookup else {}
-            by_key = {key: known.message for key, known in standing.items()}
-            return reads.find(execute, tenant, {*numbers, *by_key.values()}, now), by_key
-
-        records, standing = await self._engine.read(work)
+        standing = {key: known.message for key, known in (await self.known(tenant, keys)).items()}
+        asked, now = {*numbers, *standing.values()}, self._clock()
+        await self._shelve_messages(asked)
+        records = await self._engine.read(lambda e: reads.find(e, tenant, asked, now))
         by_key = [records.get(standing[key]) if key in standing else None for key in keys]
         return [records.get(number) for number in numbers], by_key
 
@@ -484,7 +524,7 @@ class SqliteStore(Alone):
         return await self._engine.read(lambda e: operators.waiting_where(e, which, last))
 
     async def owed_count(self, owed: Owing) -> int:
-        await self._shelve()
+        await self._shelve_taken()
         carrier = self._engine.session.carriers.known(owed.carrier)
         total, after = 0, ""
         while carrier is not None:
@@ -497,7 +537,7 @@ class SqliteStore(Alone):
         return total
 
     async def owed(self, owed: Owing, after: str, limit: int) -> tuple[list[Owed], str | None]:
-        await self._shelve()
+        await self._shelve_taken()
         carrier = self._engine.session.carriers.known(owed.carrier)
         if carrier is None:
             return [], None
@@ -506,17 +546,17 @@ class SqliteStore(Alone):
         )
 
     async def requeue(self, owed: Owing, numbers: Sequence[int], now: float) -> list[Message]:
-        await self._shelve()
+        await self._shelve_messages(numbers)
         carrier = self._engine.session.carriers.number(owed.carrier)
         return await self._engine.write(lambda s: operators.requeue(s, carrier, numbers, now))
 
     async def find_any(self, number: int) -> tuple[str, Record] | None:
-        await self._shelve()
+        await self._shelve_messages([number])
         now = self._clock()
         return await self._engine.read(lambda e: operators.find_any(e, number, now))
 
     async def search(self, phones: Sequence[str], after: str | None, limit: int) -> Found:
-        await self._shelve()
+        await self._shelve_all()
         return await Search(self._engine.read, operators, self._clock, phones, limit).run(after)
 
     async def tenants(self) -> Sequence[str]:
@@ -604,8 +644,9 @@ class SqliteStore(Alone):
     # --- upkeep ---
 
     async def oldest(self, now: float) -> Sequence[Oldest]:
-        await self._shelve()
-        return await self._engine.read(lambda e: reads.oldest(e, now))
+        await self._shelve([], [])
+        taken_since = self._taken.oldest()
+        return await self._engine.read(lambda e: reads.oldest(e, now, taken_since))
 
     async def remember(self, name: str, value: bytes) -> None:
         await self._engine.write(lambda s: writes.remember(s, name, value))
@@ -614,7 +655,10 @@ class SqliteStore(Alone):
         return await self._engine.read(lambda e: reads.recall(e, name))
 
     async def prune(self, before: float, limit: int) -> int:
-        await self._lineage.renew(self._engine, self._clock())
+        now = self._clock()
+        await self._lineage.renew(self._engine, now)
+        # Before any outcome is forgotten: it is what tells that a message has left its chunk.
+        await self._shelve(self._arrived.aged(now, before), self._taken.aged(now, before))
         return (
             await self._prune_events(before, limit)
             or await self._prune_consumers(before)
@@ -721,3 +765,10 @@ class SqliteStore(Alone):
         await self._engine.write(lambda s: stats.forget_names(s.execute, before))
         self._stats_done = before
         return 0
+
+
+async def _shelve_all(engine: Engine) -> None:
+    """Shelve what a store has that is opened, or closed."""
+    for some in (arrived.shelve_some, taken.shelve_some):
+        while await engine.write(some):
+            pass

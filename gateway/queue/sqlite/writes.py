@@ -12,7 +12,8 @@ import msgspec
 
 from gateway.message import Message
 from gateway.numbers import canonical
-from gateway.queue.sqlite import accounts, keys, reads, uses
+from gateway.queue.sqlite import accounts, arrived, keys, reads, uses
+from gateway.queue.sqlite.arrived import Arrived, ArrivedRow
 from gateway.queue.sqlite.bulk import (
     Rows,
     encode_message,
@@ -21,8 +22,9 @@ from gateway.queue.sqlite.bulk import (
     numbers,
     texts,
 )
+from gateway.queue.sqlite.chunks import Chunks, Leaving
 from gateway.queue.sqlite.keys import KeyIndex, KeyRow, KeyRows
-from gateway.queue.sqlite.schema import GLOBAL_SCOPE, LEASED, WAITING
+from gateway.queue.sqlite.schema import GLOBAL_SCOPE, WAITING
 from gateway.queue.sqlite.session import LaneName, Session
 from gateway.queue.sqlite.stats import Place
 from gateway.queue.store import GLOBAL, LIFTS, Entry, Known, Lease, OptoutChange, Seen
@@ -59,36 +61,41 @@ _OPTOUT: Final = Rows.inserted("OR ROLLBACK INTO optout", 6)
 
 
 class AcceptRows(NamedTuple):
-    """Entries as rows: ``ids`` of all; ``messages`` by their ``state`` and ``at``, with `_COLUMNS`
-    columns each, one after the other; ``counts`` are of them all, in that ``hour``."""
+    """Entries as rows: ``ids`` of all; the ``messages`` that wait by their ``at``, with `_COLUMNS`
+    columns each, one after the other; the others in ``chunks``; ``counts`` are of them all, in that
+    ``hour``."""
 
     entries: Sequence[Entry]
     hour: int
     counts: dict[Place, int]
     ids: list[int]
-    messages: list[tuple[tuple[int, float], list[Any]]]
+    messages: list[tuple[float, list[Any]]]
+    chunks: list[ArrivedRow]
     keys: KeyRows | None
     reserved: uses.Reserved | None
     charged: accounts.Charged | None
 
 
 class _Lane(msgspec.Struct):
-    """The number of a lane, and the messages that a call brings for it."""
+    """The number of a lane, how many messages a call brings for it, and those that are leased."""
 
     number: int
+    leased: list[Message]
     messages: int = 0
 
 
 def accept_rows(
     session: Session,
     index: KeyIndex,
+    chunks: Chunks,
     entries: Sequence[Entry],
     seen: Seen | None,
     limits: Mapping[str, int] | None,
     hour: int,
 ) -> AcceptRows:
     """The rows of entries, at least one, that come in an hour."""
-    rows_of: dict[tuple[int, float], list[Any]] = {}
+    rows_of: dict[float, list[Any]] = {}
+    leased: dict[int, list[Message]] = {}
     prefixes: dict[str, str] = {}
     lanes: dict[tuple[str, str, str, str | None, str | None], _Lane] = {}
     ids: list[int] = []
@@ -100,14 +107,17 @@ def accept_rows(
         name = (m.tenant, m.category, m.route, m.campaign, m.variant)
         lane = lanes.get(name)
         if lane is None:
-            lane = lanes[name] = _Lane(session.lanes.number(lane_name(name[:4])))
+            number = session.lanes.number(lane_name(name[:4]))
+            lane = lanes[name] = _Lane(number, leased.setdefault(number, []))
             prefixes[m.tenant] = keys.name(session.tenants.number(m.tenant), "")
-        place = (LEASED if entry.leased else WAITING, m.accepted_at)
-        rows = rows_of.get(place)
-        if rows is None:
-            rows = rows_of[place] = []
         lane.messages += 1
-        rows += (m.id, lane.number, m.due, m.expires_at, encode_message(m))
+        if entry.leased:
+            lane.leased.append(m)
+        else:
+            rows = rows_of.get(m.accepted_at)
+            if rows is None:
+                rows = rows_of[m.accepted_at] = []
+            rows += (m.id, lane.number, m.due, m.expires_at, encode_message(m))
         ids.append(m.id)
         key = m.key
         if key is not None:
@@ -120,7 +130,10 @@ def accept_rows(
     key_rows = _key_rows(index, entries, keyed, names) if keyed else None
     counting = None if seen is None else uses.reserved(session, entries, seen)
     charged = None if limits is None else accounts.charged(session, entries, limits)
-    return AcceptRows(entries, hour, places, ids, [*rows_of.items()], key_rows, counting, charged)
+    chunk_rows = arrived.rows(chunks, leased)
+    return AcceptRows(
+        entries, hour, places, ids, [*rows_of.items()], chunk_rows, key_rows, counting, charged
+    )
 
 
 def lane_name(key: tuple[str, str, str, str | None]) -> LaneName:
@@ -159,9 +172,10 @@ def accept(session: Session, rows: AcceptRows) -> dict[int, Known] | None:
     if duplicates:
         twice = accepted([rows.entries[at].message for at in duplicates])
         session.stats.add(session.places(twice, rows.hour), -1)
-    for place, flat in rows.messages:
+    for at, flat in rows.messages:
         stored = _without(passed_over, flat) if passed_over else flat
-        _ACCEPT.run(session.execute, stored, place)
+        _ACCEPT.run(session.execute, stored, (WAITING, at))
+    arrived.insert(session.execute, rows.chunks, passed_over)
     if rows.reserved:
         uses.reserve(session.execute, rows.reserved, duplicates)
     if rows.charged:
@@ -254,18 +268,50 @@ def mark_leased(session: Session, found: list[Message]) -> list[Message]:
     return found
 
 
-def defer_rows(session: Session, deferred: Sequence[Message], now: float) -> list[Any]:
+class DeferRows(NamedTuple):
+    """Leased messages that go back, as rows: those that have one, and ``parted``, those that leave
+    a chunk; the chunks that are late (`Chunks.late`) first."""
+
+    late: list[int]
+    leaving: Leaving
+    rows: list[Any]
+    parted: list[Any]
+
+
+def defer_rows(
+    session: Session, chunks: Arrived, deferred: Sequence[Message], now: float
+) -> DeferRows:
     """The rows of leased messages that go back."""
     rows: list[Any] = []
+    parted: list[Any] = []
     for m in deferred:
         lane = session.lanes.number(lane_name(m.lane))
-        rows += (m.id, lane, m.due, now, encode_message(m))
-    return rows
+        if chunks.holds(m.id):
+            parted += arrived.columns(m, lane, now)
+        else:
+            rows += defer_columns(m, lane, now)
+    return DeferRows(chunks.late(), chunks.leave([m.id for m in deferred]), rows, parted)
 
 
-def defer(session: Session, rows: Sequence[Any]) -> None:
+def defer_columns(message: Message, lane: int, now: float) -> tuple[Any, ...]:
+    """What `put_off` takes of a message."""
+    return (message.id, lane, message.due, now, encode_message(message))
+
+
+def defer(session: Session, rows: DeferRows) -> None:
     """Put leased messages back to waiting."""
-    _DEFER.run(session.execute, rows)
+    if rows.late:
+        arrived.shelve(session, rows.late)
+    put_off(session, rows.rows)
+    arrived.part(session, rows.parted, WAITING)
+    if rows.leaving.emptied:
+        arrived.delete(session.execute, rows.leaving.emptied)
+
+
+def put_off(session: Session, flat: Sequence[Any]) -> None:
+    """Put leased messages back to waiting that have rows of their own; they are given by
+    `defer_columns`, one after the other."""
+    _DEFER.run(session.execute, flat)
 
 
 class OptoutRow(NamedTuple):
