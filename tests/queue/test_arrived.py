@@ -262,6 +262,19 @@ async def test_who_asks_for_single_messages_finds_them(
     assert rows(path).get("arrived", 0) == left  # of others nothing was asked
 
 
+async def test_a_receipt_that_nobody_knows_leaves_chunks_alone(
+    store: SqliteStore, path: str, entry: MakeEntry
+) -> None:
+    await store.accept([entry(n, leased=True) for n in (1, 2)])
+    for n in (1, 2):
+        await store.settle(Settlement(sent=[sent(entry(n).message)]))
+    assert await store.match([Ref("alpha", "early"), Ref("beta", "other")]) == {}
+    assert rows(path) == {"arrived": 1, "taken": 2}
+    found = await store.match([Ref("alpha", "early"), Ref("alpha", "r1")])
+    assert [match.message.id for match in found.values()] == [1]
+    assert rows(path) == {"message": 2, "part": 1, "taken": 1}
+
+
 async def test_who_asks_for_how_it_stands_finds_it_in_chunks(
     store: SqliteStore, path: str, clock: Clock, entry: MakeEntry
 ) -> None:

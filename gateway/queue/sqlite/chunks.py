@@ -22,7 +22,7 @@ AGE: Final = 30.0
 """Seconds after which what is left of a chunk is shelved, with the next settlements."""
 
 MOST: Final = 131_072
-"""Messages from which on the oldest chunks of a table are shelved, some 20 MB of memory."""
+"""Messages from which on the oldest chunks of a table are shelved, some 15 to 30 MB of memory."""
 
 AT_ONCE: Final = 512
 """Messages from which on no more chunks are shelved with a settlement: a few milliseconds, and
@@ -47,6 +47,7 @@ class Chunk(msgspec.Struct):
         at: since when it is there.
         due: when the first of them is to be looked for.
         owners: whose they are, where that is asked for.
+        refs: the carriers' ids of their parts, whichever carrier gave them.
     """
 
     messages: Sequence[int]
@@ -54,6 +55,7 @@ class Chunk(msgspec.Struct):
     at: float
     due: float = math.inf
     owners: Collection[Owner] = ()
+    refs: frozenset[str] = frozenset()
 
 
 class Leaving(NamedTuple):
@@ -85,12 +87,13 @@ class Chunks:
         at: float,
         due: float = math.inf,
         owners: Collection[Owner] = (),
+        refs: frozenset[str] = frozenset(),
     ) -> int:
         """The number of a new chunk."""
         self._last += 1
         number = self._last
         self._chunk_of.update(dict.fromkeys(messages, number))
-        self._open[number] = Chunk(messages, len(messages), at, due, owners)
+        self._open[number] = Chunk(messages, len(messages), at, due, owners, refs)
         return number
 
     def holds(self, message: int) -> bool:
@@ -174,6 +177,10 @@ class Chunks:
         """The chunks that these messages are in."""
         chunk_of = self._chunk_of
         return sorted({number for m in messages if (number := chunk_of.get(m))})
+
+    def with_refs(self, refs: Collection[str]) -> list[int]:
+        """The chunks that have parts with some of these ids."""
+        return [number for number, chunk in self._open.items() if not chunk.refs.isdisjoint(refs)]
 
     def all(self) -> list[int]:
         """All chunks."""

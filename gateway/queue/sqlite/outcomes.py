@@ -189,7 +189,8 @@ def settlement_rows(
     rows.from_arrived = arrived_chunks.leave([*final, *marked])
     rows.from_taken = taken_chunks.leave(final)
     if entries:
-        number = taken_chunks.note([entry[0] for entry in entries], now, due, owners)
+        refs_of = frozenset([ref for entry in entries for ref in entry[3]])
+        number = taken_chunks.note([entry[0] for entry in entries], now, due, owners, refs_of)
         rows.taken = TakenRow(number, now, body)
     arrived_chunks.progressed.update(rows.chunk_progress[::2])
     if arrived_chunks.progressed:

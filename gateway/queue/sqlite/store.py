@@ -303,7 +303,8 @@ class SqliteStore(Alone):
             by_carrier.setdefault(carrier, []).append(ref)
         known = self._engine.session.carriers.known
         asked = [(n, name, r) for name, r in by_carrier.items() if (n := known(name)) is not None]
-        await self._shelve_taken()
+        # Mostly nobody has them yet: what comes with a receipt that is early stays where it is.
+        await self._shelve([], self._taken.with_refs({ref for _, ref in refs}))
         return await self._engine.read(lambda e: reads.match(e, asked))
 
     async def settle(self, settlement: Settlement) -> frozenset[int]:
