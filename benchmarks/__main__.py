@@ -19,6 +19,7 @@ from benchmarks import (
     micro,
     optout,
     peers,
+    stores,
     throughput,
     turns,
 )
@@ -36,6 +37,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "micro": micro.BENCHMARK,
     "turns": turns.BENCHMARK,
     "peers": peers.BENCHMARK,
+    "stores": stores.BENCHMARK,
 }
 
 RESULTS: Final = Path(__file__).parent / "results"

@@ -2,7 +2,7 @@
 start it, and what the system says of them.
 
 Everything listens on loopback. The store is a file of its own in the folder that is given, with
-``synchronous=FULL`` as always.
+``synchronous=FULL`` as always, unless another one is named.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ max_connections = 4096
 [admin]
 listen = "127.0.0.1:{admin}"
 [queue]
-path = "{folder}/gateway.db"
+{queue}
 [log]
 level = "warning"
 [policy.quiet_hours]
@@ -155,13 +155,16 @@ class Gateway:
         start_seconds: how long it took from its start until it was ready.
     """
 
-    def __init__(self, folder: Path, tenants: int, carriers: Sequence[Carrier]) -> None:
+    def __init__(
+        self, folder: Path, tenants: int, carriers: Sequence[Carrier], queue: str = ""
+    ) -> None:
         self.address = f"127.0.0.1:{free_port()}"
         self.pid = 0
         self.carriers: dict[str, int] = {}
         self.start_seconds = 0.0
         self.admin = free_port()
         self._folder = folder
+        self._queue = queue or f'path = "{folder}/gateway.db"'
         self._tenants = tenants
         self.ports = {carrier.name: free_port() for carrier in carriers}
         self.configure(carriers)
@@ -176,7 +179,7 @@ class Gateway:
             _CONFIGURATION.format(
                 api=self.address.rpartition(":")[2],
                 admin=self.admin,
-                folder=self._folder,
+                queue=self._queue,
                 hours=open_hours(time.time()),
             )
         ]
@@ -234,11 +237,12 @@ class Gateway:
 
 @contextlib.contextmanager
 def gateway(
-    folder: Path, tenants: int = 1, carriers: Sequence[Carrier] = (Carrier(),)
+    folder: Path, tenants: int = 1, carriers: Sequence[Carrier] = (Carrier(),), queue: str = ""
 ) -> Iterator[Gateway]:
-    """A gateway on the store in ``folder`` with simulated carriers."""
+    """A gateway on the store in ``folder``, or one of which ``queue`` says where it is, as the
+    configuration does, with simulated carriers."""
     with contextlib.ExitStack() as stack:
-        running = Gateway(folder, tenants, carriers)
+        running = Gateway(folder, tenants, carriers, queue)
         for carrier in carriers:
             port = running.ports[carrier.name]
             command = python(

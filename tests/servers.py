@@ -52,6 +52,11 @@ class Postgres:
         """Start the server; it takes connections when this returns."""
         self._run("pg_ctl", "-D", str(self._data), "-l", str(self.folder / "log"), "-w", "start")
 
+    @property
+    def pid(self) -> int:
+        """The process that all of the server's others come from."""
+        return int((self._data / "postmaster.pid").read_text().split()[0])
+
     def stop(self, mode: str = "immediate") -> None:
         """Stop the server; ``immediate`` is as a crash."""
         self._run("pg_ctl", "-D", str(self._data), "-m", mode, "-w", "stop")

@@ -143,6 +143,10 @@ TABLES: Final[Mapping[str, Table]] = {
 }  # fmt: skip
 """Every table that moves, in the order in which they do."""
 
+_STATE: Final = [*TABLES["message"].columns].index("state")
+_LEASED: Final = 1
+"""``message.state`` of what a node holds."""
+
 PAGE: Final = 2_000
 """Rows read and written at a time: some megabytes."""
 
@@ -267,6 +271,8 @@ async def move(
             rows, end = await _page(source, table, after)
             if end is None:
                 break
+            if table == "message" and any(row[_STATE] == _LEASED for row in rows):
+                raise _held(places[0])  # by another node
             after, done = end, done + len(rows)
             here = _Progress(progress.move, progress.source, table, after)
             await target.write_rows(table, rows, _encode(here))
@@ -278,8 +284,17 @@ async def move(
     return sizes
 
 
+def _held(where: str) -> StoreError:
+    return StoreError(
+        f"{where}: has messages that a node holds, or held when it was killed; stop it, or start"
+        " one of its name and stop it in order"
+    )
+
+
 async def _begin(source: Movable, target: Movable, places: tuple[str, str]) -> _Progress:
     """Mark both, or find the marks of before."""
+    if (await source.leased(0, 1)).messages:
+        raise _held(places[0])
     kept = await source.recall(MOVED)
     mark = _mark(kept) if kept else _Mark(secrets.token_hex(8), places[1])
     if kept := await target.recall(MOVING):

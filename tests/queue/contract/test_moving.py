@@ -258,6 +258,18 @@ async def test_what_arrives_otherwise_is_told(
 
 
 @each_to_the_other
+async def test_what_a_node_holds_is_not_moved(rigs: tuple[Rig, Rig], entry: MakeEntry) -> None:
+    old, new = rigs
+    await old.store.open()
+    await old.store.accept([entry(1, leased=True)])
+    await new.store.open()
+    with pytest.raises(StoreError, match="the old one: has messages that a node holds"):
+        await moved(rigs)
+    for rig in rigs:
+        await rig.aclose()
+
+
+@each_to_the_other
 async def test_messages_that_were_under_way_are_marked(
     rigs: tuple[Rig, Rig], entry: MakeEntry
 ) -> None:
