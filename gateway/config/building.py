@@ -34,7 +34,9 @@ def build(file: keys.Keys, environ: Mapping[str, str], faults: Faults) -> Settin
     """The settings that a file comes to; of no use where faults were found."""
     policy = _policy_of_all(file, faults)
     for problem in policy.problems():
-        faults.add("", f"policy.{problem}")
+        # What could not be read is not missing as well.
+        if not faults.at(f"policy.{problem.partition(': ')[0]}"):
+            faults.add("", f"policy.{problem}")
     named = (
         (f"policy.frequency[{i}].tenants[{j}]", tenant)
         for i, cap in enumerate(file.policy.frequency)

@@ -29,6 +29,7 @@ from gateway.policy import (
 )
 from gateway.policy.carrier_hours import CarrierHoursOptions
 from gateway.policy.content import advice as content_advice
+from gateway.policy.pumping import PumpingOptions
 from gateway.policy.quiet_hours import QuietHoursOptions
 from gateway.policy.senders import ANY
 from gateway.smpp.options import OPTIONAL_PARAMETERS_SINCE, PASSWORD, SYSTEM_ID
@@ -274,9 +275,11 @@ def hygiene(settings: Settings, _today: date) -> Iterable[str]:
     for number, tenant in enumerate(dispatch.tenants):
         own = dispatch.policies[tenant.id].destinations
         if own is not None:
-            yield from (
-                f"tenants[{number}].destinations.{line}" for line in destinations.advice(own)
+            found = chain(
+                destinations.advice(own),
+                destinations.nothing_left(dispatch.policy.destinations, own),
             )
+            yield from (f"tenants[{number}].destinations.{line}" for line in found)
     for number, (tenant, keys) in enumerate(
         zip(dispatch.tenants, settings.file.tenants, strict=True)
     ):
@@ -287,8 +290,15 @@ def hygiene(settings: Settings, _today: date) -> Iterable[str]:
     learns = any(policy.unreachable for policy in dispatch.policies.values())
     if dispatch.policy.unreachable.categories and not learns:
         yield "policy.unreachable: holds for nobody, since every tenant has unreachable = false"
-    on = any(policy.repeats for policy in dispatch.policies.values())
-    if dispatch.policy.repeats.per is not None and not on:
+    policy = dispatch.policy
+    if policy.unreachable.permanent_errors and not policy.unreachable.categories:
+        yield (
+            "policy.unreachable.categories: is empty, so permanent_errors teach nothing; name what"
+            " is spared"
+        )
+    yield from _guarded(settings)
+    on = any(one.repeats for one in dispatch.policies.values())
+    if policy.repeats.per is not None and not on:
         yield "policy.repeats.per: holds for nobody, since every tenant has repeats = false"
 
 
@@ -305,6 +315,29 @@ def shift_tables(settings: Settings, _today: date) -> Iterable[str]:
                     f"carriers[{index}].shift_tables[{at}]: {language!r} is never used, for no"
                     " route has only carriers that take it; state it for the others of its route"
                 )
+
+
+def _guarded(settings: Settings) -> Iterable[str]:
+    """A guard against traffic pumping that watches nothing, or lets nothing go that it held."""
+    dispatch = settings.dispatch
+    options, places = dispatch.policy.pumping, dispatch.policy.destinations.watched
+    owns = [policy.destinations for policy in dispatch.policies.values()]
+    if not places and not any(own is not None and own.watched for own in owns):
+        if options != PumpingOptions():
+            yield (
+                "policy.pumping: watches nothing; name regions or ranges in"
+                " policy.destinations.watched"
+            )
+        return
+    for number, tenant in enumerate(dispatch.tenants):
+        minutes = tenant.validity["otp"] / 60
+        if options.hold_minutes >= minutes:
+            yield (
+                f"policy.pumping.hold_minutes: {options.hold_minutes} is not below the"
+                f" {minutes:g} minutes that one-time passwords of tenants[{number}] live, so what"
+                " is held always expires"
+            )
+            return
 
 
 CHECKS: Final[tuple[Check, ...]] = (

@@ -137,6 +137,41 @@ def rules(*options: DestinationOptions | None) -> list[Destinations]:
     return [Destinations(one) for one in options if one is not None and not one.is_idle]
 
 
+def _covers(places: Places, entry: str) -> bool:
+    """Whether all numbers of a region or range are in these places."""
+    if not entry.isdigit():
+        return entry in places.regions
+    plan = plan_of(entry)
+    names = {one.name for one in plan.regions} if plan is not None else set()
+    return entry.startswith(places.ranges) or (bool(names) and names <= places.regions)
+
+
+def nothing_left(general: DestinationOptions, own: DestinationOptions) -> Iterator[str]:
+    """Entries of a tenant's that the policy of all leaves nothing of."""
+    allowed, blocked = Places(general.allowed), Places(general.blocked)
+    for index, entry in enumerate(own.allowed):
+        shut = _covers(blocked, entry)
+        if not shut and general.allowed:
+            plan = plan_of(entry) if entry.isdigit() else None
+            names = {entry} if plan is None else {one.name for one in plan.regions}
+            within = bool(names & allowed.regions) or entry.startswith(allowed.ranges)
+            shut = not within and not any(
+                one.startswith(entry) if entry.isdigit() else _is_of(one, entry)
+                for one in allowed.ranges
+            )
+        if shut:
+            yield (
+                f"allowed[{index}]: policy.destinations leaves nothing of {entry!r}, so all there "
+                "is refused; allow it there too, or take it out"
+            )
+
+
+def _is_of(digits: str, region: str) -> bool:
+    """Whether numbers that begin so may be of a region."""
+    plan = plan_of(digits)
+    return plan is not None and any(one.name == region for one in plan.regions)
+
+
 def advice(options: DestinationOptions) -> Iterator[str]:
     """What is allowed and hardly meant."""
     allowed = Places(options.allowed)
@@ -147,6 +182,10 @@ def advice(options: DestinationOptions) -> Iterator[str]:
         shares = plan is not None and any(one.name in allowed.regions for one in plan.regions)
         if options.allowed and not (within or covers or shares):
             yield f"blocked[{index}]: {entry!r} is not allowed in any case; take it out"
+    blocked = Places(options.blocked)
+    for index, entry in enumerate(options.allowed):
+        if _covers(blocked, entry):
+            yield f"allowed[{index}]: all of {entry!r} is blocked, so this allows nothing; drop it"
     if "fixed" in options.kinds and "mobile" not in options.kinds:
         yield "kinds: has no 'mobile', so hardly anybody is texted"
     if not options.categories and (options.allowed or options.blocked or options.kinds):

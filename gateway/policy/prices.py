@@ -48,11 +48,15 @@ class PriceOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         for index, one in enumerate(self.tariffs):
             if one.carrier not in carriers:
                 yield f"tariffs[{index}].carrier: there is no carrier {one.carrier[:64]!r}"
-            for prefix in one.prefix or ("",):
+            if one.price and not micros(one.price):
+                yield f"tariffs[{index}].price: {one.price} is less than a millionth, which is free"
+            for at, prefix in enumerate(one.prefix or ("",)):
                 earlier = first.setdefault((one.carrier, prefix), index)
                 if earlier != index:
                     what = f"prefix {prefix}" if prefix else "all other numbers"
                     yield f"tariffs[{index}]: {what} of {one.carrier}: tariffs[{earlier}] is there"
+                elif prefix in one.prefix[:at]:
+                    yield f"tariffs[{index}].prefix[{at}]: {prefix} is there twice; take one out"
         if self.tariffs:
             for name in sorted(set(carriers)):
                 if (name, "") not in first:

@@ -106,6 +106,9 @@ def test_a_fault_names_the_key_the_value_and_the_mend(
     [
         ("好词\n".encode("gb18030"), "line 1: byte 0 is not UTF-8; save it as UTF-8"),
         (b"fine\nx\n", "line 2: 'x' is one letter or digit, which texts have for any reason; "),
+        ("casino\nbet\n".encode("utf-16-le"), "line 1: has a NUL, as UTF-16 has; save it as UTF-8"),
+        (b"casino\nbet\0\n", "line 2: has a NUL, as UTF-16 has; save it as UTF-8"),
+        (b"w0123456\n" * 1_000_000, "has more than 4194304 bytes"),
         (b"w\n" * 1_000_000, "1000000 lines; a list has up to 100000 words"),
     ],
 )
@@ -115,7 +118,8 @@ def test_a_word_list_that_cannot_be_used_is_named(
     path = tmp_path / "words.txt"
     path.write_bytes(data)
     [line] = faults(**content(words=[{"name": "house", "file": str(path)}]))
-    assert line.startswith(f"policy.content.words[0].file: {str(path)!r}: {why}")
+    assert line.startswith(f"policy.content.words[0].file: {str(path)!r}")
+    assert why in line
 
 
 def test_the_words_of_all_sources_are_one_list(read: Read, tmp_path: Path) -> None:
@@ -141,6 +145,29 @@ def test_the_words_of_all_sources_are_one_list(read: Read, tmp_path: Path) -> No
                 "policy.content.optout_line[1]: is never used: optout_line[0] is for the same "
                 "region "
                 "and category and for every carrier; put this one before it"
+            ),
+        ),
+        (
+            content(
+                words=[{"name": "a", "words": ["拒收"], "regions": ["CN"]}],
+                optout_line=[
+                    {"region": "US", "text": "拒收"},
+                    {"region": "CN", "text": "拒收请回复R"},
+                ],
+            ),
+            (
+                "policy.content.optout_line[1].text: has '拒收', which words[0] bans, so all "
+                "texts with it are refused; word it otherwise"
+            ),
+        ),
+        (
+            {
+                **content(words=[{"name": "a", "words": ["海岸"]}]),
+                "tenant": {"signatures": [{"text": "海岸百货"}]},
+            },
+            (
+                "tenants[0].signatures[0].text: has '海岸', which policy.content.words[0] bans, so "
+                "texts with it are refused; take it off that list"
             ),
         ),
         (

@@ -49,6 +49,12 @@ def test_what_is_wrong_is_named(read: Read, cap: dict[str, Any], fault: str) -> 
     assert any(line.startswith(fault) for line in refused.value.errors), refused.value.errors
 
 
+def test_what_cannot_be_read_is_not_missing_as_well(read: Read) -> None:
+    with pytest.raises(ConfigError) as refused:
+        read(**capped(DAILY | {"max": 0}, DAILY | {"per": "1w"}))
+    assert len(refused.value.errors) == 2
+
+
 @pytest.mark.parametrize(
     ("tables", "warning"),
     [

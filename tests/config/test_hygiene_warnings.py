@@ -23,6 +23,56 @@ OVER = {"from": "2025-01-01", "to": "2025-01-01"}
             "policy.destinations.blocked[0]: 'UZ' is not allowed in any case",
         ),
         (
+            {"policy": {"destinations": {"allowed": ["4477"], "blocked": ["44"]}}},
+            "policy.destinations.allowed[0]: all of '4477' is blocked",
+        ),
+        (
+            {
+                "policy": {
+                    "destinations": {"allowed": ["4477"], "blocked": ["GB", "GG", "JE", "IM"]}
+                }
+            },
+            "policy.destinations.allowed[0]: all of '4477' is blocked",
+        ),
+        (
+            {
+                "policy": {"destinations": {"allowed": ["CN"]}},
+                "tenant": {"destinations": {"allowed": ["CN", "FR"]}},
+            },
+            "tenants[0].destinations.allowed[1]: policy.destinations leaves nothing of 'FR'",
+        ),
+        (
+            {
+                "policy": {"destinations": {"blocked": ["FR"]}},
+                "tenant": {"destinations": {"allowed": ["FR"]}},
+            },
+            "tenants[0].destinations.allowed[0]: policy.destinations leaves nothing of 'FR'",
+        ),
+        (
+            {
+                "policy": {"destinations": {"allowed": ["CN"]}},
+                "tenant": {"destinations": {"allowed": ["4477"]}},
+            },
+            "tenants[0].destinations.allowed[0]: policy.destinations leaves nothing of '4477'",
+        ),
+        (
+            {"policy": {"pumping": {"least": 7}}},
+            "policy.pumping: watches nothing",
+        ),
+        (
+            {
+                "policy": {
+                    "pumping": {"hold_minutes": 10},
+                    "destinations": {"watched": ["UZ"]},
+                }
+            },
+            "policy.pumping.hold_minutes: 10 is not below the 10 minutes",
+        ),
+        (
+            {"policy": {"unreachable": {"permanent_errors": ["001"]}}},
+            "policy.unreachable.categories: is empty",
+        ),
+        (
             {"tenant": {"destinations": {"kinds": ["fixed"]}}},
             "tenants[0].destinations.kinds: has no 'mobile'",
         ),
@@ -93,3 +143,23 @@ def test_what_is_wrong(read: Read, tables: dict[str, Any], line: str) -> None:
     with pytest.raises(ConfigError) as caught:
         read(**tables)
     assert any(one.startswith(line) for one in caught.value.errors), caught.value.errors
+
+
+@pytest.mark.parametrize(
+    ("general", "own"),
+    [
+        ({"allowed": ["CN"]}, {"allowed": ["8613"]}),
+        ({"allowed": ["8613"]}, {"allowed": ["CN"]}),
+        ({"allowed": ["86"]}, {"allowed": ["8613"]}),
+        ({"allowed": ["GB"]}, {"allowed": ["44"]}),
+        ({"blocked": ["4477"]}, {"allowed": ["44", "GB"]}),
+        ({}, {"allowed": ["FR"]}),
+    ],
+)
+def test_of_what_a_tenant_may_narrow_nothing_is_said(
+    read: Read, general: dict[str, Any], own: dict[str, Any]
+) -> None:
+    found = warnings.found(
+        read(policy={"destinations": general}, tenant={"destinations": own}), TODAY
+    )
+    assert not [line for line in found if "destinations" in line]

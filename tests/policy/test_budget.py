@@ -63,6 +63,19 @@ def test_a_message_costs_between_its_carriers() -> None:
             PriceOptions(tariffs=(Tariff(carrier="alpha", price=1),) * 2),
             "tariffs[1]: all other numbers of alpha: tariffs[0] is there",
         ),
+        (
+            PriceOptions(
+                tariffs=(
+                    Tariff(carrier="alpha", price=1),
+                    Tariff(carrier="alpha", prefix=("86", "44", "86"), price=1),
+                )
+            ),
+            "tariffs[1].prefix[2]: 86 is there twice; take one out",
+        ),
+        (
+            PriceOptions(tariffs=(Tariff(carrier="alpha", price=0.0000004),)),
+            "tariffs[0].price: 4e-07 is less than a millionth, which is free",
+        ),
         (PriceOptions(currency="yuan"), "currency: 'yuan' is no ISO 4217 code, such as 'CNY'"),
     ],
 )

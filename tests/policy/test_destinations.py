@@ -109,7 +109,7 @@ def test_what_is_wrong_is_named(options: dict[str, Any], said: str) -> None:
         ({"allowed": ("CN",), "blocked": ("UZ",)}, ["blocked[0]"]),
         ({"allowed": ("CN",), "blocked": ("861",)}, []),
         ({"allowed": ("4477",), "blocked": ("44779",)}, []),
-        ({"allowed": ("4477",), "blocked": ("44",)}, []),
+        ({"allowed": ("4477",), "blocked": ("44",)}, ["allowed[0]"]),
         ({"blocked": ("UZ",)}, []),
         ({"kinds": ("fixed",)}, ["kinds"]),
         ({"allowed": ("CN",), "categories": frozenset()}, ["categories"]),

@@ -173,6 +173,9 @@ def words_of(data: bytes) -> tuple[str, ...]:
     """The words of a file. Raises WordFileError."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise WordFileError("is UTF-16; save it as UTF-8")
+    if b"\0" in data:
+        number = data.count(b"\n", 0, data.index(b"\0")) + 1
+        raise WordFileError(f"line {number}: has a NUL, as UTF-16 has; save it as UTF-8")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
