@@ -19,6 +19,7 @@ from benchmarks import (
     micro,
     optout,
     peers,
+    rules,
     stores,
     throughput,
     turns,
@@ -36,6 +37,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "fairness": fairness.BENCHMARK,
     "micro": micro.BENCHMARK,
     "turns": turns.BENCHMARK,
+    "rules": rules.BENCHMARK,
     "peers": peers.BENCHMARK,
     "stores": stores.BENCHMARK,
 }

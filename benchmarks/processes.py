@@ -156,8 +156,15 @@ class Gateway:
     """
 
     def __init__(
-        self, folder: Path, tenants: int, carriers: Sequence[Carrier], queue: str = ""
+        self,
+        folder: Path,
+        tenants: int,
+        carriers: Sequence[Carrier],
+        queue: str = "",
+        policy: str = "",
+        tenant: str = "",
     ) -> None:
+        self._policy, self._tenant = policy, tenant
         self.address = f"127.0.0.1:{free_port()}"
         self.pid = 0
         self.carriers: dict[str, int] = {}
@@ -182,11 +189,13 @@ class Gateway:
                 queue=self._queue,
                 hours=open_hours(time.time()),
             )
+            + self._policy
         ]
         for number in range(self._tenants):
             token = hashlib.sha256(tenant_token(number).encode()).hexdigest()
             tables.append(
                 _TENANT.format(name=tenant_name(number), token=token, sender=1069_0000 + number)
+                + self._tenant
             )
         for carrier in carriers:
             port = self.ports[carrier.name]
@@ -237,12 +246,18 @@ class Gateway:
 
 @contextlib.contextmanager
 def gateway(
-    folder: Path, tenants: int = 1, carriers: Sequence[Carrier] = (Carrier(),), queue: str = ""
+    folder: Path,
+    tenants: int = 1,
+    carriers: Sequence[Carrier] = (Carrier(),),
+    queue: str = "",
+    policy: str = "",
+    tenant: str = "",
 ) -> Iterator[Gateway]:
     """A gateway on the store in ``folder``, or one of which ``queue`` says where it is, as the
-    configuration does, with simulated carriers."""
+    configuration does, with simulated carriers; ``policy`` and ``tenant`` are what it has beside
+    the usual, of all tenants and of each."""
     with contextlib.ExitStack() as stack:
-        running = Gateway(folder, tenants, carriers, queue)
+        running = Gateway(folder, tenants, carriers, queue, policy, tenant)
         for carrier in carriers:
             port = running.ports[carrier.name]
             command = python(
