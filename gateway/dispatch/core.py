@@ -6,6 +6,7 @@ import msgspec
 import structlog
 import trio
 
+from gateway.dispatch.carriers.carriers import Carrier
 from gateway.dispatch.carriers.fleet import CarrierSettings, Fleet, MakeBind
 from gateway.dispatch.carriers.learnt import Lessons
 from gateway.dispatch.ids import MessageNumbers
@@ -38,6 +39,7 @@ from gateway.dispatch.serving.erasure import Erasure
 from gateway.dispatch.serving.events import EventHub
 from gateway.dispatch.serving.service import Service
 from gateway.dispatch.settling.correlation import Parked
+from gateway.dispatch.settling.plan import Plan
 from gateway.dispatch.settling.settle import Settler
 from gateway.dispatch.upkeep import Upkeep
 from gateway.dispatch.watchdog import Misplaced, Watchdog
@@ -51,6 +53,7 @@ from gateway.queue.operators import OperatorStore
 from gateway.queue.scheduler import Scheduler, SchedulerOptions
 from gateway.queue.store import Held, Recovery
 from gateway.smpp.bind import Bind
+from gateway.smpp.pdu import DataSm, DeliverSm
 
 log = structlog.get_logger(__name__)
 
@@ -125,31 +128,39 @@ class Dispatch:
         self._reach = Reach()
         self._guard = Guard(store)
         self._settler = Settler(
-            store,
-            self.pool,
-            self.lanes,
-            self.places,
-            self.ledger,
-            self._aside,
-            self._reach,
-            metrics,
-            clock,
-            self._wake,
-            self.scheduler.refund,
+            store=store,
+            pool=self.pool,
+            lanes=self.lanes,
+            places=self.places,
+            ledger=self.ledger,
+            aside=self._aside,
+            reach=self._reach,
+            metrics=metrics,
+            clock=clock,
+            take_text=self._take_text,
+            on_settled=self._send_replies,
+            on_room=self._wake,
+            refund=self.scheduler.refund,
         )
         self._expect = metrics.expect
-        self.fleet = Fleet(self._settler, metrics, clock, self._wake, make_bind)
+        self.fleet = Fleet(
+            sink=self._settler,
+            metrics=metrics,
+            clock=clock,
+            on_room=self._wake,
+            make_bind=make_bind,
+        )
         self._intake = Intake(
-            store,
-            self.lanes,
-            self.places,
-            self.ledger,
-            self._aside,
-            metrics,
-            self._numbers,
-            self._guard,
-            clock,
-            self._wake,
+            store=store,
+            lanes=self.lanes,
+            places=self.places,
+            ledger=self.ledger,
+            aside=self._aside,
+            metrics=metrics,
+            numbers=self._numbers,
+            guard=self._guard,
+            clock=clock,
+            on_ready=self._wake,
         )
         self._texted = Texted()
         self._templates = Templates(store, clock, self._reword)
@@ -157,118 +168,136 @@ class Dispatch:
         conversations = Conversations(store)
         consents = Consents(store, self._intake, metrics, clock)
         self._inbox = Inbox(
-            store,
-            self.tenants,
-            self._intake,
-            self._settler,
-            self._texted,
-            consents,
-            conversations,
-            self._templates,
-            self._reach,
-            metrics,
+            store=store,
+            tenants=self.tenants,
+            intake=self._intake,
+            settler=self._settler,
+            texted=self._texted,
+            consents=consents,
+            conversations=conversations,
+            templates=self._templates,
+            reach=self._reach,
+            metrics=metrics,
         )
-        self._settler.inbox = self._inbox
-        self._refiller = Refiller(store, self.lanes, self.places, self.ledger, clock, self._wake)
+        self._refiller = Refiller(
+            store=store,
+            lanes=self.lanes,
+            places=self.places,
+            ledger=self.ledger,
+            clock=clock,
+            on_ready=self._wake,
+        )
         self._absent = Absent(self.ledger, clock)
         self.stops = Stops(store, clock, self._steer)
         self._holds = Holds(
-            store,
-            self.lanes,
-            self._absent,
-            self.stops,
-            lambda: self._numbers.last,
-            clock,
-            self._wake,
+            store=store,
+            lanes=self.lanes,
+            absent=self._absent,
+            stops=self.stops,
+            last=lambda: self._numbers.last,
+            clock=clock,
+            on_change=self._wake,
         )
         self._steering = Steering(
-            store,
-            self.lanes,
-            self.places,
-            self.ledger,
-            self._settler,
-            self._holds,
-            self.stops,
-            self._is_paused,
-            clock,
+            store=store,
+            lanes=self.lanes,
+            places=self.places,
+            ledger=self.ledger,
+            settler=self._settler,
+            holds=self._holds,
+            stops=self.stops,
+            paused=self._is_paused,
+            clock=clock,
         )
         self.nodes = Nodes(
-            store,
-            self.lanes,
-            self.places,
-            self.ledger,
-            self._numbers,
-            self._settler,
-            self._steering,
-            self._templates,
-            clock,
-            lambda: self.options.digest,
-            self._share,
-            self._take_held,
-            self._wake,
+            store=store,
+            lanes=self.lanes,
+            places=self.places,
+            ledger=self.ledger,
+            numbers=self._numbers,
+            settler=self._settler,
+            steering=self._steering,
+            templates=self._templates,
+            clock=clock,
+            config=lambda: self.options.digest,
+            on_share=self._share,
+            on_held=self._take_held,
+            on_change=self._wake,
         )
         self.debts = Debts(
-            store, self._settler, self.ledger, self.lanes, self.pool, clock, self._wake
+            store=store,
+            settler=self._settler,
+            ledger=self.ledger,
+            lanes=self.lanes,
+            pool=self.pool,
+            clock=clock,
+            on_ready=self._wake,
         )
         self._releaser = Releaser(
-            store,
-            self.lanes,
-            self.scheduler,
-            self.places,
-            self.pool,
-            self.tenants,
-            self._settler,
-            self.ledger,
-            self._holds,
-            self._absent,
-            self._texted,
-            self._guard,
-            self._aside,
-            metrics,
-            clock,
-            self._refiller.wake,
+            store=store,
+            lanes=self.lanes,
+            scheduler=self.scheduler,
+            places=self.places,
+            pool=self.pool,
+            tenants=self.tenants,
+            settler=self._settler,
+            ledger=self.ledger,
+            holds=self._holds,
+            absent=self._absent,
+            texted=self._texted,
+            guard=self._guard,
+            aside=self._aside,
+            metrics=metrics,
+            clock=clock,
+            on_taken=self._refiller.wake,
         )
         self._lessons = Lessons(store)
         self.upkeep = Upkeep(
-            store,
-            self.lanes,
-            self.places,
-            self.pool,
-            self._settler,
-            self._inbox,
-            self._lessons,
-            self._texted,
-            self._templates,
-            self._guard,
-            self._steering,
-            self._absent,
-            Watchdog(store, self.places, self.lanes, self.ledger, self._misplaced),
-            self.ledger,
-            self.hub,
-            metrics,
-            clock,
+            store=store,
+            lanes=self.lanes,
+            places=self.places,
+            pool=self.pool,
+            settler=self._settler,
+            inbox=self._inbox,
+            lessons=self._lessons,
+            texted=self._texted,
+            templates=self._templates,
+            guard=self._guard,
+            steering=self._steering,
+            absent=self._absent,
+            watchdog=Watchdog(
+                store=store,
+                places=self.places,
+                lanes=self.lanes,
+                ledger=self.ledger,
+                misplaced=self._misplaced,
+            ),
+            ledger=self.ledger,
+            hub=self.hub,
+            metrics=metrics,
+            clock=clock,
         )
         self.erasure = Erasure(
-            store,
-            self._steering,
-            self._settler,
-            self.fleet,
-            conversations,
-            self._texted,
+            store=store,
+            steering=self._steering,
+            settler=self._settler,
+            fleet=self.fleet,
+            conversations=conversations,
+            texted=self._texted,
         )
         self.service = Service(
-            store,
-            self.tenants,
-            self._intake,
-            self._steering,
-            consents,
-            conversations,
-            self.erasure,
-            self._templates,
-            self.hub,
-            metrics,
-            clock,
-            self._is_paused,
+            store=store,
+            tenants=self.tenants,
+            intake=self._intake,
+            steering=self._steering,
+            consents=consents,
+            conversations=conversations,
+            erasure=self.erasure,
+            templates=self._templates,
+            hub=self.hub,
+            metrics=metrics,
+            clock=clock,
+            paused=self._is_paused,
         )
         self._settling = trio.CancelScope(shield=True)
         self.options = DispatchOptions()
@@ -447,6 +476,14 @@ class Dispatch:
         known = self.tenants.get(tenant)
         if known is not None:
             known.wording = self._wordings.of(tenant)
+
+    async def _take_text(self, carrier: Carrier, pdu: DeliverSm | DataSm, plan: Plan) -> None:
+        """A carrier has delivered what is no receipt."""
+        await self._inbox.receive(carrier, pdu, plan)
+
+    async def _send_replies(self) -> None:
+        """What phones have said is durable."""
+        await self._inbox.settled()
 
     def _wake(self) -> None:
         self._releaser.wake()

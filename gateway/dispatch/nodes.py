@@ -53,6 +53,7 @@ class Nodes:
 
     def __init__(
         self,
+        *,
         store: OperatorStore,
         lanes: Lanes,
         places: Places,

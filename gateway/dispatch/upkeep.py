@@ -64,6 +64,7 @@ class Upkeep:
 
     def __init__(
         self,
+        *,
         store: OperatorStore,
         lanes: Lanes,
         places: Places,

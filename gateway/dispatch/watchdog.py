@@ -71,7 +71,7 @@ class Watchdog:
     """Compares the registry of places with the store."""
 
     def __init__(
-        self, store: Store, places: Places, lanes: Lanes, ledger: Ledger, misplaced: Misplaced
+        self, *, store: Store, places: Places, lanes: Lanes, ledger: Ledger, misplaced: Misplaced
     ) -> None:
         self._store = store
         self._places = places

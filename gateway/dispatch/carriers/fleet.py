@@ -49,6 +49,7 @@ class Fleet:
 
     def __init__(
         self,
+        *,
         sink: Sink,
         metrics: Metrics,
         clock: Callable[[], float],

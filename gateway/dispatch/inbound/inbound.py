@@ -55,6 +55,7 @@ class Inbox:
 
     def __init__(
         self,
+        *,
         store: Store,
         tenants: Tenants,
         intake: Intake,

@@ -106,6 +106,7 @@ class Intake:
 
     def __init__(
         self,
+        *,
         store: Store,
         lanes: Lanes,
         places: Places,

@@ -24,6 +24,7 @@ class Debts:
 
     def __init__(
         self,
+        *,
         store: OperatorStore,
         settler: Settler,
         ledger: Ledger,

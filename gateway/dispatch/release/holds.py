@@ -92,6 +92,7 @@ class Holds:
 
     def __init__(
         self,
+        *,
         store: Store,
         lanes: Lanes,
         absent: Absent,

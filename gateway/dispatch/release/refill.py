@@ -26,6 +26,7 @@ class Refiller:
 
     def __init__(
         self,
+        *,
         store: Store,
         lanes: Lanes,
         places: Places,

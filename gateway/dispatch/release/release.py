@@ -87,6 +87,7 @@ class Releaser:
 
     def __init__(
         self,
+        *,
         store: Store,
         lanes: Lanes,
         scheduler: Scheduler,

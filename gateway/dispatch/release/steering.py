@@ -39,6 +39,7 @@ class Steering:
 
     def __init__(
         self,
+        *,
         store: OperatorStore,
         lanes: Lanes,
         places: Places,

@@ -24,6 +24,7 @@ class Erasure:
 
     def __init__(
         self,
+        *,
         store: OperatorStore,
         steering: Steering,
         settler: Settler,

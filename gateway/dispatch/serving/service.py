@@ -74,6 +74,7 @@ class Service:
 
     def __init__(
         self,
+        *,
         store: Store,
         tenants: Tenants,
         intake: Intake,

@@ -10,7 +10,7 @@ settlement is tried until it is durable.
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
 import structlog
 import trio
@@ -65,14 +65,8 @@ RETRY = 1.0
 """Seconds between attempts to commit while the store refuses."""
 
 
-class Inbound(Protocol):
-    """Takes deliveries that are no receipts (`gateway.dispatch.inbound.inbound.Inbox`)."""
-
-    async def receive(self, carrier: Carrier, pdu: DeliverSm | DataSm, plan: Plan) -> None:
-        """Add what an inbound message means to the plan."""
-
-    async def settled(self) -> None:
-        """What was added is durable: send the replies that it asks for."""
+TakeText = Callable[[Carrier, DeliverSm | DataSm, Plan], Awaitable[None]]
+"""Adds what a delivery means that is no receipt to the plan."""
 
 
 class _Round(NamedTuple):
@@ -87,17 +81,19 @@ class Settler:
     """Settles what carriers answer. One runs for the whole gateway.
 
     Attributes:
-        inbox: takes what is no receipt.
         prices: what parts cost; None where that is not known.
         failing: the store refuses to record what has happened.
 
     Args:
+        take_text: takes what is no receipt.
+        on_settled: called when what was added so is durable.
         on_room: called when there may be room for more.
         refund: called with messages that a carrier has refused for now.
     """
 
     def __init__(
         self,
+        *,
         store: Store,
         pool: CarrierPool,
         lanes: Lanes,
@@ -107,10 +103,11 @@ class Settler:
         reach: Reach,
         metrics: Metrics,
         clock: Callable[[], float],
+        take_text: TakeText,
+        on_settled: Callable[[], Awaitable[None]],
         on_room: Callable[[], None],
         refund: Callable[[Sequence[Message]], None],
     ) -> None:
-        self.inbox: Inbound | None = None
         self.prices: Prices | None = None
         self.failing = False
         self._store = store
@@ -122,6 +119,8 @@ class Settler:
         self._reach = reach
         self._metrics = metrics
         self._clock = clock
+        self._take_text = take_text
+        self._on_settled = on_settled
         self._on_room = on_room
         self._refund = refund
         self._complain = Sparing(log.error)
@@ -224,8 +223,7 @@ class Settler:
             carrier.settled(batch)
             self._unsettled -= len(batch)
         self._unanswered -= sum(len(deliveries) for _, _, deliveries in this.delivered)
-        if self.inbox is not None:
-            await self.inbox.settled()
+        await self._on_settled()
         self._rounds -= 1
         self._settled.set()
         self._settled = trio.Event()
@@ -266,10 +264,6 @@ class Settler:
         """Wait until every round but the one that is being worked out is durable."""
         while self._rounds:
             await self._settled.wait()
-
-    async def _take_text(self, carrier: Carrier, pdu: DeliverSm | DataSm, plan: Plan) -> None:
-        if self.inbox is not None:
-            await self.inbox.receive(carrier, pdu, plan)
 
     def _review(self, plan: Plan) -> list[unmatched.Unmatched]:
         """The parked receipts that are to be looked at again in this round."""
