@@ -232,6 +232,17 @@ async def test_no_outcome_is_forgotten_while_a_chunk_needs_it(
     assert await waiting(await crash.now()) == {2: True}
 
 
+async def test_what_is_erased_is_in_no_chunk(
+    store: SqliteStore, path: str, entry: MakeEntry, delivered: MakeFinal
+) -> None:
+    await store.accept([entry(1, leased=True, text="a secret"), entry(2, leased=True)])
+    await store.settle(Settlement(finals=[delivered(entry(1).message)]))
+    assert await store.scrub()
+    for file in (path, f"{path}-wal"):
+        assert b"a secret" not in await trio.Path(file).read_bytes()
+    assert await states(store, 1, 2) == ["delivered", "queued"]
+
+
 @pytest.mark.parametrize(
     ("asks", "left"),
     [

@@ -566,7 +566,7 @@ class SqliteStore(Alone):
     async def live_to(
         self, phones: Collection[str], below: int = NEWEST
     ) -> tuple[list[tuple[str, Record]], int | None]:
-        await self._shelve()
+        await self._shelve_all()
         asked, now = sorted(phones), self._clock()
         return await self._engine.read(lambda e: operators.live_slice(e, asked, below, now))
 
@@ -593,6 +593,7 @@ class SqliteStore(Alone):
         return await self._engine.read(lambda e: refusals.of_phones(e, phones, limit))
 
     async def scrub(self) -> bool:
+        await self._shelve_all()  # a chunk has what it was made of until the last has left it
         return await self._engine.rewrite()
 
     async def campaigns(self, tenant: str | None, since: int, limit: int) -> Sequence[Counted]:
