@@ -11,7 +11,16 @@ from gateway.errors import StoreError, StoreFenced
 from gateway.facts import OPTOUTS
 from gateway.message import LaneKey, Message
 from gateway.queue.operators import NodeState
-from gateway.queue.postgresql import PostgresStore, following, holding, sharing
+from gateway.queue.postgresql import (
+    PostgresStore,
+    connecting,
+    following,
+    holding,
+    schema,
+    sharing,
+    statements,
+)
+from gateway.queue.postgresql.connecting import Target
 from gateway.queue.postgresql.sharing import shard
 from gateway.queue.store import Entry, Heard, Held, Progress, Recovery, Ref, Sent, Settlement
 from tests.queue.contract.rig import LANE, change, decoded, notices
@@ -348,3 +357,22 @@ def test_phones_are_spread_evenly() -> None:
     for number in range(64_000):
         counts[shard(f"4479{number:08}")] += 1
     assert max(counts) < 1_200
+
+
+async def test_a_database_from_before_nodes_shared_it(
+    postgres: Postgres, database: str, nodes: MakeNodes, entry: MakeEntry
+) -> None:
+    """What its one node has given goes on: its token, its numbers, its transactions."""
+    target = Target.of(postgres.dsn(database), "commit")
+    with connecting.connect(target, "test") as connection:
+        schema.migrate(connection, target, statements.steps()[:2])
+        connection.execute(
+            "UPDATE hold SET node = 'old', token = 7, operation = 70, clean = false, last_id = 700"
+        )
+        connection.execute("INSERT INTO node VALUES (5, 'old', 7)")
+    async with nodes("old") as [node]:
+        recovery = node.recovery
+        assert (recovery.node, recovery.token, recovery.clean) == (0, 8, False)
+        assert recovery.last_id == 700
+        await node.store.accept([entry(701)])
+        assert [m.id for m in await node.leased()] == [701]
