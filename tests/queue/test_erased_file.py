@@ -64,6 +64,10 @@ async def test_nothing_is_in_the_files(tmp_path: Path, opted_out: bool) -> None:
     store = SqliteStore(str(path), synchronous="normal", clock=lambda: 3.0)
     await store.open()
     await fill(store, person=True)
+    ended, other = message(5_001, PHONE, SECRET), message(5_002, OTHER, "still there")
+    await store.accept([Entry(one, 1, leased=True) for one in (ended, other)])
+    told = Event("delivered", 2.0, message_id(ended.id), ended.key, ended.to)
+    await store.settle(Settlement(finals=[Final(ended, told)]))
     await store.consent([Consent("acme", PHONE, "m", "given", 1.0, "form", SECRET, None)])
     await store.refuse([Refused("acme", PHONE, "k", 1.0, "too_long", None, SECRET, "")])
     if opted_out:

@@ -586,6 +586,7 @@ class SqliteStore(Alone):
         return erased, found.next
 
     async def erase_records(self, tenant: str | None, phones: Collection[str]) -> int:
+        await self._shelve_all()  # what ended is in the chunk that it arrived in until then
         number = None if tenant is None else self._engine.session.tenants.number(tenant)
         return await self._engine.write(lambda s: erasing.erase_records(s, number, tenant, phones))
 
