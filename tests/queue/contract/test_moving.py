@@ -1,6 +1,8 @@
 """Everything that a store knows moves into another, of the same engine or the other one, whole; a
 move that was broken off goes on; nothing is moved twice, onto anything, or half."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,8 @@ from gateway.queue.store import (
     Settlement,
     TemplateChange,
 )
-from tests.queue.contract.rig import MakeEntry, Rig, decoded, engine
+from tests.queue.contract.rig import READY, MakeEntry, Rig, decoded, engine
+from tests.servers import Postgres
 
 PERSISTENT = ("sqlite", "postgresql")
 PHONE, OTHER = "447911123456", "447911123457"
@@ -285,3 +288,38 @@ async def test_messages_that_were_under_way_are_marked(
     assert [(m.id, m.maybe_duplicate) for m in messages] == [(1, True), (2, False)]
     for rig in rigs:
         await rig.aclose()
+
+
+OF_NODES = {"node", "shard", "arrival", "notice", "gateway", "epoch"}
+"""Tables of nodes and of what goes on counting (`Numbers`), which a new store has its own of."""
+
+NAMES = {"tenant", "carrier", "lane", "stat_name"}
+"""Tables of names, which are made as rows are added, and others that only stand in for rows."""
+
+CHUNKS = {"taken", "arrived", "progress"}
+"""Tables of what is shelved before anything moves."""
+
+
+async def test_every_table_moves_or_is_known_not_to(tmp_path: Path, ready: Postgres) -> None:
+    made = engine("sqlite", tmp_path, lambda: ready).store(lambda: 1_000.0)
+    await made.open()
+    await made.aclose()
+    with closing(sqlite3.connect(tmp_path / "store" / "store.db")) as file:
+        names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        tables = {"sqlite": {name for [name] in file.execute(names)}}
+        asked = "SELECT m.name, c.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c"
+        columns = {"sqlite": set(file.execute(asked))}
+    found = ready.ask(
+        READY,
+        "SELECT table_name, column_name FROM information_schema.columns"
+        " WHERE table_schema = 'public'",
+    )
+    tables["postgresql"] = {table for table, _ in found}
+    columns["postgresql"] = {(table, column) for table, column in found}
+    for name in PERSISTENT:
+        assert tables[name] - OF_NODES - NAMES - CHUNKS <= moving.TABLES.keys()
+        # What an engine has of its own: numbers of rows and of names, and whose they are.
+        own = {"id", "lane", "shard", "node", "generation", "name", "tenant"}
+        for table, column in columns[name]:
+            if table in moving.TABLES:
+                assert column in moving.TABLES[table].columns.keys() | own, (table, column)
