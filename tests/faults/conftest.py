@@ -37,7 +37,7 @@ class Persistent:
         self._stopping.set()
         if self.idle and self._client is not None:
             self._client.interrupt()
-        self._thread.join(120)
+        self._thread.join(300)
         assert not self._thread.is_alive()
         self.check()
 
@@ -50,7 +50,7 @@ class Persistent:
         if self._failure is not None:
             raise self._failure
 
-    def wait_until(self, done: Callable[[], bool], patience: float = 120.0) -> None:
+    def wait_until(self, done: Callable[[], bool], patience: float = 300.0) -> None:
         """Wait until something is so."""
         deadline = time.monotonic() + patience
         while not done():
