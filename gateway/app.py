@@ -159,7 +159,14 @@ class App:
         await serve_admin(
             self._settings.admin,
             self._metrics,
-            Operator(dispatch, store, configuration, self._metrics, time.time),
+            Operator(
+                dispatch,
+                store,
+                configuration,
+                self._metrics,
+                time.time,
+                lambda: self._machine.full_in,
+            ),
             healthy=healthy,
             ready=ready,
             latest=lambda: self._last.admin,
@@ -212,7 +219,7 @@ class App:
                 reload_certificates(self._tls, settings.api.tls)
         except ConfigError as error:
             log.error("reload_refused", errors=error.errors)
-            self._reloads.refused()
+            self._reloads.refused(time.time())
             diff = Diff(
                 running=self.running.digest,
                 file=None,

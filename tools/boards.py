@@ -420,14 +420,24 @@ be added up over gateways.
 """
 
 
+ASKED: Final = """In the order in which they are asked at three in the morning: where the console
+has the answer, and behind which words; which command of `gateway` tells it; and the query that
+does, from metrics alone.
+"""
+
+
 def monitoring() -> str:
     """The tables of alerts and panels."""
     rows = [
         "## Questions\n",
-        "From metrics alone, in the order in which they are asked at three in the morning:\n",
-        "| question | query |",
-        "|---|---|",
-        *(f"| {one.asked} | `{_plain(one.expr)}` |" for one in QUESTIONS),
+        ASKED,
+        "| question | page of the console | command | query |",
+        "|---|---|---|---|",
+        *(
+            f"| {one.asked} | `{one.page[0]}`: {one.page[1]} | "
+            f"{f'`{one.command}`' if one.command else ''} | `{_plain(one.expr)}` |"
+            for one in QUESTIONS
+        ),
         "\n## Alerts\n",
         "| alert | severity | after | what it says |",
         "|---|---|---|---|",

@@ -1,5 +1,6 @@
-"""What operators look at: ``overview``, ``carriers``, ``queues``, ``tenants``, ``campaigns``,
-``nodes``, ``pauses``, ``audit``, ``diff``, ``message`` and ``messages``, through the admin API.
+"""What operators look at: ``overview``, ``carriers``, ``reach``, ``queues``, ``tenants``,
+``policy``, ``campaigns``, ``system``, ``nodes``, ``pauses``, ``audit``, ``diff``, ``message``
+and ``messages``, through the admin API.
 
 At a terminal the tables have what fits; the lines of JSON have everything.
 """
@@ -73,6 +74,46 @@ def _carrier(each: Item) -> Item:
         "no receipt": _seconds(each["receipts_silent_seconds"]),
         "error": each["error"] if each["state"] != "up" else None,
     }
+
+
+def reach(*, operators: AdminAccess = LOCAL) -> int:
+    """Tell how many of what each carrier has taken it delivers, beside the median of seven days."""
+    _show(operators.items("reach"), _reach)
+    return 0
+
+
+def _reach(each: Item) -> Item:
+    return {
+        "carrier": each["carrier"],
+        "delivered": _percent(each["reach"]),
+        "median": _percent(each["median"]),
+        "hours known": each["median_hours"],
+        "receipts lost in 24 h": each["unknown"],
+    }
+
+
+def policy(*, operators: AdminAccess = LOCAL) -> int:
+    """Tell what rules have held back and refused in 24 hours."""
+    found = operators.look("policy")
+    if sys.stdout.isatty():
+        show(found["rules"])
+    else:
+        print_line(found)
+    return 0
+
+
+def system(*, operators: AdminAccess = LOCAL) -> int:
+    """Tell of the store, disk, memory, event loop, what expires, and the configuration in force."""
+    found = operators.look("system")
+    if sys.stdout.isatty():
+        show([{"what": name.replace("_", " "), "is": each} for name, each in found.items()])
+    else:
+        print_line(found)
+    return 0
+
+
+def _percent(part: float | None) -> str:
+    return "" if part is None else f"{part:.1%}"
 
 
 def queues(*, operators: AdminAccess = LOCAL) -> int:

@@ -7,6 +7,8 @@ sees how late it is.
 
 import contextlib
 import os
+import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -22,6 +24,11 @@ LOOK_EVERY, EXPIRIES_EVERY = 5.0, 3600.0
 
 TICK: Final = 0.05
 """Seconds between looks at the event loop: each costs some 30 µs."""
+
+MINUTE: Final = 60.0
+
+FILLS: Final = 3 * 3600.0
+"""Seconds whose pace tells when the disk is full; as long as the boards look back."""
 
 WINDOW: Final = 30.0
 """Seconds; the longest turn is told for one to two of them, so that no scrape misses it."""
@@ -56,6 +63,7 @@ class Machine:
         self._sizes: dict[str, float] = {}
         self._certificates: dict[Labels, float] = {}
         self._holidays: dict[Labels, float] = {}
+        self._free: deque[tuple[float, float]] = deque()
         self._memory = float(memory_limit())
         self._turns = Turns()
 
@@ -74,6 +82,18 @@ class Machine:
         )
         metrics.certificate_expiry_timestamp_seconds.feed(lambda: self._certificates)
         metrics.holidays_known_until_timestamp_seconds.feed(lambda: self._holidays)
+
+    @property
+    def full_in(self) -> float | None:
+        """Seconds until the disk of the store is full, at the pace of the last three hours; None
+        where room does not shrink, or nothing was seen of it for a minute."""
+        known = list(self._free)
+        if not known:
+            return None
+        (since, before), (at, left) = known[0], known[-1]
+        if at - since < MINUTE or left >= before:
+            return None
+        return left * (at - since) / (before - left)
 
     async def run(self) -> None:
         """Look, until cancelled."""
@@ -107,6 +127,17 @@ class Machine:
             sizes["file"] = self._store.stat().st_size
             sizes["log"] = Path(f"{self._store}-wal").stat().st_size
         self._sizes = sizes
+        if "free" in sizes:
+            self._note_room(sizes["free"], time.monotonic())
+
+    def _note_room(self, free: float, now: float) -> None:
+        """Keep one of a minute, and the last."""
+        known = self._free
+        if len(known) > 1 and known[-1][0] - known[-2][0] < MINUTE:
+            known.pop()
+        known.append((now, free))
+        while known[0][0] < now - FILLS:
+            known.popleft()
 
     def look_at_expiries(self) -> None:
         """See until when certificates and holidays hold. A certificate that cannot be read tells

@@ -173,6 +173,10 @@ class Histogram(_Metric):
         place = bisect_left(self.buckets, value)
         series.exemplars[place] = Exemplar({"message_id": message}, value, at)
 
+    def counts(self) -> dict[Labels, list[int]]:
+        """How many values are in each bucket, and above the last, by labels."""
+        return {labels: series.counts.copy() for labels, series in self._values.items()}
+
     def median(self, *labels: str) -> float | None:
         """The bound of the bucket in which the middle of all values is; None for no values."""
         series = self._values.get(labels)
@@ -236,6 +240,10 @@ class Gauge(_Metric):
     def feed(self, read: Callable[[], Mapping[Labels, float]]) -> None:
         """Say where the values come from, by their labels; ``{(): 1.0}`` where it has none."""
         self._read = read
+
+    def values(self) -> Mapping[Labels, float]:
+        """What it says now."""
+        return self._read()
 
     def reading(self) -> Callable[[], tuple[str, Table]]:
         """What it says now, to be put into a table later and elsewhere."""
@@ -588,9 +596,12 @@ class Metrics:
 
         def tables() -> dict[str, Table]:
             found = dict(reading() for reading in readings)
-            for family in self._process.collect():
-                for sample in family.samples:
-                    found[sample.name] = Table((), {(): sample.value})
-            return found
+            return found | {name: Table((), {(): one}) for name, one in self.process().items()}
 
         return tables
+
+    def process(self) -> dict[str, float]:
+        """What the operating system says of the process, by the names that Prometheus has for it;
+        nothing where it does not say so."""
+        families = self._process.collect()
+        return {one.name: one.value for family in families for one in family.samples}

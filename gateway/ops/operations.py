@@ -25,7 +25,10 @@ from gateway.ops.views import (
     Overview,
     PauseView,
     PersonView,
+    PolicyView,
     QueueView,
+    ReachView,
+    SystemView,
     TenantView,
 )
 
@@ -46,7 +49,7 @@ class Running(msgspec.Struct, frozen=True):
     Attributes:
         version: of the gateway, which started at ``started_at``.
         digest: of the configuration in force, loaded at ``loaded_at``.
-        refused: the last attempt to replace it was refused.
+        refused: the last attempt to replace it, at ``tried_at``, was refused.
         waiting: some of it holds from the next start on.
     """
 
@@ -56,6 +59,7 @@ class Running(msgspec.Struct, frozen=True):
     loaded_at: float
     refused: bool
     waiting: bool
+    tried_at: float | None = None
 
 
 class Configuration(Protocol):
@@ -80,6 +84,15 @@ class Operations(Protocol):
 
     async def carriers(self) -> Sequence[CarrierView]:
         """All carriers with their binds, as configured."""
+
+    async def reach(self) -> Sequence[ReachView]:
+        """What carriers reach, by the hour."""
+
+    async def policy(self) -> PolicyView:
+        """What the rules hold back and refuse."""
+
+    async def system(self) -> SystemView:
+        """The process and what it needs."""
 
     async def queues(self) -> Sequence[QueueView]:
         """What no carrier has yet, the oldest first."""

@@ -21,6 +21,7 @@ class Reloads:
         self._count = metrics.reloads.add
         self._digest = digest
         self._at = self._started_at = now
+        self._tried_at: float | None = None
         self._refused = False
         self._waiting = False
 
@@ -42,15 +43,18 @@ class Reloads:
             self._at,
             self._refused,
             self._waiting,
+            self._tried_at,
         )
 
     def done(self, digest: str, now: float, *, waiting: bool) -> None:
         """Another one is in force; ``waiting`` where some of it holds from the next start on."""
         self._count(1, "done")
         self._digest, self._at = digest, now
+        self._tried_at = now
         self._refused, self._waiting = False, waiting
 
-    def refused(self) -> None:
+    def refused(self, now: float) -> None:
         """Another one had mistakes, and the last holds on."""
         self._count(1, "refused")
+        self._tried_at = now
         self._refused = True

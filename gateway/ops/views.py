@@ -6,7 +6,7 @@ masks them for those who may not see them (``masked``).
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -27,6 +27,9 @@ Reason = Literal[
     "none",
 ]
 """What messages wait for, the first that holds; ``none`` where they go at once."""
+
+OWED: Final = 100_000
+"""Messages that a carrier owes receipts for, after which they are not counted on."""
 
 Scope = Literal["carrier", "route", "tenant", "category", "campaign"]
 """What can be paused."""
@@ -148,6 +151,16 @@ class BindView(View, frozen=True):
     peer: str
 
 
+class SpreadView(View, frozen=True):
+    """How long something took: how often it was, the middle of all, and what 90 and 99 of 100
+    were below of."""
+
+    count: int
+    median: float
+    p90: float
+    p99: float
+
+
 class RateView(View, frozen=True):
     """A rate that somebody has set for a time."""
 
@@ -170,6 +183,11 @@ class CarrierView(View, frozen=True):
         receipts_silent_seconds: for how long it has taken parts and given no receipt.
         receipt_seconds: in how many seconds half of the receipts came.
         receipts_parked: those that match nothing yet.
+        receipts_owed: messages that it has taken and owes a receipt for; but for some of the last
+            half minute, and `OWED` or more where it is that.
+        receipts_unmatched: receipts since the start that match no message.
+        response: what its answers take, lately; None where there were none.
+        binds_lost: binds that were up and ended, since the start.
         torn: messages with parts to be sent once more.
     """
 
@@ -194,8 +212,163 @@ class CarrierView(View, frozen=True):
     receipts_silent_seconds: float
     receipt_seconds: float | None
     receipts_parked: int
+    receipts_owed: int | None
+    receipts_unmatched: int
+    response: SpreadView | None
+    binds_lost: int
     torn: int
     waiting: int
+
+
+class ReachHour(View, frozen=True):
+    """What became in an hour (UTC), which begins ``at``, of messages that a carrier had taken:
+    how many have which outcome, and the share that is delivered."""
+
+    at: float
+    outcomes: Mapping[str, int]
+    reach: float | None
+
+
+class ReachView(View, frozen=True):
+    """How many of what a carrier has taken it delivers.
+
+    Attributes:
+        reach: of the newest hour with enough outcomes to tell, which begins ``reach_at``.
+        median: of the hours of seven days before the present one that have enough,
+            ``median_hours`` of them.
+        unknown: outcomes of 24 hours whose receipt never came.
+        hours: those of the last 24 that have outcomes, the newest first.
+    """
+
+    carrier: str
+    reach: float | None
+    reach_at: float | None
+    median: float | None
+    median_hours: int
+    unknown: int
+    hours: tuple[ReachHour, ...]
+
+
+class RuleView(View, frozen=True):
+    """What a rule of the policy, a ``send_at`` or a retry has done: messages refused, and times
+    that one was put off, in 24 hours and in the present one."""
+
+    rule: str
+    refused: int
+    refused_hour: int
+    deferred: int
+    deferred_hour: int
+
+
+class TenantRuleView(View, frozen=True):
+    """The same of one tenant's messages, since the start of the process."""
+
+    tenant: str
+    rule: str
+    refused: int
+    deferred: int
+
+
+class PolicyView(View, frozen=True):
+    """What the policy holds back and refuses, and what phones say.
+
+    Attributes:
+        deferred: messages that wait for their hour now, the first until ``next_due``.
+        rules: by rule, the most first; `tenants` the same by tenant.
+        codes: messages refused when they were submitted, of 24 hours, by code.
+        optouts, optouts_lifted: since the start, by who said so.
+        suspected: texts since the start that may be opt-outs, for people to judge.
+        unowned: texts since the start to a number that no tenant has, by carrier: one may be a
+            STOP.
+        maybe_duplicate: messages since the start that may have reached their phone twice, by
+            tenant.
+        repeated: messages since the start that were submitted again under a key that was known,
+            and not sent twice, by tenant.
+    """
+
+    deferred: int
+    next_due: float | None
+    rules: tuple[RuleView, ...]
+    tenants: tuple[TenantRuleView, ...]
+    codes: Mapping[str, int]
+    optouts: Mapping[str, int]
+    optouts_lifted: Mapping[str, int]
+    suspected: int
+    unowned: Mapping[str, int]
+    maybe_duplicate: Mapping[str, int]
+    repeated: Mapping[str, int]
+
+
+class LatencyView(View, frozen=True):
+    """How long messages of a category took lately, from when they were accepted or due: to a
+    carrier, and to the receipt that they are with the phone. None where there were none."""
+
+    category: Category
+    to_carrier: SpreadView | None
+    to_phone: SpreadView | None
+
+
+class ExpiryView(View, frozen=True):
+    """Something that holds until a moment: a certificate, by its key in the configuration, or the
+    table of a region's public holidays."""
+
+    name: str
+    until: float
+
+
+class SystemView(View, frozen=True):
+    """The process and what it needs.
+
+    Attributes:
+        digest: of the configuration in force, loaded at ``loaded_at``.
+        tried_at: when it was last read anew; None for never since the start.
+        refused: that was refused, and the one before holds.
+        waiting: some of it holds from the next start on.
+        store: whether it works.
+        seconds: of how long the latencies and ``commits`` and ``answers`` are, ten minutes at
+            least where somebody has looked before.
+        commits: to disk. ``answers``: from a submission to its durable answer.
+        store_bytes, log_bytes: its file, and what is not moved there yet; None where it has none.
+        free_bytes: room on its disk.
+        full_in_seconds: until there is none at the pace of the last three hours; None where there
+            is none to be seen.
+        longest_turn_seconds: for how long all else waited for one thing, within a minute.
+        cores: that the process uses.
+        memory_bytes, files: in use.
+        lane_messages: messages in memory.
+        places: messages that the process holds, by where they are.
+    """
+
+    at: float
+    version: str
+    started_at: float
+    digest: str
+    loaded_at: float
+    tried_at: float | None
+    refused: bool
+    waiting: bool
+    store: Literal["works", "slow", "refuses", "silent"]
+    seconds: float
+    latencies: tuple[LatencyView, ...]
+    commits: SpreadView | None
+    answers: SpreadView | None
+    store_bytes: float | None
+    log_bytes: float | None
+    free_bytes: float | None
+    full_in_seconds: float | None
+    longest_turn_seconds: float | None
+    cores: float | None
+    memory_bytes: float | None
+    memory_limit_bytes: float | None
+    files: float | None
+    files_limit: float | None
+    lane_messages: int
+    lane_messages_limit: int
+    connections: int
+    connections_limit: int
+    places: Mapping[str, int]
+    certificates: tuple[ExpiryView, ...]
+    holidays: tuple[ExpiryView, ...]
 
 
 class QueueView(View, frozen=True):

@@ -5,6 +5,7 @@ recovery can be tested. It looks through everything for most of its answers, so 
 many messages.
 """
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -27,6 +28,7 @@ from gateway.queue.operators import (
     Change,
     Counted,
     Found,
+    HourCount,
     Owing,
     QueueCount,
     Which,
@@ -718,6 +720,9 @@ class MemoryStore(Alone):
         await self._enter()
         return len(self._owed(owed))
 
+    async def owed_about(self, carrier: str, most: int) -> int:
+        return await self.owed_count(Owing(carrier, math.inf))
+
     async def owed(self, owed: Owing, after: str, limit: int) -> tuple[list[Owed], str | None]:
         await self._enter()
         found = [row for ref, row in self._owed(owed) if ref > after][:limit]
@@ -857,6 +862,13 @@ class MemoryStore(Alone):
                     one[2] = hour
         newest = list(dict.fromkeys(key[:2] for key in reversed(found)))[:limit]
         return [Counted(*key, *one) for key, one in found.items() if key[:2] in newest]
+
+    async def counted_in(self, hour: int) -> Sequence[HourCount]:
+        await self._enter()
+        found: Counter[tuple[str, str]] = Counter()
+        for (_, _, _, carrier, code), number in self._tallies.get(hour, {}).items():
+            found[carrier, code] += number
+        return [HourCount(*key, number) for key, number in found.items()]
 
     async def note_change(self, number: int | None, at: float, body: bytes) -> int:
         await self._change()

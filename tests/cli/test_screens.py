@@ -46,6 +46,10 @@ def carrier(name: str, state: Any) -> CarrierView:
         receipts_silent_seconds=1900.0,
         receipt_seconds=None,
         receipts_parked=0,
+        receipts_owed=0,
+        receipts_unmatched=0,
+        response=None,
+        binds_lost=0,
         torn=0,
         waiting=0,
     )

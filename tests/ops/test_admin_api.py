@@ -199,7 +199,8 @@ COMMANDS: dict[str, Any] = {
 
 MAY = {
     # viewer, operator, compliance, admin
-    "/overview": "voca", "/carriers": "voca", "/queues": "voca", "/tenants": "voca",
+    "/overview": "voca", "/carriers": "voca", "/reach": "voca",
+    "/policy": "voca", "/system": "voca", "/queues": "voca", "/tenants": "voca",
     "/campaigns": "voca", "/consumers": "voca", "/nodes": "voca",
     "/messages/{id}": "voca", "/messages": "ca",
     "/person": "ca", "/optouts": "ca", "/pauses": "voca", "/diff": "voca", "/audit": "oca",

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import trio
@@ -88,3 +89,31 @@ def test_a_container_s_limit_counts_where_it_is_lower(tmp_path: Path) -> None:
     for text, expected in (("1048576\n", 1_048_576), ("max\n", machine), (f"{1 << 62}", machine)):
         limit.write_text(text)
         assert memory_limit([str(limit), str(tmp_path / "none")]) == expected
+
+
+def test_a_disk_is_full_in_so_long_at_the_pace_of_the_last_hours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "g.db").touch()
+    (tmp_path / "g.db-wal").touch()
+    watched = Machine(str(tmp_path / "g.db"), Expiries)
+    now, free = 0.0, 10_000
+    room = SimpleNamespace(f_frsize=1)
+    monkeypatch.setattr("gateway.ops.machine.time.monotonic", lambda: now)
+    monkeypatch.setattr("gateway.ops.machine.os.statvfs", lambda _: room)
+
+    def look(seconds: float, left: int) -> float | None:
+        nonlocal now
+        now += seconds
+        room.f_bavail = left
+        watched.look()
+        return watched.full_in
+
+    assert look(0.0, free) is None
+    assert look(30.0, free - 30) is None  # too soon to tell
+    assert look(70.0, free - 100) == pytest.approx(9_900)
+    assert look(100.0, free + 500) is None  # room grows
+    for _ in range(200):
+        free -= 60
+        full = look(60.0, free)
+    assert full == pytest.approx(free)  # what was before three hours counts no more

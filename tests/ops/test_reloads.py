@@ -18,7 +18,11 @@ def test_what_is_in_force_and_how_the_last_reload_ended() -> None:
     reloads = Reloads(metrics, "aa11", 100.0)
     start = {"config_loaded_timestamp_seconds 100.0", "reload_refused 0.0", "restart_needed 0.0"}
     assert told() == {'config_info{digest="aa11"} 1.0', *start}
-    reloads.refused()
+    running = reloads.running
+    assert (running.tried_at, running.refused) == (None, False)
+    reloads.refused(150.0)
+    running = reloads.running
+    assert (running.tried_at, running.refused) == (150.0, True)
     assert told() >= {'config_info{digest="aa11"} 1.0', "reload_refused 1.0"}
     reloads.done("bb22", 200.0, waiting=True)
     assert told() >= {

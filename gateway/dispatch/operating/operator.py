@@ -1,14 +1,19 @@
 """Answers operators: `gateway.ops.operations.Operations`."""
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from gateway.dispatch.core import Dispatch
-from gateway.dispatch.operating import stuck
+from gateway.dispatch.operating import ruling, stuck
 from gateway.dispatch.operating.ledgers import Audit
+from gateway.dispatch.operating.looming import looming
 from gateway.dispatch.operating.sights import Sights
+from gateway.dispatch.operating.system import System
 from gateway.dispatch.operating.traces import Traces, phone_of
 from gateway.dispatch.operating.verbs import Verbs
+from gateway.dispatch.operating.week import Week
 from gateway.errors import StoreError
 from gateway.numbers import spellings
 from gateway.ops import roles
@@ -23,6 +28,7 @@ from gateway.ops.views import (
     ConsumerView,
     Diff,
     Done,
+    Finding,
     MessagePage,
     MessageView,
     NodeView,
@@ -30,13 +36,20 @@ from gateway.ops.views import (
     Overview,
     PauseView,
     PersonView,
+    PolicyView,
     QueueView,
+    ReachView,
+    SystemView,
     TenantView,
 )
 from gateway.queue.operators import OperatorStore
 
 WELL: Final = "notice"
 """The worst that may be told of a gateway that is well."""
+
+
+LOOMS: Final = 5.0
+"""Seconds for which what looms is not looked at anew."""
 
 
 class Operator:
@@ -49,14 +62,20 @@ class Operator:
         configuration: Configuration,
         metrics: Metrics,
         clock: Callable[[], float],
+        full_in: Callable[[], float | None] = lambda: None,
     ) -> None:
         self._dispatch = dispatch
+        self._metrics = metrics
         self._configuration = configuration
         self._clock = clock
         self._sights = Sights(dispatch, store, metrics, clock)
         self._traces = Traces(dispatch, store, clock)
         self._verbs = Verbs(dispatch, store, self._sights, configuration, clock)
         self._audit = Audit(store, clock)
+        self._week = Week(store, clock)
+        self._system = System(dispatch, metrics, full_in, clock)
+        self._loomed_at = -math.inf
+        self._looming: Sequence[Finding] = ()
 
     async def overview(self) -> Overview:
         """Is it well, and if not, where."""
@@ -65,6 +84,7 @@ class Operator:
         carriers = self._sights.carriers(queues)
         pauses = self._sights.pauses(queues)
         silent = self._sights.silent_for
+        tenants = self._sights.tenants(queues)
         found = stuck.findings(
             running,
             silent=silent,
@@ -72,9 +92,10 @@ class Operator:
             congested=self._dispatch.congested,
             carriers=carriers,
             queues=queues,
-            tenants=self._sights.tenants(queues),
+            tenants=tenants,
             consumers=() if silent else await self._sights.consumers(),
             pauses=pauses,
+            looming=await self._loom(queues, carriers, tenants),
             now=now,
         )
         states = {"queued": 0, "deferred": 0, "sent": 0}
@@ -100,9 +121,53 @@ class Operator:
             pauses=len(pauses),
         )
 
+    async def _loom(
+        self,
+        queues: Sequence[QueueView],
+        carriers: Sequence[CarrierView],
+        tenants: Sequence[TenantView],
+    ) -> Sequence[Finding]:
+        """What no message waits for yet, as of some seconds ago."""
+        if time.monotonic() >= self._loomed_at + LOOMS:
+            if not self._sights.silent_for:
+                await self._week.look()
+            self._looming = [
+                *looming(
+                    system=self._system.view(self._configuration.running, silent=False),
+                    policy=ruling.policy(self._dispatch, self._metrics, self._week, queues),
+                    reach=self._reach(),
+                    carriers=carriers,
+                    tenants=tenants,
+                    now=self._clock(),
+                )
+            ]
+            self._loomed_at = time.monotonic()
+        return self._looming
+
     async def carriers(self) -> Sequence[CarrierView]:
         """All carriers."""
-        return self._sights.carriers(await self._sights.queues())
+        queues = await self._sights.queues()
+        await self._sights.owed.look([one.options.id for one in self._dispatch.fleet.carriers])
+        return self._sights.carriers(queues)
+
+    async def reach(self) -> Sequence[ReachView]:
+        """What carriers reach."""
+        await self._week.look()
+        return self._reach()
+
+    def _reach(self) -> Sequence[ReachView]:
+        return [self._week.reach(one.options.id) for one in self._dispatch.fleet.carriers]
+
+    async def policy(self) -> PolicyView:
+        """What the rules hold back and refuse."""
+        await self._week.look()
+        queues = await self._sights.queues()
+        return ruling.policy(self._dispatch, self._metrics, self._week, queues)
+
+    async def system(self) -> SystemView:
+        """The process and what it needs; told while the store is silent too."""
+        silent = self._sights.silent_for >= stuck.QUIET
+        return self._system.view(self._configuration.running, silent=silent)
 
     async def queues(self) -> Sequence[QueueView]:
         """What no carrier has."""

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from gateway.dispatch import gauges
 from gateway.dispatch.carriers.carriers import Carrier
 from gateway.dispatch.core import Dispatch
+from gateway.dispatch.operating.owed import Owed
 from gateway.dispatch.release.stops import Stop
 from gateway.dispatch.serving.events import in_use
 from gateway.message import CATEGORIES, Category, LaneKey
+from gateway.ops.lately import Lately
 from gateway.ops.metrics import Labels, Metrics
 from gateway.ops.views import (
     BindState,
@@ -20,6 +22,7 @@ from gateway.ops.views import (
     PauseView,
     QueueView,
     RateView,
+    SpreadView,
     Target,
     TenantView,
 )
@@ -39,7 +42,11 @@ CAMPAIGNS = 200
 
 
 class Sights:
-    """Looks at a dispatch and its store."""
+    """Looks at a dispatch and its store.
+
+    Attributes:
+        owed: what carriers owe receipts for.
+    """
 
     def __init__(
         self,
@@ -52,6 +59,8 @@ class Sights:
         self._store = store
         self._metrics = metrics
         self._clock = clock
+        self._responses = Lately(metrics.submit_response_seconds, clock)
+        self.owed = Owed(store)
         self._waiting: Sequence[QueueCount] = ()
         self._stale_at = 0.0
         self._asked_at: float | None = None
@@ -65,8 +74,10 @@ class Sights:
             waiting[queue.route] = waiting.get(queue.route, 0) + queue.messages
         statuses = _by_first(self._metrics.parts_submitted.values())
         receipts = _by_first(self._metrics.receipts.values())
+        _, spreads = self._responses.spreads()
         return [
-            self._carrier(one, waiting, statuses, receipts) for one in self._dispatch.fleet.carriers
+            self._carrier(one, waiting, statuses, receipts, spreads.get((one.options.id,)))
+            for one in self._dispatch.fleet.carriers
         ]
 
     def _carrier(
@@ -75,6 +86,7 @@ class Sights:
         waiting: Mapping[str, int],
         statuses: Mapping[str, Mapping[str, int]],
         receipts: Mapping[str, Mapping[str, int]],
+        response: SpreadView | None,
     ) -> CarrierView:
         name, now = carrier.options.id, self._clock()
         binds = tuple(self._bind(carrier, bind) for bind in carrier.all_binds)
@@ -110,6 +122,10 @@ class Sights:
             receipts_silent_seconds=carrier.silent_for(now),
             receipt_seconds=self._metrics.delivery_seconds.median(name),
             receipts_parked=carrier.correlator.parked,
+            receipts_owed=self.owed.of(name),
+            receipts_unmatched=self._metrics.receipts_unmatched.values().get((name,), 0),
+            response=response,
+            binds_lost=self._metrics.binds_lost.values().get((name,), 0),
             torn=len(carrier.torn),
             waiting=sum(waiting.get(route, 0) for route in routes),
         )

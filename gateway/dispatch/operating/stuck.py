@@ -44,9 +44,10 @@ def findings(
     tenants: Sequence[TenantView],
     consumers: Sequence[ConsumerView],
     pauses: Sequence[PauseView],
+    looming: Iterable[Finding] = (),
     now: float,
 ) -> tuple[Finding, ...]:
-    """All that is worth telling, the worst first."""
+    """All that is worth telling, the worst first; ``looming`` what others found."""
     waits = _waits_of(queues)
     found = [
         *_silence(silent),
@@ -56,6 +57,7 @@ def findings(
         *(_paused(pause, now) for pause in pauses),
         *(one for consumer in consumers for one in _consumer(consumer)),
         *_configuration(running),
+        *looming,
     ]
     return tuple(sorted(found, key=_rank))
 

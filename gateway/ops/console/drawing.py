@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from gateway.ops.console import words
-from gateway.ops.views import Finding
+from gateway.ops.views import OWED, Finding, ReachView
 
 HEADERS: Final = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -130,8 +130,25 @@ def whereabouts(finding: Finding) -> Leads | None:
         case "route" if name:
             return Leads(f"/queues?{urlencode({'q': name})}", "Its queues")
         case "store" | "process" | "disk" | "configuration":
-            return Leads("/panels/store", "Store and process")
+            return Leads("/system", "System")
+        case "texts":
+            return Leads("/policy", "Policy")
     return Leads("/queues", "Queues") if finding.messages else None
+
+
+def owed(number: int | None) -> str:
+    """Messages that a carrier owes receipts for."""
+    if number is None:
+        return words.NONE
+    return f"{words.count(number)} or more" if number >= OWED else words.count(number)
+
+
+def reach_note(reach: ReachView) -> str:
+    """What a carrier usually reaches, and how sure that is."""
+    if reach.median is None:
+        return "no hour of seven days has enough outcomes to compare with"
+    hours = f"{reach.median_hours} hour" + ("s" if reach.median_hours != 1 else "")
+    return f"median {words.percent(reach.median)}, of {hours} in seven days"
 
 
 class Drawing:
@@ -156,6 +173,11 @@ class Drawing:
             "look": words.look,
             "word": words.word,
             "measure": words.measure,
+            "bytes": lambda value: words.measure(value, "bytes"),
+            "seconds": lambda value: words.measure(value, "s"),
+            "percent": words.percent,
+            "reach_note": reach_note,
+            "owed": owed,
             "mix": mix,
             "amounts": amounts,
             "pairs": pairs,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from gateway.ops.console.queries import Aggregate, Binary, Call, Matcher, Number, Query, Select
+from gateway.ops.lately import within
 from gateway.ops.metrics import Labels, Table
 
 NOTHING: Final = Table((), {})
@@ -172,16 +173,5 @@ def _quantiles(quantile: float, of: Table) -> Table:
         buckets.sort()
         whole = buckets[-1][1]
         if whole > 0:
-            found[key] = _within(quantile * whole, buckets)
+            found[key] = within(quantile * whole, buckets)
     return Table(of.labels[:place] + of.labels[place + 1 :], found)
-
-
-def _within(rank: float, buckets: list[tuple[float, float]]) -> float:
-    low = below = 0.0
-    for bound, count in buckets:
-        if count >= rank:
-            if math.isinf(bound):
-                return low
-            return low + (bound - low) * (rank - below) / (count - below) if count > below else low
-        low, below = bound, count
-    return low

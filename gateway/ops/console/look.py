@@ -13,7 +13,7 @@ from gateway.ops.console.listing import listing, most
 from gateway.ops.operations import Caller, Operations
 from gateway.ops.problems import ProblemError
 from gateway.ops.roles import AUDITING, demand, sees_numbers
-from gateway.ops.views import CampaignView, CarrierView, MessageView
+from gateway.ops.views import CampaignView, MessageView
 
 Query = Mapping[str, str]
 Context = dict[str, Any]
@@ -46,12 +46,17 @@ class Look:
         self._tenants = Fresh(lambda: self._ask(operations.tenants))
         self._consumers = Fresh(lambda: self._ask(operations.consumers))
         self._pauses = Fresh(lambda: self._ask(operations.pauses))
+        self._reach = Fresh(lambda: self._ask(operations.reach))
+        self._policy = Fresh(lambda: self._ask(operations.policy))
+        self._system = Fresh(lambda: self._ask(operations.system))
         self._campaigns: dict[int, Fresh[Any]] = {}
         self._of: Mapping[str, Callable[[Query, Caller], Awaitable[Context]]] = {
             "/": self._now,
             "/carriers": self._carrier_list,
             "/queues": self._queue_list,
             "/tenants": self._tenant_list,
+            "/policy": self._policy_page,
+            "/system": self._system_page,
             "/campaigns": self._campaign_list,
             "/messages": self._message_list,
             "/optouts": self._optout_list,
@@ -80,7 +85,7 @@ class Look:
         found = await self._ask(lambda: self._operations.message(identifier))
         return {"now": self._clock(), "message": self._shown(found, caller)}
 
-    async def carrier(self, name: str) -> CarrierView:
+    async def carrier(self, name: str) -> Context:
         """One carrier.
 
         Raises:
@@ -88,12 +93,23 @@ class Look:
         """
         for one in await self._carriers():
             if one.id == name:
-                return one
+                reach = {each.carrier: each for each in await self._reach()}
+                return {"now": self._clock(), "one": one, "reach": reach.get(name)}
         raise ProblemError("not_found", f"no carrier is called {name!r}")
 
     async def _now(self, _query: Query, _caller: Caller) -> Context:
         overview = await self._overview()
-        return {"overview": overview, "pauses": await self._pauses() if overview.pauses else ()}
+        return {
+            "overview": overview,
+            "pauses": await self._pauses() if overview.pauses else (),
+            "system": await self._system(),
+        }
+
+    async def _policy_page(self, _query: Query, _caller: Caller) -> Context:
+        return {"policy": await self._policy()}
+
+    async def _system_page(self, _query: Query, _caller: Caller) -> Context:
+        return {"system": await self._system()}
 
     async def _carrier_list(self, query: Query, _caller: Caller) -> Context:
         states = ("down", "degraded", "up")
@@ -108,9 +124,11 @@ class Look:
                 "waiting": lambda one: (most(one.waiting), one.id),
                 "window": lambda one: (most(one.in_use / one.window if one.window else 0), one.id),
                 "silent": lambda one: (most(one.receipts_silent_seconds), one.id),
+                "owed": lambda one: (most(one.receipts_owed), one.id),
             },
         )
-        return {"rows": rows}
+        reach = {one.carrier: one for one in await self._reach()}
+        return {"rows": rows, "reach": reach}
 
     async def _queue_list(self, query: Query, _caller: Caller) -> Context:
         rows = listing(

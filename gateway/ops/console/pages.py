@@ -173,7 +173,7 @@ class Console:
 
     async def _carrier(self, request: Request, visitor: Visitor) -> Response:
         name = request.path_params["name"]
-        context: Context = {"one": await self._look.carrier(name)}
+        context = await self._look.carrier(name)
         stream = _live_address(CARRIER + name, {})
         context |= {"stream": stream, "of": name, **self._panels.board("carriers", name)}
         return await self._framed(request, visitor, "carrier.html", f"Carrier {name}", context)
@@ -266,8 +266,7 @@ class Console:
         context: Context
         if path.startswith(CARRIER):
             template = "carrier_live.html"
-            context = {"one": await self._look.carrier(path.removeprefix(CARRIER))}
-            context["now"] = self._clock()
+            context = await self._look.carrier(path.removeprefix(CARRIER))
         else:
             template = PAGES[path].template
             context = await self._look.at(path, dict(parse_qsl(query)), caller)

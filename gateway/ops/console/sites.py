@@ -47,10 +47,12 @@ PAGES: Final = {
         Page(
             "/tenants", "Tenants", "tenants.html", live=True, board="tenants", search="tenant, name"
         ),
+        Page("/policy", "Policy", "policy.html", live=True, board="tenants"),
         Page("/campaigns", "Campaigns", "campaigns.html", live=True, search="tenant, campaign"),
         Page("/messages", "Messages", "messages.html", search="id of a message, number of a phone"),
         Page("/optouts", "Opt-outs", "optouts.html", search="number of a phone"),
         Page("/consumers", "Consumers", "consumers.html", live=True, search="tenant, consumer"),
+        Page("/system", "System", "system.html", live=True, board="store"),
         Page("/audit", "Audit", "audit.html", search="who, verb, subject"),
         Page("/panels", "Panels", "panels.html"),
     )

@@ -35,6 +35,10 @@ MARKS: Final = {
     "unknown": ("warn", "unknown"),
     "cancelled": ("info", "cancelled"),
     "blocked": ("warn", "blocked"),
+    "works": ("good", "works"),
+    "slow": ("warn", "slow"),
+    "refuses": ("bad", "refuses"),
+    "silent": ("bad", "does not answer"),
     "done": ("good", "done"),
     "refused": ("warn", "refused"),
     "begun": ("warn", "begun"),
@@ -101,6 +105,13 @@ def rate(value: float) -> str:
 def share(part: float, whole: float) -> str:
     """A percentage."""
     return NONE if not whole else f"{part / whole:.0%}"
+
+
+def percent(part: float | None) -> str:
+    """A share of one, not rounded to all where it is not."""
+    if part is None:
+        return NONE
+    return f"{part:.1%}" if 0.99 <= part < 1 else f"{part:.0%}"
 
 
 def look(state: str) -> str:

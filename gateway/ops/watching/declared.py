@@ -74,10 +74,18 @@ class Recording(msgspec.Struct, frozen=True):
 
 
 class Question(msgspec.Struct, frozen=True):
-    """What somebody wants to know, and the query that tells."""
+    """What somebody wants to know, and what tells it.
+
+    Attributes:
+        expr: a query.
+        page: the address of the page of the console, and what stands there before the answer.
+        command: what tells it in a terminal; empty where nothing does.
+    """
 
     asked: str
     expr: str
+    page: tuple[str, str]
+    command: str = ""
 
 
 class Alert(msgspec.Struct, frozen=True):

@@ -1,13 +1,14 @@
 """What operators ask (`gateway.queue.operators`), on the connections."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
-from gateway.message import LaneKey
+from gateway.message import LaneKey, Message
 from gateway.queue import events
-from gateway.queue.operators import KEPT, Change, Counted, Owing, QueueCount
+from gateway.queue.operators import KEPT, Change, Counted, HourCount, Means, Owing, QueueCount
 from gateway.queue.postgresql import reading, statements
 from gateway.queue.postgresql.arrays import decode_life, decode_message, int8s, messages, octets
 from gateway.queue.postgresql.connecting import Connected
@@ -22,14 +23,13 @@ SAMPLE: Final = 8
 """Messages of a lane whose parts stand for those of all."""
 
 
-def waiting(connection: Connected, now: float) -> list[QueueCount]:
+def waiting(connection: Connected, now: float, means: Means) -> list[QueueCount]:
     """What waits by lane."""
     counts = []
     for tenant, category, route, campaign, lane, due, later, earliest, following in ask(
         connection, "waiting", now=now
     ):
-        sample = messages(ask(connection, "sample", lane=lane, limit=SAMPLE))
-        mean = sum(one.parts for one in sample) / len(sample) if sample else 1.0
+        mean = means.of(lane, now, partial(_sample, connection, lane))
         counts.append(
             QueueCount(
                 LaneKey(tenant, category, route, bytes(campaign).decode() or None),
@@ -43,9 +43,19 @@ def waiting(connection: Connected, now: float) -> list[QueueCount]:
     return counts
 
 
+def _sample(connection: Connected, lane: int) -> list[Message]:
+    return messages(ask(connection, "sample", lane=lane, limit=SAMPLE))
+
+
 def owed_count(connection: Connected, owed: Owing) -> int:
     """How many messages a carrier owes receipts for."""
     [[count]] = ask(connection, "owed_count", **owed._asdict())
+    return int(count)
+
+
+def owed_about(connection: Connected, carrier: str, most: int) -> int:
+    """How many those are, up to so many."""
+    [[count]] = ask(connection, "owed_about", carrier=carrier, most=most)
     return int(count)
 
 
@@ -128,6 +138,11 @@ def campaigns(connection: Connected, tenant: str | None, since: int, limit: int)
         Counted(owner, bytes(campaign).decode(), code, count, first, last)
         for owner, campaign, code, count, first, last in rows
     ]
+
+
+def counted_in(connection: Connected, hour: int) -> list[HourCount]:
+    """What was counted in an hour."""
+    return [HourCount(*row) for row in ask(connection, "counted_in", hour=hour)]
 
 
 def note_change(number: int | None, at: float, body: bytes) -> Work[int]:

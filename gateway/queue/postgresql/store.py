@@ -24,6 +24,8 @@ from gateway.queue.operators import (
     Change,
     Counted,
     Found,
+    HourCount,
+    Means,
     NodeState,
     Owing,
     QueueCount,
@@ -125,6 +127,7 @@ class PostgresStore:
             Engine, self._target, self._node, self._nodes, self._lease, self._observe_commit
         )
         engine.start()
+        self._means = Means()
         try:
             self._optouts = await engine.read(optouts.load)
             self._withdrawals = await engine.read(records.load_withdrawals)
@@ -458,7 +461,7 @@ class PostgresStore:
         return await self._engine.read(vitals.look)
 
     async def waiting(self, now: float) -> Sequence[QueueCount]:
-        return await self._engine.read(lambda c: operators.waiting(c, now))
+        return await self._engine.read(lambda c: operators.waiting(c, now, self._means))
 
     async def lease_where(self, which: Which, last: int, limit: int) -> list[Message]:
         return await self._engine.write(leasing.lease_where(which, last, limit))
@@ -468,6 +471,9 @@ class PostgresStore:
 
     async def owed_count(self, owed: Owing) -> int:
         return await self._engine.read(lambda c: operators.owed_count(c, owed))
+
+    async def owed_about(self, carrier: str, most: int) -> int:
+        return await self._engine.read(lambda c: operators.owed_about(c, carrier, most))
 
     async def owed(self, owed: Owing, after: str, limit: int) -> tuple[list[Owed], str | None]:
         return await self._engine.read(lambda c: operators.owed_slice(c, owed, after, limit))
@@ -513,6 +519,9 @@ class PostgresStore:
 
     async def campaigns(self, tenant: str | None, since: int, limit: int) -> Sequence[Counted]:
         return await self._engine.read(lambda c: operators.campaigns(c, tenant, since, limit))
+
+    async def counted_in(self, hour: int) -> Sequence[HourCount]:
+        return await self._engine.read(lambda c: operators.counted_in(c, hour))
 
     async def note_change(self, number: int | None, at: float, body: bytes) -> int:
         return await self._engine.write(operators.note_change(number, at, body))

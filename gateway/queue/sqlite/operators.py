@@ -1,13 +1,23 @@
 """What operators ask (`gateway.queue.operators`), on the connections."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from gateway.message import LaneKey, Message
 from gateway.queue import events
-from gateway.queue.operators import KEPT, Change, Counted, Owing, QueueCount, Which
+from gateway.queue.operators import (
+    KEPT,
+    Change,
+    Counted,
+    HourCount,
+    Means,
+    Owing,
+    QueueCount,
+    Which,
+)
 from gateway.queue.search import CHUNKS, ROWS
 from gateway.queue.sqlite import reads
 from gateway.queue.sqlite.bulk import (
@@ -32,7 +42,7 @@ _IN: Final = """lane IN (SELECT id FROM lane WHERE tenant = coalesce(?1, tenant)
     AND route = coalesce(?4, route))"""
 
 
-def waiting(execute: Execute, now: float) -> list[QueueCount]:
+def waiting(execute: Execute, now: float, means: Means) -> list[QueueCount]:
     """What waits by lane: over the index of what is due, 40 ms for a million messages."""
     found = execute(
         """SELECT tenant, category, route, campaign, message.lane, sum(due <= ?1), sum(due > ?1),
@@ -42,12 +52,7 @@ def waiting(execute: Execute, now: float) -> list[QueueCount]:
     )
     counts = []
     for tenant, category, route, campaign, lane, due, later, earliest, following in list(found):
-        sample = messages(
-            execute,
-            "SELECT body FROM message WHERE state = 0 AND lane = ? ORDER BY due LIMIT ?",
-            (lane, SAMPLE),
-        )
-        mean = sum(one.parts for one in sample) / len(sample) if sample else 1.0
+        mean = means.of(lane, now, partial(_sample, execute, lane))
         counts.append(
             QueueCount(
                 LaneKey(tenant, category, route, campaign or None),
@@ -59,6 +64,11 @@ def waiting(execute: Execute, now: float) -> list[QueueCount]:
             )
         )
     return counts
+
+
+def _sample(execute: Execute, lane: int) -> list[Message]:
+    query = "SELECT body FROM message WHERE state = 0 AND lane = ? ORDER BY due LIMIT ?"
+    return messages(execute, query, (lane, SAMPLE))
 
 
 def _names(which: Which) -> tuple[str | None, ...]:
@@ -249,6 +259,17 @@ def campaigns(execute: Execute, tenant: str | None, since: int, limit: int) -> l
         )
         found += [Counted(owner, campaign, code, count, start, stop) for code, count in rows]
     return found
+
+
+def counted_in(execute: Execute, hour: int) -> list[HourCount]:
+    """What was counted in an hour: a look into the table for each tenant."""
+    rows = execute(
+        """SELECT coalesce(carrier.name, ''), code, sum(count) FROM tenant CROSS JOIN stat
+        ON stat.tenant = tenant.id AND hour = ?
+        LEFT JOIN carrier ON carrier.id = stat.carrier GROUP BY stat.carrier, code""",
+        (hour,),
+    )
+    return [HourCount(*row) for row in rows]
 
 
 def note_change(session: Session, number: int | None, at: float, body: bytes) -> int:

@@ -21,7 +21,16 @@ from gateway.queue import events
 from gateway.queue.alone import Alone
 from gateway.queue.consents import Consent
 from gateway.queue.moving import Numbers, Place, Row
-from gateway.queue.operators import Change, Counted, Found, Owing, QueueCount, Which
+from gateway.queue.operators import (
+    Change,
+    Counted,
+    Found,
+    HourCount,
+    Means,
+    Owing,
+    QueueCount,
+    Which,
+)
 from gateway.queue.search import Search
 from gateway.queue.sqlite import (
     accounts,
@@ -126,6 +135,7 @@ class SqliteStore(Alone):
             self._arrived = arrived.Arrived()
             self._taken = Chunks()
             self._shelving = trio.Lock()
+            self._means = Means()
             while not clean and await engine.write(upkeep.mark_block):
                 pass
             self._keys = await engine.read(keys.load)
@@ -516,7 +526,7 @@ class SqliteStore(Alone):
         return None
 
     async def waiting(self, now: float) -> Sequence[QueueCount]:
-        return await self._engine.read(lambda e: operators.waiting(e, now))
+        return await self._engine.read(lambda e: operators.waiting(e, now, self._means))
 
     async def lease_where(self, which: Which, last: int, limit: int) -> list[Message]:
         return await self._engine.write(lambda s: operators.lease_where(s, which, last, limit))
@@ -526,9 +536,15 @@ class SqliteStore(Alone):
 
     async def owed_count(self, owed: Owing) -> int:
         await self._shelve_taken()
+        return await self._count_owed(owed)
+
+    async def owed_about(self, carrier: str, most: int) -> int:
+        return await self._count_owed(Owing(carrier, math.inf), most)
+
+    async def _count_owed(self, owed: Owing, most: float = math.inf) -> int:
         carrier = self._engine.session.carriers.known(owed.carrier)
         total, after = 0, ""
-        while carrier is not None:
+        while carrier is not None and total < most:
             slice_ = partial(operators.owed_count_slice, carrier=carrier, owed=owed, after=after)
             count, last = await self._engine.read(slice_)
             total += count
@@ -599,6 +615,9 @@ class SqliteStore(Alone):
 
     async def campaigns(self, tenant: str | None, since: int, limit: int) -> Sequence[Counted]:
         return await self._engine.read(lambda e: operators.campaigns(e, tenant, since, limit))
+
+    async def counted_in(self, hour: int) -> Sequence[HourCount]:
+        return await self._engine.read(lambda e: operators.counted_in(e, hour))
 
     async def note_change(self, number: int | None, at: float, body: bytes) -> int:
         return await self._engine.write(lambda s: operators.note_change(s, number, at, body))

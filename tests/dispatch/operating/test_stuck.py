@@ -26,7 +26,8 @@ CARRIER = CarrierView(
     id="alpha", address="a:1", state="up", since=NOW - 240.0, error=None, pause=None, binds=(),
     binds_up=2, routes=("uk",), window=20, in_use=0, rate_stated=0.0, rate=0.0, rate_found=False,
     rate_set=None, throttled_since=None, statuses={}, receipts={}, receipts_silent_seconds=0.0,
-    receipt_seconds=None, receipts_parked=0, torn=0, waiting=0,
+    receipt_seconds=None, receipts_parked=0, receipts_owed=0,
+    receipts_unmatched=0, response=None, binds_lost=0, torn=0, waiting=0,
 )  # fmt: skip
 QUEUE = QueueView(
     tenant="acme", category="marketing", route="uk", campaign=None, messages=12_310, ready=1,

@@ -34,7 +34,9 @@ from gateway.ops.views import (
     ConsumerView,
     Diff,
     Done,
+    ExpiryView,
     Finding,
+    LatencyView,
     MessagePage,
     MessageView,
     NodeView,
@@ -42,10 +44,17 @@ from gateway.ops.views import (
     Overview,
     PauseView,
     PersonView,
+    PolicyView,
     QueueView,
     RateView,
+    ReachHour,
+    ReachView,
+    RuleView,
+    SpreadView,
     Step,
+    SystemView,
     Target,
+    TenantRuleView,
     TenantView,
 )
 
@@ -114,6 +123,9 @@ class Staged:
             pauses=1,
         )
         self.carrier_views: list[CarrierView] = [ALPHA, BETA, GAMMA]
+        self.reach_views: list[ReachView] = list(REACH)
+        self.policy_view = POLICY
+        self.system_view = SYSTEM
         self.queue_views: list[QueueView] = list(QUEUES)
         self.tenant_views: list[TenantView] = list(TENANTS)
         self.campaign_views: list[CampaignView] = list(CAMPAIGNS)
@@ -136,6 +148,15 @@ class Staged:
 
     async def carriers(self) -> Sequence[CarrierView]:
         return self.carrier_views
+
+    async def reach(self) -> Sequence[ReachView]:
+        return self.reach_views
+
+    async def policy(self) -> PolicyView:
+        return self.policy_view
+
+    async def system(self) -> SystemView:
+        return self.system_view
 
     async def queues(self) -> Sequence[QueueView]:
         return self.queue_views
@@ -263,6 +284,10 @@ BETA: Final = CarrierView(
     receipts_silent_seconds=2.0,
     receipt_seconds=4.1,
     receipts_parked=3,
+    receipts_owed=4_711,
+    receipts_unmatched=17,
+    response=SpreadView(count=9_000, median=0.18, p90=0.4, p99=2.4),
+    binds_lost=3,
     torn=0,
     waiting=381,
 )
@@ -300,6 +325,92 @@ GAMMA: Final = replace(
     statuses={},
     receipts={},
     receipt_seconds=None,
+)
+
+REACH: Final = (
+    ReachView(
+        carrier="beta",
+        reach=0.83,
+        reach_at=NOW - 3_600,
+        median=0.955,
+        median_hours=161,
+        unknown=190,
+        hours=(
+            ReachHour(at=NOW, outcomes={"delivered": 11, "failed": 1}, reach=11 / 12),
+            ReachHour(
+                at=NOW - 3_600,
+                outcomes={"delivered": 8_300, "failed": 1_600, "unknown": 100},
+                reach=0.83,
+            ),
+        ),
+    ),
+    ReachView(
+        carrier="alpha", reach=None, reach_at=None, median=None, median_hours=0, unknown=0, hours=()
+    ),
+)
+
+POLICY: Final = PolicyView(
+    deferred=4_100,
+    next_due=NOW + 18_000,
+    rules=(
+        RuleView(
+            rule="quiet_hours", refused=12, refused_hour=1, deferred=61_000, deferred_hour=4_100
+        ),
+        RuleView(rule="optout", refused=1_312, refused_hour=77, deferred=0, deferred_hour=0),
+    ),
+    tenants=(TenantRuleView(tenant="acme", rule="quiet_hours", refused=12, deferred=60_400),),
+    codes={"opted_out": 1_312, "invalid_recipient": 40},
+    optouts={"keyword": 77, "api": 3},
+    optouts_lifted={"keyword": 2},
+    suspected=5,
+    unowned={"beta": 6},
+    maybe_duplicate={"acme": 31},
+    repeated={"globex": 8},
+)
+
+SYSTEM: Final = SystemView(
+    at=NOW,
+    version="1.0",
+    started_at=NOW - 90_000,
+    digest="3f9c2a7e5b1d4c68",
+    loaded_at=NOW - 8_000,
+    tried_at=NOW - 300,
+    refused=True,
+    waiting=False,
+    store="works",
+    seconds=610.0,
+    latencies=(
+        LatencyView(
+            category="otp",
+            to_carrier=SpreadView(count=900, median=0.004, p90=0.02, p99=0.31),
+            to_phone=SpreadView(count=880, median=2.2, p90=7.5, p99=31.0),
+        ),
+        LatencyView(category="transactional", to_carrier=None, to_phone=None),
+        LatencyView(
+            category="marketing",
+            to_carrier=SpreadView(count=9_000, median=41.0, p90=240.0, p99=290.0),
+            to_phone=None,
+        ),
+    ),
+    commits=SpreadView(count=4_000, median=0.003, p90=0.008, p99=0.021),
+    answers=SpreadView(count=800, median=0.006, p90=0.011, p99=0.032),
+    store_bytes=2.1e9,
+    log_bytes=31e6,
+    free_bytes=41e9,
+    full_in_seconds=190_000.0,
+    longest_turn_seconds=0.034,
+    cores=0.23,
+    memory_bytes=212e6,
+    memory_limit_bytes=2e9,
+    files=77,
+    files_limit=1_024,
+    lane_messages=12_000,
+    lane_messages_limit=200_000,
+    connections=12,
+    connections_limit=1_000,
+    places={"lane": 12_000, "carrier": 381},
+    certificates=(ExpiryView(name="api.tls.cert", until=NOW + 9 * 86_400),),
+    holidays=(ExpiryView(name="FR", until=NOW + 700 * 86_400),),
 )
 
 QUEUES: Final = (

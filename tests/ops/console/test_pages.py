@@ -75,6 +75,24 @@ async def test_now_says_so_where_all_is_well(staged: Staged) -> None:
         ),
         ("/carriers?q=beta", ["1 of 3 carriers", "RTHROTTLED &lt;1%", "half within 4.1 s"]),
         ("/carriers/alpha", ["0x0E", "DELIVRD 91,000", "88/s found out"]),
+        ("/carriers", ["4,711", "190 lost in 24 h", "83%", "96% usually"]),
+        (
+            "/carriers/beta",
+            ["median 96%, of 161 hours in seven days", "-12 points", "failed 1,600"],
+        ),
+        ("/", ["310 ms", "7.5 s", "99 of 100 within", "of the last 10 min"]),
+        (
+            "/policy",
+            ["quiet hours", "61,000", "4,100", "opted out 1,312", "keyword 77", "beta 6", "STOP"],
+        ),
+        (
+            "/system",
+            [
+                *("half within 3 ms, 99 of 100 within 21 ms", "2.1 GB", "31 MB", "41 GB", "2 d"),
+                *("34 ms", "212 MB of 2 GB", "12,000 of 200,000", "3f9c2a7e5b1d4c68"),
+                *("the file has mistakes", "api.tls.cert", "9 d more", "Public holidays of FR"),
+            ],
+        ),
         ("/queues", ["paused by night shift 15 min ago", "no bind is up", "in 5 h", "deferred"]),
         ("/queues?q=no+bind", ["1 of 3 queues", "china"]),
         ("/tenants", ["its tenant is gone", "it waits for it", "2,310"]),

@@ -4,9 +4,19 @@ from typing import cast
 
 import pytest
 
-from gateway.message import Event, LaneKey
-from gateway.queue.operators import KEPT, Change, OperatorStore, Owing, QueueCount, Which
+from gateway.message import Event, LaneKey, Message
+from gateway.queue.operators import (
+    KEPT,
+    Change,
+    HourCount,
+    Means,
+    OperatorStore,
+    Owing,
+    QueueCount,
+    Which,
+)
 from gateway.queue.store import GLOBAL, NEWEST, Final, Ref, Sent, Settlement
+from gateway.queue.tallies import Key
 from tests.queue.contract.rig import LANE, MakeEntry, MakeFinal, MakeMessage, Rig, change
 
 
@@ -106,6 +116,8 @@ async def test_what_a_carrier_owes_is_counted_and_told_in_pages(rig: Rig, entry:
     rig.now = 1_500.0
     owing = Owing("alpha", 1_200.0)
     assert await store.owed_count(owing) == 3
+    assert await store.owed_about("alpha", 1_000) == 3
+    assert await store.owed_about("nobody", 1_000) == 0
     numbers, after = [], ""
     while True:
         page, last = await store.owed(owing, after, 2)
@@ -212,6 +224,44 @@ async def test_campaigns_are_counted_over_their_hours(
     assert {(one.code, one.number) for one in mine} == {("ended delivered", 1)}
     assert await store.campaigns("acme", 21, 9) == []
     assert {one.campaign for one in await store.campaigns(None, 0, 1)} == {"spring"}
+
+
+async def test_an_hour_is_counted_by_carrier_and_code_over_all_tenants(
+    rig: Rig, entry: MakeEntry, delivered: MakeFinal
+) -> None:
+    store = asked(rig)
+    rig.now = 10 * 3_600.0
+    made = [
+        entry(1, campaign="spring", leased=True, expires_at=1e9),
+        entry(2, tenant="b", leased=True, expires_at=1e9),
+    ]
+    await store.accept([*made, entry(3)])
+    rig.now = 11 * 3_600.0 + 5.0
+    finals = [delivered(one.message, at=rig.now) for one in made]
+    counts: dict[Key, int] = {
+        ("acme", None, None, "", "deferred quiet_hours"): 2,
+        ("b", None, None, "alpha", "sent"): 1,
+    }
+    await store.settle(Settlement(finals=finals, tallies=counts))
+    assert await store.counted_in(10) == [HourCount("", "accepted", 3)]
+    assert set(await store.counted_in(11)) == {
+        HourCount("", "ended delivered", 2),
+        HourCount("", "deferred quiet_hours", 2),
+        HourCount("alpha", "sent", 1),
+    }
+    assert await store.counted_in(12) == []
+
+
+def test_a_sample_of_a_lane_stands_for_a_minute(message: MakeMessage) -> None:
+    means, asked_for = Means(), 0
+
+    def sample() -> list[Message]:
+        nonlocal asked_for
+        asked_for += 1
+        return [message(1, parts=asked_for), message(2, parts=3 * asked_for)]
+
+    assert [means.of(7, at, sample) for at in (0.0, 59.0, 61.0)] == [2.0, 2.0, 4.0]
+    assert means.of(8, 61.0, list) == 1.0
 
 
 async def test_the_opt_outs_of_everybodys_texts_are_listed(rig: Rig) -> None:

@@ -7,7 +7,7 @@
 
   // --- keys ---
   const GO = { n: "/", c: "/carriers", q: "/queues", t: "/tenants", k: "/campaigns", m: "/messages",
-    o: "/optouts", u: "/consumers", a: "/audit", p: "/panels", r: "/runbooks" };
+    o: "/optouts", u: "/consumers", y: "/policy", s: "/system", a: "/audit", p: "/panels", r: "/runbooks" };
   let going = 0;
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, textarea, select");

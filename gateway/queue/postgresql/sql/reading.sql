@@ -136,6 +136,11 @@ SELECT count(*) FROM part JOIN message ON message.id = part.message
 WHERE carrier = (SELECT id FROM carrier WHERE name = %(carrier)s) AND part = 0 AND state = 2
 AND message.at < %(before)s AND expires > %(alive)s;
 
+-- name: owed_about
+SELECT count(*) FROM (SELECT FROM part JOIN message ON message.id = part.message
+    WHERE carrier = (SELECT id FROM carrier WHERE name = %(carrier)s) AND part = 0 AND state = 2
+    LIMIT %(most)s) AS owed;
+
 -- name: owed_last
 SELECT (SELECT ref FROM (SELECT ref FROM part
     WHERE carrier = (SELECT id FROM carrier WHERE name = %(carrier)s) AND ref > %(after)s
@@ -162,6 +167,11 @@ WITH newest AS (SELECT tenant, campaign, min(hour) AS first, max(hour) AS last F
 SELECT tenant.name, campaign, code, sum(count)::int8, newest.first, newest.last
 FROM newest JOIN stat USING (tenant, campaign) JOIN tenant ON tenant.id = stat.tenant
 WHERE hour >= newest.first GROUP BY tenant.name, campaign, code, newest.first, newest.last;
+
+-- name: counted_in
+SELECT coalesce(carrier.name, ''), code, sum(count)::int8 FROM tenant
+JOIN stat ON stat.tenant = tenant.id AND hour = %(hour)s
+LEFT JOIN carrier ON carrier.id = stat.carrier GROUP BY carrier.name, code;
 
 -- name: changes
 SELECT id, at, body FROM audit WHERE id < %(before)s ORDER BY id DESC LIMIT %(limit)s;
