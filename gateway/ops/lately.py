@@ -27,8 +27,7 @@ class Lately:
     def __init__(self, histogram: Histogram, clock: Callable[[], float]) -> None:
         self._histogram = histogram
         self._clock = clock
-        self._began = clock()
-        self._before: deque[tuple[float, Mapping[Labels, Sequence[int]]]] = deque()
+        self._before: deque[tuple[float, Mapping[Labels, Sequence[int]]]] = deque([(clock(), {})])
 
     def spreads(self) -> tuple[float, dict[Labels, SpreadView]]:
         """Of how many seconds, at least `SPAN` where it has run for so long; and how what was
@@ -37,8 +36,8 @@ class Lately:
         before = self._before
         while len(before) > 1 and before[1][0] <= now - SPAN:
             before.popleft()
-        since, earlier = before[0] if before else (self._began, {})
-        if not before or now - before[-1][0] >= STEP:
+        since, earlier = before[0]
+        if now - before[-1][0] >= STEP:
             before.append((now, counts))
         found = {}
         for labels, numbers in counts.items():

@@ -21,6 +21,10 @@ ROOM: Final = 1 << 30
 FILLS: Final = 86_400.0
 """Seconds within which a disk that fills is told of."""
 
+SEEN: Final = 1800.0
+"""Seconds for which a process has to have seen the disk, to foretell of it: a log that is written
+and emptied again fills nothing."""
+
 CERTIFICATE: Final = 14 * 86_400.0
 HOLIDAYS: Final = 30 * 86_400.0
 """Seconds before its end from which on one is told of."""
@@ -100,7 +104,7 @@ def _disk(system: SystemView) -> Iterator[Finding]:
             "that begins with the store's name",
             "DiskNearlyFull",
         )
-    elif full is not None and full < FILLS:
+    elif full is not None and full < FILLS and system.at - system.started_at >= SEEN:
         yield _finding(
             "disk_fills_up",
             "warning",

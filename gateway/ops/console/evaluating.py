@@ -73,6 +73,10 @@ def evaluate(query: Query, facts: Facts) -> Table:
             return Table((), {(): facts.now})
         case Call("rate" | "increase" | "delta" | "deriv" as name, (Select() as of,)):
             return _change(name, of, facts)
+        case Call("topk", (Number(most), of)):
+            table = evaluate(of, facts)
+            largest = sorted(table.values.items(), key=lambda item: -item[1])
+            return Table(table.labels, dict(largest[: int(most)]))
         case Call("histogram_quantile", (Number(quantile), of)):
             return _quantiles(quantile, evaluate(of, facts))
     return NOTHING  # such as a median of seven days, which only Prometheus keeps

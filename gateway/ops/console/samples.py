@@ -227,7 +227,8 @@ def _namer(legend: str, labels: Labels) -> Callable[..., str]:
     for place in range(1, len(parts), 2):
         label = parts[place]
         parts[place] = f"{{{labels.index(label)}}}" if label in labels else ""
-    return ("".join(parts).strip() or OURSELVES).format
+    named = "".join(parts).format
+    return lambda *those: named(*those).strip() or OURSELVES
 
 
 def _rounded(value: float) -> float | None:

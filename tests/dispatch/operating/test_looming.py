@@ -34,6 +34,7 @@ CASES: list[tuple[dict[str, Any], list[tuple[str, str, str]]]] = [
     ({}, []),
     ({"system": replace(WELL, free_bytes=5e8)}, [("disk_nearly_full", "critical", "disk")]),
     ({"system": replace(WELL, full_in_seconds=7_200.0)}, [("disk_fills_up", "warning", "disk")]),
+    ({"system": replace(WELL, full_in_seconds=7_200.0, started_at=NOW - 600)}, []),
     ({"system": replace(WELL, free_bytes=None)}, []),  # PostgreSQL has a disk of its own
     ({"system": replace(WELL, memory_bytes=1.9e9)}, [("memory_high", "warning", "process")]),
     (

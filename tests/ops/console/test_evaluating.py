@@ -53,6 +53,7 @@ def asked(text: str) -> dict[Labels, float]:
         ("time() - free", {(): 999_000.0}),
         ("used / window", {("alpha",): 0.25, ("beta",): math.nan}),
         ("used > 0", {("alpha",): 16.0, ("gamma",): 1.0}),
+        ("topk(2, used)", {("alpha",): 16.0, ("gamma",): 1.0}),
         ("(used - window) / 2 < 0", {("alpha",): -24.0}),
     ],
 )
