@@ -76,13 +76,18 @@ class Configuration(Protocol):
         """Read it anew; returns what changed, or the mistakes for which it was refused."""
 
 
+Queues = Sequence[QueueView] | None
+"""What no carrier has yet, where the caller knows it already from a moment ago: it is what is dear
+to find out. None has it looked up."""
+
+
 class Operations(Protocol):
     """Raises `gateway.ops.problems.ProblemError` where something is not there or not done."""
 
-    async def overview(self) -> Overview:
+    async def overview(self, queues: Queues = None) -> Overview:
         """Is it well, and if not, where."""
 
-    async def carriers(self) -> Sequence[CarrierView]:
+    async def carriers(self, queues: Queues = None) -> Sequence[CarrierView]:
         """All carriers with their binds, as configured."""
 
     async def reach(self) -> Sequence[ReachView]:
@@ -97,7 +102,7 @@ class Operations(Protocol):
     async def queues(self) -> Sequence[QueueView]:
         """What no carrier has yet, the oldest first."""
 
-    async def tenants(self) -> Sequence[TenantView]:
+    async def tenants(self, queues: Queues = None) -> Sequence[TenantView]:
         """All tenants."""
 
     async def campaigns(self, tenant: str | None, hours: int) -> Sequence[CampaignView]:
@@ -121,7 +126,7 @@ class Operations(Protocol):
     async def optouts(self, tenant: str | None, after: str) -> Sequence[OptoutView]:
         """The next opt-outs of a tenant, or of everybody, behind a number."""
 
-    async def pauses(self) -> Sequence[PauseView]:
+    async def pauses(self, queues: Queues = None) -> Sequence[PauseView]:
         """All that is paused."""
 
     async def diff(self) -> Diff:

@@ -19,7 +19,7 @@ from gateway.numbers import spellings
 from gateway.ops import roles
 from gateway.ops.commands import Cancel, Command, Erase, Settle
 from gateway.ops.metrics import Metrics
-from gateway.ops.operations import Caller, Configuration
+from gateway.ops.operations import Caller, Configuration, Queues
 from gateway.ops.problems import ProblemError
 from gateway.ops.views import (
     AuditRecord,
@@ -77,10 +77,10 @@ class Operator:
         self._loomed_at = -math.inf
         self._looming: Sequence[Finding] = ()
 
-    async def overview(self) -> Overview:
+    async def overview(self, queues: Queues = None) -> Overview:
         """Is it well, and if not, where."""
+        queues = await self._seen(queues)
         now, running = self._clock(), self._configuration.running
-        queues = await self._sights.queues()
         carriers = self._sights.carriers(queues)
         pauses = self._sights.pauses(queues)
         silent = self._sights.silent_for
@@ -121,6 +121,9 @@ class Operator:
             pauses=len(pauses),
         )
 
+    async def _seen(self, queues: Queues) -> Sequence[QueueView]:
+        return await self._sights.queues() if queues is None else queues
+
     async def _loom(
         self,
         queues: Sequence[QueueView],
@@ -144,9 +147,9 @@ class Operator:
             self._loomed_at = time.monotonic()
         return self._looming
 
-    async def carriers(self) -> Sequence[CarrierView]:
+    async def carriers(self, queues: Queues = None) -> Sequence[CarrierView]:
         """All carriers."""
-        queues = await self._sights.queues()
+        queues = await self._seen(queues)
         await self._sights.owed.look([one.options.id for one in self._dispatch.fleet.carriers])
         return self._sights.carriers(queues)
 
@@ -173,9 +176,9 @@ class Operator:
         """What no carrier has."""
         return await self._sights.queues()
 
-    async def tenants(self) -> Sequence[TenantView]:
+    async def tenants(self, queues: Queues = None) -> Sequence[TenantView]:
         """All tenants."""
-        return self._sights.tenants(await self._sights.queues())
+        return self._sights.tenants(await self._seen(queues))
 
     async def campaigns(self, tenant: str | None, hours: int) -> Sequence[CampaignView]:
         """What was counted of campaigns."""
@@ -205,9 +208,9 @@ class Operator:
         """Opt-outs."""
         return await self._traces.optouts(tenant, after)
 
-    async def pauses(self) -> Sequence[PauseView]:
+    async def pauses(self, queues: Queues = None) -> Sequence[PauseView]:
         """All that is paused."""
-        return self._sights.pauses(await self._sights.queues())
+        return self._sights.pauses(await self._seen(queues))
 
     async def diff(self) -> Diff:
         """What a reload would change."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -99,7 +100,12 @@ def marked(text: str) -> Markup:
 
 def addressed(fields: Mapping[str, Any]) -> str:
     """The query of an address."""
-    return urlencode({name: value for name, value in fields.items() if value not in (None, "")})
+    return _addressed(*[item for item in fields.items() if item[1] not in (None, "")])
+
+
+@lru_cache(4096)
+def _addressed(*fields: tuple[str, Any]) -> str:
+    return urlencode(fields)
 
 
 def hour(at: float, now: float) -> Markup | str:

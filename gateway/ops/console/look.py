@@ -5,15 +5,17 @@ so that all who look at the same page are served one rendering.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from gateway.ops.admin.patience import Patience
-from gateway.ops.console.fresh import Fresh
+from gateway.ops.console.fresh import KEPT, Fresh
 from gateway.ops.console.listing import listing, most
-from gateway.ops.operations import Caller, Operations
+from gateway.ops.operations import Caller, Operations, Queues
 from gateway.ops.problems import ProblemError
 from gateway.ops.roles import AUDITING, demand, sees_numbers
 from gateway.ops.views import CampaignView, MessageView
+
+T = TypeVar("T")
 
 Query = Mapping[str, str]
 Context = dict[str, Any]
@@ -39,13 +41,13 @@ class Look:
         self._operations = operations
         self._ask = patience.look
         self._clock = clock
-        self._overview = Fresh(lambda: self._ask(operations.overview))
-        self._pulse = Fresh(lambda: self._ask(operations.overview), PULSE)
-        self._carriers = Fresh(lambda: self._ask(operations.carriers))
         self._queues = Fresh(lambda: self._ask(operations.queues))
-        self._tenants = Fresh(lambda: self._ask(operations.tenants))
+        self._overview = self._of_queues(operations.overview)
+        self._pulse = self._of_queues(operations.overview, PULSE)
+        self._carriers = self._of_queues(operations.carriers)
+        self._tenants = self._of_queues(operations.tenants)
         self._consumers = Fresh(lambda: self._ask(operations.consumers))
-        self._pauses = Fresh(lambda: self._ask(operations.pauses))
+        self._pauses = self._of_queues(operations.pauses)
         self._reach = Fresh(lambda: self._ask(operations.reach))
         self._policy = Fresh(lambda: self._ask(operations.policy))
         self._system = Fresh(lambda: self._ask(operations.system))
@@ -64,6 +66,15 @@ class Look:
             "/audit": self._audit,
             "/panels": self._nothing,
         }
+
+    def _of_queues(self, ask: Callable[[Queues], Awaitable[T]], kept: float = KEPT) -> Fresh[T]:
+        """What is made of the queues: these are asked for once for all pages."""
+
+        async def answer() -> T:
+            queues = await self._queues()
+            return await self._ask(lambda: ask(queues))
+
+        return Fresh(answer, kept)
 
     async def at(self, path: str, query: Query, caller: Caller) -> Context:
         """What the template of the page at ``path`` needs.

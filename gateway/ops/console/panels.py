@@ -1,6 +1,7 @@
 """The boards of `gateway.ops.watching`, drawn from the samples of this process."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -8,13 +9,20 @@ import trio
 
 from gateway.ops.console import words
 from gateway.ops.console.samples import EVERY, Line, Samples
-from gateway.ops.metrics import Metrics
+from gateway.ops.metrics import Metrics, Table
 from gateway.ops.problems import ProblemError
 from gateway.ops.watching import BOARDS, RECORDINGS
 from gateway.ops.watching.declared import Board, Panel
 
 DRAWN: Final = 8
 """Lines that are drawn of a panel, as many as can be told apart; the largest."""
+
+LOOKED: Final = 15.0
+"""Seconds after which nobody looks at a board any more: a page that is open asks every five."""
+
+SELDOM: Final = 30.0
+"""Seconds between samples of all boards while nobody looks: a thousand tenants and a hundred
+carriers take 60 ms."""
 
 BY_NAME: Final = {board.name: board for board in BOARDS}
 
@@ -41,14 +49,9 @@ class Panels:
     def __init__(self, metrics: Metrics, clock: Callable[[], float]) -> None:
         self._metrics = metrics
         self._clock = clock
-        self._samples = Samples(
-            {
-                _name(board.name, number): panel
-                for board in BOARDS
-                for number, panel in enumerate(board.panels, 1)
-            },
-            RECORDINGS,
-        )
+        self._samples = {board.name: _samples(board) for board in BOARDS}
+        self._looked_at = dict.fromkeys(self._samples, -math.inf)
+        self._all_taken_at = -math.inf
 
     async def run(self) -> None:
         """Take samples until cancelled."""
@@ -57,10 +60,22 @@ class Panels:
             await trio.sleep(EVERY)
 
     async def sample(self) -> None:
-        """Take one: what is read is read here and now, what it comes to is computed in a thread."""
-        readings = self._metrics.readings()
+        """Take one of each board that somebody looks at, and now and then of the others. What is
+        read is read here and now, what it comes to is computed in a thread."""
         now = self._clock()
-        await trio.to_thread.run_sync(lambda: self._samples.take(readings(), now))
+        due = [name for name, looked_at in self._looked_at.items() if now - looked_at < LOOKED]
+        if now - self._all_taken_at >= SELDOM:
+            due, self._all_taken_at = list(self._samples), now
+        if due:
+            readings = self._metrics.readings()
+            await trio.to_thread.run_sync(self._take, due, readings, now)
+
+    def _take(
+        self, boards: Sequence[str], readings: Callable[[], Mapping[str, Table]], now: float
+    ) -> None:
+        tables = readings()
+        for name in boards:
+            self._samples[name].take(tables, now)
 
     def board(self, name: str, of: str = "") -> dict[str, Any]:
         """What the template of a board needs; of one carrier, where ``of`` names it.
@@ -69,6 +84,7 @@ class Panels:
             ProblemError: there is no such board.
         """
         board = _board(name)
+        self._looked_at[name] = self._clock()
         shown = []
         for number, panel in enumerate(board.panels, 1):
             lines, rest = self._lines(name, number, panel, of)
@@ -86,9 +102,11 @@ class Panels:
     def series(self, name: str, of: str = "") -> bytes:
         """The lines of a board as JSON, by the numbers of its panels; for a worker thread."""
         found = {}
-        for number, panel in enumerate(_board(name).panels, 1):
+        board = _board(name)
+        self._looked_at[name] = self._clock()
+        for number, panel in enumerate(board.panels, 1):
             lines, rest = self._lines(name, number, panel, of)
-            times, values = self._samples.series(lines if panel.kind == "timeseries" else ())
+            times, values = self._samples[name].series(lines if panel.kind == "timeseries" else ())
             drawn = [
                 Drawn(line.name, one, words.measure(line.last, panel.unit))
                 for line, one in zip(lines, values or [[]] * len(lines), strict=True)
@@ -103,7 +121,7 @@ class Panels:
 
     def _lines(self, board: str, number: int, panel: Panel, of: str) -> tuple[list[Line], int]:
         labels = {"carrier": of} if of else {}
-        lines, rest = self._samples.drawn(_name(board, number), labels, DRAWN)
+        lines, rest = self._samples[board].drawn(str(number), labels, DRAWN)
         if panel.kind == "stat":
             lines = [line for line in lines if line.last is not None]
         return lines, rest
@@ -116,5 +134,8 @@ def _board(name: str) -> Board:
         raise ProblemError("not_found", f"no board is called {name!r}") from None
 
 
-def _name(board: str, number: int) -> str:
-    return f"{board}/{number}"
+def _samples(board: Board) -> Samples:
+    """The samples of a board, by the numbers of its panels, with what it needs to be recorded."""
+    queries = [query.expr for panel in board.panels for query in panel.queries]
+    used = [one for one in RECORDINGS if any(one.name in expr for expr in queries)]
+    return Samples({str(number): one for number, one in enumerate(board.panels, 1)}, used)

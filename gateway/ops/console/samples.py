@@ -149,6 +149,8 @@ class Samples:
                 self._note(kept, lines)
             self._number += 1
             self._times.append(now)
+            while self._times[0] <= now - KEPT * EVERY:  # less were taken while nobody looked
+                self._times.popleft()
         self._remember(tables, now)
 
     def _queries(self) -> list[Query]:
@@ -158,13 +160,14 @@ class Samples:
     def _note(self, kept: Kept, found: Found) -> None:
         number, place = self._number, self._number % KEPT
         kept.rest = 0
+        first = number - len(self._times)
         for name, line in list(kept.lines.items()):
             line.last = found[name][0] if name in found else None
             line.values[place] = math.nan if line.last is None else line.last
             line.peak *= FADES
             if line.last is not None:
                 line.seen, line.peak = number, max(line.peak, abs(line.last))
-            elif number - line.seen >= KEPT:
+            elif line.seen <= first:
                 del kept.lines[name]
         new = [name for name in found if name not in kept.lines]
         new.sort(key=lambda name: -abs(found[name][0]))
@@ -184,13 +187,15 @@ class Samples:
             )
 
     def _past(self, name: str, seconds: float, now: float) -> Past | None:
-        """A metric as it was so many seconds ago, or as long ago as is known."""
-        source = self._minutes if seconds > SHORT else self._recent
-        at_most = now - seconds - EVERY / 2
-        for at, tables in source:
-            if at >= at_most and name in tables:
-                return Past(tables[name], now - at)
-        return None
+        """A metric as it was so many seconds ago or, where nobody looked then, a little before;
+        else as long ago as is known."""
+        found = None
+        for at, tables in reversed(self._minutes if seconds > SHORT else self._recent):
+            if name in tables:
+                found = Past(tables[name], now - at)
+                if at <= now - seconds + EVERY / 2:
+                    break
+        return found
 
     def _remember(self, tables: Mapping[str, Table], now: float) -> None:
         self._recent.append((now, tables))

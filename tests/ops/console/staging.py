@@ -24,7 +24,7 @@ from gateway.ops.admin.patience import Patience
 from gateway.ops.commands import Cancel, Command, SendTest
 from gateway.ops.console.pages import Console
 from gateway.ops.metrics import Metrics
-from gateway.ops.operations import Caller, Role
+from gateway.ops.operations import Caller, Queues, Role
 from gateway.ops.problems import ProblemError
 from gateway.ops.views import (
     AuditRecord,
@@ -140,13 +140,13 @@ class Staged:
         self.stuck = False
         self.asked = 0
 
-    async def overview(self) -> Overview:
+    async def overview(self, queues: Queues = None) -> Overview:
         self.asked += 1
         if self.stuck:
             raise ProblemError("store_stuck", "the store does not answer")
         return self.seen
 
-    async def carriers(self) -> Sequence[CarrierView]:
+    async def carriers(self, queues: Queues = None) -> Sequence[CarrierView]:
         return self.carrier_views
 
     async def reach(self) -> Sequence[ReachView]:
@@ -161,7 +161,7 @@ class Staged:
     async def queues(self) -> Sequence[QueueView]:
         return self.queue_views
 
-    async def tenants(self) -> Sequence[TenantView]:
+    async def tenants(self, queues: Queues = None) -> Sequence[TenantView]:
         return self.tenant_views
 
     async def campaigns(self, tenant: str | None, hours: int) -> Sequence[CampaignView]:
@@ -189,7 +189,7 @@ class Staged:
     async def optouts(self, tenant: str | None, after: str) -> Sequence[OptoutView]:
         return [one for one in self.optout_views if one.tenant == tenant and one.number > after]
 
-    async def pauses(self) -> Sequence[PauseView]:
+    async def pauses(self, queues: Queues = None) -> Sequence[PauseView]:
         return self.pause_views
 
     async def diff(self) -> Diff:
