@@ -84,7 +84,6 @@ class Operator:
         carriers = self._sights.carriers(queues)
         pauses = self._sights.pauses(queues)
         silent = self._sights.silent_for
-        tenants = self._sights.tenants(queues)
         found = stuck.findings(
             running,
             silent=silent,
@@ -92,10 +91,10 @@ class Operator:
             congested=self._dispatch.congested,
             carriers=carriers,
             queues=queues,
-            tenants=tenants,
+            bound=self._dispatch.scheduler.dry,
             consumers=() if silent else await self._sights.consumers(),
             pauses=pauses,
-            looming=await self._loom(queues, carriers, tenants),
+            looming=await self._loom(queues, carriers),
             now=now,
         )
         states = {"queued": 0, "deferred": 0, "sent": 0}
@@ -128,7 +127,6 @@ class Operator:
         self,
         queues: Sequence[QueueView],
         carriers: Sequence[CarrierView],
-        tenants: Sequence[TenantView],
     ) -> Sequence[Finding]:
         """What no message waits for yet, as of some seconds ago."""
         if time.monotonic() >= self._loomed_at + LOOMS:
@@ -140,7 +138,7 @@ class Operator:
                     policy=ruling.policy(self._dispatch, self._metrics, self._week, queues),
                     reach=self._reach(),
                     carriers=carriers,
-                    tenants=tenants,
+                    tenants=self._sights.tenants(queues),
                     now=self._clock(),
                 )
             ]

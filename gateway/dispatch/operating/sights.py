@@ -223,6 +223,9 @@ class Sights:
     def pauses(self, queues: Sequence[QueueView]) -> list[PauseView]:
         """All pauses, operators' and tenants', with how much of ``queues`` each holds."""
         holds, pool = self._dispatch.upkeep.steering.holds, self._dispatch.pool
+        stops, own = self._dispatch.stops.each(), holds.paused_campaigns()
+        if not stops and not own:
+            return []
         held: dict[Target, int] = {}
         for queue in queues:
             key = key_of(queue)
@@ -237,9 +240,8 @@ class Sights:
                 targets += [Target("carrier", name) for name in pool.carriers_of(key.route)]
             for target in targets:
                 held[target] = held.get(target, 0) + queue.messages
-        stops = self._dispatch.stops.each()
         found = [self.pause(stop, held.get(stop.target, 0)) for stop in stops]
-        for tenant, campaign in holds.paused_campaigns():
+        for tenant, campaign in own:
             at = holds.paused_at(tenant, campaign) or 0.0
             waits = held.get(Target("campaign", campaign, tenant), 0)
             found.append(_own(tenant, campaign, at, waits))

@@ -1,7 +1,7 @@
 """What is worth a sentence of the overview: what is stuck, where, why, what is safe and what to do.
 Pure: it reads views and says what follows from them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from gateway.ops.operations import Running
@@ -13,7 +13,6 @@ from gateway.ops.views import (
     QueueView,
     Reason,
     Severity,
-    TenantView,
 )
 
 SILENT: Final = 600.0
@@ -41,19 +40,20 @@ def findings(
     congested: bool,
     carriers: Sequence[CarrierView],
     queues: Sequence[QueueView],
-    tenants: Sequence[TenantView],
+    bound: Collection[str],
     consumers: Sequence[ConsumerView],
     pauses: Sequence[PauseView],
     looming: Iterable[Finding] = (),
     now: float,
 ) -> tuple[Finding, ...]:
-    """All that is worth telling, the worst first; ``looming`` what others found."""
+    """All that is worth telling, the worst first. ``bound`` are the tenants whose own rate holds
+    messages, ``looming`` is what others found."""
     waits = _waits_of(queues)
     found = [
         *_silence(silent),
         *_store(failing, congested, queues),
         *(one for carrier in carriers for one in _carrier(carrier, waits, now)),
-        *_waits(queues, tenants, carriers),
+        *_waits(queues, bound, carriers),
         *(_paused(pause, now) for pause in pauses),
         *(one for consumer in consumers for one in _consumer(consumer)),
         *_configuration(running),
@@ -216,10 +216,9 @@ to do, and the runbook. The store and pauses are told of elsewhere."""
 
 
 def _waits(
-    queues: Sequence[QueueView], tenants: Sequence[TenantView], carriers: Sequence[CarrierView]
+    queues: Sequence[QueueView], bound: Collection[str], carriers: Sequence[CarrierView]
 ) -> Iterator[Finding]:
     groups: dict[tuple[Reason, str], list[QueueView]] = {}
-    bound = {one.id for one in tenants if one.rate_bound}
     told = {route for one in carriers if one.state == "down" for route in one.routes}
     for queue in queues:
         if queue.reason not in _WAITS or queue.oldest_seconds is None:

@@ -7,7 +7,7 @@ asked for once, and kept as a few numbers for each carrier.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Final, NamedTuple
 
@@ -41,10 +41,12 @@ RULED, CODED, DEFERRED = "ruled_out", "refused", "deferred"
 
 
 class Hour(NamedTuple):
-    """What is kept of an hour: outcomes by carrier, and by (kind, name) what was held or refused;
-    ``over`` where it will not change."""
+    """What is kept of an hour: outcomes by carrier, how many of them tell of its reach and the
+    share that is delivered, and by (kind, name) what was held or refused; ``over`` where it will
+    not change."""
 
     outcomes: Mapping[str, Mapping[str, int]]
+    shares: Mapping[str, tuple[int, float]]
     held: Mapping[tuple[str, str], int]
     over: bool
 
@@ -102,40 +104,38 @@ class Week:
             elif kind in (RULED, CODED, DEFERRED):
                 held[kind, name] += one.number
         over = self._clock() >= (hour + 1) * HOUR + SETTLED
-        return Hour(outcomes, held, over)
+        shares = {}
+        for carrier, of in outcomes.items():
+            if whole := sum(of.get(one, 0) for one in ENDED):
+                shares[carrier] = (whole, of.get("delivered", 0) / whole)
+        return Hour(outcomes, shares, held, over)
 
     def reach(self, carrier: str) -> ReachView:
         """What a carrier reaches, as far as was asked."""
-        if carrier not in self._told:
-            self._told[carrier] = self._reach(carrier)
-        return self._told[carrier]
+        if not self._told:
+            self._told = self._tell()
+        return self._told.get(carrier) or _reach(carrier, {}, [], 0)
 
-    def _reach(self, carrier: str) -> ReachView:
+    def _tell(self) -> dict[str, ReachView]:
+        """What each carrier reaches."""
         present = int(self._clock() // HOUR)
-        hours = []
-        usual = []
-        lost = 0
-        for hour in range(present, present - WEEK - 1, -1):
-            known = self._hours.get(hour)
-            outcomes = known.outcomes.get(carrier, {}) if known else {}
-            whole = sum(outcomes.get(one, 0) for one in ENDED)
-            share = outcomes.get("delivered", 0) / whole if whole else None
-            if hour < present and share is not None and whole >= LEAST:
-                usual.append(share)
-            if hour > present - DAY:
-                lost += outcomes.get("unknown", 0)
-                if whole:
-                    hours.append(ReachHour(at=hour * HOUR, outcomes=outcomes, reach=share))
-        now = next((one for one in hours if _reached(one) >= LEAST), None)
-        return ReachView(
-            carrier=carrier,
-            reach=now.reach if now else None,
-            reach_at=now.at if now else None,
-            median=median(usual) if usual else None,
-            median_hours=len(usual),
-            unknown=lost,
-            hours=tuple(hours),
-        )
+        usual: dict[str, list[float]] = {}
+        for number, hour in self._hours.items():
+            if number < present:
+                for carrier, (whole, share) in hour.shares.items():
+                    if whole >= LEAST:
+                        usual.setdefault(carrier, []).append(share)
+        day = {n: self._hours[n] for n in range(present, present - DAY, -1) if n in self._hours}
+        names = dict.fromkeys(name for hour in day.values() for name in hour.outcomes)
+        return {
+            name: _reach(
+                name,
+                {n: hour for n, hour in day.items() if name in hour.shares},
+                usual.get(name, []),
+                sum(hour.outcomes.get(name, {}).get("unknown", 0) for hour in day.values()),
+            )
+            for name in (*names, *(usual.keys() - names.keys()))
+        }
 
     def rules(self) -> tuple[tuple[RuleView, ...], dict[str, int]]:
         """What each rule has put off and refused in the last 24 hours and in this one, the most
@@ -162,5 +162,21 @@ class Week:
         return tuple(rules), codes
 
 
-def _reached(hour: ReachHour) -> int:
-    return sum(hour.outcomes.get(one, 0) for one in ENDED)
+def _reach(
+    carrier: str, hours: Mapping[int, Hour], usual: Sequence[float], unknown: int
+) -> ReachView:
+    """What a carrier reaches, given the hours of a day, the newest first, and usual shares."""
+    enough = (n for n, hour in hours.items() if hour.shares[carrier][0] >= LEAST)
+    newest = next(enough, None)
+    return ReachView(
+        carrier=carrier,
+        reach=None if newest is None else hours[newest].shares[carrier][1],
+        reach_at=None if newest is None else newest * HOUR,
+        median=median(usual) if usual else None,
+        median_hours=len(usual),
+        unknown=unknown,
+        hours=tuple(
+            ReachHour(at=n * HOUR, outcomes=hour.outcomes[carrier], reach=hour.shares[carrier][1])
+            for n, hour in hours.items()
+        ),
+    )

@@ -51,7 +51,7 @@ def seen(**there: Any) -> list[Finding]:
     """What is found where there is this, and nothing else."""
     nothing: dict[str, Any] = {
         "silent": 0.0, "failing": False, "congested": False, "carriers": (), "queues": (),
-        "tenants": (TENANT,), "consumers": (), "pauses": (), "running": RUNNING,
+        "bound": ("acme",), "consumers": (), "pauses": (), "running": RUNNING,
     }  # fmt: skip
     given = nothing | there
     return list(findings(given.pop("running"), now=NOW, **given))
