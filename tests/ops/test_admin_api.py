@@ -336,6 +336,15 @@ async def test_what_has_changed_meanwhile_is_shown_anew(gateway: Console) -> Non
     assert (answer.status, answer.problem) == (409, "changed")
 
 
+async def test_a_body_that_is_too_large_is_refused_and_the_next_request_answered(
+    gateway: Console,
+) -> None:
+    answer = await gateway.ask("pause", b'{"why": "' + b"x" * 200_000 + b'"}')
+    assert (answer.status, answer.problem) == (400, "bad_request")
+    assert "more than 65536 bytes" in answer.json["detail"]
+    assert (await gateway.ask("overview")).status == 200
+
+
 async def test_what_is_done_twice_is_refused(gateway: Console) -> None:
     for status in (200, 409):
         answer = await gateway.ask("pause", {"scope": "carrier", "name": "alpha"})
@@ -384,6 +393,7 @@ async def test_who_asks_again_is_told_what_was_known_and_that_the_store_stands_s
         began = trio.current_time()
         answer = await gateway.ask("overview")
         assert trio.current_time() - began < 0.5
+        assert (await gateway.ask("system")).json["store"] == "silent"
         [worst, *_] = answer.json["findings"]
         assert (worst["kind"], worst["severity"]) == ("store_silent", "critical")
         assert (answer.json["well"], answer.json["queued"]) == (False, 1)

@@ -113,6 +113,21 @@ async def test_a_reload_takes_away_what_a_token_may_see(role: Role | None) -> No
     assert page.status == (200 if role else 303)
 
 
+async def test_a_page_that_outlives_the_gateway_asks_to_sign_in_and_does_nothing() -> None:
+    async with serving(Staged(), OPTIONS) as address:
+        cookie = await signed_in(address, "admin")
+        seal = (await ask(address, "/do/pause", cookie=cookie)).hidden("seal")
+    staged = Staged()
+    async with serving(staged, OPTIONS) as address:  # started anew
+        name, value = f"gateway_session_{address.rpartition(':')[2]}", cookie.partition("=")[2]
+        form = {"seal": seal, "scope": "carrier", "name": "alpha"}
+        sent = await ask(address, "/do/pause", form=form, cookie=f"{name}={value}")
+        stream = await events(address, "/live?at=/", 1, f"{name}={value}")
+    assert (sent.status, sent.headers["location"].partition("?")[0]) == (303, "/login")
+    assert stream == ["event: ended\ndata: \n"]
+    assert staged.told == []
+
+
 async def test_signing_out_forgets_the_session() -> None:
     async with serving(Staged(), OPTIONS) as address:
         cookie = await signed_in(address, "operator")
