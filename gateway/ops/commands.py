@@ -38,81 +38,72 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return None
 
 
-class Pause(Command, frozen=True):
+class _OfTarget(Command, frozen=True):
+    """Something is done to what can be paused."""
+
+    scope: Scope
+    name: Name
+    tenant: Name | None = None
+
+    @property
+    def target(self) -> Target:
+        return Target(self.scope, self.name, self.tenant)
+
+    @property
+    def subject(self) -> str:
+        return str(self.target)
+
+
+class _OfBind(Command, frozen=True):
+    """Something is done to a bind."""
+
+    bind: Name
+
+    @property
+    def subject(self) -> str:
+        return f"bind {self.bind}"
+
+
+class _OfCarrier(Command, frozen=True):
+    """Something is done to a carrier."""
+
+    carrier: Name
+
+    @property
+    def subject(self) -> str:
+        return f"carrier {self.carrier}"
+
+
+class Pause(_OfTarget, frozen=True):
     """Send nothing more of something: from the next PDU on, over a restart, until it is resumed or
     ``seconds`` are over."""
 
-    scope: Scope
-    name: Name
-    tenant: Name | None = None
     seconds: Seconds | None = None
 
-    @property
-    def target(self) -> Target:
-        return Target(self.scope, self.name, self.tenant)
 
-    @property
-    def subject(self) -> str:
-        return str(self.target)
-
-
-class Resume(Command, frozen=True):
+class Resume(_OfTarget, frozen=True):
     """Go on with what was paused. ``extend`` lets a campaign's messages expire so much later."""
 
-    scope: Scope
-    name: Name
-    tenant: Name | None = None
     extend: Annotated[float, Meta(gt=0, le=31 * 86_400)] | None = None
 
-    @property
-    def target(self) -> Target:
-        return Target(self.scope, self.name, self.tenant)
 
-    @property
-    def subject(self) -> str:
-        return str(self.target)
-
-
-class Drain(Command, frozen=True):
+class Drain(_OfBind, frozen=True):
     """End a bind in order, and leave it ended until it is bound again or the gateway starts."""
 
-    bind: Name
 
-    @property
-    def subject(self) -> str:
-        return f"bind {self.bind}"
-
-
-class Rebind(Command, frozen=True):
+class Rebind(_OfBind, frozen=True):
     """End a bind in order, if it is up, and make it anew."""
 
-    bind: Name
 
-    @property
-    def subject(self) -> str:
-        return f"bind {self.bind}"
-
-
-class SetRate(Command, frozen=True):
+class SetRate(_OfCarrier, frozen=True, kw_only=True):
     """Send a carrier at most ``rate`` parts per second for a time; never more than it states."""
 
-    carrier: Name
     rate: Annotated[float, Meta(gt=0, le=1_000_000)]
     seconds: Seconds
 
-    @property
-    def subject(self) -> str:
-        return f"carrier {self.carrier}"
 
-
-class UnsetRate(Command, frozen=True):
+class UnsetRate(_OfCarrier, frozen=True):
     """Let a carrier go by its own rate again."""
-
-    carrier: Name
-
-    @property
-    def subject(self) -> str:
-        return f"carrier {self.carrier}"
 
 
 class Cancel(Command, frozen=True):

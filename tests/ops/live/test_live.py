@@ -26,6 +26,11 @@ QUERIES = {
 } | {one.asked: one.expr for one in QUESTIONS}
 """Every panel's queries and every question's, by what they are for."""
 
+UNANSWERED = """have no answer from any gateway, or none that names the one with the fault; a new
+panel needs a gateway whose work feeds its metric: have `Cell._submit` or `Cell.pause` in
+tests/ops/live/cell.py, or the habits of `steady` in faults.py, do what it counts"""
+"""Says what is to be added."""
+
 FOUND_WITHIN = 20.0
 """Seconds in which the last of them are to be answered."""
 
@@ -95,7 +100,7 @@ def astray(watching: Prometheus, cells: dict[str, Cell]) -> dict[str, set[Any]]:
         "fire while all is well": too_early,
         "do not fire": expected - seen,
         "fire for nothing": seen - expected,
-        "have no answer": left,
+        UNANSWERED: left,
         "do not end": watching.wait_until_quiet(60),
     }
     return {what: which for what, which in found.items() if which}
