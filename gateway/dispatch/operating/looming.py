@@ -35,9 +35,12 @@ POINTS: Final = 0.1
 FULL: Final = 0.9
 """Of a limit, from which on it is told of."""
 
+SLOW: Final = 2.0
+"""Seconds that one of ten answers of a carrier takes, from which on it is told of."""
+
 REFUSES: Final = 0.05
 ANSWERS: Final = 100
-"""The share of parts that a carrier refuses, of so many answers at least."""
+"""The share of parts that a carrier refuses, to be told of; and of how many answers at least."""
 
 
 def looming(
@@ -56,7 +59,7 @@ def looming(
     for one in reach:
         yield from _reach(one)
     for carrier in carriers:
-        yield from _unmatched(carrier)
+        yield from _carrier(carrier)
     for tenant in tenants:
         yield from _tenant(tenant)
     if policy.unowned:
@@ -170,7 +173,7 @@ def _reach(one: ReachView) -> Iterator[Finding]:
         )
 
 
-def _unmatched(carrier: CarrierView) -> Iterator[Finding]:
+def _carrier(carrier: CarrierView) -> Iterator[Finding]:
     lost, known = carrier.receipts_unmatched, sum(carrier.receipts.values())
     if lost >= ANSWERS and lost > 0.1 * (lost + known):
         yield _finding(
@@ -195,6 +198,20 @@ def _unmatched(carrier: CarrierView) -> Iterator[Finding]:
             f"{LOST}: they go elsewhere, are tried again, or fail, by the status",
             "ask the carrier with the status; shift weight to another by a reload",
             "CarrierRefuses",
+        )
+
+    response = carrier.response
+    if response is not None and response.count >= ANSWERS and response.p90 > SLOW:
+        yield _finding(
+            "carrier_slow",
+            "warning",
+            f"carrier {carrier.id}",
+            f"one of ten of its answers takes {duration(response.p90)} or more, of "
+            f"{response.count:,} lately",
+            f"{LOST}: as much goes out as its windows hold in that time",
+            "ask the carrier; a larger `window`, if the contract allows it, or less weight in the "
+            "routes",
+            "CarrierSlow",
         )
 
 

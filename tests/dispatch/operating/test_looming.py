@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.dispatch.operating.looming import looming
-from gateway.ops.views import ExpiryView, Finding
+from gateway.ops.views import ExpiryView, Finding, SpreadView
 from tests.dispatch.operating.test_stuck import CARRIER, TENANT
 from tests.ops.console.staging import NOW, POLICY, REACH, SYSTEM
 
@@ -15,6 +15,7 @@ DAY = 86_400.0
 WELL = replace(
     SYSTEM, full_in_seconds=None, certificates=(ExpiryView(name="api", until=NOW + 90 * DAY),)
 )
+SPREAD = SpreadView(count=900, median=0.1, p90=0.4, p99=2.5)
 USUAL = replace(REACH[0], reach=0.9, median=0.95)
 
 
@@ -57,6 +58,12 @@ CASES: list[tuple[dict[str, Any], list[tuple[str, str, str]]]] = [
         [("carrier_refuses", "warning", "carrier alpha")],
     ),
     ({"carriers": (replace(CARRIER, statuses={"ESME_ROK": 90, "ESME_RTHROTTLED": 90}),)}, []),
+    (
+        {"carriers": (replace(CARRIER, response=replace(SPREAD, p90=3.3)),)},
+        [("carrier_slow", "warning", "carrier alpha")],
+    ),
+    ({"carriers": (replace(CARRIER, response=SPREAD),)}, []),
+    ({"carriers": (replace(CARRIER, response=replace(SPREAD, count=9, p90=3.3)),)}, []),
     (
         {"tenants": (replace(TENANT, max_queued=100, queued=60, deferred=30, sent=5),)},
         [("tenant_nearly_full", "warning", "tenant acme")],
