@@ -32,6 +32,7 @@ from gateway.policy.content import advice as content_advice
 from gateway.policy.pumping import PumpingOptions
 from gateway.policy.quiet_hours import QuietHoursOptions
 from gateway.policy.senders import ANY
+from gateway.policy.unreachable import NO_SUCH_NUMBER
 from gateway.smpp.options import OPTIONAL_PARAMETERS_SINCE, PASSWORD, SYSTEM_ID
 
 Check = Callable[[Settings, date], Iterable[str]]
@@ -291,7 +292,8 @@ def hygiene(settings: Settings, _today: date) -> Iterable[str]:
     if dispatch.policy.unreachable.categories and not learns:
         yield "policy.unreachable: holds for nobody, since every tenant has unreachable = false"
     policy = dispatch.policy
-    if policy.unreachable.permanent_errors and not policy.unreachable.categories:
+    stated = policy.unreachable.permanent_errors != NO_SUCH_NUMBER
+    if stated and not policy.unreachable.categories:
         yield (
             "policy.unreachable.categories: is empty, so permanent_errors teach nothing; name what"
             " is spared"

@@ -8,7 +8,6 @@ import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import cast
 
 import pytest
 import trio
@@ -17,10 +16,10 @@ from gateway.errors import ConfigError, GatewayError
 from gateway.ops.admin import AdminOptions, Health, asked_from_here
 from gateway.ops.admin.serving import serve
 from gateway.ops.metrics import Metrics
-from gateway.ops.operations import Operations
+from tests.ops.console.staging import Staged
 
-NOBODY = cast("Operations", None)
-"""No operator is answered here."""
+STAGED = Staged()
+"""What operators would be told; none asks here."""
 
 GUARDED = AdminOptions("127.0.0.1:0", (hashlib.sha256(b"let-me-in").hexdigest().upper(),))
 FREE = AdminOptions("127.0.0.1:0")
@@ -43,7 +42,7 @@ async def serving(options: AdminOptions, answers: Answers) -> AsyncIterator[str]
                 serve,
                 options,
                 answers.metrics,
-                NOBODY,
+                STAGED,
                 healthy=lambda: answers.health,
                 ready=lambda: answers.readiness,
             )
@@ -144,7 +143,7 @@ def test_what_counts_as_this_machine(client: str | None, server: str | None, her
 @pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "192.0.2.1"])
 async def test_others_are_not_served_without_a_token(host: str) -> None:
     with pytest.raises(ConfigError, match=r"admin\.listen: .*other machines.*token_sha256"):
-        await serve(AdminOptions(f"{host}:7601"), Metrics(), NOBODY, healthy=Health, ready=Health)
+        await serve(AdminOptions(f"{host}:7601"), Metrics(), STAGED, healthy=Health, ready=Health)
 
 
 async def test_with_a_token_other_machines_may_be_served() -> None:
@@ -157,14 +156,14 @@ async def test_with_a_token_other_machines_may_be_served() -> None:
 @pytest.mark.parametrize("listen", ["", "7601", "127.0.0.1", "example.com:7601", "127.0.0.1:http"])
 async def test_an_address_that_is_none_is_refused_with_its_key(listen: str) -> None:
     with pytest.raises(ConfigError, match=r"admin\.listen: .* is not an IP address and a port"):
-        await serve(AdminOptions(listen), Metrics(), NOBODY, healthy=Health, ready=Health)
+        await serve(AdminOptions(listen), Metrics(), STAGED, healthy=Health, ready=Health)
 
 
 async def test_an_address_in_use_is_named_with_the_mend() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         listen = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(GatewayError, match=rf"cannot listen on '{listen}'.*choose another"):
-            await serve(AdminOptions(listen), Metrics(), NOBODY, healthy=Health, ready=Health)
+            await serve(AdminOptions(listen), Metrics(), STAGED, healthy=Health, ready=Health)
 
 
 async def test_a_failing_probe_is_an_error_for_its_caller_only(
@@ -174,7 +173,7 @@ async def test_a_failing_probe_is_an_error_for_its_caller_only(
         raise RuntimeError("no such luck")
 
     async with trio.open_nursery() as nursery:
-        start = partial(serve, FREE, Metrics(), NOBODY, healthy=broken, ready=Health)
+        start = partial(serve, FREE, Metrics(), STAGED, healthy=broken, ready=Health)
         (address,) = await nursery.start(start)
         assert (await get(f"{address}/healthz"))[0] == 500
         assert (await get(f"{address}/readyz"))[0] == 200

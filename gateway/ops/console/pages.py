@@ -147,7 +147,7 @@ class Console:
                 return RedirectResponse(found, 303)
             context = await self._look.at(page.path, query, visitor.caller)
             stream = _live_address(page.path, query) if page.live else ""
-            board = self._panels.board(page.board) if page.board else {"panels": ()}
+            board = await self._panels.board(page.board) if page.board else {"panels": ()}
             return await self._framed(
                 request,
                 visitor,
@@ -175,7 +175,8 @@ class Console:
         name = request.path_params["name"]
         context = await self._look.carrier(name)
         stream = _live_address(CARRIER + name, {})
-        context |= {"stream": stream, "of": name, **self._panels.board("carriers", name)}
+        board = await self._panels.board("carriers", name)
+        context |= {"stream": stream, "of": name, **board}
         return await self._framed(request, visitor, "carrier.html", f"Carrier {name}", context)
 
     async def _message(self, request: Request, visitor: Visitor) -> Response:
@@ -184,7 +185,7 @@ class Console:
         return await self._framed(request, visitor, "message.html", title, context)
 
     async def _board(self, request: Request, visitor: Visitor) -> Response:
-        context = self._panels.board(request.path_params["board"])
+        context = await self._panels.board(request.path_params["board"])
         title = context["board_title"]
         return await self._framed(request, visitor, "panels_board.html", title, context)
 

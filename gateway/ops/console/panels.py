@@ -52,6 +52,8 @@ class Panels:
         self._samples = {board.name: _samples(board) for board in BOARDS}
         self._looked_at = dict.fromkeys(self._samples, -math.inf)
         self._all_taken_at = -math.inf
+        self._taken_at = dict.fromkeys(self._samples, -math.inf)
+        self._taking = trio.Lock()
 
     async def run(self) -> None:
         """Take samples until cancelled."""
@@ -60,15 +62,21 @@ class Panels:
             await trio.sleep(EVERY)
 
     async def sample(self) -> None:
-        """Take one of each board that somebody looks at, and now and then of the others. What is
-        read is read here and now, what it comes to is computed in a thread."""
-        now = self._clock()
-        due = [name for name, looked_at in self._looked_at.items() if now - looked_at < LOOKED]
-        if now - self._all_taken_at >= SELDOM:
-            due, self._all_taken_at = list(self._samples), now
+        """Take one of each board that somebody looks at, and now and then of the others."""
+        async with self._taking:
+            now = self._clock()
+            due = [name for name, looked_at in self._looked_at.items() if now - looked_at < LOOKED]
+            if now - self._all_taken_at >= SELDOM:
+                due, self._all_taken_at = list(self._samples), now
+            await self._sample(due)
+
+    async def _sample(self, due: Sequence[str]) -> None:
+        """Take one of each of these. What is read is read here and now, what it comes to is
+        computed in a thread."""
         if due:
-            readings = self._metrics.readings()
-            await trio.to_thread.run_sync(self._take, due, readings, now)
+            now = self._clock()
+            await trio.to_thread.run_sync(self._take, due, self._metrics.readings(), now)
+            self._taken_at |= dict.fromkeys(due, now)
 
     def _take(
         self, boards: Sequence[str], readings: Callable[[], Mapping[str, Table]], now: float
@@ -77,14 +85,18 @@ class Panels:
         for name in boards:
             self._samples[name].take(tables, now)
 
-    def board(self, name: str, of: str = "") -> dict[str, Any]:
-        """What the template of a board needs; of one carrier, where ``of`` names it.
+    async def board(self, name: str, of: str = "") -> dict[str, Any]:
+        """What the template of a board needs, as things stand now; of one carrier, where ``of``
+        names it.
 
         Raises:
             ProblemError: there is no such board.
         """
         board = _board(name)
         self._looked_at[name] = self._clock()
+        async with self._taking:
+            if self._clock() - self._taken_at[name] >= EVERY:
+                await self._sample([name])
         shown = []
         for number, panel in enumerate(board.panels, 1):
             lines, rest = self._lines(name, number, panel, of)

@@ -55,5 +55,28 @@ async def test_rates_are_right_however_far_apart_samples_are() -> None:
         clock.now += EVERY
         metrics.messages_accepted.add(int(10 * EVERY), "acme", "otp")
         await panels.sample()
-    [shown] = [one for one in panels.board("now")["panels"] if one["title"] == "In and out"]
+    [shown] = [one for one in (await panels.board("now"))["panels"] if one["title"] == "In and out"]
     assert {"name": "accepted", "last": "10/s"} in shown["lines"]
+
+
+async def test_who_opens_a_board_sees_how_things_stand_now() -> None:
+    metrics, clock = Metrics(), Clock()
+    panels = Panels(metrics, clock)
+    bytes_now = 1e6
+    metrics.store_size_bytes.feed(lambda: {(): bytes_now})
+
+    async def told() -> list[str]:
+        [shown] = [
+            one
+            for one in (await panels.board("store"))["panels"]
+            if one["title"] == "Size of the store"
+        ]
+        return [line["last"] for line in shown["lines"]]
+
+    first = await told()
+    bytes_now = 9e9
+    clock.now += EVERY
+    assert first != await told()
+    assert taken(panels, "store") == 2
+    await panels.board("store")
+    assert taken(panels, "store") == 2
