@@ -7,11 +7,10 @@ then; and said outright it is the same too, for as long as the defaults are what
 recipient is the same in any of its spellings.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from itertools import product
 from struct import Struct
-from typing import cast
 from zlib import crc32
 
 import msgspec
@@ -26,7 +25,7 @@ from gateway.smpp.tlv import Tlvs
 
 _encode = msgspec.msgpack.Encoder().encode
 _hash = blake2b(digest_size=8, usedforsecurity=False).copy  # half the time of making one anew
-_signed = Struct(">q").unpack
+_signed: Callable[[bytes], tuple[int]] = Struct(">q").unpack
 
 
 def digest(submitted: SubmitMessage, to: str) -> int:
@@ -92,8 +91,7 @@ def _digest(to: str, sender: str | None, category: str | None, submitted: Submit
         fields = (*fields, "template", submitted.template, sorted((submitted.vars or {}).items()))
     hashed = _hash()
     hashed.update(_encode(fields))
-    [number] = _signed(hashed.digest())
-    return cast("int", number)
+    return _signed(hashed.digest())[0]
 
 
 def _parameters(given: Mapping[int | str, object]) -> Tlvs | None:

@@ -253,20 +253,27 @@ class Intake:
                 verdicts = self._judge(tenant, places, facts, now)
                 if tenant.policy.pumping is not None:
                     guarded += self._guard.note(tenant, [one for _, one in places], verdicts, now)
-                for position, (index, draft) in enumerate(places):
-                    message = draft
-                    verdict = verdicts.get(position) if verdicts else None
-                    if isinstance(verdict, Refuse):
-                        results[index] = drafting.refused(verdict)
-                        refused.append(index)
-                        continue
-                    if verdict is not None:
-                        put_off[len(messages)] = verdict.rule
-                        message = put_off_by(draft, verdict, now)
+                kept = places
+                if verdicts:
+                    kept = []
+                    for position, (index, draft) in enumerate(places):
+                        verdict = verdicts.get(position)
+                        if isinstance(verdict, Refuse):
+                            results[index] = drafting.refused(verdict)
+                            refused.append(index)
+                        elif verdict is not None:
+                            put_off[passed + len(kept)] = verdict.rule
+                            kept.append((index, put_off_by(draft, verdict, now)))
+                        else:
+                            kept.append((index, draft))
+                indices += [index for index, _ in kept]
+                messages += [message for _, message in kept]
+                digests += [
+                    0 if (one := submitted[index]).key is None else contents.digest(one, message.to)
+                    for index, message in kept
+                ]
+                for index, message in kept:
                     one = submitted[index]
-                    indices.append(index)
-                    messages.append(message)
-                    digests.append(0 if one.key is None else contents.digest(one, message.to))
                     # Before it is accepted: no event of a message is to come before its reply.
                     results[index] = Accepted(
                         message_id(message.id),

@@ -120,26 +120,19 @@ def settlement_rows(
     number_of = session.carriers.number
     refs: dict[str, list[str]] = {}
     carriers: dict[str, int] = {}
-    final: set[int] = set()
     in_arrived, in_taken = arrived_chunks.holds, taken_chunks.holds
-    for one in settlement.finals:
-        message, event = one.message, one.event
-        if message.id in final:
-            rows.repeated.add(message.id)
-            continue
-        final.add(message.id)
-        stream = rows.streams.get(message.tenant) or _stream(session, rows, message.tenant)
-        stream.ids.append(message.id)
-        stream.lives.append(encode_life(one.life))
-        stream.outcomes.append(events.encode(event))
-        stream.times.append(event.at)
-        if in_taken(message.id):
-            continue  # its parts have no rows of their own
-        for carrier, ref in one.refs:
-            of_carrier = refs.get(carrier)
-            if of_carrier is None:
-                of_carrier = refs[carrier] = []
-            of_carrier.append(ref)
+    finals = _firsts(rows, settlement.finals)
+    final = {one.message.id for one in finals}
+    for tenant, those in _by_tenant(finals):
+        stream = _stream(session, rows, tenant)
+        stream.ids = [one.message.id for one in those]
+        stream.lives = [encode_life(one.life) for one in those]
+        stream.outcomes = [events.encode(one.event) for one in those]
+        stream.times = [one.event.at for one in those]
+    for one in finals:
+        if not in_taken(one.message.id):  # else its parts have no rows of their own
+            for carrier, ref in one.refs:
+                refs.setdefault(carrier, []).append(ref)
     for tenant, event in settlement.notices:
         stream = rows.streams.get(tenant) or _stream(session, rows, tenant)
         stream.notices.append(events.encode(event))
@@ -173,14 +166,11 @@ def settlement_rows(
     rows.optouts = writes.optout_rows(session, settlement.optouts)
     rows.consents = consents.rows(session, settlement.consents)
     rows.silent = failing.rows(session, settlement.strikes, settlement.heard)
-    rows.finals = settlement.finals
     if counting:
         rows.spent = uses.spent(session, settlement, now)
     if charging:
         rows.charges = settling(settlement)
-    if rows.repeated:  # the first one counts
-        rows.finals = [*{one.message.id: one for one in reversed(settlement.finals)}.values()]
-    counts = ended(rows.finals)
+    counts = ended(finals)
     add(counts, settlement.tallies)
     rows.counts = session.places(counts, rows.hour)
     body = taken_rows.encode(entries)
@@ -197,6 +187,30 @@ def settlement_rows(
         rows.forgotten = [*arrived_chunks.progressed.intersection(rows.from_arrived.chunk_of)]
     _ripen(rows, arrived_chunks, taken_chunks, now)
     return rows
+
+
+def _firsts(rows: SettlementRows, finals: list[store.Final]) -> list[store.Final]:
+    """The first outcome of each message, which counts."""
+    if len({one.message.id for one in finals}) < len(finals):
+        first: dict[int, store.Final] = {}
+        for one in finals:
+            if one.message.id in first:
+                rows.repeated.add(one.message.id)
+            else:
+                first[one.message.id] = one
+        finals = [*first.values()]
+    rows.finals = finals
+    return finals
+
+
+def _by_tenant(finals: list[store.Final]) -> Iterable[tuple[str, list[store.Final]]]:
+    tenants = {one.message.tenant for one in finals}
+    if len(tenants) == 1:  # nearly always
+        return [(tenants.pop(), finals)]
+    those: dict[str, list[store.Final]] = {}
+    for one in finals:
+        those.setdefault(one.message.tenant, []).append(one)
+    return those.items()
 
 
 def _ripen(rows: SettlementRows, arrived_chunks: Chunks, taken_chunks: Chunks, now: float) -> None:
