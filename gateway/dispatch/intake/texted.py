@@ -8,7 +8,7 @@ counted for no campaign.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -16,7 +16,7 @@ from gateway.message import URGENT, Message
 from gateway.numbers import canonical
 
 PHONES: Final = 100_000
-"""Phones that are known at least half of, the latest: some 15 MB; and so many with campaigns."""
+"""Phones that are known at least half of, the latest: some 15 MB; and so many of their messages."""
 
 MEMO: Final = "texted"
 """The name under which the store keeps it."""
@@ -27,6 +27,53 @@ Wording = tuple[str, str | None, str | None]
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[_Generation]).decode
+
+
+class _Outgoing(NamedTuple):
+    """Messages of one wording that went out together: their recipients and numbers."""
+
+    wording: Wording
+    phones: list[str]
+    numbers: list[int]
+
+
+class _Latest:
+    """What phones got last. It is kept as it went out, which costs next to nothing, and put in
+    order when somebody asks: some 20 ms of work for as much as there may be."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._outgoing: list[_Outgoing] = []
+        self._messages: dict[str, tuple[Wording, int]] = {}
+        self._campaigns: dict[str, Wording] = {}
+
+    def note(self, outgoing: _Outgoing) -> None:
+        self._outgoing.append(outgoing)
+        self.size += len(outgoing.phones)
+
+    def campaign(self, phone: str) -> Wording | None:
+        """The campaign of which a phone got a message last."""
+        self._order()
+        return self._campaigns.get(phone)
+
+    def message(self, phone: str) -> tuple[Wording, int] | None:
+        """The message that it got last, of a campaign or of none."""
+        self._order()
+        return self._messages.get(phone)
+
+    def drop(self, phones: Collection[str]) -> None:
+        self._order()
+        for phone in phones:
+            self._messages.pop(phone, None)
+            self._campaigns.pop(phone, None)
+
+    def _order(self) -> None:
+        for wording, recipients, numbers in self._outgoing:
+            phones = [*map(canonical, recipients)]
+            self._messages.update(zip(phones, [(wording, n) for n in numbers], strict=True))
+            if wording[1] is not None:
+                self._campaigns.update(dict.fromkeys(phones, wording))
+        self._outgoing.clear()
 
 
 class Texted:
@@ -40,10 +87,7 @@ class Texted:
         self._count = 0
         self._shared: frozenset[str] = frozenset()
         self._changed = False
-        self._campaigns: dict[str, Wording] = {}
-        self._older: dict[str, Wording] = {}
-        self._latest: dict[str, tuple[Wording, int]] = {}
-        self._before: dict[str, tuple[Wording, int]] = {}
+        self._latest, self._before = _Latest(), _Latest()
 
     def configure(self, shared: Iterable[str]) -> None:
         """These carriers are used by several tenants."""
@@ -66,22 +110,15 @@ class Texted:
         tenant, campaign = messages[0].tenant, messages[0].campaign
         if messages[0].category == URGENT:
             return  # nobody answers these
-        # One wording for all that have it: it is kept once.
         variants = {message.variant for message in messages}
         for variant in variants:
             those = messages
             if len(variants) > 1:
                 those = [one for one in messages if one.variant == variant]
-            phones = [canonical(one.to) for one in those]
-            wording: Wording = (tenant, campaign, variant)
-            numbers = [(wording, one.id) for one in those]
-            self._latest.update(zip(phones, numbers, strict=True))
-            if campaign is not None:
-                self._campaigns.update(dict.fromkeys(phones, wording))
-        if len(self._campaigns) > PHONES // 2:
-            self._older, self._campaigns = self._campaigns, {}
-        if len(self._latest) > PHONES // 2:
-            self._before, self._latest = self._latest, {}
+            phones, numbers = [one.to for one in those], [one.id for one in those]
+            self._latest.note(_Outgoing((tenant, campaign, variant), phones, numbers))
+        if self._latest.size > PHONES // 2:
+            self._before, self._latest = self._latest, _Latest()
 
     def last(self, carrier: str, phone: str) -> str | None:
         """Who texted a phone last; None where that is not known."""
@@ -95,7 +132,7 @@ class Texted:
         """The campaign, and its variant, of which a tenant texted a phone last; None and None where
         that is not known, or another tenant's campaign has come since."""
         phone = canonical(phone)
-        wording = self._campaigns.get(phone) or self._older.get(phone)
+        wording = self._latest.campaign(phone) or self._before.campaign(phone)
         return wording[1:] if wording is not None and wording[0] == tenant else (None, None)
 
     def answered(self, tenant: str, phone: str) -> tuple[str | None, str | None, int] | None:
@@ -103,7 +140,7 @@ class Texted:
         campaign, variant and number; but for one-time passwords, and where another tenant's has not
         come since. None where that is not known."""
         phone = canonical(phone)
-        found = self._latest.get(phone) or self._before.get(phone)
+        found = self._latest.message(phone) or self._before.message(phone)
         if found is None or found[0][0] != tenant:
             return None
         (_, campaign, variant), number = found
@@ -114,9 +151,8 @@ class Texted:
         for known in (*self._young.values(), *self._old.values()):
             for phone in phones:
                 self._changed = known.pop(phone, None) is not None or self._changed
-        for told in (self._campaigns, self._older, self._latest, self._before):
-            for phone in phones:
-                told.pop(phone, None)
+        for latest in (self._latest, self._before):
+            latest.drop(phones)
 
     def memo(self) -> bytes | None:
         """All of it, to be kept; None where nothing has changed since the last time."""
