@@ -411,6 +411,31 @@ async def test_one_that_is_idle_learns_of_it_too(
     await idle.aclose()
 
 
+@pytest.mark.parametrize("last", [31_000, 2_147_482_000])
+async def test_events_are_read_however_many_there_were(
+    last: int,
+    postgres: Postgres,
+    database: str,
+    made: Callable[..., PostgresStore],
+    entry: MakeEntry,
+) -> None:
+    """Their numbers outgrow what a small integer holds, and an ordinary one."""
+    store = made()
+    await store.open()
+    await store.accept([entry(1)])
+    await store.aclose()
+    postgres.ask(database, f"UPDATE tenant SET seq = {last}")
+    store = made()
+    await store.open()
+    await store.settle(Settlement(notices=notices("acme", 1_000)))
+    await store.aclose()
+    again = made()
+    await again.open()
+    told = decoded(await again.events("acme", last + 900, 1_000))
+    assert [event["seq"] for event in told] == [*range(last + 901, last + 1_001)]
+    await again.aclose()
+
+
 # --- the database goes away ---
 
 

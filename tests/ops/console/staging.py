@@ -65,7 +65,7 @@ TOKENS: Final[dict[Role, str]] = {
     "viewer": "see",
     "operator": "steer",
     "compliance": "comply",
-    "admin": "all",
+    "admin": "do-everything",
 }
 
 OPTIONS: Final = AdminOptions(

@@ -29,8 +29,8 @@ LIMIT 1;
 
 -- name: chunks
 SELECT first, size, event.body FROM event WHERE tenant = %(tenant)s AND first >= coalesce(
-    (SELECT max(first) FROM event WHERE tenant = %(tenant)s AND first <= %(after)s + 1), 0)
-AND first <= %(after)s + %(limit)s ORDER BY first;
+    (SELECT max(first) FROM event WHERE tenant = %(tenant)s AND first <= %(after)s::bigint + 1), 0)
+AND first <= %(after)s::bigint + %(limit)s ORDER BY first;
 
 -- name: tenant
 SELECT id FROM tenant WHERE name = %(tenant)s;
