@@ -88,3 +88,23 @@ def test_the_latest_campaigns_are_known(monkeypatch: pytest.MonkeyPatch, make_me
     named = [known.campaign("acme", str(number)) == ("c", None) for number in range(100)]
     assert all(named[-4:])
     assert sum(named) <= 10
+
+
+def test_what_goes_out_after_somebody_asked_is_known_too(make_message: Any) -> None:
+    known = made()
+    for number, campaign in enumerate(["a", "b", None], 1):
+        known.note_campaign([make_message(number, to="447700900001", campaign=campaign)])
+        assert known.answered("acme", "447700900001") == (campaign, None, number)
+    assert known.campaign("acme", "447700900001") == ("b", None)
+
+
+def test_what_is_dropped_is_not_known_whether_somebody_asked_before_or_not(
+    make_message: Any,
+) -> None:
+    known = made()
+    for asked in (False, True):
+        known.note_campaign([make_message(to="447700900001", campaign="c")])
+        assert not asked or known.answered("acme", "447700900001")
+        known.drop(["447700900001"])
+        assert known.answered("acme", "447700900001") is None
+        assert known.campaign("acme", "447700900001") == (None, None)
