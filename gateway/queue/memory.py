@@ -239,7 +239,7 @@ class MemoryStore(Alone):
         self._keys |= fresh
         for m, leased in ((entry.message, entry.leased) for entry in stored):
             self._rows[m.id] = _Row(m, "leased" if leased else "waiting", m.accepted_at)
-        for m in (entry.message for entry in stored) if limits is not None else ():
+        for m in (entry.message for entry in stored):
             for one in m.charges:
                 self._charges.setdefault(m.id, {})[one.account] = one.amount
                 self._accounts[m.tenant, one.account] += one.amount

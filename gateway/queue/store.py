@@ -525,8 +525,9 @@ class Store(Protocol):
             seen: what `facts` told of the phones of messages that count: by phone, the numbers of
                 the messages that count there. None where no message counts as anything.
             limits: what the accounts of the messages' tenant may come to with what these are
-                charged with (`Message.charges`); None where nothing is. What is charged is settled
-                with what the carrier costs that takes the message, and given back where none does.
+                charged with (`Message.charges`); None where they may come to anything. What is
+                charged is settled with what the carrier costs that takes the message, and given
+                back where none does.
 
         Returns:
             what the key of each duplicate stands for, by its index in ``entries``; a duplicate

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ import pytest
 import trio
 
 from gateway.errors import StoreError
-from gateway.message import Event, LaneKey, Message
+from gateway.facts import SPENT
+from gateway.message import Charge, Event, LaneKey, Message
 from gateway.queue import tail
 from gateway.queue.sqlite import SqliteStore, engine, keys, schema, upkeep
 from gateway.queue.sqlite.bulk import encode_message
@@ -436,6 +438,26 @@ async def test_a_message_stored_before_a_field_was_added_is_read(
 
 
 # --- commits ---
+
+
+async def test_what_an_earlier_version_has_charged_is_given_back(
+    path: str, entry: MakeEntry
+) -> None:
+    """It had a row for each message without an outcome."""
+    store = SqliteStore(path, clock=lambda: 1_000.0)
+    await store.open()
+    one = entry(1, charges=(Charge("parts 2026-11", 2),))
+    await store.accept([one], None, {"parts 2026-11": 9})
+    await store.aclose()
+    with closing(apsw.Connection(path)) as connection:
+        connection.execute("INSERT INTO charge SELECT 1, name, tenant, amount FROM account")
+    await store.open()
+    cancelled = Event("cancelled", 1_010.0, "1")
+    await store.settle(Settlement(finals=[Final(one.message, cancelled)]))
+    assert (await store.facts("acme", ("447911123456",), SPENT)).spent == {"parts 2026-11": 0}
+    await store.aclose()
+    with closing(apsw.Connection(path)) as connection:
+        assert list(connection.execute("SELECT * FROM charge")) == []
 
 
 async def test_calls_share_commits(path: str, entry: MakeEntry) -> None:

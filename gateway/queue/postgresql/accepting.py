@@ -11,6 +11,7 @@ import msgspec
 
 from gateway.message import Encoding, LaneKey
 from gateway.numbers import canonical
+from gateway.queue.accounts import charged
 from gateway.queue.postgresql import accounts, sharing, statements
 from gateway.queue.postgresql.arrays import (
     encode_message,
@@ -122,6 +123,7 @@ def accept(
             keys.add(entry, m.key)
     newest = max(entry.message.id for entry in entries)
     came = entries[0].message.accepted_at
+    charges = charged(entries, limits)
     counting = [] if seen is None else [entry for entry in entries if entry.message.counted]
 
     away = sharing.away([one.message for one in entries if not one.leased], shards)
@@ -131,7 +133,7 @@ def accept(
             session.execute(_LOCK)
         if seen is not None and counting and _overtaken(session, counting, seen):
             return lambda: None
-        if limits is not None and accounts.overdrawn(session, entries, limits):
+        if charges is not None and accounts.overdrawn(session, charges):
             return lambda: None
         if plain.entries:
             session.execute(SQL["messages"], plain.columns(session))
@@ -149,8 +151,8 @@ def accept(
             if duplicates:
                 fresh = [one for at, one in enumerate(entries) if at not in duplicates]
             _reserve(session, fresh if counting else ())
-            if limits is not None:
-                accounts.charge(session, fresh)
+            if charges is not None:
+                accounts.add(session, charges.without(duplicates))
             session.count(accepted([one.message for one in fresh]), hour)
             session.accepted(newest, came)
             return duplicates

@@ -1,68 +1,62 @@
-"""What tenants have spent: the sum of each account, and what each message without an outcome has
-added to it, so that what did not go is given back exactly, once."""
+"""What tenants have spent, in the database: the sum of each account, and what messages have paid
+that a carrier has taken (`gateway.queue.accounts`)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection
 from typing import Final
 
-from gateway.queue.accounts import Settling
+from gateway.queue.accounts import Charged, Paid, Settling, Sums
 from gateway.queue.postgresql import statements
-from gateway.queue.postgresql.arrays import int8s, texts
+from gateway.queue.postgresql.arrays import int4s, int8s, texts
 from gateway.queue.postgresql.connecting import Connected
-from gateway.queue.postgresql.session import Session
-from gateway.queue.store import Entry
+from gateway.queue.postgresql.session import Session, every
 
 SQL: Final = statements.load("accounts")
 
 
-def overdrawn(session: Session, entries: Sequence[Entry], limits: Mapping[str, int]) -> bool:
-    """Whether some account of the entries' tenant would exceed its limit."""
-    tenant = session.tenant(entries[0].message.tenant)
-    spent = dict(session.execute(SQL["spent"], {"tenant": tenant}).fetchall())
-    return any(
-        name in limits and spent.get(name, 0) + more > limits[name]
-        for name, more in _sums(entries).items()
-    )
+def overdrawn(session: Session, asked: Charged) -> bool:
+    """Whether some account would exceed its limit."""
+    rows = session.execute(SQL["spent"], {"tenant": session.tenant(asked.tenant)})
+    return asked.exceeds(dict(rows.fetchall()))
 
 
-def charge(session: Session, entries: Sequence[Entry]) -> None:
-    """Charge messages, all of one tenant."""
-    rows = [
-        (entry.message.id, one.account, one.amount)
-        for entry in entries
-        for one in entry.message.charges
-    ]
-    if not rows:
-        return
-    tenant = session.tenant(entries[0].message.tenant)
-    sums = _sums(entries)
-    added = {"names": texts(sums), "amounts": int8s([*sums.values()])}
-    session.execute(SQL["add"], added | {"tenant": tenant})
-    ids, names, amounts = zip(*rows, strict=True)
-    values = {"ids": int8s(ids), "names": texts(names), "amounts": int8s(amounts)}
-    session.execute(SQL["charge"], values | {"tenant": tenant})
-
-
-def _sums(entries: Sequence[Entry]) -> dict[str, int]:
-    sums: dict[str, int] = {}
-    for entry in entries:
-        for one in entry.message.charges:
-            sums[one.account] = sums.get(one.account, 0) + one.amount
-    return sums
-
-
-def settle(session: Session, rows: Settling) -> None:
-    """Charge what messages cost; what was given back or is done with is charged no more."""
-    if rows.costs:
+def add(session: Session, sums: Sums) -> None:
+    """Add to accounts."""
+    if sums:
+        # In one order, so that nobody waits crosswise.
+        ordered = sorted(sums.items())
         values = {
-            "ids": int8s([number for number, _ in rows.costs]),
-            "names": texts(name for _, name in rows.costs),
-            "amounts": int8s([*rows.costs.values()]),
+            "tenants": int4s([session.tenant(tenant) for (tenant, _), _ in ordered]),
+            "names": texts(name for (_, name), _ in ordered),
+            "amounts": int8s([more for _, more in ordered]),
         }
-        session.execute(SQL["adjust"], values)
-    if rows.back:
-        session.execute(SQL["give_back"], {"ids": int8s(rows.back)})
+        session.execute(SQL["add"], values)
+
+
+def settle(session: Session, rows: Settling, gone: Collection[int]) -> None:
+    """Charge what messages cost, and give back what did not go, but for messages whose outcome is
+    over already: those that are ``gone``, and others that are found to be."""
+    over = {*gone}
+    if rows.taken:
+        over.update(every(session.execute(SQL["over"], {"ids": int8s([*rows.taken])}).fetchall()))
+    adjusted = rows.adjusted(_paid(session, rows.asked), over)
+    add(session, adjusted.sums)
+    if adjusted.pays:
+        values = {
+            "ids": int8s([number for number, _ in adjusted.pays]),
+            "names": texts(name for _, name in adjusted.pays),
+            "tenants": int4s([session.tenant(cost.tenant) for cost in adjusted.pays.values()]),
+            "amounts": int8s([cost.amount for cost in adjusted.pays.values()]),
+        }
+        session.execute(SQL["pay"], values)
     if rows.done:
         session.execute(SQL["done"], {"ids": int8s([*rows.done])})
+
+
+def _paid(session: Session, messages: Collection[int]) -> Paid:
+    if not messages:
+        return {}
+    rows = session.execute(SQL["paid"], {"ids": int8s([*messages])}).fetchall()
+    return {(message, name): amount for message, name, amount in rows}
 
 
 def find(connection: Connected, tenant: str) -> dict[str, int]:

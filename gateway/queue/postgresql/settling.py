@@ -178,7 +178,7 @@ def settle(settlement: Settlement, now: float) -> Callable[[Session], Callable[[
             optouts.change(session, changes)
         if consents:
             records.add(session, consents)
-        accounts.settle(session, charges)
+        accounts.settle(session, charges, gone)
         if strikes or heard:
             phones.note(session, strikes, heard)
         _spend(session, "uses_sent", rows.uses_sent, now)

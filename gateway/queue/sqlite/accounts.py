@@ -1,113 +1,64 @@
-"""What tenants have spent: the sum of each account, and what each message without an outcome has
-added to it, so that what did not go is given back exactly, once.
-"""
+"""What tenants have spent, in the file: the sum of each account, and what messages have paid that a
+carrier has taken (`gateway.queue.accounts`)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection
 from typing import Any, Final
 
-import msgspec
+from gateway.queue.accounts import Charged, Paid, Settling, Sums
+from gateway.queue.sqlite.bulk import Execute, Rows, numbers
 
-from gateway.message import Charge
-from gateway.queue.accounts import Settling
-from gateway.queue.sqlite.bulk import Execute, Rows
-from gateway.queue.sqlite.session import Session
-from gateway.queue.store import Entry
-
-_CHARGE: Final = Rows.inserted("OR ROLLBACK INTO charge", 4)
-_ADJUST: Final = Rows(
-    "WITH new (message, name, amount) AS (",
-    3,
-    """) UPDATE OR ROLLBACK account SET amount = account.amount + d.more FROM (
-    SELECT charge.tenant, charge.name, sum(new.amount - charge.amount) AS more FROM new
-    JOIN charge ON charge.message = new.message AND charge.name = new.name
-    GROUP BY charge.tenant, charge.name) AS d
-    WHERE account.tenant = d.tenant AND account.name = d.name""",
+_PAYS: Final = Rows(
+    "INSERT OR REPLACE INTO charge SELECT column1, column2, tenant.id, column4 FROM (",
+    4,
+    ") JOIN tenant ON tenant.name = column3",
 )
-_ADJUSTED: Final = Rows(
-    "WITH new (message, name, amount) AS (",
-    3,
-    """) UPDATE OR ROLLBACK charge SET amount = new.amount FROM new
-    WHERE charge.message = new.message AND charge.name = new.name""",
-)
-_BACK: Final = Rows(
-    "WITH new (message) AS (",
-    1,
-    """) UPDATE OR ROLLBACK account SET amount = account.amount - d.less FROM (
-    SELECT charge.tenant, charge.name, sum(charge.amount) AS less FROM new
-    JOIN charge ON charge.message = new.message GROUP BY charge.tenant, charge.name) AS d
-    WHERE account.tenant = d.tenant AND account.name = d.name""",
-)
-_DONE: Final = Rows(
-    "WITH new (message) AS (",
-    1,
-    ") DELETE FROM charge WHERE message IN (SELECT message FROM new WHERE message NOT NULL)",
-)
-
-
-class Charged(msgspec.Struct):
-    """What messages of one tenant are about to be charged with, by their entry, and the limits."""
-
-    tenant: int
-    charges: dict[int, tuple[int, tuple[Charge, ...]]]
-    limits: Mapping[str, int]
-
-
-def charged(
-    session: Session, entries: Sequence[Entry], limits: Mapping[str, int]
-) -> Charged | None:
-    """What entries are charged with; None where that is nothing."""
-    charges = {
-        index: (entry.message.id, entry.message.charges)
-        for index, entry in enumerate(entries)
-        if entry.message.charges
-    }
-    if not charges:
-        return None
-    return Charged(session.tenants.number(entries[0].message.tenant), charges, limits)
 
 
 def overdrawn(execute: Execute, asked: Charged) -> bool:
     """Whether some account would exceed its limit."""
-    spent = find(execute, asked.tenant)
-    for name, more in _sums(asked.charges.values()).items():
-        limit = asked.limits.get(name)
-        if limit is not None and spent.get(name, 0) + more > limit:
-            return True
-    return False
+    rows = execute(
+        """SELECT account.name, amount FROM account JOIN tenant ON tenant.id = account.tenant
+        WHERE tenant.name = ?""",
+        (asked.tenant,),
+    )
+    return asked.exceeds(dict(rows))
 
 
-def charge(execute: Execute, asked: Charged, without: Iterable[int]) -> None:
-    """Charge messages, but for those of some entries."""
-    for index in without:
-        asked.charges.pop(index, None)
-    for name, more in _sums(asked.charges.values()).items():
+def add(execute: Execute, sums: Sums) -> None:
+    """Add to accounts."""
+    for (tenant, name), more in sums.items():
         execute(
-            """INSERT INTO account VALUES (?, ?, ?)
+            """INSERT INTO account SELECT id, ?, ? FROM tenant WHERE name = ?
             ON CONFLICT DO UPDATE SET amount = amount + excluded.amount""",
-            (asked.tenant, name, more),
+            (name, more, tenant),
         )
-    rows: list[Any] = []
-    for message, charges in asked.charges.values():
-        for one in charges:
-            rows += (message, one.account, asked.tenant, one.amount)
-    _CHARGE.run(execute, rows)
 
 
-def _sums(charges: Iterable[tuple[int, tuple[Charge, ...]]]) -> dict[str, int]:
-    sums: dict[str, int] = {}
-    for _, some in charges:
-        for one in some:
-            sums[one.account] = sums.get(one.account, 0) + one.amount
-    return sums
+def settle(execute: Execute, rows: Settling, gone: Collection[int]) -> None:
+    """Charge what messages cost, and give back what did not go, but for messages whose outcome is
+    over already: those that are ``gone``, and others that are found to be."""
+    over = {*gone}
+    if rows.taken:
+        query = "SELECT id FROM finished WHERE id IN (SELECT value FROM carray(?))"
+        over.update(number for [number] in execute(query, (numbers(rows.taken),)))
+    adjusted = rows.adjusted(_paid(execute, rows.asked), over)
+    add(execute, adjusted.sums)
+    pays: list[Any] = []
+    for (number, name), cost in adjusted.pays.items():
+        pays += (number, name, cost.tenant, cost.amount)
+    _PAYS.run(execute, pays)
+    if rows.done:
+        ids = numbers(rows.done)
+        execute("DELETE FROM charge WHERE message IN (SELECT value FROM carray(?))", (ids,))
 
 
-def settle(execute: Execute, rows: Settling) -> None:
-    """Charge what messages cost; what was given back or is done with is charged no more."""
-    costs = [value for (number, name), cost in rows.costs.items() for value in (number, name, cost)]
-    _ADJUST.run(execute, costs)
-    _ADJUSTED.run(execute, costs)
-    _BACK.run(execute, rows.back)
-    _DONE.run(execute, list(rows.done))
+def _paid(execute: Execute, messages: Collection[int]) -> Paid:
+    if not messages:
+        return {}
+    query = """SELECT message, name, amount FROM charge
+        WHERE message IN (SELECT value FROM carray(?))"""
+    rows = execute(query, (numbers(messages),))
+    return {(message, name): amount for message, name, amount in rows}
 
 
 def find(execute: Execute, tenant: int) -> dict[str, int]:
@@ -117,5 +68,5 @@ def find(execute: Execute, tenant: int) -> dict[str, int]:
 
 
 def some(execute: Execute) -> bool:
-    """Whether any message without an outcome was charged."""
-    return bool(list(execute("SELECT 1 FROM charge LIMIT 1")))
+    """Whether anything was ever charged."""
+    return bool(list(execute("SELECT 1 FROM account LIMIT 1")))

@@ -264,7 +264,7 @@ def settle(session: Session, rows: SettlementRows) -> Settled:
     if rows.spent:
         uses.settle(execute, rows.spent)
     if rows.charges:
-        accounts.settle(execute, rows.charges)
+        accounts.settle(execute, rows.charges, gone)
     if rows.optouts:
         writes.optout(session, rows.optouts)
     session.stats.add(rows.counts)

@@ -12,6 +12,7 @@ import msgspec
 
 from gateway.message import Message
 from gateway.numbers import canonical
+from gateway.queue.accounts import Charged, charged
 from gateway.queue.sqlite import accounts, arrived, keys, reads, uses
 from gateway.queue.sqlite.arrived import Arrived, ArrivedRow
 from gateway.queue.sqlite.bulk import (
@@ -73,7 +74,7 @@ class AcceptRows(NamedTuple):
     chunks: list[ArrivedRow]
     keys: KeyRows | None
     reserved: uses.Reserved | None
-    charged: accounts.Charged | None
+    charged: Charged | None
 
 
 class _Lane(msgspec.Struct):
@@ -129,10 +130,10 @@ def accept_rows(
     places = session.places(counts, hour)
     key_rows = _key_rows(index, entries, keyed, names) if keyed else None
     counting = None if seen is None else uses.reserved(session, entries, seen)
-    charged = None if limits is None else accounts.charged(session, entries, limits)
+    charges = charged(entries, limits)
     chunk_rows = arrived.rows(chunks, leased)
     return AcceptRows(
-        entries, hour, places, ids, [*rows_of.items()], chunk_rows, key_rows, counting, charged
+        entries, hour, places, ids, [*rows_of.items()], chunk_rows, key_rows, counting, charges
     )
 
 
@@ -179,7 +180,7 @@ def accept(session: Session, rows: AcceptRows) -> dict[int, Known] | None:
     if rows.reserved:
         uses.reserve(session.execute, rows.reserved, duplicates)
     if rows.charged:
-        accounts.charge(session.execute, rows.charged, duplicates)
+        accounts.add(session.execute, rows.charged.without(duplicates))
     session.execute(
         "UPDATE node SET last_id = max(last_id, ?), last_accepted = max(last_accepted, ?)",
         (max(rows.ids), rows.entries[0].message.accepted_at),

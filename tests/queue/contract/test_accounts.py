@@ -108,3 +108,42 @@ async def test_sent_and_final_at_once(rig: Rig, entry: MakeEntry) -> None:
     both.finals += ended(two.message, "cancelled").finals * 2
     await rig.store.settle(both)
     assert await spent(rig) == {"balance": 45}
+
+
+async def test_what_is_given_back_is_what_was_paid(rig: Rig, entry: MakeEntry) -> None:
+    one, two = entry(1, charges=(DEAR, PARTS), leased=True), entry(2, charges=(DEAR,))
+    await rig.store.accept([one, two], None, LIMITS)
+    await rig.store.settle(sent(one.message, "alpha"))
+    await rig.crash()
+    await rig.store.settle(ended(one.message, "cancelled"))
+    assert await spent(rig) == {"balance": 90}
+    await rig.store.settle(ended(two.message, "cancelled"))
+    assert await spent(rig) == {}
+
+
+async def test_what_is_over_costs_nothing_more(rig: Rig, entry: MakeEntry) -> None:
+    one, two = entry(1, charges=(DEAR,)), entry(2, charges=(DEAR,))
+    await rig.store.accept([one, two], None, LIMITS)
+    await rig.store.settle(ended(one.message, "cancelled"))
+    await rig.store.settle(ended(two.message, "delivered", carrier="beta"))
+    for late in (one, two):
+        await rig.store.settle(sent(late.message, "alpha"))
+        await rig.store.settle(ended(late.message, "delivered", carrier="alpha"))
+    assert await spent(rig) == {"balance": 90}
+
+
+async def test_what_is_charged_without_a_limit_is_settled_too(rig: Rig, entry: MakeEntry) -> None:
+    one, two = entry(1, charges=(DEAR,)), entry(2, charges=(DEAR,), tenant="umbrella")
+    await rig.store.accept([one, two])
+    assert await spent(rig) == await spent(rig, "umbrella") == {"balance": 90}
+    await rig.store.settle(ended(one.message, "expired"))
+    await rig.store.settle(ended(two.message, "delivered", carrier="alpha"))
+    assert (await spent(rig), await spent(rig, "umbrella")) == ({}, {"balance": 45})
+
+
+async def test_duplicates_among_others_cost_nothing(rig: Rig, entry: MakeEntry) -> None:
+    first = entry(1, charges=(DEAR,), key="k")
+    again = entry(2, charges=(DEAR,), key="k")
+    other = entry(3, charges=(PARTS,), key="other")
+    assert list(await rig.store.accept([first, again, other], None, LIMITS)) == [1]
+    assert await spent(rig) == {"balance": 90, "parts 2026-11": 2}
