@@ -73,12 +73,16 @@ def _fsync_seconds(folder: Path) -> float:
 
 
 def _commit() -> str:
-    """The commit that is checked out, and whether files differ from it."""
-    here = Path(__file__).parent
+    """The commit that is checked out, and whether anything but results differs from it."""
+    changed = ["status", "--porcelain", "--untracked-files=no", "--", ":/", ":!results"]
     try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty"], cwd=here, capture_output=True, check=True
-        )
+        commit, changes = _git("rev-parse", "--short", "HEAD"), _git(*changed)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+    return f"{commit}-dirty" if changes else commit
+
+
+def _git(*words: str) -> str:
+    here = Path(__file__).parent
+    done = subprocess.run(["git", *words], cwd=here, capture_output=True, check=True)
     return done.stdout.decode().strip()
