@@ -12,8 +12,9 @@ import trio
 
 from gateway.errors import StoreError
 from gateway.message import LaneKey, Message
+from gateway.queue import chunks
 from gateway.queue.operators import Owing
-from gateway.queue.sqlite import SqliteStore, chunks, schema
+from gateway.queue.sqlite import SqliteStore, schema
 from gateway.queue.sqlite.backup import backup
 from gateway.queue.store import Entry, Final, Progress, Ref, Sent, Settlement
 from tests.queue.contract.rig import LANE, decoded

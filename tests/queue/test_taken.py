@@ -8,7 +8,8 @@ import apsw
 import pytest
 
 from gateway.errors import StoreError
-from gateway.queue.sqlite import SqliteStore, chunks
+from gateway.queue import chunks
+from gateway.queue.sqlite import SqliteStore
 from gateway.queue.store import Entry, Final, Ref, Sent, Settlement
 
 MakeEntry = Callable[..., Entry]

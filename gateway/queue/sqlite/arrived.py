@@ -5,7 +5,7 @@ Most of them have their outcome within seconds. All that has to be on record unt
 are there, which one blob tells. A message is in its chunk for as long as neither ``finished`` nor
 ``message`` knows it: nothing is written into the chunk when one leaves, and after a crash those
 that have not are read again. One that parts ways gets a row of its own; what waits longer is
-*shelved* (`gateway.queue.sqlite.chunks`), all of it, into ``message``. ``progress`` keeps what
+*shelved* (`gateway.queue.chunks`), all of it, into ``message``. ``progress`` keeps what
 receipts for some parts have said until then.
 """
 
@@ -15,8 +15,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from gateway.message import Message
+from gateway.queue.chunks import BLOCK, Chunks
 from gateway.queue.sqlite.bulk import Execute, Rows, decode_messages, encode_message, numbers
-from gateway.queue.sqlite.chunks import Chunks, first_rows
 from gateway.queue.sqlite.schema import LEASED
 from gateway.queue.sqlite.session import Session
 
@@ -32,6 +32,10 @@ _PROGRESS: Final = Rows.inserted("OR REPLACE INTO progress", 2)
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_ids = msgspec.json.Decoder(list[int]).decode
+
+
+BLOCK_SIZE: Final = 524_288
+"""Octets of rows that are shelved in one transaction where a store is opened: the same."""
 
 
 class ArrivedRow(NamedTuple):
@@ -147,3 +151,16 @@ def forget_progress(execute: Execute, messages: Iterable[int]) -> None:
     execute(
         "DELETE FROM progress WHERE message IN (SELECT value FROM carray(?))", (numbers(messages),)
     )
+
+
+def first_rows(execute: Execute, table: str) -> list[int]:
+    """The first rows of a table of chunks, as many as one transaction is to shelve."""
+    found: list[int] = []
+    size = 0
+    query = f"SELECT id, length(body) FROM {table} ORDER BY id LIMIT {BLOCK}"  # noqa: S608
+    for number, length in list(execute(query)):
+        if size >= BLOCK_SIZE:
+            break
+        found.append(number)
+        size += length
+    return found

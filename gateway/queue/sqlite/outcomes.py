@@ -13,12 +13,12 @@ import msgspec
 
 from gateway.queue import events, store
 from gateway.queue.accounts import Settling, settling
+from gateway.queue.chunks import NOBODY, Chunks, Leaving, Owner
 from gateway.queue.consents import Consent
 from gateway.queue.sqlite import accounts, arrived, consents, failing, uses, writes
 from gateway.queue.sqlite import taken as taken_rows
 from gateway.queue.sqlite.arrived import Arrived
 from gateway.queue.sqlite.bulk import Rows, encode_life, encode_message, numbers, texts
-from gateway.queue.sqlite.chunks import NOBODY, Chunks, Leaving, Owner
 from gateway.queue.sqlite.schema import LEASED, TENANT_BITS
 from gateway.queue.sqlite.session import Session
 from gateway.queue.sqlite.stats import Place

@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.message import Handed, Message, WaitingState
 from gateway.queue import events
+from gateway.queue.chunks import Owner
 from gateway.queue.sqlite.bulk import (
     Execute,
     decode_block,
@@ -18,7 +19,6 @@ from gateway.queue.sqlite.bulk import (
     numbers,
     texts,
 )
-from gateway.queue.sqlite.chunks import Owner
 from gateway.queue.sqlite.schema import SENT, TENANT_BITS, WAITING
 from gateway.queue.store import (
     EventChunk,

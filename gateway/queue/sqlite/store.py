@@ -19,6 +19,7 @@ from gateway.message import LaneKey, Message
 from gateway.numbers import canonical
 from gateway.queue import events
 from gateway.queue.alone import Alone
+from gateway.queue.chunks import Chunks
 from gateway.queue.consents import Consent
 from gateway.queue.moving import Numbers, Place, Row
 from gateway.queue.operators import (
@@ -53,7 +54,6 @@ from gateway.queue.sqlite import (
     writes,
 )
 from gateway.queue.sqlite.bulk import Execute
-from gateway.queue.sqlite.chunks import Chunks
 from gateway.queue.sqlite.engine import Engine, Synchronous
 from gateway.queue.sqlite.lineage import Lineage
 from gateway.queue.sqlite.schema import GLOBAL_SCOPE

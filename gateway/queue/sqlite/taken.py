@@ -2,7 +2,7 @@
 
 Most messages have their receipt within seconds. Until then all that has to be on record is that a
 carrier has them, under which ids and until when, which one blob tells; it goes when the last of
-them has its outcome. What waits longer is *shelved* (`gateway.queue.sqlite.chunks`): written into
+them has its outcome. What waits longer is *shelved* (`gateway.queue.chunks`): written into
 ``message`` and ``part``, where each is found by itself.
 """
 
@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from gateway.message import Handed
+from gateway.queue.sqlite.arrived import first_rows
 from gateway.queue.sqlite.bulk import Execute, Rows, encode_handed, numbers
-from gateway.queue.sqlite.chunks import first_rows
 from gateway.queue.sqlite.session import Session
 
 _SENT: Final = Rows(

@@ -13,6 +13,7 @@ import msgspec
 from gateway.message import Message
 from gateway.numbers import canonical
 from gateway.queue.accounts import Charged, charged
+from gateway.queue.chunks import Chunks, Leaving
 from gateway.queue.sqlite import accounts, arrived, keys, reads, uses
 from gateway.queue.sqlite.arrived import Arrived, ArrivedRow
 from gateway.queue.sqlite.bulk import (
@@ -23,7 +24,6 @@ from gateway.queue.sqlite.bulk import (
     numbers,
     texts,
 )
-from gateway.queue.sqlite.chunks import Chunks, Leaving
 from gateway.queue.sqlite.keys import KeyIndex, KeyRow, KeyRows
 from gateway.queue.sqlite.schema import GLOBAL_SCOPE, WAITING
 from gateway.queue.sqlite.session import LaneName, Session

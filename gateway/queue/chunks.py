@@ -1,11 +1,10 @@
 """What the event loop knows of chunks: rows of many messages, from which each leaves in its time.
 
-Two tables have them: ``arrived`` what was accepted together and went straight to a lane
-(`gateway.queue.sqlite.arrived`), ``taken`` what carriers have taken (`gateway.queue.sqlite.taken`).
-A message leaves its chunk when a call is made, not when that is committed, so that each call finds
-what those before it have left; where a call fails, its messages stay. A chunk goes with the last of
-them, once it is sure that all of them have left. What waits for too long is *shelved*: written into
-rows where each message is found by itself.
+An engine has two tables of them: ``arrived`` what was accepted together and went straight to a
+lane, ``taken`` what carriers have taken. A message leaves its chunk when a call is made, not when
+that is committed, so that each call finds what those before it have left; where a call fails, its
+messages stay. A chunk goes with the last of them, once it is sure that all of them have left. What
+waits for too long is *shelved*: written into rows where each message is found by itself.
 """
 
 import math
@@ -16,7 +15,6 @@ from typing import Final, NamedTuple
 import msgspec
 
 from gateway.message import Category
-from gateway.queue.sqlite.bulk import Execute
 
 AGE: Final = 30.0
 """Seconds after which what is left of a chunk is shelved, with the next settlements."""
@@ -30,9 +28,6 @@ AT_ONCE: Final = 512
 
 BLOCK: Final = 2_048
 """Messages from which on no more chunks are shelved in the same transaction: some 20 ms."""
-
-BLOCK_SIZE: Final = 524_288
-"""Octets of rows that are shelved in one transaction where a store is opened: the same."""
 
 Owner = tuple[str, Category]
 """A tenant and a category."""
@@ -224,16 +219,3 @@ class Chunks:
     def under_way(self) -> bool:
         """Whether calls that were made may not be done yet."""
         return self._under_way > 0
-
-
-def first_rows(execute: Execute, table: str) -> list[int]:
-    """The first rows of a table of chunks, as many as one transaction is to shelve."""
-    found: list[int] = []
-    size = 0
-    query = f"SELECT id, length(body) FROM {table} ORDER BY id LIMIT {BLOCK}"  # noqa: S608
-    for number, length in list(execute(query)):
-        if size >= BLOCK_SIZE:
-            break
-        found.append(number)
-        size += length
-    return found
