@@ -19,7 +19,7 @@ from gateway.errors import StoreError, StoreFenced
 from gateway.facts import Facts, Use, Wants
 from gateway.message import Event, Handed, LaneKey, Life, Message, WaitingState
 from gateway.numbers import canonical
-from gateway.queue import events
+from gateway.queue import events, parts
 from gateway.queue.alone import Alone
 from gateway.queue.consents import RECORDS, Consent, allowed, is_new, withdrawn
 from gateway.queue.failing import Failing, struck
@@ -64,6 +64,7 @@ from gateway.queue.store import (
     Ref,
     Refused,
     Seen,
+    Settled,
     Settlement,
     TemplateChange,
     TemplateVersion,
@@ -415,7 +416,7 @@ class MemoryStore(Alone):
                 found[ref] = Match(row.message, part, _states(row), row.at, row.handed)
         return found
 
-    async def settle(self, settlement: Settlement) -> frozenset[int]:
+    async def settle(self, settlement: Settlement) -> Settled:
         await self._change()
         for event in [f.event for f in settlement.finals] + [n.event for n in settlement.notices]:
             events.encode(event)  # one that cannot be is refused before anything is done
@@ -431,9 +432,18 @@ class MemoryStore(Alone):
             for part, ref in enumerate(sent.refs):
                 if ref:
                     self._parts[Ref(sent.carrier, ref)] = (m.id, part, now)
-        for number, states in settlement.progress:
+        for number, states in settlement.expected:
             if row := self._rows.get(number):
-                row.states = bytes(states)
+                row.states = states
+        complete: dict[int, bytes] = {}
+        for number, part, state, size in settlement.progress:
+            if row := self._rows.get(number):
+                known = bytearray(row.states or bytes(size))
+                parts.fill(known, part, state)
+                row.states = bytes(known)
+                if parts.complete(known):
+                    row.deadline = min(row.deadline, now)
+                    complete[number] = row.states
         for sent in settlement.sent:
             self._spend(sent.message, now)
             self._pay(sent.message, sent.carrier)
@@ -469,7 +479,7 @@ class MemoryStore(Alone):
             self._failing[key] = struck(self._failing.get(key, Failing()), strike)
         self._count(ended(told))
         self._count(settlement.tallies)
-        return frozenset(passed_over)
+        return Settled(frozenset(passed_over), _without(complete, final))
 
     def _spend(self, message: Message, sent_at: float | None) -> None:
         """A message counts as sent from now on, or no more, unless it was sent before."""
@@ -965,6 +975,10 @@ class MemoryStore(Alone):
         for hour in [one for one in self._tallies if one < self._clock() // HOUR - KEPT]:
             del self._tallies[hour]
         return gone
+
+
+def _without(states: dict[int, bytes], final: Collection[int]) -> dict[int, bytes]:
+    return {number: of for number, of in states.items() if number not in final}
 
 
 def _states(row: _Row) -> bytes:

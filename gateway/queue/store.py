@@ -124,10 +124,9 @@ class Ref(NamedTuple):
 
 
 class Match(NamedTuple):
-    """The part that a receipt speaks of. ``states`` has a byte for each part of the message, as
-    `Progress` last told it: 0 while no final receipt has come, else the receipt's SMPP
-    message_state, or a mark of dispatch's own (`dispatch.settling.long_receipts`); ``sent_at`` is
-    when the message was recorded as `Sent`, ``handed`` as it was then."""
+    """The part that a receipt speaks of. ``states`` are those of the message's parts
+    (`gateway.queue.parts`), by what any node has told; ``sent_at`` is when the message was recorded
+    as `Sent`, ``handed`` as it was then."""
 
     message: Message
     part: int
@@ -146,12 +145,22 @@ class Owed(NamedTuple):
     handed: Handed | None = None
 
 
-class Progress(NamedTuple):
-    """What is new of the parts of a message that waits for receipts: its ``states``, as they
-    are when the call is made. Where that has to be made again, later receipts may be in them."""
+class Expected(NamedTuple):
+    """Of which parts of a message that was `Sent` a receipt is to come, and what has come already
+    (`gateway.queue.parts`). Left out, one is to come of each."""
 
     message: int
-    states: bytes | bytearray
+    states: bytes
+
+
+class Progress(NamedTuple):
+    """A final receipt has come for a part of a message, one of so many ``parts``, with this
+    ``state``. The first one for a part counts. Which others have come is the store's to know."""
+
+    message: int
+    part: int
+    state: int
+    parts: int
 
 
 class Final(msgspec.Struct, frozen=True, gc=False):
@@ -195,15 +204,17 @@ class Settlement(msgspec.Struct):
     """What became of messages, to be made durable in one step.
 
     ``finals`` whose message is gone already (it has its outcome) are passed over: there is never
-    a second outcome. What is in ``sent`` and ``finals`` both is final; what is in ``hold`` and
-    ``drop`` both is dropped. Messages of either count as sent from now on, those of ``finals``
-    that no carrier took (`went`) count no more; see `Store.accept`. ``strikes`` say which phones
+    a second outcome. ``expected`` goes before ``progress``. What is in ``sent`` and ``finals`` both
+    is final; what is in ``hold`` and ``drop`` both is dropped. Messages of either count as sent
+    from now on, those of ``finals`` that no carrier took (`went`) count no more; see
+    `Store.accept`. ``strikes`` say which phones
     were not reached, ``heard``, by tenant and number, which were heard of: what is known of their
     failures goes first. ``tallies`` are counted beside
     what the store counts by itself (`gateway.queue.tallies`).
     """
 
     sent: list[Sent] = []
+    expected: list[Expected] = []
     progress: list[Progress] = []
     finals: list[Final] = []
     notices: list[Notice] = []
@@ -214,6 +225,20 @@ class Settlement(msgspec.Struct):
     strikes: list[Strike] = []
     heard: list[tuple[str, str]] = []
     tallies: dict[Key, int] = {}
+
+
+class Settled(NamedTuple):
+    """What came of a `Settlement`.
+
+    Attributes:
+        passed_over: the numbers of ``finals`` that had their outcome already.
+        complete: the messages of ``progress`` that wait for no receipt any more, without an outcome
+            so far, and what has become of their parts. Whoever was told is to settle that; if it
+            cannot, they are overdue (`Store.overdue`).
+    """
+
+    passed_over: frozenset[int] = frozenset()
+    complete: Mapping[int, bytes] = {}
 
 
 def went(event: Event) -> bool:
@@ -597,15 +622,12 @@ class Store(Protocol):
     async def match(self, refs: Sequence[Ref]) -> Mapping[Ref, Match]:
         """The parts that receipts speak of; unknown ones are left out."""
 
-    async def settle(self, settlement: Settlement) -> frozenset[int]:
-        """Record a `Settlement`.
-
-        Returns:
-            the numbers of ``finals`` that were passed over because they had their outcome.
-        """
+    async def settle(self, settlement: Settlement) -> Settled:
+        """Record a `Settlement`."""
 
     async def overdue(self, now: float, limit: int) -> list[Owed]:
-        """Sent messages whose deadline has passed, the longest overdue first."""
+        """Sent messages whose deadline has passed, or that wait for no receipt any more
+        (`Settled`), the longest overdue first."""
 
     async def expired(self, now: float, limit: int) -> list[Message]:
         """Waiting messages whose ``expires_at`` has passed, leased to the caller."""

@@ -154,8 +154,10 @@ async def test_there_is_never_a_second_outcome(
 ) -> None:
     await store.accept([entry(1, leased=True), entry(2, leased=True)])
     once = delivered(entry(1).message)
-    assert await store.settle(Settlement(finals=[once])) == frozenset()
-    assert await store.settle(Settlement(finals=[once, delivered(entry(2).message)])) == {1}
+    assert (await store.settle(Settlement(finals=[once]))).passed_over == frozenset()
+    assert (
+        await store.settle(Settlement(finals=[once, delivered(entry(2).message)]))
+    ).passed_over == {1}
     told = decoded(await store.events("acme", 0, 10))
     assert [event["message_id"] for event in told] == ["1", "2"]
 
@@ -198,7 +200,9 @@ async def test_what_waits_longer_gets_its_row(
     clock.now += chunks.AGE
     await store.settle(Settlement(finals=[delivered(entry(2).message)]))
     assert rows(path) == {"message": 1}
-    assert await store.settle(Settlement(finals=[delivered(entry(3).message)])) == frozenset()
+    assert (
+        await store.settle(Settlement(finals=[delivered(entry(3).message)]))
+    ).passed_over == frozenset()
     assert rows(path) == {}
 
 
@@ -348,21 +352,21 @@ async def test_one_that_is_marked_leaves_alone(
 async def test_what_receipts_have_said_of_a_long_message_is_kept(
     store: SqliteStore, path: str, entry: MakeEntry, delivered: MakeFinal, crash: Crashes
 ) -> None:
-    long = [entry(n, leased=True, parts=2) for n in (1, 2, 3)]
+    long = [entry(n, leased=True, parts=3) for n in (1, 2, 3)]
     await store.accept(long)
     taken = [Sent(one.message, "alpha", (f"r{one.message.id}", "x"), DEADLINE) for one in long]
-    await store.settle(Settlement(sent=taken, progress=[Progress(1, b"\2\0")]))
-    await store.settle(Settlement(progress=[Progress(2, b"\0\2"), Progress(1, b"\2\5")]))
+    await store.settle(Settlement(sent=taken, progress=[Progress(1, 0, 2, 3)]))
+    await store.settle(Settlement(progress=[Progress(2, 1, 2, 3), Progress(1, 1, 5, 3)]))
     assert rows(path) == {"arrived": 1, "taken": 1, "progress": 2}
     await store.settle(Settlement(finals=[delivered(long[1].message)]))
     assert rows(path) == {"arrived": 1, "taken": 1, "progress": 1}
     for one in (await crash.now(), store):
         found = await one.match([Ref("alpha", f"r{n}") for n in (1, 2, 3)])
-        assert [m.states for _, m in sorted(found.items())] == [b"\2\5", b"\0\0"]
+        assert [m.states for _, m in sorted(found.items())] == [b"\2\5\0", b"\0\0\0"]
     assert rows(path) == {"message": 2, "part": 3}
-    await store.settle(Settlement(progress=[Progress(3, b"\0\2")]))
+    await store.settle(Settlement(progress=[Progress(3, 1, 2, 3)]))
     [match] = (await store.match([Ref("alpha", "r3")])).values()
-    assert match.states == b"\0\2"
+    assert match.states == b"\0\2\0"
 
 
 # --- crashes ---
@@ -385,7 +389,7 @@ async def test_after_a_crash_what_is_not_done_is_read_again(
     left = await crash.now()
     assert await states(left, 1, 2, 3, 4) == ["delivered", "sent", "delivered", "queued"]
     assert await waiting(left) == {4: True}
-    assert await left.settle(Settlement(finals=[delivered(entry(1).message)])) == {1}
+    assert (await left.settle(Settlement(finals=[delivered(entry(1).message)]))).passed_over == {1}
     assert set(await left.accept([entry(9, key="k1"), entry(8, key="k4")])) == {0, 1}
     await store.defer([entry(4).message])
     assert await waiting(await crash.now()) == {4: False}
@@ -431,7 +435,7 @@ async def test_what_was_not_accepted_is_in_no_chunk(
     with pytest.raises(StoreError):
         await store.accept([entry(1, leased=True)])
     allow()
-    assert await store.settle(Settlement(finals=[delivered(entry(1).message)])) == {1}
+    assert (await store.settle(Settlement(finals=[delivered(entry(1).message)]))).passed_over == {1}
     await store.accept([entry(1, leased=True)])
     assert await states(store, 1) == ["queued"]
 
@@ -448,9 +452,11 @@ async def test_a_settlement_that_fails_can_be_made_again(
             await store.settle(settlement)
         allow()
         assert rows(path) == {"arrived": 1}
-    assert await store.settle(settlement) == frozenset()
+    assert (await store.settle(settlement)).passed_over == frozenset()
     assert rows(path) == {"message": 1}
-    assert await store.settle(Settlement(finals=[delivered(entry(2).message)])) == frozenset()
+    assert (
+        await store.settle(Settlement(finals=[delivered(entry(2).message)]))
+    ).passed_over == frozenset()
     assert rows(path) == {}
 
 
@@ -538,6 +544,6 @@ async def test_a_store_without_chunks_goes_on(
     assert await waiting(store) == {1: True}
     await store.accept([entry(3, leased=True)])
     finals = [delivered(entry(n).message) for n in (1, 2, 3)]
-    assert await store.settle(Settlement(finals=finals)) == frozenset()
+    assert (await store.settle(Settlement(finals=finals))).passed_over == frozenset()
     assert rows(path) == {"part": 1}
     await store.aclose()

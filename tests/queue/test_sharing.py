@@ -318,14 +318,16 @@ async def test_nodes_number_their_messages_above_one_another(
 async def test_receipts_for_parts_come_to_different_nodes(
     nodes: MakeNodes, entry: MakeEntry, message: Callable[..., Message]
 ) -> None:
-    """Each tells what it has heard; with the last one, the message waits for nothing any more."""
+    """Each tells what it has heard; who has the last one is told that it was."""
     async with nodes("a", "b") as both:
         here, there = both
         m = message(1, to=PHONES[0], parts=2)
         await here.store.accept([Entry(m, 1, leased=True)])
         await here.store.settle(Settlement(sent=[Sent(m, "alpha", ("x", "y"), 9e9)]))
-        await here.store.settle(Settlement(progress=[Progress(1, b"\x02\0")]))
-        await there.store.settle(Settlement(progress=[Progress(1, b"\0\x05")]))
+        settled = await here.store.settle(Settlement(progress=[Progress(1, 0, 2, 2)]))
+        assert settled.complete == {}
+        settled = await there.store.settle(Settlement(progress=[Progress(1, 1, 5, 2)]))
+        assert settled.complete == {1: b"\x02\x05"}
         found = await here.store.match([Ref("alpha", "x")])
         assert found[Ref("alpha", "x")].states == b"\x02\x05"
         overdue = [one for node in both for one in await node.store.overdue(2e9, 10)]

@@ -13,9 +13,10 @@ from typing import Final, NamedTuple
 from weakref import WeakSet
 
 from gateway.dispatch.carriers.flights import Flight, Part
-from gateway.dispatch.settling.long_receipts import NOT_OWED, LongForm, LongReceipts
+from gateway.dispatch.settling.long_receipts import LongForm, LongReceipts
 from gateway.dispatch.settling.phones import Agreement, agreement
 from gateway.message import Message
+from gateway.queue.parts import NOT_OWED
 from gateway.smpp.receipt_ids import ReceiptId, ReceiptIds
 from gateway.smpp.receipts import Claim
 from gateway.smpp.tlv import NetworkError

@@ -2,14 +2,7 @@
 
 By the book each part has an id of its own, and a receipt. In the field all parts share one id, with
 one receipt for all or one for each; only the first or the last response has an id; or each part
-has its id, but a receipt comes for one of them. `States` tell, a byte for each part:
-
-| byte | meaning |
-|---|---|
-| 0 | its receipt has not come |
-| 1 to 9 | the message_state of its receipt |
-| `SHARED` | not come either; it will bear the id of a later part |
-| `NOT_OWED` | none will come |
+has its id, but a receipt comes for one of them. What came is kept as `gateway.queue.parts` tells.
 """
 
 from collections import Counter, OrderedDict
@@ -18,16 +11,14 @@ from typing import Final, Literal, NamedTuple
 
 from gateway.dispatch.carriers.flights import Flight
 from gateway.message import Message
+from gateway.queue import parts as known
+from gateway.queue.parts import AWAITED, NOT_OWED, SHARED, States
 from gateway.queue.store import Match, Ref
 
 LongReceipts = Literal["auto", "each", "one"]
 """Whether each part of a long message has a receipt, or one is for all; as configured."""
 
-SHARED: Final = 0xFE
-NOT_OWED: Final = 0xFF
 MARKS: Final = bytes((SHARED, NOT_OWED))
-
-States = bytes | bytearray
 
 
 def real(states: States) -> bytes | bytearray:
@@ -66,21 +57,11 @@ def _share(states: bytearray, parts: Sequence[int], mode: LongReceipts) -> None:
             states[part] = SHARED
         states[last] = 0
         for state in came:
-            fill(states, last, state)
+            known.fill(states, last, state)
     else:
         for part in others:
             states[part] = NOT_OWED
         states[last] = came[0] if came else 0
-
-
-def fill(states: bytearray, part: int, state: int) -> bool:
-    """The receipt for a part has come; says whether it is the first one for it, which counts."""
-    if states[part]:
-        if SHARED not in states:
-            return False
-        part = states.index(SHARED)
-    states[part] = state
-    return True
 
 
 def waits(states: States, part: int) -> bool:
@@ -91,7 +72,7 @@ def waits(states: States, part: int) -> bool:
 def complete(states: bytearray, *, one: bool) -> bool:
     """Whether all receipts that are owed have come. With ``one``, the first was for all parts, and
     the others are marked so."""
-    if 0 not in states and SHARED not in states:
+    if known.complete(states):
         return True
     if not one or not came(states):
         return False
@@ -105,9 +86,6 @@ def came(states: States) -> int:
     """How many parts have had their receipt."""
     return len(states.translate(None, _NONE))
 
-
-AWAITED: Final = frozenset({0, SHARED})
-"""The states of parts whose receipt is still to come."""
 
 _NONE: Final = bytes((0, SHARED, NOT_OWED))
 
@@ -126,6 +104,15 @@ class Half(NamedTuple):
     states: bytearray
     flight: Flight | None
     stored: tuple[Ref, Match] | None
+
+    @property
+    def ref(self) -> Ref:
+        """Names one of its parts."""
+        if self.stored is not None:
+            return self.stored[0]
+        if self.flight is None:
+            raise AssertionError("half of nothing")
+        return Ref(self.flight.carrier, next(filter(None, self.flight.refs)))
 
 
 class Evidence(NamedTuple):
@@ -183,6 +170,15 @@ class LongForm:
             self._streak.add(half.message.id)
             if len(self._halves) > HALVES:
                 self._streak.discard(self._halves.popitem(last=False)[0])
+
+    def aged(self, now: float) -> list[Half]:
+        """Messages that have waited so long for further receipts that they may teach something."""
+        return [half for half in self._halves.values() if half.since <= now - FRESH.patience]
+
+    def drop(self, message: int) -> None:
+        """A message has its outcome, which teaches nothing."""
+        self._halves.pop(message, None)
+        self._streak.discard(message)
 
     def several(self, message: int) -> None:
         """A message has had receipts for several of its parts."""

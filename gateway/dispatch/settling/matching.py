@@ -4,6 +4,7 @@ mean, which of these `deciding` believes, and what follows for messages."""
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -25,6 +26,8 @@ from gateway.dispatch.settling.unmatched import (
     Unmatched,
     again,
 )
+from gateway.queue import parts
+from gateway.queue.parts import States
 from gateway.queue.store import Held, Match, Ref
 from gateway.smpp.receipt_ids import FORMS, Form
 from gateway.smpp.receipts import Claim
@@ -241,14 +244,13 @@ class Desk:
     ) -> None:
         plan, message, long = self._plan, match.message, carrier.correlator.long
         states = self._states_of(match)
-        if message.id in plan.ended or not long_receipts.fill(states, match.part, state):
+        if message.id in plan.ended or not parts.fill(states, match.part, state):
             return  # the first receipt counts
         if long_receipts.complete(states, one=long.one):
-            reasons = {state: reason} if reason is not None else None
-            end_stored(ref, match, states, reasons, plan)
-            carrier.correlator.ended(ref.ref, message.to)
+            _end_stored(carrier, ref, match, state, reason, states, plan)
             return
-        plan.progress(message, states)
+        end = partial(_end_stored, carrier, ref, match, state, reason)
+        plan.progress(message, match.part, state, len(states), end)
         if long_receipts.came(states) > 1:
             long.several(message.id)
         else:
@@ -292,6 +294,21 @@ class Desk:
         correlator.note_early(parked, early)
         body = msgspec.msgpack.encode((carrier.options.id, parked))
         settlement.hold.append(Held("receipt", key, body, parked.expires_at))
+
+
+def _end_stored(
+    carrier: Carrier,
+    ref: Ref,
+    match: Match,
+    state: int,
+    reason: Reason | None,
+    states: States,
+    plan: Plan,
+) -> None:
+    """All receipts of a message have come, the last one here with this state."""
+    reasons = {state: reason} if reason is not None else None
+    end_stored(ref, match, states, reasons, plan)
+    carrier.correlator.ended(ref.ref, match.message.to)
 
 
 def _key(carrier: Carrier, ref_raw: str) -> str | None:

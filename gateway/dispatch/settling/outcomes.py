@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.dispatch.carriers.flights import Reason
-from gateway.dispatch.settling.long_receipts import AWAITED, States, came, real
+from gateway.dispatch.settling.long_receipts import came, real
 from gateway.message import Event, Message, Outcome, message_id
+from gateway.queue.parts import AWAITED, States
 from gateway.smpp.receipt_states import STATS
 from gateway.smpp.status import status_name
 from gateway.text.errors import TextError

@@ -1,14 +1,18 @@
 """One settlement in the making, with all that is to follow in memory once it is durable."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gateway.dispatch.carriers.carriers import Carrier
 from gateway.dispatch.carriers.flights import Flight
 from gateway.message import Event, Message, Submission
 from gateway.policy.prices import Prices
 from gateway.queue import tallies
-from gateway.queue.store import Final, Progress, Ref, Sent, Settlement
+from gateway.queue.parts import States
+from gateway.queue.store import Expected, Final, Progress, Ref, Sent, Settlement
+
+End = Callable[[States, "Plan"], None]
+"""Ends a message in a plan by the states of its parts, all of which have come."""
 
 
 class Plan:
@@ -25,6 +29,8 @@ class Plan:
         refused: those of them that no carrier has taken for certain.
         again: messages of which parts are sent again, by id.
         unsent: messages with an outcome that were not on record as sent, by id.
+        ends: what is to be done with messages, by id, once the store says that all of their
+            receipts have come.
     """
 
     def __init__(self, now: float) -> None:
@@ -36,6 +42,7 @@ class Plan:
         self.refused: list[Message] = []
         self.again: list[int] = []
         self.unsent: list[int] = []
+        self.ends: dict[int, End] = {}
         self.sent: dict[int, tuple[Flight, float]] = {}
         self.taken: list[Flight] = []
         self.review: set[Carrier] = set()
@@ -44,9 +51,14 @@ class Plan:
         """A carrier has every part of a flight; receipts are to come until ``deadline``."""
         self.sent[flight.message.id] = (flight, deadline)
 
-    def progress(self, message: Message, states: bytes | bytearray) -> None:
-        """Some parts of a long message have their final receipts."""
-        self.settlement.progress.append(Progress(message.id, states))
+    def expect(self, message: Message, states: States) -> None:
+        """Not every part of a long message is owed a receipt, or some have theirs already."""
+        self.settlement.expected.append(Expected(message.id, bytes(states)))
+
+    def progress(self, message: Message, part: int, state: int, parts: int, end: End) -> None:
+        """A part of a long message, which has so many, has its final receipt."""
+        self.settlement.progress.append(Progress(message.id, part, state, parts))
+        self.ends[message.id] = end
 
     def end(self, flight: Flight, event: Event) -> None:
         """A flight has its outcome."""

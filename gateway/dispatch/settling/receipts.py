@@ -5,15 +5,17 @@ Nearly all receipts name a part in memory in the form of ids that was learnt, an
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 from gateway.dispatch.carriers.carriers import Carrier
 from gateway.dispatch.carriers.flights import Flight, Part, Reason
 from gateway.dispatch.settling import long_receipts, outcomes
-from gateway.dispatch.settling.long_receipts import States
 from gateway.dispatch.settling.outcomes import DELIVERED
 from gateway.dispatch.settling.phones import Agreement, agreement
 from gateway.dispatch.settling.plan import Plan
 from gateway.message import Submission
+from gateway.queue import parts
+from gateway.queue.parts import States
 from gateway.queue.store import Match, Ref
 from gateway.smpp.pdu import DataSm, DeliverSm
 from gateway.smpp.quick import Told
@@ -75,14 +77,17 @@ def match_in_memory(
 def take(carrier: Carrier, part: Part, state: int, reason: Reason | None, plan: Plan) -> None:
     """A final receipt has come for a part in memory."""
     flight = part.flight
-    if note_final(carrier, part, state, reason, plan) and flight.taken_at:
-        part_final(carrier, flight, plan)
+    if not note_final(carrier, part, state, reason, plan) or not flight.taken_at:
+        return
+    if not end_if_complete(carrier, flight, plan):
+        end = partial(_end_in_memory, carrier, flight)
+        plan.progress(flight.message, part.number, state, len(flight.states), end)
 
 
 def note_final(carrier: Carrier, part: Part, state: int, reason: Reason | None, plan: Plan) -> bool:
     """Note the final receipt of a part; says whether it is the first one, which counts."""
     flight = part.flight
-    if not long_receipts.fill(flight.states, part.number, state):
+    if not parts.fill(flight.states, part.number, state):
         return False
     if len(flight.states) > 1:
         flight.note_receipt(part.number, plan.now, state)
@@ -92,8 +97,9 @@ def note_final(carrier: Carrier, part: Part, state: int, reason: Reason | None, 
     return True
 
 
-def part_final(carrier: Carrier, flight: Flight, plan: Plan) -> None:
-    """A flight that the carrier has taken whole got final receipts: is that all of them?"""
+def end_if_complete(carrier: Carrier, flight: Flight, plan: Plan) -> bool:
+    """A flight that the carrier has taken whole got final receipts: end it if that is all of them,
+    by what this node has heard. Others may have heard the rest, which the store knows."""
     message, states, correlator = flight.message, flight.states, carrier.correlator
     single = len(states) == 1  # as most are; their one receipt is here
     if single or long_receipts.complete(states, one=correlator.long.one):
@@ -103,12 +109,18 @@ def part_final(carrier: Carrier, flight: Flight, plan: Plan) -> None:
         name = carrier.options.id
         at, reasons = flight.taken_at, flight.reasons
         plan.end(flight, outcomes.by_receipts(message, name, at, states, reasons, plan.now))
-        return
-    plan.progress(message, states)
+        return True
     if long_receipts.came(states) > 1:
         correlator.long.several(message.id)
     else:
         correlator.long.first(long_receipts.Half(plan.now, message, states, flight, None))
+    return False
+
+
+def _end_in_memory(carrier: Carrier, flight: Flight, states: States, plan: Plan) -> None:
+    """All receipts of a message have come, some of them to other nodes."""
+    flight.states[:] = states
+    end_if_complete(carrier, flight, plan)
 
 
 def end_halves(carrier: Carrier, plan: Plan) -> None:
@@ -117,7 +129,7 @@ def end_halves(carrier: Carrier, plan: Plan) -> None:
     for _, _, states, flight, stored in correlator.long.over(plan.now):
         long_receipts.complete(states, one=True)
         if flight is not None:
-            part_final(carrier, flight, plan)
+            end_if_complete(carrier, flight, plan)
         elif stored is not None:
             end_stored(*stored, states, None, plan)
 

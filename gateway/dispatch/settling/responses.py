@@ -13,7 +13,7 @@ from gateway.dispatch.serving import steps
 from gateway.dispatch.settling import long_receipts, outcomes
 from gateway.dispatch.settling.correlation import Parked
 from gateway.dispatch.settling.plan import Plan
-from gateway.dispatch.settling.receipts import note_final, part_final
+from gateway.dispatch.settling.receipts import end_if_complete, note_final
 from gateway.message import Event, Message
 from gateway.smpp.events import Response
 from gateway.smpp.receipts import canonical
@@ -95,9 +95,10 @@ def _taken(carrier: Carrier, flight: Flight, plan: Plan) -> None:
         states, flight.refs, carrier.options.long_receipts
     )
     if any(states) and long_receipts.came(states):
-        part_final(carrier, flight, plan)
+        if not end_if_complete(carrier, flight, plan):
+            plan.expect(message, states)
     elif marked or len(states) != message.parts:
-        plan.progress(message, states)
+        plan.expect(message, states)
 
 
 def _refused(carrier: Carrier, pool: CarrierPool, flight: Flight, plan: Plan) -> None:

@@ -24,6 +24,7 @@ from gateway.dispatch.release.aside import Aside
 from gateway.dispatch.release.pool import CarrierPool
 from gateway.dispatch.settling import matching, outcomes, responses, unmatched
 from gateway.dispatch.settling.correlation import Parked
+from gateway.dispatch.settling.long_receipts import came
 from gateway.dispatch.settling.outcomes import DELIVERED
 from gateway.dispatch.settling.plan import Plan
 from gateway.dispatch.settling.receipts import end_halves, match_in_memory, take_told
@@ -232,6 +233,8 @@ class Settler:
     async def _take_deliveries(
         self, delivered: Sequence[tuple[Carrier, Bind, Sequence[Delivery]]], plan: Plan
     ) -> None:
+        if self._looks and self._store.shared:
+            await self._compare_halves(plan.now)
         waiting = self._review(plan)
         for carrier, _, deliveries in delivered:
             states: dict[int | None, int] = {}
@@ -259,6 +262,20 @@ class Settler:
             await self.caught_up()
             for carrier, pdu in await matching.match(self._ask, waiting, plan, self._unnamed):
                 await self._take_text(carrier, pdu, plan)
+
+    async def _compare_halves(self, now: float) -> None:
+        """Other nodes may have had the other receipts of messages that have had one here."""
+        aged = {
+            half.ref: (carrier.correlator.long, half.message.id)
+            for carrier in self._pool.carriers.values()
+            for half in carrier.correlator.long.aged(now)
+        }
+        known = await self._ask([*aged])
+        for ref, (long, number) in aged.items():
+            if ref not in known:
+                long.drop(number)
+            elif came(known[ref].states) > 1:
+                long.several(number)
 
     async def caught_up(self) -> None:
         """Wait until every round but the one that is being worked out is durable."""
@@ -298,10 +315,19 @@ class Settler:
         self._reach.learn(settlement)
         self._take_up(plan)
         tallies.add(settlement.tallies, self._aside.take())
-        gone = await self.persistently(lambda: self._store.settle(settlement))
+        settled = await self.persistently(lambda: self._store.settle(settlement))
         if plan.later:
             await self.persistently(lambda: self._store.defer(plan.later))
-        self._account(plan, gone)
+        self._account(plan, settled.passed_over)
+        if settled.complete:
+            await self._complete(plan, settled.complete)
+
+    async def _complete(self, plan: Plan, complete: Mapping[int, bytes]) -> None:
+        """End messages of which other nodes have heard the rest."""
+        ends = Plan(plan.now)
+        for number, states in complete.items():
+            plan.ends[number](states, ends)
+        await self.commit(ends)
 
     def _take_up(self, plan: Plan) -> None:
         """What a plan is about is on its way into the store."""

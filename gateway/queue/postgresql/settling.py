@@ -4,7 +4,7 @@ As in `accepting`, the rows are made in the event loop; what is left for the wri
 see which messages are still there, and to give events their ``seq``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -26,17 +26,18 @@ from gateway.queue.postgresql.arrays import (
     texts,
 )
 from gateway.queue.postgresql.session import Session, every
-from gateway.queue.store import EventChunk, Settlement, went
+from gateway.queue.store import EventChunk, Progress, Settlement, went
 from gateway.queue.tallies import HOUR, Key, add, ended
 
 SQL: Final = statements.load("settling")
 
 
 class Settled(NamedTuple):
-    """``passed_over`` had their outcome already; ``streams`` have the new events, once the
-    transaction is made."""
+    """What came of a settlement, see `gateway.queue.store.Settled`; ``streams`` have the new
+    events, once the transaction is made."""
 
     passed_over: frozenset[int]
+    complete: dict[int, bytes]
     streams: list[Stream]
 
     @property
@@ -59,11 +60,13 @@ class _Rows(msgspec.Struct):
     """A `Settlement` as columns."""
 
     finals: list[store.Final]
+    final: Collection[int]
     repeated: set[int]
     streams: dict[str, _Stream]
     sent: dict[str, Any] | None = None
     marked: dict[str, Any] | None = None
     parts: dict[tuple[str, bytes], tuple[int, int]] = {}
+    expected: dict[str, Any] | None = None
     progress: dict[str, Any] | None = None
     refs: list[tuple[str, bytes]] = []
     hold: dict[str, Any] | None = None
@@ -91,7 +94,7 @@ def _rows(settlement: Settlement) -> _Rows:
         stream = streams.get(tenant) or streams.setdefault(tenant, _Stream())
         stream.notices.append(events.encode(event))
         stream.newest = max(stream.newest, event.at)
-    rows = _Rows([*first.values()], repeated, streams)
+    rows = _Rows([*first.values()], first.keys(), repeated, streams)
     # A message that is sent and final at once never needs to be found by a receipt.
     sent = [one for one in settlement.sent if one.message.id not in first]
     if sent:
@@ -110,13 +113,28 @@ def _rows(settlement: Settlement) -> _Rows:
             for part, ref in enumerate(taken.refs):
                 if ref:
                     rows.parts[taken.carrier, ref.encode()] = (taken.message.id, part)
+    if settlement.expected:
+        states = dict(settlement.expected)
+        rows.expected = {"ids": int8s([*states]), "states": octets([*states.values()])}
     if settlement.progress:
-        states = {number: bytes(of) for number, of in settlement.progress}
-        rows.progress = {"ids": int8s([*states]), "states": octets([*states.values()])}
+        rows.progress = _told(settlement.progress)
     rows.refs = [(carrier, ref.encode()) for one in first.values() for carrier, ref in one.refs]
     _add_held(rows, settlement)
     _add_uses(rows, settlement)
     return rows
+
+
+def _told(progress: Sequence[Progress]) -> dict[str, Any]:
+    none, parts, came = (dict[int, bytearray]() for _ in range(3))
+    for number, part, state, size in progress:
+        none.setdefault(number, bytearray(size))
+        parts.setdefault(number, bytearray()).append(part)
+        came.setdefault(number, bytearray()).append(state)
+    columns = {"none": none, "parts": parts, "came": came}
+    return {
+        "ids": int8s([*none]),
+        **{name: octets([*map(bytes, of.values())]) for name, of in columns.items()},
+    }
 
 
 def _add_held(rows: _Rows, settlement: Settlement) -> None:
@@ -161,9 +179,11 @@ def settle(settlement: Settlement, now: float) -> Callable[[Session], Callable[[
         if rows.marked is not None:
             execute(SQL["marked"], rows.marked)
         _put_parts(session, rows.parts, now)
+        if rows.expected is not None:
+            execute(SQL["expected"], rows.expected)
+        told = None
         if rows.progress is not None:
-            name = "progress" if session.alone else "merge"
-            execute(SQL[name], rows.progress | {"now": now})
+            told = execute(SQL["progress"], rows.progress | {"now": now})
         gone = _end(session, [number for one in rows.streams.values() for number in one.ids])
         appended = _append(session, rows.streams, gone)
         if rows.refs:
@@ -187,7 +207,13 @@ def settle(settlement: Settlement, now: float) -> Callable[[Session], Callable[[
         if gone:
             late: Mapping[Key, int] = ended([f for f in rows.finals if f.message.id in gone])
             session.count(late, hour, -1)
-        return lambda: Settled(frozenset(gone | rows.repeated), appended)
+
+        def finish() -> Settled:
+            came = told.fetchall() if told is not None else ()
+            over = {n: states for n, is_over, states in came if is_over and n not in rows.final}
+            return Settled(frozenset(gone | rows.repeated), over, appended)
+
+        return finish
 
     return work
 

@@ -77,6 +77,7 @@ from gateway.queue.store import (
     Ref,
     Refused,
     Seen,
+    Settled,
     Settlement,
     TemplateChange,
     TemplateVersion,
@@ -312,7 +313,7 @@ class PostgresStore:
             return {}
         return await self._engine.read(lambda c: reading.match(c, refs))
 
-    async def settle(self, settlement: Settlement) -> frozenset[int]:
+    async def settle(self, settlement: Settlement) -> Settled:
         engine = self._engine
         forbidden = [canonical(one.number) for one in settlement.optouts if one.out]
         gone = [canonical(one.number) for one in settlement.consents if one.state == "withdrawn"]
@@ -332,7 +333,7 @@ class PostgresStore:
         (settled, *told), last = await engine.write(telling, applied)
         if any(not sharing.has(self._shares.active, number) for number in (*forbidden, *gone)):
             await self.heeded(max(*told, last))  # another node sends to that phone
-        return settled.passed_over
+        return Settled(settled.passed_over, settled.complete)
 
     def _note(self, changes: Sequence[OptoutChange]) -> None:
         """Know of opt-outs before the commit, so that a check made right after it misses none."""

@@ -146,6 +146,12 @@ def note_progress(execute: Execute, flat: Sequence[Any]) -> None:
     _PROGRESS.run(execute, flat)
 
 
+def progress(execute: Execute, messages: Iterable[int]) -> dict[int, bytes]:
+    """The states of the parts of messages in chunks, as far as anything is known of them."""
+    query = "SELECT * FROM progress WHERE message IN (SELECT value FROM carray(?))"
+    return dict(execute(query, (numbers(messages),)))
+
+
 def forget_progress(execute: Execute, messages: Iterable[int]) -> None:
     """Messages are in no chunk any more."""
     execute(

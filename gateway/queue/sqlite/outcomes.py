@@ -5,25 +5,25 @@ see which messages are still there, to give events their ``seq``, and the SQL.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from gateway.queue import events, store
+from gateway.queue import events, parts, store
 from gateway.queue.accounts import Settling, settling
 from gateway.queue.chunks import NOBODY, Chunks, Leaving, Owner
 from gateway.queue.consents import Consent
 from gateway.queue.sqlite import accounts, arrived, consents, failing, uses, writes
 from gateway.queue.sqlite import taken as taken_rows
 from gateway.queue.sqlite.arrived import Arrived
-from gateway.queue.sqlite.bulk import Rows, encode_life, encode_message, numbers, texts
+from gateway.queue.sqlite.bulk import Execute, Rows, encode_life, encode_message, numbers, texts
 from gateway.queue.sqlite.schema import LEASED, TENANT_BITS
 from gateway.queue.sqlite.session import Session
 from gateway.queue.sqlite.stats import Place
 from gateway.queue.sqlite.taken import TakenRow
-from gateway.queue.store import EventChunk, HeldKind, Settlement
+from gateway.queue.store import EventChunk, HeldKind, Progress, Settlement
 from gateway.queue.tallies import HOUR, add, ended
 
 _MARK: Final = Rows(
@@ -31,7 +31,7 @@ _MARK: Final = Rows(
     2,
     ") UPDATE OR ROLLBACK message SET body = new.body FROM new WHERE message.id = new.id",
 )
-_PROGRESS: Final = Rows(
+_STATES: Final = Rows(
     "WITH new (id, states) AS (",
     2,
     ") UPDATE OR ROLLBACK message SET states = new.states FROM new WHERE message.id = new.id",
@@ -68,7 +68,8 @@ class SettlementRows(msgspec.Struct):
         parted: of these, those that go on in rows of their own.
         taken: the chunk of those that a carrier has taken now.
         ripe, ripe_taken: chunks that are shelved after all else.
-        progress: of messages in rows, and ``chunk_progress`` of those in chunks.
+        expected, progress: of messages in rows; ``chunk_expected`` and ``chunk_progress`` of those
+            in chunks.
     """
 
     hour: int
@@ -84,8 +85,10 @@ class SettlementRows(msgspec.Struct):
     ripe_taken: list[int] = []
     marked: list[Any] = []
     parted: list[Any] = []
-    progress: list[Any] = []
-    chunk_progress: list[Any] = []
+    expected: list[Any] = []
+    chunk_expected: list[Any] = []
+    progress: list[Progress] = []
+    chunk_progress: list[Progress] = []
     forgotten: list[int] = []
     refs: dict[int, list[str]] = {}
     hold: list[Any] = []
@@ -98,9 +101,11 @@ class SettlementRows(msgspec.Struct):
 
 
 class Settled(NamedTuple):
-    """``passed_over`` had their outcome already; ``chunks`` are the new events."""
+    """What came of a settlement, see `gateway.queue.store.Settled`; ``chunks`` are the new
+    events."""
 
     passed_over: frozenset[int]
+    complete: dict[int, bytes]
     chunks: list[EventChunk]
 
 
@@ -158,9 +163,12 @@ def settlement_rows(
             owners.add((message.tenant, message.category))
             due = min(due, sent.deadline)
     rows.refs = {number_of(carrier): gone for carrier, gone in refs.items()}
-    for number, states in settlement.progress:
+    for number, states in settlement.expected:
         in_chunk = in_arrived(number) and number not in marked
-        (rows.chunk_progress if in_chunk else rows.progress).extend((number, bytes(states)))
+        (rows.chunk_expected if in_chunk else rows.expected).extend((number, states))
+    for told in settlement.progress:
+        in_chunk = in_arrived(told.message) and told.message not in marked
+        (rows.chunk_progress if in_chunk else rows.progress).append(told)
     for held in settlement.hold:
         rows.hold += held
     rows.optouts = writes.optout_rows(session, settlement.optouts)
@@ -182,7 +190,8 @@ def settlement_rows(
         refs_of = frozenset([ref for entry in entries for ref in entry[3]])
         number = taken_chunks.note([entry[0] for entry in entries], now, due, owners, refs_of)
         rows.taken = TakenRow(number, now, body)
-    arrived_chunks.progressed.update(rows.chunk_progress[::2])
+    arrived_chunks.progressed.update(rows.chunk_expected[::2])
+    arrived_chunks.progressed.update([one.message for one in rows.chunk_progress])
     if arrived_chunks.progressed:
         rows.forgotten = [*arrived_chunks.progressed.intersection(rows.from_arrived.chunk_of)]
     _ripen(rows, arrived_chunks, taken_chunks, now)
@@ -238,8 +247,9 @@ def settle(session: Session, rows: SettlementRows) -> Settled:
         taken_rows.insert(execute, rows.taken)
     arrived.part(session, rows.parted, LEASED)
     _MARK.run(execute, rows.marked)
-    _PROGRESS.run(execute, rows.progress)
-    arrived.note_progress(execute, rows.chunk_progress)
+    _STATES.run(execute, rows.expected)
+    arrived.note_progress(execute, rows.chunk_expected)
+    complete = _hear(execute, rows)
     gone = _remove(session, rows)
     chunks = _append(session, rows.streams.values(), gone)
     _leave(session, rows)
@@ -271,7 +281,44 @@ def settle(session: Session, rows: SettlementRows) -> Settled:
     if gone:
         late = ended([one for one in rows.finals if one.message.id in gone])
         session.stats.add(session.places(late, rows.hour), -1)
-    return Settled(frozenset(gone | rows.repeated), chunks)
+    return Settled(frozenset(gone | rows.repeated), complete, chunks)
+
+
+def _hear(execute: Execute, rows: SettlementRows) -> dict[int, bytes]:
+    """Note the receipts of parts that have come; gives the messages that wait for none any more."""
+    states: dict[int, bytes] = {}
+    if rows.progress:
+        ids = numbers(told.message for told in rows.progress)
+        query = "SELECT id, states FROM message WHERE id IN (SELECT value FROM carray(?))"
+        known: dict[int, bytes | None] = dict(execute(query, (ids,)))
+        states = _filled(known, [told for told in rows.progress if told.message in known])
+        _STATES.run(execute, [*chain.from_iterable(states.items())])
+    if rows.chunk_progress:
+        of_chunks = arrived.progress(execute, [told.message for told in rows.chunk_progress])
+        filled = _filled(of_chunks, rows.chunk_progress)
+        arrived.note_progress(execute, [*chain.from_iterable(filled.items())])
+        states |= filled
+    final = {one.message.id for one in rows.finals}
+    return {n: of for n, of in states.items() if n not in final and parts.complete(of)}
+
+
+def _filled(known: Mapping[int, Any], told: Iterable[Progress]) -> dict[int, bytes]:
+    """The states of messages with what is told."""
+    states: dict[int, bytearray] = {}
+    for number, part, state, size in told:
+        if number not in states:
+            states[number] = bytearray(known.get(number) or size)
+        parts.fill(states[number], part, state)
+    return {number: bytes(of) for number, of in states.items()}
+
+
+def be_due(session: Session, messages: Iterable[int], now: float) -> None:
+    """Sent messages are overdue."""
+    session.execute(
+        """UPDATE message SET due = min(due, ?) WHERE state = 2
+        AND id IN (SELECT value FROM carray(?))""",
+        (now, numbers(messages)),
+    )
 
 
 def _leave(session: Session, rows: SettlementRows) -> None:

@@ -78,6 +78,7 @@ from gateway.queue.store import (
     Ref,
     Refused,
     Seen,
+    Settled,
     Settlement,
     TemplateChange,
     TemplateVersion,
@@ -317,7 +318,7 @@ class SqliteStore(Alone):
         await self._shelve([], self._taken.with_refs({ref for _, ref in refs}))
         return await self._engine.read(lambda e: reads.match(e, asked))
 
-    async def settle(self, settlement: Settlement) -> frozenset[int]:
+    async def settle(self, settlement: Settlement) -> Settled:
         session, now = self._engine.session, self._clock()
         rows = outcomes.settlement_rows(
             session,
@@ -346,7 +347,10 @@ class SqliteStore(Alone):
         self._taken.left(rows.from_taken)
         if rows.forgotten:
             self._arrived.progressed.difference_update(rows.forgotten)
-        return settled.passed_over
+        if settled.complete:  # never, where the one node that there is has heard all receipts
+            await self._shelve_messages(settled.complete)
+            await self._engine.write(lambda s: outcomes.be_due(s, settled.complete, now))
+        return Settled(settled.passed_over, settled.complete)
 
     def _settled(self, settled: outcomes.Settled) -> None:
         for chunk in settled.chunks:

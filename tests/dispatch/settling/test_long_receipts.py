@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 import trio
 
-from gateway.dispatch.settling import long_receipts
-from gateway.dispatch.settling.long_receipts import NOT_OWED, SHARED, LongReceipts
+from gateway.dispatch.settling import long_receipts, outcomes
+from gateway.dispatch.settling.long_receipts import LongReceipts
+from gateway.queue.memory import MemoryStore
+from gateway.queue.parts import NOT_OWED, SHARED
+from gateway.queue.store import Final, Progress, Ref, Settlement
 
 PHONE = "447400000001"
 LONG = "x" * 400  # three parts
@@ -223,6 +226,26 @@ async def test_it_is_not_learnt_while_some_have_several(
     ids += [await after.long(refs(n), (f"m{n}c", OK)) for n in range(3, 6)]
     await trio.sleep(300)
     assert [await after.outcome(one) for one in ids] == [None] * 5
+
+
+async def test_what_other_nodes_have_heard_is_no_sign_of_one_for_all(
+    after: Site, autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of each message one receipt came here, and another one elsewhere, or it was ended there."""
+    monkeypatch.setattr(MemoryStore, "shared", True)
+    store = after.world.store
+    ids = []
+    for n in range(4):
+        ids.append(await after.long(refs(n), (f"m{n}c", OK)))
+        [match] = (await store.match([Ref("alpha", f"m{n}a")])).values()
+        if n < 3:
+            await store.settle(Settlement(progress=[Progress(match.message.id, 0, 2, 3)]))
+        else:
+            event = outcomes.delivered(match.message, "alpha", 0.0, 0.0)
+            await store.settle(Settlement(finals=[Final(match.message, event)]))
+    await trio.sleep(long_receipts.ALONE + 10)
+    assert [await after.outcome(one) for one in ids[:3]] == [None] * 3
+    assert await after.outcome(await after.long(refs(9), ("m9a", OK))) is None
 
 
 async def test_a_single_message_does_not_wait_for_its_deadline(

@@ -7,9 +7,9 @@ import pytest
 
 from gateway.dispatch.carriers.flights import Reason
 from gateway.dispatch.settling import outcomes
-from gateway.dispatch.settling.long_receipts import NOT_OWED, SHARED
 from gateway.dispatch.settling.outcomes import ACCEPTED, DELIVERED, EXPIRED, REJECTED, UNDELIVERABLE
 from gateway.message import Message, message_id
+from gateway.queue.parts import NOT_OWED, SHARED
 from gateway.smpp.tlv import NetworkError
 
 SENT_AT, AT = 3.5, 5.0

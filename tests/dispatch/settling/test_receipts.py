@@ -7,6 +7,7 @@ import pytest
 import trio
 
 from gateway.dispatch.settling import correlation
+from gateway.queue.store import Progress, Ref, Settlement
 
 LONG = "x" * 400  # three parts
 Deliver = Callable[..., Awaitable[None]]
@@ -92,6 +93,21 @@ async def test_a_long_message_is_delivered_with_its_last_part(world: Any, delive
     await deliver((second, "DELIVRD"))
     event = await only_event(world)
     assert (event["type"], event["parts"]) == ("delivered", 3)
+    await world.check_finished()
+
+
+async def test_another_node_has_heard_the_rest(world: Any, deliver: Deliver) -> None:
+    """The store knows which part is the last, and by whose receipt a message has failed."""
+    [one, two, three], [four, five, six] = [await sent(world, LONG) for _ in range(2)]
+    await deliver((two, "DELIVRD"), (five, "DELIVRD"))
+    found = await world.store.match([Ref("alpha", ref) for ref in (one, four)])
+    numbers = [match.message.id for match in found.values()]
+    told = [Progress(numbers[0], 0, 2, 3), Progress(numbers[1], 0, 5, 3)]
+    assert (await world.store.settle(Settlement(progress=told))).complete == {}
+    await deliver((three, "DELIVRD"), (six, "DELIVRD"))
+    first, second = await world.events()
+    assert (first["type"], first["detail"]["carrier"]) == ("delivered", "alpha")
+    assert (second["type"], second["detail"]["parts_delivered"]) == ("failed", 2)
     await world.check_finished()
 
 

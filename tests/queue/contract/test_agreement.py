@@ -98,7 +98,7 @@ async def answers(rig: Rig, calls: list[tuple[str, Any]]) -> list[Any]:
                 sent=[Sent(m, "alpha", (f"r{m.id}",), m.due + 3) for m in sent],
                 finals=[Final(m, Event("sent", 1.0, message_id(m.id))) for m in ended],
             )
-            told.append(await store.settle(settlement))
+            told.append((await store.settle(settlement)).passed_over)
         elif call == "optout":
             changes = [
                 OptoutChange(scope, number, out, source, float(at))

@@ -14,7 +14,9 @@ async def test_receipts_find_their_part(rig: Rig, entry: MakeEntry, delivered: M
     rig.now = sent_at = 1_002.5
     await rig.store.settle(Settlement(sent=sent))
     rig.now = 1_005.0
-    await rig.store.settle(Settlement(progress=[Progress(3, b"\x02\x00\x05"), Progress(8, b"")]))
+    await rig.store.settle(
+        Settlement(progress=[Progress(3, 0, 2, 3), Progress(3, 2, 5, 3), Progress(8, 0, 2, 2)])
+    )
     await rig.crash()
     asked = [Ref("alpha", "7"), Ref("beta", "7"), Ref("beta", "8\0"), Ref("beta", "1")]
     found = await rig.store.match([*asked, Ref("gamma", "7")])

@@ -78,7 +78,7 @@ async def fill(rig: Rig, entry: MakeEntry) -> None:
                 Sent(third, "alpha", (ODD, "r3b"), 9_000.0),
                 Sent(fifth, "beta", ("",), 9_500.0),
             ],
-            progress=[Progress(3, b"\x02\x00")],
+            progress=[Progress(3, 0, 2, 2)],
             finals=[Final(fourth, delivered)],
             notices=[Notice("acme", Event("inbound", 1_000.0 + n, text="hi")) for n in range(90)],
             hold=[

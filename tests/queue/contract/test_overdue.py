@@ -1,6 +1,6 @@
 """`Store.overdue` and `oldest`: what has stood for long."""
 
-from gateway.queue.store import Owed, Progress, Sent, Settlement, Store
+from gateway.queue.store import Owed, Sent, Settlement, Store
 from tests.queue.contract.rig import MakeEntry, MakeFinal, Rig
 
 
@@ -10,8 +10,8 @@ async def test_overdue_tells_sent_messages_past_their_deadline(
     await store.accept([entry(n, leased=True) for n in range(1, 5)])
     deadlines = [1_300.0, 1_100.5, 1_200.0]
     sent = [Sent(entry(n).message, "a", (str(n),), d) for n, d in enumerate(deadlines, 1)]
-    await store.settle(Settlement(sent=sent, progress=[Progress(3, b"\x02")]))
-    late = [Owed(entry(2).message, b"\0", 1_000.0), Owed(entry(3).message, b"\x02", 1_000.0)]
+    await store.settle(Settlement(sent=sent))
+    late = [Owed(entry(2).message, b"\0", 1_000.0), Owed(entry(3).message, b"\0", 1_000.0)]
     assert await store.overdue(1_200.0, 10) == late
     assert await store.overdue(9e9, 2) == late
     assert await store.overdue(1_100.0, 10) == []

@@ -14,7 +14,7 @@ async def test_an_outcome_ends_a_message_wherever_it_is(
     await store.accept([entry(1), entry(2, leased=True), entry(3, leased=True)])
     await store.settle(Settlement(sent=[Sent(entry(3).message, "alpha", ("r",), 2_000.0)]))
     finals = [delivered(entry(n).message) for n in (1, 2, 3)]
-    assert await store.settle(Settlement(finals=finals)) == frozenset()
+    assert (await store.settle(Settlement(finals=finals))).passed_over == frozenset()
     assert (await store.lease(LANE, 9e9, 10)) == ([], None)
     assert await store.overdue(9e9, 10) == []
     assert [event["message_id"] for event in decoded(await store.events("acme", 0, 10))] == [
@@ -30,9 +30,9 @@ async def test_there_is_never_a_second_outcome(
     await store.accept([entry(n, leased=True) for n in (1, 2, 3)])
     once, twice, other = (delivered(entry(n).message) for n in (1, 2, 3))
     never = delivered(entry(8).message)
-    assert await store.settle(Settlement(finals=[once])) == frozenset()
+    assert (await store.settle(Settlement(finals=[once]))).passed_over == frozenset()
     again = Settlement(finals=[once, twice, twice, never, other])
-    assert await store.settle(again) == {1, 2, 8}
+    assert (await store.settle(again)).passed_over == {1, 2, 8}
     told = decoded(await store.events("acme", 0, 10))
     assert [(event["seq"], event["message_id"]) for event in told] == [
         (1, "1"),
@@ -51,7 +51,9 @@ async def test_a_settlement_that_fails_is_not_half_done(
     with pytest.raises(UnicodeEncodeError):
         await store.settle(Settlement(finals=[delivered(entry(1).message)], notices=[broken]))
     assert await store.bounds("acme") == (1, 0)
-    assert await store.settle(Settlement(finals=[delivered(entry(1).message)])) == frozenset()
+    assert (
+        await store.settle(Settlement(finals=[delivered(entry(1).message)]))
+    ).passed_over == frozenset()
     assert len(decoded(await store.events("acme", 0, 10))) == 1
 
 
@@ -72,7 +74,7 @@ async def test_what_is_sent_and_final_at_once_is_final(
     await store.accept([entry(1, leased=True)])
     sent = Sent(entry(1).message, "alpha", ("7",), 1_001.0)
     both = Settlement(sent=[sent], finals=[delivered(entry(1).message)])
-    assert await store.settle(both) == frozenset()
+    assert (await store.settle(both)).passed_over == frozenset()
     assert await store.match([Ref("alpha", "7")]) == {}
     assert await store.overdue(9e9, 10) == []
 

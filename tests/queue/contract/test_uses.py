@@ -79,7 +79,7 @@ async def test_once_sent_it_counts_from_then_whatever_becomes_of_it(
     await rig.store.settle(failed)
     assert await uses(rig) == {PHONE: [Use(-7, 1_020.0, 1, True)]}
     # A second outcome is none.
-    assert await rig.store.settle(ended(one.message, "cancelled")) == {1}
+    assert (await rig.store.settle(ended(one.message, "cancelled"))).passed_over == {1}
     assert await uses(rig) == {PHONE: [Use(-7, 1_020.0, 1, True)]}
 
 

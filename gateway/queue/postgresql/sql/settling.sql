@@ -15,17 +15,19 @@ SELECT *, %(now)s FROM unnest(%(carriers)s::int4[], %(refs)s::bytea[], %(ids)s::
 ON CONFLICT (carrier, ref) DO UPDATE SET message = excluded.message, part = excluded.part,
     at = excluded.at;
 
--- name: progress
+-- name: expected
 UPDATE message SET states = new.states
 FROM unnest(%(ids)s::int8[], %(states)s::bytea[]) AS new (id, states) WHERE message.id = new.id;
 
--- name: merge
-WITH new AS (SELECT message.id, merged(message.states, told.states) AS states
-    FROM unnest(%(ids)s::int8[], %(states)s::bytea[]) AS told (id, states)
+-- name: progress
+WITH new AS (SELECT message.id, filled(coalesce(message.states, told.none), told.parts, told.came)
+    AS states FROM unnest(%(ids)s::int8[], %(none)s::bytea[], %(parts)s::bytea[], %(came)s::bytea[])
+    AS told (id, none, parts, came)
     JOIN message ON message.id = told.id FOR NO KEY UPDATE OF message)
 UPDATE message SET states = new.states,
-    due = CASE WHEN position('\x00'::bytea IN new.states) = 0 THEN least(due, %(now)s) ELSE due END
-FROM new WHERE message.id = new.id;
+    due = CASE WHEN complete(new.states) THEN least(due, %(now)s) ELSE due END
+FROM new WHERE message.id = new.id
+RETURNING message.id, complete(new.states), new.states;
 
 -- name: end
 DELETE FROM message WHERE id = ANY(%(ids)s::int8[]) RETURNING id;
