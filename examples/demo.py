@@ -9,7 +9,7 @@ terminal it stays until Ctrl-C, with a console to look at.
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import trio
@@ -131,8 +131,13 @@ def demonstrate(console: Console, size: int, *, stays: bool) -> bool:
         return adds_up
 
 
-def main() -> None:
-    """Run the demo and exit, with status 0 where everything adds up."""
+def command(shows: Callable[..., bool], usual: int) -> None:
+    """Run a demonstration and exit, with status 0 where everything adds up.
+
+    Args:
+        shows: runs it, on a console, with so many messages; where it ``stays``, until Ctrl-C.
+        usual: messages where the command line names no other number.
+    """
     console = Console(highlight=False, emoji=False)
     if not console.is_terminal:
         console.width = WIDTH
@@ -142,11 +147,11 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
     arguments = [argument for argument in sys.argv[1:] if argument != STAY]
-    size = int(arguments[0]) if arguments else SIZE
+    size = int(arguments[0]) if arguments else usual
     stays = STAY in sys.argv or console.is_terminal
     status = INTERRUPTED
     try:
-        status = 0 if demonstrate(console, size, stays=stays) else FAILED
+        status = 0 if shows(console, size, stays=stays) else FAILED
     except* KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
     except* StageError as failure:
@@ -156,4 +161,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command(demonstrate, SIZE)

@@ -140,7 +140,7 @@ def stage(sender: str, region: str) -> Iterator[Stage]:
         file = folder / "gateway.toml"
         file.write_text(configuration)
         gateway = stack.enter_context(process(folder, "gateway", "serve", f"--config={file}"))
-        wait_until_ready(folder, gateway, f"http://{admin}/readyz")
+        wait_until_ready(folder, "gateway", gateway, f"http://{admin}/readyz")
         records = {name: folder / f"{name}.jsonl" for name in ports}
         yield Stage(address, token, f"http://{admin}", records)
 
@@ -176,7 +176,8 @@ def listening(folder: Path, name: str, carrier: subprocess.Popen[str]) -> int:
     return int(port)
 
 
-def wait_until_ready(folder: Path, gateway: subprocess.Popen[str], url: str) -> None:
+def wait_until_ready(folder: Path, name: str, gateway: subprocess.Popen[str], url: str) -> None:
+    """Wait until a gateway says that it serves. Raises StageError."""
     deadline = time.monotonic() + START_UP
     while gateway.poll() is None and time.monotonic() < deadline:
         try:
@@ -185,7 +186,7 @@ def wait_until_ready(folder: Path, gateway: subprocess.Popen[str], url: str) -> 
             time.sleep(0.05)
         else:
             return
-    raise _failure(folder, "gateway")
+    raise _failure(folder, name)
 
 
 def _failure(folder: Path, name: str) -> StageError:

@@ -149,8 +149,8 @@ async def test_a_server_whose_default_is_not_to_wait_waits_for_us(
 
 
 async def test_a_standby(postgres: Postgres, database: str) -> None:
-    with postgres.standby() as dsn:
-        told = await refused(f"{dsn} dbname={database} user=gateway")
+    with postgres.standby() as standby:
+        told = await refused(standby.dsn(database))
         assert told.endswith(
             "is a standby, in recovery; name the primary, or all hosts with"
             " target_session_attrs=read-write"
@@ -300,7 +300,7 @@ async def test_how_the_database_fares(
         while not (followed := await store.vitals()).lags:
             pass
     assert followed.standbys == 1
-    assert list(followed.lags) == ["walreceiver"]
+    assert list(followed.lags) == ["standby"]
     await store.aclose()
 
 
