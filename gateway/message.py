@@ -167,6 +167,10 @@ class Local(msgspec.Struct, frozen=True, gc=False, array_like=True):
     window: str | None = None
 
 
+QUESTION: Final = "question"
+"""As the ``reply`` of a message: it asks a phone for its consent."""
+
+
 class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One text to one recipient, as accepted.
 

@@ -157,12 +157,17 @@ class Optout(RequestBase, frozen=True, tag="optout"):
 
 
 ConsentAction = Literal["add", "withdraw", "ask", "check", "history"]
-Word = Annotated[str, Meta(min_length=1, max_length=64)]
-Wording = Annotated[str, Meta(max_length=1_000)]
+WORD_MAX: Final = 64
+WORDING_MAX: Final = 1_000
+"""Characters of what a consent is told with; of its wording."""
+
+Word = Annotated[str, Meta(min_length=1, max_length=WORD_MAX)]
+Wording = Annotated[str, Meta(max_length=WORDING_MAX)]
 
 
 class ConsentRow(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """A consent of one number; what it does not say is as the request says.
+    """A consent of one number; what it does not say is as the request says. One with a value that
+    is too long is refused alone.
 
     Attributes:
         number: as it is written.
@@ -174,11 +179,11 @@ class ConsentRow(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """
 
     number: str
-    purpose: Word | None = None
-    at: Moment | None = None
-    source: Word | None = None
-    wording: Wording | None = None
-    by: Word | None = None
+    purpose: str | None = None
+    at: float | None = None
+    source: str | None = None
+    wording: str | None = None
+    by: str | None = None
 
 
 HandoverAction = Literal["close", "check", "list"]

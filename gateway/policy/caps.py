@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from gateway.message import Category, Counted, Message
+from gateway.policy.hours import with_territories
 from gateway.policy.regions import REGIONS, place_of
 
 DAY: Final = 86_400
@@ -24,7 +25,7 @@ EACH: Final = "*"
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": DAY}
 _SPAN: Final = re.compile(r"([1-9][0-9]{0,6})([smhd])", re.ASCII)
-_SIGNATURE: Final = re.compile("【([^【】]{1,32})】")
+_SIGNATURE: Final = re.compile(r"\s*【([^【】]{1,40})】")
 
 
 def seconds(per: str) -> int:
@@ -39,9 +40,10 @@ def seconds(per: str) -> int:
 
 
 def signature(text: str) -> str | None:
-    """The signature that a text begins with, without its brackets: ``【Shop】``."""
+    """The signature that a text begins with, without its brackets: ``【Shop】``. None where there
+    is none."""
     match = _SIGNATURE.match(text)
-    return None if match is None else match[1]
+    return None if match is None else match[1].strip() or None
 
 
 class FrequencyCap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,7 +55,7 @@ class FrequencyCap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         category, campaign, signature: which messages count, those of any where it is absent;
             campaigns or signatures each apart where it is `EACH`.
         same_text: only messages of the same text count together.
-        regions: of which phones, all where it is empty.
+        regions: of which phones, those of their territories too; all where it is empty.
         tenants: whose messages, each tenant's for itself; everybody's where it is empty.
         max: messages that a phone gets in that time.
         per: the time, see `seconds`.
@@ -184,7 +186,7 @@ class Selector:
         self._campaign = first.campaign
         self._signature = first.signature
         self._same_text = first.same_text
-        self._regions = frozenset(first.regions)
+        self._regions = with_territories(first.regions)
         self._name = repr(first.selection)
         self._varies = first.same_text or EACH in (first.campaign, first.signature)
         self._fixed = _mark(self._name)

@@ -10,7 +10,8 @@ from typing import Annotated, Final
 import msgspec
 
 from gateway.facts import CONSENTS, Facts
-from gateway.message import CATEGORIES, Category, Message
+from gateway.message import CATEGORIES, QUESTION, Category, Message
+from gateway.policy.hours import with_territories
 from gateway.policy.regions import REGIONS, Place, place_of
 from gateway.policy.rules import Refuse, Verdicts
 
@@ -22,8 +23,8 @@ class ConsentOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """``[policy.consent]``.
 
     Attributes:
-        require: the regions, or subdivisions, whose phones are texted with their consent alone;
-            `EVERYWHERE` for all.
+        require: the regions, with their territories, or subdivisions, whose phones are texted with
+            their consent alone; `EVERYWHERE` for all.
         categories: which messages need it. The category is the purpose that it must be given for.
         answer_hours: how long a phone that was asked to confirm may take to answer.
     """
@@ -57,7 +58,9 @@ class ConsentRule:
         self.purposes = tuple(one for one in CATEGORIES if one in options.categories)
         self.answer_seconds = options.answer_hours * 3_600
         self._categories = options.categories
-        self._regions = frozenset(options.require)
+        self._regions = with_territories(options.require)
+        # Countries of states that are named: a number that may be in any state may be in those.
+        self._in_part = frozenset(name[:2] for name in options.require if len(name) > 2)
         self._everywhere = EVERYWHERE in options.require
         self._refusals: dict[str, Refuse] = {}
 
@@ -69,12 +72,15 @@ class ConsentRule:
             category = message.category
             if category in categories and category not in consents.get(message.to, nothing):
                 place = place_of(message.to)
-                if self._everywhere or self._holds(place):
+                if message.reply != QUESTION and (self._everywhere or self._holds(place)):
                     verdicts[index] = self._refusal(category, place)
         return verdicts
 
     def _holds(self, place: Place) -> bool:
-        return place.region in self._regions or place.subdivision in self._regions
+        region, subdivision = place.region, place.subdivision
+        if subdivision is None and region in self._in_part:
+            return True
+        return region in self._regions or subdivision in self._regions
 
     def _refusal(self, category: Category, place: Place) -> Refuse:
         where = place.region or "the world"

@@ -4,6 +4,7 @@
 sources differ it takes the narrower hours. ``docs/quiet-hours.md`` has the same table.
 """
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import msgspec
@@ -121,6 +122,13 @@ TERRITORIES: Final = {
     for territory in territories.split()
 }
 """Territories and the countries whose hours they keep unless they have their own."""
+
+
+def with_territories(regions: Iterable[str]) -> frozenset[str]:
+    """Regions and the territories that belong to them: what is the law of the United States is
+    that of Puerto Rico."""
+    names = frozenset(regions)
+    return names.union(name for name, country in TERRITORIES.items() if country in names)
 
 
 class Known(NamedTuple):

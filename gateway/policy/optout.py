@@ -17,7 +17,7 @@ from gateway.policy.caps import signature
 from gateway.policy.content.options import SignatureOptions
 from gateway.policy.regions import REGIONS
 from gateway.policy.rules import Refuse, Verdicts
-from gateway.policy.senders import ANY
+from gateway.policy.senders import ANY, normalise
 
 Scope = Literal["sender", "signature", "tenant", "global"]
 SENDER, SIGNATURE = "sender:", "signature:"
@@ -101,6 +101,16 @@ def narrow_purpose(
         if len(fitting) == 1:
             return f"{SIGNATURE}{fitting[0].name}"
     return None
+
+
+def plain_purpose(purpose: str) -> str:
+    """A purpose as it is looked for: a signature without its brackets, a sender as it is sent."""
+    kind, colon, name = purpose.partition(":")
+    if kind + colon == SIGNATURE:
+        return SIGNATURE + (signature(name) or name.strip())
+    if kind + colon == SENDER:
+        return SENDER + (normalise(name.strip()) or name)
+    return purpose
 
 
 class Optout:

@@ -74,12 +74,12 @@ def is_new(records: Sequence[Consent], change: Consent) -> bool:
     return change.state == "given" and known[5:] != change[5:]
 
 
-def pending(records: Iterable[Consent], since: float) -> list[Consent]:
-    """What a phone was asked since a moment, and has not answered, a record for each purpose."""
+def pending(records: Iterable[Consent]) -> list[Consent]:
+    """What a phone was asked and has not answered, the last record for each purpose."""
     open_: dict[str, Consent] = {}
     for one in records:
         if one.state == "asked":
             open_[one.purpose] = one
         elif one.purpose in open_ and one.at >= open_[one.purpose].at:
             del open_[one.purpose]
-    return [one for one in open_.values() if one.at >= since]
+    return [*open_.values()]

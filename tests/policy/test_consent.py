@@ -10,9 +10,11 @@ from gateway.message import Message
 from gateway.policy.consent import ConsentOptions, ConsentRule
 from gateway.policy.rules import Refuse
 
-TEXAN, CALIFORNIAN, BRITISH, SATELLITE = (
+TEXAN, CALIFORNIAN, TOLL_FREE, PUERTO_RICAN, BRITISH, SATELLITE = (
     "12145550123",
     "12135550123",
+    "18005550123",
+    "17875550123",
     "447400123456",
     "870776123456",
 )
@@ -29,6 +31,9 @@ NOBODY: dict[str, frozenset[str]] = {}
         pytest.param(["US"], {"to": BRITISH}, NOBODY, False, id="not required there"),
         pytest.param(["US-TX"], {"to": TEXAN}, NOBODY, True, id="a state"),
         pytest.param(["US-TX"], {"to": CALIFORNIAN}, NOBODY, False, id="another state"),
+        pytest.param(["US-TX"], {"to": TOLL_FREE}, NOBODY, True, id="who knows in which state"),
+        pytest.param(["US"], {"to": PUERTO_RICAN}, NOBODY, True, id="a territory"),
+        pytest.param(["PR"], {"to": TEXAN}, NOBODY, False, id="not the country of a territory"),
         pytest.param(["*"], {"to": BRITISH}, NOBODY, True, id="everywhere"),
         pytest.param(["*"], {"to": SATELLITE}, NOBODY, True, id="everywhere, at sea too"),
         pytest.param(

@@ -6,7 +6,7 @@ import pytest
 from gateway.facts import Facts
 from gateway.message import CATEGORIES, Message
 from gateway.policy.content.options import SignatureOptions
-from gateway.policy.optout import Optout, OptoutOptions, narrow_purpose
+from gateway.policy.optout import Optout, OptoutOptions, narrow_purpose, plain_purpose
 from gateway.policy.rules import Refuse
 
 
@@ -35,6 +35,7 @@ SHOP, LUXE = (
     ("message", "withdrawn", "code"),
     [
         pytest.param({"text": "【海岸百货】好"}, "signature:海岸百货", "opted_out", id="signature"),
+        pytest.param({"text": " 【海岸百货 】好"}, "signature:海岸百货", "opted_out", id="spaces"),
         pytest.param({"text": "【甄选】好"}, "signature:海岸百货", None, id="another signature"),
         pytest.param({"text": "好"}, "signature:海岸百货", None, id="without one"),
         pytest.param({}, "sender:10690001", "opted_out", id="sender"),
@@ -76,3 +77,18 @@ def test_what_a_stop_never_stops_it_does_not_stop_in_part(
 def test_what_a_keyword_stops(scope: Any, number: str, purpose: str | None) -> None:
     senders = {"10690001", "10690002"}
     assert narrow_purpose(scope, [SHOP, LUXE], senders, number) == purpose
+
+
+@pytest.mark.parametrize(
+    ("written", "purpose"),
+    [
+        ("signature:【海岸百货】", "signature:海岸百货"),
+        ("signature: 海岸百货 ", "signature:海岸百货"),
+        ("sender:+447400123456", "sender:447400123456"),
+        ("sender:Harbour", "sender:Harbour"),
+        ("marketing", "marketing"),
+        ("our:own", "our:own"),
+    ],
+)
+def test_a_purpose_is_found_however_it_is_written(written: str, purpose: str) -> None:
+    assert plain_purpose(written) == purpose

@@ -1,17 +1,21 @@
 """Consents: what tenants and phones say of them goes on record, and phones are asked to confirm.
 
 A phone consents by a start keyword that it sends to a tenant of whom consent is required, or by
-answering so to the question that it was sent (double opt-in); its stop withdraws what it allowed.
+answering so in time to the question that it was sent (double opt-in); its stop withdraws what it
+allowed. One that answers too late is asked again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 import trio
 
 from gateway.api.schema import (
+    LATEST,
+    WORD_MAX,
+    WORDING_MAX,
     Accepted,
     ConsentAction,
     ConsentRecord,
@@ -19,15 +23,14 @@ from gateway.api.schema import (
     ConsentRow,
     Error,
     Rejected,
-    SubmitMessage,
 )
-from gateway.dispatch.intake.drafting import LATE
+from gateway.dispatch.intake.drafting import LATE, Question
 from gateway.dispatch.intake.intake import TURN, Intake
 from gateway.dispatch.intake.tenants import Tenant
 from gateway.errors import RequestError
 from gateway.numbers import NumberError, canonical, read, region_of
 from gateway.ops.metrics import Metrics
-from gateway.policy.optout import SENDER, SIGNATURE
+from gateway.policy.optout import SENDER, SIGNATURE, plain_purpose
 from gateway.policy.replies import answer
 from gateway.queue.consents import Consent, ConsentState, is_new, pending, standing
 from gateway.queue.store import Settlement, Store
@@ -46,6 +49,20 @@ STATES: Final[Mapping[ConsentAction, ConsentState]] = {
     "withdraw": "withdrawn",
     "ask": "asked",
 }
+
+
+class Started(NamedTuple):
+    """What follows from a start keyword.
+
+    Attributes:
+        allowed: the phone has consented to what it had not before.
+        back: what it had said stop to in part, and takes back.
+        late: what it was asked so long ago that this is no answer: it is to be asked again.
+    """
+
+    allowed: bool
+    back: Sequence[str]
+    late: Sequence[str]
 
 
 class Consents:
@@ -118,12 +135,8 @@ class Consents:
                 " tenants.question",
             )
         batch = [
-            SubmitMessage(
-                to=f"+{one.number}",
-                text=answer(
-                    "question", options.question, None, options.name, region_of(one.number), None
-                ),
-                category="transactional",
+            Question(
+                to=f"+{one.number}", text=question(tenant, one.number), category="transactional"
             )
             for _, one in asked
         ]
@@ -138,13 +151,18 @@ class Consents:
 
     async def started(
         self, tenant: Tenant, phone: str, text: str, now: float, settlement: Settlement
-    ) -> tuple[bool, list[str]]:
+    ) -> Started:
         """A phone said start: it consents to what it was asked for, else to what consent is
-        required for. Says whether that is new, and what it had said stop to that it takes back."""
+        required for and it was not asked."""
         name, rule = tenant.options.id, tenant.policy.consent
         known = (await self._store.consents(name, [phone])).get(phone, ())
-        open_ = pending(known, now - (LOOK_BACK if rule is None else rule.answer_seconds))
-        purposes = [one.purpose for one in open_] or ([] if rule is None else [*rule.purposes])
+        since = now - (LOOK_BACK if rule is None else rule.answer_seconds)
+        asked = pending(known)
+        open_ = [one for one in asked if one.at >= since]
+        late = [one.purpose for one in asked if one.at < since and tenant.options.question]
+        purposes = [one.purpose for one in open_]
+        if not open_ and rule is not None:
+            purposes = [one for one in rule.purposes if one not in late]
         back = [
             one.purpose
             for one in standing(known).values()
@@ -159,7 +177,17 @@ class Consents:
             for purpose in [*purposes, *back]
         ]
         self._count(name, "add", len(purposes))
-        return not allowed.issuperset(purposes), back
+        return Started(not allowed.issuperset(purposes), back, late)
+
+    def asked(
+        self, tenant: Tenant, phone: str, late: Sequence[str], now: float, settlement: Settlement
+    ) -> None:
+        """A phone that answered too late is asked again."""
+        name, wording = tenant.options.id, question(tenant, phone)
+        settlement.consents += [
+            Consent(name, phone, purpose, "asked", now, "keyword", wording) for purpose in late
+        ]
+        self._count(name, "ask", len(late))
 
     async def withdrew(
         self,
@@ -194,17 +222,34 @@ class Consents:
             self._metrics.consents.add(count, tenant, action)
 
 
+def question(tenant: Tenant, phone: str) -> str:
+    """What a phone is asked."""
+    options = tenant.options
+    return answer("question", options.question, None, options.name, region_of(phone), None)
+
+
 def _consent(tenant: Tenant, action: ConsentAction, row: ConsentRow, now: float) -> Consent:
     """The record that a row comes to. Raises NumberError, or ValueError for other values."""
     number = read(row.number, tenant.options.default_region)
+    for key, least, most in (
+        ("purpose", 1, WORD_MAX),
+        ("source", 1, WORD_MAX),
+        ("by", 1, WORD_MAX),
+        ("wording", 0, WORDING_MAX),
+    ):
+        value: str | None = getattr(row, key)
+        if value is not None and not least <= len(value) <= most:
+            raise ValueError(f"{key}: {len(value)} characters, not {least} to {most}")
     at = now if row.at is None else row.at
+    if not 0 <= at <= LATEST:
+        raise ValueError(f"at: {at} is no time in Unix seconds")
     if at > now + LATE:
         raise ValueError(f"at: {at} is in the future; say when the consent was given")
     state = STATES.get(action, "given")
     return Consent(
         tenant.options.id,
         canonical(number),
-        row.purpose or PURPOSE,
+        plain_purpose(row.purpose or PURPOSE),
         state,
         min(at, now),
         row.source or "api",

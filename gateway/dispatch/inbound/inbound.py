@@ -357,16 +357,19 @@ class Inbox:
             more = {"opted_out": True, "held_by": [one.source for one in left]} if left else {}
             self._tell("optout", text, plan, [tenant], action="remove", source="keyword", **more)
             self._metrics.optouts.add(1, name, "keyword", "remove")
-        allowed, back = await self._settler.persistently(
+        started = await self._settler.persistently(
             lambda: self._consents.started(tenant, number, text.text, plan.now, plan.settlement)
         )
-        for purpose in back:
+        for purpose in started.back:
             more = {"action": "remove", "source": "keyword", "only": purpose}
             self._tell("optout", text, plan, [tenant], **more)
             self._metrics.optouts.add(1, name, "keyword", "remove")
         if left:
             self._answer("still_out", tenant, text, phone, plan)
-        elif lifted or allowed or back:
+        elif started.late:
+            if self._answer("question", tenant, text, phone, plan):
+                self._consents.asked(tenant, number, started.late, plan.now, plan.settlement)
+        elif lifted or started.allowed or started.back:
             self._answer("start", tenant, text, phone, plan)
 
     async def _entries(self, tenant: str, number: str, plan: Plan) -> list[OptoutEntry]:
@@ -392,13 +395,15 @@ class Inbox:
 
     # --- answers ---
 
-    def _answer(self, kind: Kind, tenant: Tenant, text: Text, phone: str, plan: Plan) -> None:
+    def _answer(self, kind: Kind, tenant: Tenant, text: Text, phone: str, plan: Plan) -> bool:
+        """Answer a phone; says whether it had not been answered so already."""
         options = tenant.options
         stated = {
             "optout": options.confirmation,
             "start": options.welcome,
             "still_out": options.still_out,
             "help": options.help,
+            "question": options.question,
         }
         of_region = self._options.regions.get(text.region or "")
         said = answer(
@@ -410,4 +415,4 @@ class Inbox:
             text.asked.language if text.asked else None,
         )
         caller = Caller(phone, text.piece.carrier, text.owner.number)
-        self._replies.want(kind, said, tenant, caller, plan.now, plan.settlement)
+        return self._replies.want(kind, said, tenant, caller, plan.now, plan.settlement)

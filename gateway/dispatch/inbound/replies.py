@@ -63,17 +63,17 @@ class Replies:
 
     def want(
         self, kind: str, text: str, tenant: Tenant, to: Caller, now: float, settlement: Settlement
-    ) -> None:
+    ) -> bool:
         """Answer a phone, whatever its opt-outs and the hour, once the settlement is durable:
-        unless the text is empty, or the phone had the same today."""
+        unless the text is empty, or the phone had the same today. Says whether it is answered."""
         sender = senders.normalise(to.number) if to.number else tenant.options.sender
         if not text or sender is None:
-            return
+            return False
         name: _Name = (tenant.options.id, canonical(to.phone), kind)
         last = self._sent.get(name)
         if last is not None and last <= now < last + AGAIN_AFTER:
             self._metrics.replies.add(1, tenant.options.id, kind, "spared")
-            return
+            return False
         route = direct(to.carrier)
         router = self._intake.drafter.router
         try:
@@ -82,7 +82,7 @@ class Replies:
             )
         except TextError as error:
             log.error("reply_unencodable", tenant=tenant.options.id, kind=kind, reason=str(error))
-            return
+            return False
         self._note(name, now, settlement)
         self._metrics.replies.add(1, tenant.options.id, kind, "sent")
         self._waiting.append(
@@ -104,6 +104,7 @@ class Replies:
                 tlvs=tenant.options.tlvs,
             )
         )
+        return True
 
     async def send(self) -> None:
         """What was decided is durable: hand over the answers."""

@@ -19,6 +19,7 @@ from gateway.errors import MessageCode
 from gateway.message import (
     CATEGORIES,
     NAME_MAX,
+    QUESTION,
     VARIANT_MAX,
     Approved,
     Category,
@@ -54,6 +55,11 @@ ENCODINGS: Final[Mapping[str | None, Literal["auto", "gsm7", "ucs2"]]] = {
 REPORTS: Final[Mapping[str | None, Report]] = {None: "final", "final": "final", "none": "none"}
 KNOWN_CATEGORIES: Final[Mapping[str, Category]] = {name: name for name in CATEGORIES}
 """What a message may say, and what it means where it says nothing."""
+
+
+class Question(SubmitMessage, frozen=True, gc=False, kw_only=True):
+    """A message of the gateway's own, in which a phone is asked for its consent: it needs none, and
+    its tenant need not be one that sends such messages."""
 
 
 class Refusal(Exception):  # noqa: N818  # it is an answer, not an error of ours
@@ -107,7 +113,7 @@ class Drafter:
             if named is None:
                 raise _wrong("category", submitted.category, "otp, transactional or marketing")
             category = named
-            if category not in options.categories:
+            if category not in options.categories and not isinstance(submitted, Question):
                 theirs = " or ".join(one for one in CATEGORIES if one in options.categories)
                 raise _wrong("category", category, f"one that this tenant may use: {theirs}")
         sender = options.sender
@@ -195,7 +201,8 @@ class Drafter:
             config=self.config,
         )
         repeat = submitted.allow_repeat is True
-        if tlvs or variant or approved or repeat or before is not None or own is not None:
+        reply = QUESTION if isinstance(submitted, Question) else None
+        if tlvs or variant or approved or repeat or reply or before is not None or own is not None:
             return structs.replace(
                 draft,
                 tlvs=tlvs,
@@ -204,6 +211,7 @@ class Drafter:
                 before=before,
                 local=own,
                 allow_repeat=repeat,
+                reply=reply,
             )
         return draft
 

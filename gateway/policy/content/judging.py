@@ -10,6 +10,7 @@ from gateway.policy.content.banned import Words, compiled
 from gateway.policy.content.contacts import contact, phone
 from gateway.policy.content.links import is_within, links, plain_host, shorteners
 from gateway.policy.content.options import Ban, ContentOptions, WordList
+from gateway.policy.hours import names_of
 from gateway.policy.regions import NOWHERE, Place, place_of
 from gateway.policy.rules import Refuse, Verdicts
 
@@ -102,7 +103,7 @@ class Contents:
     def _look_up(self, category: Category, route: str, place: Place) -> Iterator[Look]:
         options = self._options
         for one in options.words:
-            here = not one.regions or not {place.region, place.subdivision}.isdisjoint(one.regions)
+            here = not one.regions or not set(one.regions).isdisjoint(names_of(place))
             if here and category in one.categories:
                 yield _words(compiled(one.words), one)
         bans = self._bans.get(route, frozenset()) if category == "marketing" else frozenset()

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from gateway.message import Category
 from gateway.policy.content.banned import Words, compiled
 from gateway.policy.content.options import OptoutLine
+from gateway.policy.hours import names_of
 from gateway.policy.regions import Place, place_of
 from gateway.policy.rules import Refuse
 
@@ -69,7 +70,7 @@ class OptoutLines:
         return f"{text}{gap}{line.text}"
 
     def _look_up(self, place: Place, category: Category, route: str) -> _Here | None:
-        names = (place.subdivision, place.region)
+        names = names_of(place)
         here = [one for one in self._options if one.region in names]
         carriers = self._carriers.get(route, ())
         line = next(

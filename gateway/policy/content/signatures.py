@@ -1,8 +1,8 @@
 """Signatures: the name in 【】 that a Chinese text begins with, by which carriers know its sender.
 
-A text that begins with one of its tenant's is left as it is. Where there is none, it is put in
-front or the message is refused, as the tenant chose. A second one, somebody else's, or brackets
-further on in the text are refused, since carriers refuse the text for them.
+A text that begins with one of its tenant's keeps it, without spaces around it. Where there is none,
+it is put in front or the message is refused, as the tenant chose. A second one, somebody else's, or
+brackets further on in the text are refused, since carriers refuse the text for them.
 """
 
 import re
@@ -45,11 +45,9 @@ class Signatures:
         if "【" not in text and "】" not in text:
             return self._begin(text, known)
         found = _FIRST.match(text)
-        if found is None:
-            place = 0
-        else:
-            place = found.end()
-            name = found[1].strip()
+        name, place = "", 0
+        if found is not None:
+            name, place = found[1].strip(), found.end()
             if name not in self._names:
                 theirs = "、".join(one.name for one in self._options)
                 return _refuse(f"【{name}】 is not one of this tenant's signatures: {theirs}", 0)
@@ -65,7 +63,8 @@ class Signatures:
                 "other brackets, such as 「」",
                 second.start(),
             )
-        return text if found is not None else self._begin(text, known)
+        # Spaces before it or in it: carriers look for the bare one, and opt-outs and caps go by it.
+        return self._begin(text, known) if found is None else f"【{name}】{text[place:]}"
 
     def _begin(self, text: str, known: Sequence[SignatureOptions]) -> str | Refuse:
         """A text without a signature, with the first of those that it may have."""

@@ -84,9 +84,15 @@ async def test_values_that_are_wrong_are_refused_alone(world: Any) -> None:
     rows = [
         ConsentRow("12", "transactional"),
         msgspec.structs.replace(ROW, at=world.clock() + 1_000),
+        msgspec.structs.replace(ROW, at=float("nan")),
+        msgspec.structs.replace(ROW, purpose="p" * 65),
+        msgspec.structs.replace(ROW, source=""),
+        msgspec.structs.replace(ROW, wording="w" * 1001),
         ROW,
     ]
-    assert codes(await consent(world, "add", *rows)) == ["invalid_recipient", "invalid_value", None]
+    assert codes(await consent(world, "add", *rows)) == [
+        "invalid_recipient", *["invalid_value"] * 5, None,
+    ]  # fmt: skip
 
 
 async def test_a_tenant_may_be_left_out(world: Any) -> None:
@@ -177,6 +183,44 @@ async def test_one_that_answers_too_late_has_not(
     assert not await holds(asking, ConsentRow(f"+{PHONE}", "marketing"))
 
 
+async def test_one_that_answers_too_late_is_asked_again(
+    asking: Any, make_inbound: Any, autojump_clock: MockClock
+) -> None:
+    """Consent is required for what it was asked for, and its late YES is none."""
+    await consent(asking, "ask")
+    await asking.deliver()
+    await trio.sleep(800)
+    await asking.bind.receipts(make_inbound("YES"))
+    await asking.calm()
+    assert not await holds(asking)
+    assert asking.bind.texts == ["acme: reply YES to get our offers"] * 2
+    assert codes(await asking.submit("one")) == ["no_consent"]
+    await asking.bind.receipts(make_inbound("yes"))
+    await asking.calm()
+    [history] = await consent(asking, "history")
+    assert isinstance(history, ConsentResult)
+    assert [(one.state, one.source) for one in history.records] == [
+        ("asked", "api"), ("asked", "keyword"), ("given", "confirmed"),
+    ]  # fmt: skip
+    assert codes(await asking.submit("one")) == [None]
+
+
+async def test_who_may_be_sent_promotions_alone_asks_all_the_same(
+    asking: Any, make_inbound: Any
+) -> None:
+    tenants = [
+        msgspec.structs.replace(one, categories=("marketing",)) for one in asking.options.tenants
+    ]
+    await asking.configure(policy=asking.options.policy, tenants=tenants)
+    assert codes(await consent(asking, "ask")) == [None]
+    await asking.deliver()
+    [event] = await asking.events()
+    assert (event["type"], event["detail"]["reply"]) == ("delivered", "question")
+    await asking.bind.receipts(make_inbound("YES"))
+    await asking.calm()
+    assert await holds(asking)
+
+
 async def test_who_opted_out_is_not_asked(asking: Any) -> None:
     await asking.service.optout("acme", "add", [f"+{PHONE}"], "api")
     assert codes(await consent(asking, "ask", ConsentRow(f"+{PHONE}", "marketing"))) == [
@@ -237,6 +281,16 @@ async def test_a_sender_is_stopped_alone(world: Any, make_inbound: Any) -> None:
     await world.bind.receipts(make_inbound("STOP"))
     await world.calm()
     assert codes(await world.submit("hi", {"sender": "10690009"})) == ["opted_out", None]
+
+
+async def test_a_signature_is_stopped_with_its_brackets(world: Any) -> None:
+    policies = {**world.options.policies}
+    shop = SignatureOptions(text="海岸百货")
+    policies["acme"] = msgspec.structs.replace(policies["acme"], signatures=(shop,))
+    await world.configure(policies=policies)
+    await consent(world, "withdraw", ConsentRow(f"+{PHONE}", "signature:【海岸百货】"))
+    texts = ["双十一", "【海岸百货】双十一", " 【 海岸百货】双十一"]
+    assert codes(await world.submit(*texts)) == ["opted_out"] * 3
 
 
 async def test_a_withdrawn_category_is_stopped_where_no_consent_is_required(world: Any) -> None:

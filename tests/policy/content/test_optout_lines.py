@@ -10,6 +10,7 @@ from gateway.policy.content.optout_lines import OptoutLines
 from gateway.policy.rules import Refuse
 
 CHINA, TEXAS, FRANCE = "8613812345678", "12145550100", "33612345678"
+PUERTO_RICO = "17875550123"
 LINES = OptoutLines(
     [
         OptoutLine(region="CN", carriers=("cucc",), text="回T退订"),
@@ -30,6 +31,7 @@ LINES = OptoutLines(
         ("大促，回t退订", CHINA, "mobile", "大促，回t退订"),
         ("大促 拒收请回复 R", CHINA, "mobile", "大促 拒收请回复 R"),
         ("Sale", TEXAS, "mobile", "Sale Reply STOP to opt out"),
+        ("Rebajas", PUERTO_RICO, "mobile", "Rebajas Reply STOP to opt out"),
         ("Sale\n", TEXAS, "mobile", "Sale\nReply STOP to opt out"),
         ("Sale. REPLY stop to opt-out!", TEXAS, "mobile", "Sale. REPLY stop to opt-out!"),
         ("Soldes STOP au 36180", FRANCE, "mobile", "Soldes STOP au 36180"),

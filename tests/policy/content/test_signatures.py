@@ -19,7 +19,8 @@ LOCAL = SignatureOptions(text="本地", carriers=("cmcc",))
     [
         ([SHOP], "你好", "cn", "【店铺】你好"),
         ([SHOP], "【店铺】你好", "cn", "【店铺】你好"),
-        ([SHOP], " 【店铺】你好", "cn", " 【店铺】你好"),
+        ([SHOP], "\u3000【店铺】你好", "cn", "【店铺】你好"),
+        ([SHOP], "\n【 店铺 】 你好", "cn", "【店铺】 你好"),
         ([CLUB, SHOP], "你好", "cn", "【店铺】你好"),
         ([LOCAL], "你好", "cn", "【本地】你好"),
         ([LOCAL], "Hello", "us", "Hello"),
