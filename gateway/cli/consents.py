@@ -16,7 +16,7 @@ from cyclopts import Parameter
 from gateway.api.blocking import Client
 from gateway.api.wire import ConsentAction, ConsentResult, Rejected
 from gateway.cli.access import Access
-from gateway.cli.lists import Desk, Line, carry, is_whole
+from gateway.cli.lists import Desk, Line, carry, is_whole, pages
 from gateway.cli.output import UsageError, record, show
 from gateway.cli.recipients import Region, reader
 
@@ -24,6 +24,15 @@ MORE: Final = ("purpose", "at", "source", "wording", "by", "state")
 """Columns that say more of a number."""
 
 EXPORTED: Final = ("number", *MORE)
+
+STATES: Final[Mapping[str, ConsentAction]] = {
+    "": "add",
+    "given": "add",
+    "asked": "check",
+    "withdrawn": "withdraw",
+}
+"""What is done with a row that is added, by its state. That a phone was asked allows nothing, and
+whoever reads the list did not ask it."""
 
 Fields = dict[str, Any]
 
@@ -102,12 +111,11 @@ def consent(
 
 
 def _list(access: Access, *, as_csv: bool) -> int:
-    after = ""
     table = csv.DictWriter(sys.stdout, EXPORTED, lineterminator="\n")
     with access.client() as client:
         if as_csv:
             table.writeheader()
-        while page := client.consents(after):
+        for page in pages(client.consents):
             if as_csv:
                 table.writerows(
                     {"number": one.number, "purpose": one.purpose, **each}
@@ -116,7 +124,6 @@ def _list(access: Access, *, as_csv: bool) -> int:
                 )
             else:
                 show([record(each) for each in page])
-            after = page[-1].number
     return 0
 
 
@@ -130,19 +137,16 @@ def _desk(
     read = reader(region)
 
     def ask(rows: Sequence[Fields]) -> list[ConsentResult | Rejected]:
-        """Those that are withdrawals go as such, behind the others: the times decide."""
-        results: list[ConsentResult | Rejected | None] = [None] * len(rows)
-        for withdrawn in (False, True):
-            those = [i for i, row in enumerate(rows) if (row["state"] == "withdrawn") is withdrawn]
+        """Each as its state says, withdrawals behind the others: the times decide."""
+        results: dict[int, ConsentResult | Rejected] = {}
+        for state in STATES:
+            those = [i for i, row in enumerate(rows) if row["state"] == state]
             if not those:
                 continue
             asked = [{k: v for k, v in rows[i].items() if k != "state"} for i in those]
-            does: ConsentAction = "withdraw" if withdrawn and action == "add" else action
-            for index, result in zip(
-                those, client.consent(does, rows=asked, **shared), strict=True
-            ):
-                results[index] = result
-        return [result for result in results if result is not None]
+            does = STATES[state] if action == "add" else action
+            results |= zip(those, client.consent(does, rows=asked, **shared), strict=True)
+        return [results[index] for index in range(len(rows))]
 
     return Desk(lambda line: _row(line, line.number(read)), ask, tally.note)
 
@@ -150,7 +154,7 @@ def _desk(
 def _row(line: Line, number: str) -> Fields:
     """What a line says. Raises ValueError where a value of it means nothing."""
     state = line.cells.get("state", "")
-    if state not in ("", "given", "withdrawn"):
+    if state not in STATES:
         raise ValueError(f"state: {state[:40]!r} is neither 'given' nor 'withdrawn'")
     row: Fields = {"number": number, "state": state}
     for name in ("purpose", "source", "wording", "by"):

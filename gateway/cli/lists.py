@@ -9,6 +9,8 @@ changes nothing.
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from difflib import get_close_matches
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, Final, Generic, NamedTuple, TypeVar
@@ -24,6 +26,9 @@ BATCH: Final = 1000
 
 COLUMNS: Final = ("number", "to", "phone", "phone_number", "mobile", "msisdn")
 """What a column of numbers may be called."""
+
+ALIKE: Final = 0.85
+"""How much the name of a column is like one that says more, for a slip of the pen."""
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
@@ -57,7 +62,7 @@ class Numbers:
         others: columns that say more of each number.
 
     Raises:
-        UsageError: it cannot be told which column has the numbers.
+        UsageError: it cannot be told which column has the numbers, or what another one is.
     """
 
     def __init__(self, file: IO[bytes], others: Collection[str] = ()) -> None:
@@ -84,6 +89,9 @@ class Numbers:
         if len(found) == 1:
             self._index = names.index(found[0])
             self._others = {name: names.index(name) for name in others if name in names}
+            for name in names:
+                if name not in others and (close := get_close_matches(name, others, 1, ALIKE)):
+                    raise UsageError(f"line {first.line}: {name!r}: did you mean {close[0]!r}?")
         elif found:
             raise UsageError(
                 f"line {first.line}: {found[0]!r} and {found[1]!r} may both have the numbers: "
@@ -191,6 +199,24 @@ def carry(
                     " there already changes nothing",
                     file=sys.stderr,
                 )
+
+
+Page = TypeVar("Page", bound=Sequence[Any])
+
+
+def pages(ask: Callable[[str], Page]) -> Iterator[Page]:
+    """What the gateway lists, some numbers at a time, each behind the last one before; with its
+    progress on stderr, unless a terminal shows the list itself."""
+    from gateway.cli.progress import Meter  # noqa: PLC0415
+
+    after, count, meter = "", 0, Meter(None)
+    is_shown = sys.stdout.isatty()
+    with nullcontext() if is_shown else meter:
+        while page := ask(after):
+            yield page
+            after, count = page[-1].number, count + len(page)
+            if meter.due and not is_shown:
+                meter.tell(count, f"{count:,} listed")
 
 
 def is_whole(path: Path, trial: Desk[Any, Any], others: Collection[str] = ()) -> bool:

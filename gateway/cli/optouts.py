@@ -8,7 +8,7 @@ import csv
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 from cyclopts import Parameter
 
@@ -16,13 +16,19 @@ from gateway.api.blocking import Client
 from gateway.api.wire import OptoutAction, OptoutBy, OptoutResult, Rejected
 from gateway.cli import orders
 from gateway.cli.access import Access
-from gateway.cli.lists import Desk, Line, carry, is_whole
+from gateway.cli.lists import Desk, Line, carry, is_whole, pages
 from gateway.cli.operators import LOCAL, NOBODY, AdminAccess, MaybeAccess
 from gateway.cli.output import UsageError, record, show
 from gateway.cli.recipients import Region, reader
 
 EXPORTED: Final = ("number", "source", "at", "everybody", "text")
-"""The columns of a list as CSV; the first is the one that is read again."""
+"""The columns of a list as CSV; the first two are read again."""
+
+MORE: Final = ("source",)
+"""Columns that say more of a number."""
+
+Row = tuple[str, OptoutBy]
+"""A number, and who says that it is opted out."""
 
 
 def optout(
@@ -50,13 +56,14 @@ def optout(
         Phone numbers with their country code.
     file
         A file of numbers: one a line, or a CSV file whose first line names the column number (or
-        to, phone, mobile, msisdn). A line without a number is told, and all others are heeded.
+        to, phone, mobile, msisdn), and if need be source. A line without a number is told, and all
+        others are heeded.
     region
         Whose numbers those without a country code are, such as CN; the tenant's default_region
         where it is left out.
     source
-        Who says so: api for numbers that are named, import for those of a file. Only a complaint
-        takes a complaint back.
+        Who says so: api for numbers that are named, import for those of a file unless a line of it
+        says complaint. Only a complaint takes a complaint back.
     everybody
         Those that hold for everybody's texts, which are operators' to add, remove and list.
     all_or_nothing
@@ -78,9 +85,11 @@ def optout(
         desk = _desk(client, action, by, region, tally)
         if file is None:
             show(desk.settle([Line("", number) for number in numbers]))
-        elif not all_or_nothing or is_whole(file, _desk(client, "check", by, region, Tally())):
+        elif not all_or_nothing or is_whole(
+            file, _desk(client, "check", by, region, Tally()), MORE
+        ):
             try:
-                carry(file, desk, show if action == "check" else None)
+                carry(file, desk, show if action == "check" else None, MORE)
             finally:
                 if action != "check" and desk.begun:
                     show([tally.told(desk.refused)])
@@ -91,13 +100,24 @@ def optout(
 
 def _desk(
     client: Client, action: OptoutAction, by: OptoutBy, region: Region, tally: "Tally"
-) -> Desk[str, OptoutResult]:
+) -> Desk[Row, OptoutResult]:
     read = reader(region)
 
-    def ask(numbers: Sequence[str]) -> Sequence[OptoutResult | Rejected]:
-        return client.optout(action, numbers, by)
+    def row(line: Line) -> Row:
+        # A keyword of elsewhere came in with the list, and so did what programs said there.
+        says = "complaint" if line.cells.get("source") == "complaint" else by
+        return line.number(read), says
 
-    return Desk(lambda line: line.number(read), ask, tally.note)
+    def ask(rows: Sequence[Row]) -> Sequence[OptoutResult | Rejected]:
+        results: dict[int, OptoutResult | Rejected] = {}
+        for source in get_args(OptoutBy):
+            those = [index for index, (_, says) in enumerate(rows) if says == source]
+            if those:
+                told = client.optout(action, [rows[index][0] for index in those], source)
+                results |= zip(those, told, strict=True)
+        return [results[index] for index in range(len(rows))]
+
+    return Desk(row, ask, tally.note)
 
 
 def _everybodys(
@@ -116,18 +136,16 @@ def _everybodys(
 
 
 def _list(access: Access, *, as_csv: bool) -> int:
-    after = ""
     table = csv.DictWriter(sys.stdout, EXPORTED, extrasaction="ignore", lineterminator="\n")
     with access.client() as client:
         if as_csv:
             table.writeheader()
-        while page := client.optouts(after):
+        for page in pages(client.optouts):
             if as_csv:
                 rows = ({"number": one.number, **held} for one in page for held in one.held_by)
                 table.writerows(rows)
             else:
                 show([record(each) for each in page])
-            after = page[-1].number
     return 0
 
 

@@ -38,6 +38,53 @@ def test_a_file_of_them_goes_in_and_out_again(shop: Any, tmp_path: Path) -> None
     assert any(one.startswith("447700900243,offers,") for one in listed)
 
 
+def test_a_list_comes_back_whole(shop: Any, tmp_path: Path) -> None:
+    """Also what phones were asked, and values of several lines."""
+    file = tmp_path / "members.csv"
+    file.write_text(
+        'number;wording;state\r\n+447700900252;"Yes; ""all""\r\nof it";given\r\n'
+        "+447700900253;Reply YES;asked\r\n"
+    )
+    added = shop("consent", "add", f"--file={file}", "--all-or-nothing")
+    assert added.records == [{"numbers": 2, "changed": 1, "consented": 1, "refused": 0}]
+    assert shop("consent", "check", "+447700900253").records[0]["consented"] is False
+    file.write_text(shop("consent", "list", "--csv").out)
+    again = shop("consent", "add", f"--file={file}", "--all-or-nothing")
+    assert (again.status, again.records[0]["changed"]) == (0, 0)
+
+
+def test_a_value_that_is_too_long_refuses_its_line_alone(shop: Any, tmp_path: Path) -> None:
+    file = tmp_path / "long.csv"
+    file.write_text(
+        f"number,wording,by\n+447700900254,{'w' * 1001},\n+447700900255,,\n"
+        f"+447700900256,,{'b' * 65}\n"
+    )
+    tried = shop("consent", "add", f"--file={file}", "--all-or-nothing")
+    assert "line 2: invalid_value: wording: 1001 characters, not 0 to 1000" in tried.err
+    assert "of 3 lines 2 are wrong" in tried.err
+    done = shop("consent", "add", f"--file={file}")
+    assert done.records == [{"numbers": 1, "changed": 1, "consented": 1, "refused": 2}]
+
+
+def test_a_misspelt_column_is_not_passed_over(shop: Any, tmp_path: Path) -> None:
+    file = tmp_path / "slip.csv"
+    file.write_text("number,wordng,name\n+447700900257,Yes,Ann\n")
+    done = shop("consent", "add", f"--file={file}")
+    assert done.status == 2
+    assert "line 1: 'wordng': did you mean 'wording'?" in done.err
+
+
+def test_a_complaint_stays_one(shop: Any, tmp_path: Path) -> None:
+    file = tmp_path / "gone.csv"
+    file.write_text("number,source\n+447700900258,complaint\n+447700900259,keyword\n")
+    shop("optout", "add", f"--file={file}")
+    lines = shop("optout", "list", "--csv").out.splitlines()
+    assert any(line.startswith("447700900258,complaint,") for line in lines)
+    assert any(line.startswith("447700900259,import,") for line in lines)
+    left = shop("optout", "remove", "+447700900258", "+447700900259").records
+    assert [one["opted_out"] for one in left] == [True, False]
+
+
 BROKEN = (
     "number,at,state\n+447700900244,,\nnobody,,\n+447700900245,yesterday,\n+447700900246,,maybe\n"
 )
