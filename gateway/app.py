@@ -152,7 +152,8 @@ class App:
             reasons = []
             if not self._accepting:
                 reasons.append("submissions are not accepted")
-            if not any(carrier.up for carrier in dispatch.fleet.carriers):
+            up = any(carrier.up for carrier in dispatch.fleet.carriers)
+            if not up and dispatch.nodes.sends:
                 reasons.append("no bind is up")
             return Health(tuple(reasons))
 

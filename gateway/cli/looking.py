@@ -298,8 +298,9 @@ def nodes(*, operators: AdminAccess = LOCAL) -> int:
 def _node(each: Item) -> Item:
     return {
         "node": each["name"] + (" (this one)" if each["here"] else ""),
-        "state": "works" if each["alive"] else "is gone",
+        "state": "is gone" if not each["alive"] else "moved away" if each["moved"] else "works",
         "phones": f"{each['phones']:.0%}",
+        "slots": ", ".join(f"{name} {count}" for name, count in each["slots"].items()) or "none",
         "version": each["version"],
         "configuration": each["config"],
         "behind": each["behind"],

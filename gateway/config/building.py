@@ -42,11 +42,6 @@ def build(file: keys.Keys, environ: Mapping[str, str], faults: Faults) -> Settin
         for i, cap in enumerate(file.policy.frequency)
         for j, tenant in enumerate(cap.tenants)
     )
-    if file.queue.nodes > 1:
-        for index, carrier in enumerate(file.carriers):
-            if carrier.binds < file.queue.nodes:
-                why = f"{carrier.binds} is less than queue.nodes; each node needs one of its own"
-                faults.add(f"carriers[{index}].binds", why)
     _known(named, {tenant.id for tenant in file.tenants}, "tenant", faults)
     return Settings(
         api=_api(file.api, faults),

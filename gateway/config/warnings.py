@@ -89,6 +89,19 @@ def _no_category(hours: QuietHoursOptions | CarrierHoursOptions) -> Iterable[str
         yield "categories: is empty, so nothing keeps to these hours; name what does"
 
 
+def nodes(settings: Settings, _today: date) -> Iterable[str]:
+    """Nodes that do not send, since a carrier has fewer binds."""
+    nodes = settings.queue.nodes
+    for index, carrier in enumerate(settings.dispatch.carriers):
+        if carrier.slots < nodes:
+            yield (
+                f"carriers[{index}].binds: {carrier.slots} is less than queue.nodes, so"
+                f" {nodes - carrier.slots} of the {nodes} nodes accept and do not send, since each"
+                " that does needs a bind of every carrier; ask the carrier for more, or have fewer"
+                " nodes"
+            )
+
+
 def accounts(settings: Settings, _today: date) -> Iterable[str]:
     """Accounts that are longer than the book has room for."""
     for index, carrier in enumerate(settings.dispatch.carriers):
@@ -346,6 +359,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     store,
     quiet_hours,
     carrier_hours,
+    nodes,
     accounts,
     versions,
     endless,

@@ -7,7 +7,7 @@ import structlog
 import trio
 
 from gateway.dispatch.carriers.carriers import Carrier
-from gateway.dispatch.carriers.fleet import CarrierSettings, Fleet, MakeBind
+from gateway.dispatch.carriers.fleet import GRACE, HASTE, CarrierSettings, Fleet, MakeBind
 from gateway.dispatch.carriers.learnt import Lessons
 from gateway.dispatch.ids import MessageNumbers
 from gateway.dispatch.inbound.consents import Consents
@@ -220,7 +220,10 @@ class Dispatch:
             templates=self._templates,
             clock=clock,
             config=lambda: self.options.digest,
+            binds=lambda: {one.options.id: one.slots for one in self.options.carriers},
+            occupied=lambda: self.fleet.occupied,
             on_share=self._share,
+            on_slots=self._bind,
             on_held=self._take_held,
             on_change=self._wake,
         )
@@ -339,7 +342,7 @@ class Dispatch:
         self._intake.pricing = None if known is None else Pricing(known, through)
         self._share()
         before = self.fleet.carriers
-        self.fleet.configure([self.nodes.carrier(one) for one in options.carriers])
+        self._bind()
         self.upkeep.gone += [one for one in before if one not in self.fleet.carriers]
         self._lessons.teach(self.fleet.carriers)
         use = users(routes, carriers, [one.id for one in options.tenants])
@@ -360,6 +363,7 @@ class Dispatch:
         self.upkeep.retention = options.retention
         self._intake.drafter.config = self._releaser.config = options.digest
         self._unpark()
+        self.nodes.configured()
         self._wake()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -450,8 +454,7 @@ class Dispatch:
             name = carrier.options.id
             rate = self.stops.rate(name)
             carrier.steer(
-                paused=self.stops.carrier(name) is not None,
-                rate=self.nodes.rate(rate.rate) if rate else None,
+                paused=self.stops.carrier(name) is not None, rate=rate.rate if rate else None
             )
         self._holds.apply()
 
@@ -461,6 +464,13 @@ class Dispatch:
         receipts = [one for one in held if one.kind == "receipt"]
         self.upkeep.without_carrier = [*self.upkeep.without_carrier, *receipts]
         self._unpark()
+
+    def _bind(self) -> None:
+        """Have the binds that are this node's, and its part of their rates."""
+        grace = HASTE if self.nodes.over else GRACE
+        self.fleet.configure([self.nodes.carrier(one) for one in self.options.carriers], grace)
+        for carrier in self.fleet.carriers:
+            carrier.take_part(self.nodes.part(carrier.options.id))
 
     def _share(self) -> None:
         """Go by this node's part of what tenants may take."""

@@ -1,12 +1,13 @@
 """What other nodes do that concerns this one, where several share a store: messages that they have
 accepted for it, what they were told to pause or cancel, and how the work is shared.
 
-Each phone is one node's at a time, which alone sends to it. Of what a carrier allows, and a tenant,
-each node has its part: of the binds and a carrier's rate as many as there are nodes, of a tenant's
-rate as much as of the phones. Where there is one node, nothing of this is ever done.
+Each phone is one node's at a time, which alone sends to it, and so is each bind of a carrier. Of
+a carrier's rate a node has as much as of its binds, of a tenant's rate as much as of the phones. A
+node that others may take for dead has no sessions. Where there is one node, nothing of this is ever
+done.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -26,12 +27,15 @@ from gateway.ops.logs import Sparing
 from gateway.queue.lanes import Lanes
 from gateway.queue.operators import OperatorStore
 from gateway.queue.scheduler import SchedulerOptions
-from gateway.queue.store import Heard, Held, Recovery
+from gateway.queue.store import Heard, Held, OwnSlots, Recovery
 
 log = structlog.get_logger(__name__)
 
 RETRY: Final = 0.5
 """Seconds between attempts to hear of the others while the store does not answer."""
+
+WATCH: Final = 0.1
+"""Seconds between looks whether the time of this node is over."""
 
 LEAST: Final = 1 / 64
 """Of a tenant's rate, what a node has at least: as much as one of the shards is worth."""
@@ -46,7 +50,10 @@ class Nodes:
 
     Args:
         config: tells the digest of the configuration in force.
+        binds: tells how many slots each carrier has by it.
+        occupied: tells the slots that have sessions here, see `Fleet.occupied`.
         on_share: called when that is another.
+        on_slots: called when others of the slots are this node's.
         on_held: told what is kept here from now on.
         on_change: called when there may be something to send.
     """
@@ -64,7 +71,10 @@ class Nodes:
         templates: Templates,
         clock: Callable[[], float],
         config: Callable[[], str],
+        binds: Callable[[], Mapping[str, int]],
+        occupied: Callable[[], Collection[tuple[str, int]]],
         on_share: Callable[[], None],
+        on_slots: Callable[[], None],
         on_held: Callable[[Sequence[Held]], None],
         on_change: Callable[[], None],
     ) -> None:
@@ -81,9 +91,14 @@ class Nodes:
         self._templates = templates
         self._clock = clock
         self._config = config
-        self._introduced = ""
+        self._binds = binds
+        self._occupied = occupied
+        self._news = trio.Event()
+        self._slots: Mapping[str, OwnSlots] = {}
+        self._over = False
         self._warn = Sparing(log.warning)
         self._on_share = on_share
+        self._on_slots = on_slots
         self._on_held = on_held
         self._on_change = on_change
 
@@ -91,13 +106,22 @@ class Nodes:
         """Take over what an opened store says."""
         self.number, self.nodes = recovery.node or 0, recovery.nodes
 
+    def configured(self) -> None:
+        """The configuration is another."""
+        self._news.set()
+
     async def run(self) -> None:
-        """Hear of the others, until cancelled."""
+        """Hear of the others, and tell them of this one, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._repeat, self._hear)
+            nursery.start_soon(self._repeat, self._introduce)
+            nursery.start_soon(self._watch)
+
+    async def _repeat(self, once: Callable[[], Awaitable[None]]) -> None:
         complain = Sparing(log.error)
         while True:
             try:
-                await self._introduce()
-                await self._take(await self._store.heard())
+                await once()
             except StoreFenced:
                 raise
             except StoreError as error:
@@ -107,12 +131,31 @@ class Nodes:
             else:
                 complain.over()
 
+    async def _hear(self) -> None:
+        await self._take(await self._store.heard())
+
     async def _introduce(self) -> None:
-        """Tell the others what this node is, when that is new."""
-        config = self._config()
-        if config != self._introduced:
-            await self._store.introduce(__version__, config)
-            self._introduced = config
+        """Tell the others what this node is, once that is new."""
+        await self._news.wait()
+        self._news = trio.Event()
+        try:
+            await self._store.introduce(__version__, self._config(), self._binds())
+        except StoreError:
+            self._news.set()
+            raise
+
+    async def _watch(self) -> None:
+        """Have no sessions while others may take what this node has, or soon will: what it had is
+        theirs then, and a carrier allows no more sessions than all have together."""
+        while self.nodes > 1:
+            await trio.sleep(WATCH)
+            if self._store.lapsed != self._over:
+                self._over = not self._over
+                if self._over:
+                    log.warning("lease_over")
+                else:
+                    log.info("lease_renewed")
+                self._on_slots()
 
     async def _compare(self, now: float) -> None:
         """See whether all nodes go by the same configuration."""
@@ -137,6 +180,13 @@ class Nodes:
             self._ledger.take_part(heard.share)
             log.info("share", phones=f"{heard.share:.0%}")
             self._on_share()
+        if heard.slots is not None:
+            self._slots = heard.slots
+            counts = {name: len(one.numbers) for name, one in heard.slots.items()}
+            log.info("slots", binds=counts)
+            self._on_slots()
+        if free := [slot for slot in heard.leaving if slot not in self._occupied()]:
+            await self._store.vacate(free)
         for lane, due in heard.lanes.items():
             self._lanes.deferred(lane, due, now)
         if heard.held:
@@ -161,23 +211,32 @@ class Nodes:
 
     # --- what this node's part is ---
 
+    @property
+    def sends(self) -> bool:
+        """Whether it has binds; else it accepts for others, and is there to take their places."""
+        return self.nodes == 1 or any(one.numbers for one in self._slots.values())
+
+    @property
+    def over(self) -> bool:
+        """Whether others may take what this node has: it has no sessions."""
+        return self._over
+
     def carrier(self, whole: CarrierSettings) -> CarrierSettings:
-        """This node's part of a carrier: every so many-th of its binds of each kind, which count
-        from the same number at all nodes, and of its rate."""
+        """What runs here of a carrier."""
         if self.nodes == 1:
             return whole
-        modes = dict.fromkeys(one.mode for one in whole.binds)
-        mine = [
-            bind
-            for mode in modes
-            for bind in [one for one in whole.binds if one.mode == mode][self.number :: self.nodes]
-        ]
-        options = msgspec.structs.replace(whole.options, rate=self.rate(whole.options.rate))
-        return msgspec.structs.replace(whole, options=options, binds=tuple(mine))
+        mine = () if self._over else self._own(whole.options.id).numbers
+        return msgspec.structs.replace(whole, mine=tuple(n for n in mine if n < whole.slots))
 
-    def rate(self, whole: float) -> float:
-        """This node's part of a carrier's rate."""
-        return whole / self.nodes
+    def part(self, carrier: str) -> float:
+        """Of a carrier's rate, what is this node's."""
+        if self.nodes == 1:
+            return 1.0
+        own = self._own(carrier)
+        return len(own.numbers) / own.of
+
+    def _own(self, carrier: str) -> OwnSlots:
+        return self._slots.get(carrier, OwnSlots((), 1))
 
     def scheduler(self, whole: SchedulerOptions) -> SchedulerOptions:
         """This node's part of what tenants may take."""

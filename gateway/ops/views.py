@@ -174,7 +174,8 @@ class CarrierView(View, frozen=True):
     """An account at a carrier.
 
     Attributes:
-        state: ``down`` where no bind can send, ``degraded`` where some cannot.
+        state: ``down`` where no bind can send, ``degraded`` where some cannot, ``elsewhere`` where
+            all binds are other nodes'.
         since, error: of its ``state``.
         rate_stated, rate: parts per second: in the configuration, and held to now; 0 for
             unlimited. ``rate_found`` where the latter was found out.
@@ -193,7 +194,7 @@ class CarrierView(View, frozen=True):
 
     id: str
     address: str
-    state: Literal["up", "degraded", "down"]
+    state: Literal["up", "degraded", "down", "elsewhere"]
     since: float | None
     error: str | None
     pause: PauseView | None
@@ -467,6 +468,8 @@ class NodeView(View, frozen=True):
         version, config: of its program, and the digest of its configuration.
         phones: the part of all phones that it sends to.
         behind: notices that it does not go by yet; more than none for a moment only.
+        moved: it sends nothing, as long as there are others (`/move`).
+        slots: how many slots of each carrier it has: binds, or pairs of binds.
     """
 
     number: int
@@ -477,6 +480,8 @@ class NodeView(View, frozen=True):
     config: str
     phones: float
     behind: int
+    moved: bool
+    slots: Mapping[str, int]
 
 
 class Step(View, frozen=True):

@@ -1,13 +1,13 @@
 """What a store answers of other nodes where there are none: nothing, at no cost."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 import trio
 
 from gateway.message import Message
 from gateway.queue.operators import NodeState
-from gateway.queue.store import Heard
+from gateway.queue.store import Heard, Slot
 
 
 class _Remembers(Protocol):
@@ -31,7 +31,13 @@ class Alone:
     async def nodes(self) -> Sequence[NodeState]:
         return ()
 
-    async def introduce(self, _version: str, _config: str) -> None:
+    async def introduce(self, _version: str, _config: str, _binds: Mapping[str, int]) -> None:
+        pass
+
+    async def move(self, _name: str, *, away: bool) -> None:
+        pass
+
+    async def vacate(self, _slots: Collection[Slot]) -> None:
         pass
 
     async def agree(self: _Remembers, name: str, value: bytes, _before: bytes | None) -> int:

@@ -6,6 +6,7 @@ long for one of these. What is promised of calls there is promised here.
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
@@ -166,6 +167,8 @@ class NodeState(NamedTuple):
         version, config: of its program, and the digest of its configuration.
         share: the part of all phones that it sends to.
         behind: notices that it does not go by yet.
+        moved: it is to send nothing, see `OperatorStore.move`.
+        slots: how many slots of each carrier it has (`gateway.queue.store.Slot`).
     """
 
     number: int
@@ -176,6 +179,8 @@ class NodeState(NamedTuple):
     config: str
     share: float
     behind: int
+    moved: bool = False
+    slots: Mapping[str, int] = MappingProxyType({})
 
 
 class OperatorStore(Store, Protocol):
@@ -184,8 +189,13 @@ class OperatorStore(Store, Protocol):
     async def nodes(self) -> Sequence[NodeState]:
         """The nodes that share the storage, by number; none where it is never shared."""
 
-    async def introduce(self, version: str, config: str) -> None:
-        """Tell the others what this node is, see `NodeState`."""
+    async def introduce(self, version: str, config: str, binds: Mapping[str, int]) -> None:
+        """Tell the others what this node is, see `NodeState`, and how many binds (pairs, where they
+        are of two kinds) each carrier may have."""
+
+    async def move(self, name: str, *, away: bool) -> None:
+        """Have a node give all it has of phones and slots to others, for as long as there are some,
+        or take its part again. Holds over its restart."""
 
     async def vitals(self) -> Vitals | None:
         """How its server fares; None where it has none."""

@@ -423,6 +423,20 @@ class Recovery(msgspec.Struct, frozen=True):
     nodes: int = 1
 
 
+class Slot(NamedTuple):
+    """A bind of a carrier that nodes share, or a pair of binds; ``number`` counts from 0."""
+
+    carrier: str
+    number: int
+
+
+class OwnSlots(NamedTuple):
+    """The numbers of the slots of a carrier that a node has, and how many there are in all."""
+
+    numbers: tuple[int, ...]
+    of: int
+
+
 class Heard(msgspec.Struct):
     """What other nodes have done that concerns this one.
 
@@ -437,6 +451,8 @@ class Heard(msgspec.Struct):
         held: what nodes that are gone have kept, and is this node's now.
         notices: the kinds of what all nodes are to go by from now on: ``memo`` (`Store.agree`),
             ``template``, or what the store has seen to itself.
+        slots: by carrier, those of its binds that this node may use; None where that is as before.
+        leaving: slots that it gives up: once no session uses one any more, it is to be vacated.
     """
 
     lanes: dict[LaneKey, float] = {}
@@ -446,6 +462,8 @@ class Heard(msgspec.Struct):
     newest: int = 0
     held: list[Held] = []
     notices: list[str] = []
+    slots: dict[str, OwnSlots] | None = None
+    leaving: list[Slot] = []
 
 
 class Consumer(NamedTuple):
@@ -533,6 +551,9 @@ class Store(Protocol):
     async def heeded(self, notice: int) -> None:
         """Wait until all nodes go by a notice, but for those that may not send any more. Not to be
         called while anything is held up that `heard` may ask for: the others wait too."""
+
+    async def vacate(self, slots: Collection[Slot]) -> None:
+        """Give up slots (`Heard.leaving`) that no session uses any more."""
 
     # --- the way in ---
 

@@ -490,3 +490,12 @@ def test_certificates_of_the_api_are_taken(read: Read, pem: Path) -> None:
 def test_a_key_without_its_certificate_is_refused(faults: Faulty, pem: Path) -> None:
     [line] = faults(carrier={"tls": {"key": str(pem / "key.pem")}})
     assert line == "carriers[0].tls.cert: is missing; a key needs its certificate"
+
+
+def test_fewer_binds_than_nodes_are_warned_of(read: Read) -> None:
+    queue = {"backend": "postgresql", "dsn": "postgresql://db/gateway", "nodes": 3}
+    [line] = warnings.found(read(queue=queue, carrier={"binds": 2}), date(2026, 11, 26))
+    assert line.startswith(
+        "carriers[0].binds: 2 is less than queue.nodes, so 1 of the 3 nodes accept and do not send"
+    )
+    assert warnings.found(read(queue=queue, carrier={"binds": 3}), date(2026, 11, 26)) == []

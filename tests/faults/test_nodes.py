@@ -72,6 +72,18 @@ class Nodes:
             assert time.monotonic() < deadline, self.shares()
             time.sleep(0.02)
 
+    def slots(self) -> list[int]:
+        """How many binds of the first carrier each node has that has any, the most first."""
+        query = "SELECT count(*) FROM slot WHERE carrier = 'alpha' GROUP BY node ORDER BY 1 DESC"
+        return [count for [count] in self._postgres.ask(self._database, query)]
+
+    def wait_for_slots(self, *slots: int) -> None:
+        """Wait until the binds are shared so."""
+        deadline = time.monotonic() + 60
+        while self.slots() != [*slots]:
+            assert time.monotonic() < deadline, self.slots()
+            time.sleep(0.02)
+
     def stop_carriers(self) -> None:
         self.site.stop_carriers()
 
@@ -137,6 +149,53 @@ def test_a_node_that_sleeps_is_a_zombie(nodes_of: MakeNodes, start_campaign: Sta
     assert '"fenced"' in sleeper.text()
     campaign.wait_for(len(campaign.accepted) + 1_000)
     settle_accounts(nodes, campaign, reader, records, 1)
+
+
+def test_a_carrier_never_has_more_sessions_than_it_allows(
+    nodes_of: MakeNodes, start_campaign: Start
+) -> None:
+    """Nodes come, go in order, are killed and come back: all binds are in use, each by one node.
+    The carriers refuse a session more, and never have to."""
+    nodes = nodes_of(3)
+    records = nodes.carriers("--latency", "0.02", binds=4)
+    first = nodes.start("a")
+    nodes.wait_for_slots(4)
+    campaign, reader = start_campaign(nodes)
+    campaign.wait_for(500)
+    second = nodes.start("b")
+    nodes.wait_for_slots(2, 2)
+    third = nodes.start("c")
+    nodes.wait_for_slots(2, 1, 1)
+    campaign.wait_for(len(campaign.accepted) + 500)
+    second.kill()
+    del nodes.apis["b"]
+    nodes.wait_for_slots(2, 2)
+    again = nodes.start("b")
+    nodes.wait_for_slots(2, 1, 1)
+    del nodes.apis["c"]
+    assert third.terminate() == 0
+    nodes.wait_for_slots(2, 2)
+    campaign.wait_for(len(campaign.accepted) + 500)
+    settle_accounts(nodes, campaign, reader, records, 1)
+    for process in (first, second, third, again):
+        assert "ESME_RBINDFAIL" not in process.text()
+
+
+def test_fewer_binds_than_nodes(nodes_of: MakeNodes, start_campaign: Start) -> None:
+    """One node sends, the other accepts; when the first is killed, the other does both."""
+    nodes = nodes_of(2)
+    records = nodes.carriers("--latency", "0.02", binds=1)
+    first = nodes.start("a")
+    second = nodes.start("b")
+    nodes.wait_for_shares(64)
+    campaign, reader = start_campaign(nodes)
+    campaign.wait_for(1_000)
+    first.kill()
+    del nodes.apis["a"]
+    campaign.wait_for(len(campaign.accepted) + 1_000)
+    nodes.wait_for_slots(1)
+    settle_accounts(nodes, campaign, reader, records, 1)
+    assert "ESME_RBINDFAIL" not in second.text()
 
 
 SLACK = 0.5

@@ -1,7 +1,6 @@
 """Several nodes at once on one database: who sends to which phone, what each hears of others."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ import trio
 
 from gateway.errors import StoreError, StoreFenced
 from gateway.facts import OPTOUTS
-from gateway.message import LaneKey, Message
+from gateway.message import Message
 from gateway.queue.operators import NodeState
 from gateway.queue.postgresql import (
     PostgresStore,
@@ -22,51 +21,14 @@ from gateway.queue.postgresql import (
 )
 from gateway.queue.postgresql.connecting import Target
 from gateway.queue.postgresql.sharing import shard
-from gateway.queue.store import Entry, Heard, Held, Progress, Recovery, Ref, Sent, Settlement
+from gateway.queue.store import Entry, Held, Progress, Ref, Sent, Settlement
 from tests.queue.contract.rig import LANE, change, decoded, notices
+from tests.queue.nodes import Node, opener
 from tests.servers import Postgres
 
 MakeEntry = Callable[..., Entry]
 
 PHONES = [f"4479{n:08}" for n in range(1_000)]
-
-
-class Node:
-    """A node, and what it has heard."""
-
-    def __init__(self, store: PostgresStore) -> None:
-        self.store = store
-        self.recovery: Recovery
-        self.heard = Heard()
-        self.deaf = trio.Event()
-        self.deaf.set()
-        self.listening = trio.CancelScope()
-
-    async def listen(self) -> None:
-        """Hear of the others, as dispatch does, but while the test has it `deaf`."""
-        with self.listening:
-            await self._listen()
-
-    async def _listen(self) -> None:
-        while True:
-            await self.deaf.wait()
-            heard = await self.store.heard()
-            for lane, due in heard.lanes.items():
-                self.heard.lanes[lane] = min(due, self.heard.lanes.get(lane, due))
-            self.heard.share = self.heard.share if heard.share is None else heard.share
-            self.heard.newest = max(self.heard.newest, heard.newest)
-            self.heard.notices += heard.notices
-            self.heard.held += heard.held
-
-    async def until(self, so: Callable[[Heard], Any]) -> None:
-        """Wait until what was heard is so."""
-        with trio.fail_after(30):
-            while not so(self.heard):
-                await trio.sleep(0.01)
-
-    async def leased(self, lane: LaneKey = LANE) -> list[Message]:
-        """Lease what is due and this node's."""
-        return (await self.store.lease(lane, 9e9, 10_000)).messages
 
 
 MakeNodes = Callable[..., Any]
@@ -75,26 +37,7 @@ MakeNodes = Callable[..., Any]
 @pytest.fixture
 def nodes(postgres: Postgres, database: str) -> MakeNodes:
     """Opens nodes that share an empty database, and closes them."""
-
-    @asynccontextmanager
-    async def opened(*names: str, of: int = 2, **options: Any) -> AsyncIterator[list[Node]]:
-        found = [
-            Node(PostgresStore(postgres.dsn(database), node=name, nodes=of, **options))
-            for name in names
-        ]
-        async with trio.open_nursery() as nursery:
-            for node in found:
-                node.recovery = await node.store.open()
-                nursery.start_soon(node.listen)
-            share = 1 / len(found)
-            for node in found:
-                await node.until(lambda heard: abs((heard.share or 0.0) - share) < 0.02)
-            yield found
-            nursery.cancel_scope.cancel()
-        for node in found:
-            await node.store.aclose()
-
-    return opened
+    return opener(postgres, database)
 
 
 Owner = Callable[[list[Node], str], Node]
@@ -293,11 +236,13 @@ async def test_each_node_says_what_it_is(
     nodes: MakeNodes, postgres: Postgres, database: str
 ) -> None:
     async with nodes("a", "b") as [here, there]:
-        await here.store.introduce("1.2", "c0ffee")
-        await there.store.introduce("1.3", "decaf")
+        await here.store.introduce("1.2", "c0ffee", {"alpha": 3})
+        await there.store.introduce("1.3", "decaf", {"alpha": 3})
+        for node in (here, there):
+            await node.until(lambda heard: heard.slots and heard.slots["alpha"].numbers)
         assert await there.store.nodes() == [
-            NodeState(0, "a", False, True, "1.2", "c0ffee", 0.5, 0),
-            NodeState(1, "b", True, True, "1.3", "decaf", 0.5, 0),
+            NodeState(0, "a", False, True, "1.2", "c0ffee", 0.5, 0, False, {"alpha": 2}),
+            NodeState(1, "b", True, True, "1.3", "decaf", 0.5, 0, False, {"alpha": 1}),
         ]
         there.listening.cancel()
         await there.store.aclose()

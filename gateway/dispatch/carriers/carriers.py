@@ -49,6 +49,9 @@ RESERVED_FOR = 600.0
 """Seconds after the last one-time password for which places are kept."""
 
 
+LEAST_PART = 1e-6
+"""Of a rate, what counts as none: a rate of 0 is none that limits."""
+
 Limit = Literal["window_full", "carrier_rate"]
 """What keeps a carrier that is up from taking more: unanswered parts, or how fast it may be sent
 to."""
@@ -106,6 +109,7 @@ class Carrier:
         self.retired = False
         self.paused = False
         self._rate_set: float | None = None
+        self._part = 1.0
         self._sink = sink
         self._metrics = metrics
         self._clock = clock
@@ -163,8 +167,16 @@ class Carrier:
             self.paused = self._windows.shut = paused
             self._windows.go_on()
 
+    def take_part(self, part: float) -> None:
+        """Send so much of its rate, stated or found out: the rest is for other nodes."""
+        if part != self._part:
+            before, self._part = self._part, part
+            self._pace.scale(max(part, LEAST_PART) / max(before, LEAST_PART))
+            self._pace.change(self._ceiling(self.options.rate))
+
     def _ceiling(self, stated: float) -> float:
-        return min(filter(None, (stated, self._rate_set)), default=0.0)
+        whole = min(filter(None, (stated, self._rate_set)), default=0.0)
+        return whole * max(self._part, LEAST_PART)
 
     def _renewed(self, pdu: Encoded, validity: float) -> Encoded:
         return self.dialect.renewed(pdu, validity)

@@ -1,6 +1,6 @@
 """The carriers and binds that run: started, replaced and let go of as the configuration says."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -21,19 +21,42 @@ GRACE = 10.0
 """Seconds that binds which a reload removed or changed may take to end in order. Those that take
 their places begin after that."""
 
+HASTE = 0.3
+"""Seconds where they must not be there any more in a moment."""
+
 
 class CarrierSettings(msgspec.Struct, frozen=True):
     """A carrier with its binds.
 
     Attributes:
         options: what the account as a whole needs.
-        binds: one for each session.
+        binds: one for each session that it may have; of two kinds, as many of each, one kind first.
         identity: equal for two settings whose binds need not be made anew.
+        mine: the slots whose binds run here, where nodes share them; None where all do. A slot is a
+            bind, or one of each kind.
     """
 
     options: CarrierOptions
     binds: tuple[BindOptions, ...]
     identity: object
+    mine: tuple[int, ...] | None = None
+
+    @property
+    def slots(self) -> int:
+        """How many slots it has."""
+        return len(self.binds) // max(1, len({one.mode for one in self.binds}))
+
+    def here(self) -> dict[str, BindOptions]:
+        """The binds that run here, by name."""
+        return {
+            f"{self.options.id}-{place + 1}": one
+            for place, one in enumerate(self.binds)
+            if self.mine is None or place % self.slots in self.mine
+        }
+
+    def slot(self, bind: str) -> int:
+        """The slot of a bind of this name."""
+        return (int(bind.rpartition("-")[2]) - 1) % self.slots
 
 
 class MakeBind(Protocol):
@@ -67,6 +90,7 @@ class Fleet:
         self._carriers: dict[str, Carrier] = {}
         self._scopes: dict[Bind, trio.CancelScope] = {}
         self._ended: dict[Bind, trio.Event] = {}
+        self._slots: dict[Bind, tuple[str, int]] = {}
 
     @property
     def carriers(self) -> Sequence[Carrier]:
@@ -78,6 +102,11 @@ class Fleet:
         parts = {c.options.id: sum(bind.in_use for bind in c.all_binds) for c in self.carriers}
         return {name: count for name, count in parts.items() if count}
 
+    @property
+    def occupied(self) -> set[tuple[str, int]]:
+        """The carriers and slots that have sessions, or may: also of binds that are ending."""
+        return set(self._slots.values())
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hold the binds' tasks, until cancelled."""
         async with trio.open_nursery() as nursery:
@@ -85,14 +114,14 @@ class Fleet:
             task_status.started()
             await trio.sleep_forever()
 
-    def configure(self, settings: Sequence[CarrierSettings]) -> None:
+    def configure(self, settings: Sequence[CarrierSettings], grace: float = GRACE) -> None:
         """Run these carriers from now on. A bind that did not change is left alone; those that go
-        end in order, and what they had in flight is settled as usual."""
+        end in order, within ``grace`` seconds, and what they had in flight is settled as usual."""
         wanted = {one.options.id: one for one in settings}
         for name in self._carriers.keys() - wanted.keys():
             gone = self._carriers.pop(name)
             gone.retire()
-            self._let_go(gone)
+            self._let_go(gone, gone.all_binds, grace)
             del self._settings[name]
         for name, new in wanted.items():
             old = self._settings.get(name)
@@ -105,10 +134,22 @@ class Fleet:
             else:
                 carrier.reconfigure(new.options)
             if old is None or old.identity != new.identity:
-                self._let_go(carrier)
-                names = [f"{name}-{number}" for number in range(1, len(new.binds) + 1)]
-                carrier.use(self._start(carrier, new.binds, carrier.all_binds, names))
+                self._let_go(carrier, carrier.all_binds, grace)
+                carrier.use(self._start(carrier, new, new.here(), carrier.all_binds))
+            elif old.mine != new.mine:
+                self._change_slots(carrier, new, grace)
             self._settings[name] = new
+
+    def _change_slots(self, carrier: Carrier, new: CarrierSettings, grace: float) -> None:
+        """Others of its binds are this node's now."""
+        here = new.here()
+        self._let_go(carrier, [one for one in carrier.all_binds if one.name not in here], grace)
+        known = {one.name: one for one in carrier.all_binds if one.name in here}
+        more = {name: options for name, options in here.items() if name not in known}
+        # One that was here a moment ago, and is ending.
+        before = [one for one in self._ended if one.name in more]
+        known |= {one.name: one for one in self._start(carrier, new, more, before)}
+        carrier.use([known[name] for name in here])
 
     def bind(self, name: str) -> tuple[Carrier, Bind]:
         """A bind by its name, with its carrier. Raises ProblemError where there is none."""
@@ -121,12 +162,13 @@ class Fleet:
     def let_go(self, carrier: Carrier, bind: Bind) -> None:
         """End one bind in order; its place stays empty until `replace`."""
         if self._nursery is not None:
-            self._nursery.start_soon(self._end, carrier, bind)
+            self._nursery.start_soon(self._end, carrier, bind, GRACE)
 
     def replace(self, carrier: Carrier, bind: Bind) -> None:
         """End one bind in order, and make another in its place."""
         self.let_go(carrier, bind)
-        [made] = self._start(carrier, [bind.options], [bind], [bind.name])
+        settings = self._settings[carrier.options.id]
+        [made] = self._start(carrier, settings, {bind.name: bind.options}, [bind])
         carrier.use([made if one is bind else one for one in carrier.all_binds])
 
     async def drain(self) -> None:
@@ -139,9 +181,9 @@ class Fleet:
     def _start(
         self,
         carrier: Carrier,
-        binds: Sequence[BindOptions],
+        settings: CarrierSettings,
+        binds: Mapping[str, BindOptions],
         before: Sequence[Bind],
-        names: Sequence[str],
     ) -> tuple[Bind, ...]:
         """Start binds in the place of others: each once the one that it replaces has ended, since a
         carrier that allows so many sessions refuses one more."""
@@ -149,12 +191,13 @@ class Fleet:
             raise AssertionError("configured before it runs")
         made = tuple(
             self._make_bind(options, name, carrier, clock=trio.current_time)
-            for options, name in zip(binds, names, strict=True)
+            for name, options in binds.items()
         )
         for place, bind in enumerate(made):
             self._scopes[bind] = trio.CancelScope()
             after = [self._ended[one] for one in before[place :: len(made)] if one in self._ended]
             self._ended[bind] = trio.Event()
+            self._slots[bind] = carrier.options.id, settings.slot(bind.name)
             self._nursery.start_soon(self._run, bind, after)
         return made
 
@@ -163,16 +206,16 @@ class Fleet:
             for ended in after:
                 await ended.wait()
             await bind.run()
-        del self._scopes[bind]
+        del self._scopes[bind], self._slots[bind]
         self._ended.pop(bind).set()
 
-    def _let_go(self, carrier: Carrier) -> None:
+    def _let_go(self, carrier: Carrier, binds: Sequence[Bind], grace: float) -> None:
         if self._nursery is not None:
-            for bind in carrier.all_binds:
-                self._nursery.start_soon(self._end, carrier, bind)
+            for bind in binds:
+                self._nursery.start_soon(self._end, carrier, bind, grace)
 
-    async def _end(self, carrier: Carrier, bind: Bind) -> None:
-        with trio.move_on_after(GRACE):
+    async def _end(self, carrier: Carrier, bind: Bind, grace: float) -> None:
+        with trio.move_on_after(grace):
             await carrier.handed_over(bind)
             await bind.drain()
         if bind in self._scopes:

@@ -121,6 +121,13 @@ class Pace:
         """Go on under another ceiling; what was learnt is kept."""
         self._ceiling = ceiling
 
+    def scale(self, factor: float) -> None:
+        """So much more, or less, of what the carrier bears is for this one than before."""
+        if self._base:
+            self._base = max(LEAST, self._base * factor)
+            self._goal = max(LEAST, self._goal * factor) if self._goal else 0.0
+        self._measured *= factor
+
     def set_back(self, seconds: float) -> None:
         """The clock was set back."""
         self._paused_until -= seconds

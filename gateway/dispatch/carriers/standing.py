@@ -56,6 +56,8 @@ class Standing:
         """These are its binds from now on, new ones about to make their first attempt."""
         self._why = {bind: self._why.get(bind) for bind in binds}
         self._refused = {bind: status for bind, status in self._refused.items() if bind in binds}
+        if not binds:
+            self._cannot = ()
         names = {bind.name for bind in binds}
         self._stands = {name: one for name, one in self._stands.items() if name in names}
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 from gateway.dispatch import gauges
 from gateway.dispatch.carriers.carriers import Carrier
@@ -101,7 +102,7 @@ class Sights:
         return CarrierView(
             id=name,
             address=f"{first.host}:{first.port}" if first else "",
-            state="down" if not carrier.up else "up" if up == len(binds) else "degraded",
+            state=self._carrier_state(carrier, up),
             since=carrier.standing.down_since if not carrier.up else since,
             error=last.error if last else None,
             pause=self.pause(stop, sum(waiting.get(route, 0) for route in routes)),
@@ -129,6 +130,15 @@ class Sights:
             torn=len(carrier.torn),
             waiting=sum(waiting.get(route, 0) for route in routes),
         )
+
+    def _carrier_state(
+        self, carrier: Carrier, up: int
+    ) -> Literal["up", "degraded", "down", "elsewhere"]:
+        if not carrier.all_binds and self._dispatch.nodes.nodes > 1:
+            return "elsewhere"
+        if not carrier.up:
+            return "down"
+        return "up" if up == len(carrier.all_binds) else "degraded"
 
     def _bind(self, carrier: Carrier, bind: Bind) -> BindView:
         stands = carrier.standing.of(bind.name)
@@ -330,6 +340,8 @@ class Sights:
                 config=one.config,
                 phones=one.share,
                 behind=one.behind,
+                moved=one.moved,
+                slots=one.slots,
             )
             for one in await self._store.nodes()
         ]

@@ -120,7 +120,7 @@ def _of_routes(carrier: CarrierView, reason: Reason, waits: Waits) -> tuple[int,
 
 def _carrier(carrier: CarrierView, waits: Waits, now: float) -> Iterator[Finding]:
     subject = f"carrier {carrier.id}"
-    if carrier.state != "up":
+    if carrier.state not in ("up", "elsewhere"):
         messages, oldest = _of_routes(carrier, "no_bind", waits)
         down = carrier.state == "down"
         why = f": {carrier.error}" if carrier.error else ""

@@ -123,7 +123,7 @@ class Look:
         return {"system": await self._system()}
 
     async def _carrier_list(self, query: Query, _caller: Caller) -> Context:
-        states = ("down", "degraded", "up")
+        states = ("down", "degraded", "up", "elsewhere")
         rows = listing(
             await self._carriers(),
             query,

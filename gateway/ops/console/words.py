@@ -16,6 +16,7 @@ MARKS: Final = {
     "notice": ("info", "notice"),
     "info": ("info", "info"),
     "up": ("good", "up"),
+    "elsewhere": ("info", "other nodes have it"),
     "bound": ("good", "bound"),
     "degraded": ("warn", "degraded"),
     "connecting": ("warn", "connecting"),

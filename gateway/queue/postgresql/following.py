@@ -5,22 +5,26 @@ A look is one cheap statement, twenty times a second; what it shows to be new is
 NOTIFY would take a lock of the whole cluster at each commit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 import trio
 
 from gateway.message import LaneKey
-from gateway.queue.postgresql import leasing, reading, sharing, upkeep
+from gateway.queue.postgresql import leasing, reading, sharing, slots, upkeep
 from gateway.queue.postgresql.connecting import Connected
 from gateway.queue.postgresql.engine import Engine
-from gateway.queue.store import Count, Heard
+from gateway.queue.postgresql.slots import Slots
+from gateway.queue.store import Count, Heard, OwnSlots, Slot
 
 POLL: Final = 0.04
 """Seconds between looks."""
 
 SHARE: Final = 0.5
-"""Seconds between looks at the shards, while nothing is being given up."""
+"""Seconds between looks at the shards and slots, while nothing is being given up."""
+
+LEAVE: Final = 0.1
+"""Seconds between them meanwhile."""
 
 COUNT: Final = 5.0
 """Seconds between counts of what has no outcome: a million that wait take the server 100 ms."""
@@ -56,6 +60,8 @@ class Follower:
         self._newest = 0
         self._told = -1.0
         self._live = 0
+        self._slots: dict[str, OwnSlots] = {}
+        self._leaving: set[Slot] = set()
         self._heeded = engine.session.heard
         self._look_at = self._count_at = 0.0
         self._heard = Heard()
@@ -71,6 +77,7 @@ class Follower:
         await self._engine.write(sharing.take_held)  # for the recovery to find
         self._heard = Heard()
         self._told = -1.0
+        self._slots = {}
 
     async def heard(self) -> Heard:
         """Wait until others have done what concerns this node, see `gateway.queue.store.Heard`."""
@@ -122,21 +129,40 @@ class Follower:
         for lane, due in lanes.items():
             known[lane] = min(due, known.get(lane, due))
 
+    def soon(self) -> None:
+        """Look at once how the work is shared."""
+        self._look_at = 0.0
+
+    async def vacate(self, given: Collection[Slot]) -> None:
+        """Give up slots that no session uses any more."""
+        await self._engine.write(slots.vacate(given))
+        self._leaving.difference_update(given)
+        self.soon()
+
     async def _share(self) -> None:
-        """Take shards that nobody has, go on with those that were taken, and give up some of those
-        that are too many."""
-        engine = self._engine
+        """Take shards and slots that nobody has, go on with those that were taken, and give up some
+        of those that are too many."""
+        found = await self._who_has_slots()
+        if self._engine.session.number not in [node.number for node in found.live]:
+            return  # its time is over, unless its next transaction is still made
+        await self._share_shards(found)
+        await self._share_slots(found)
+        if self.leaving or self._leaving:
+            self._look_at = trio.current_time() + LEAVE
+
+    async def _share_shards(self, found: Slots) -> None:
+        engine, me = self._engine, self._engine.session.number
+        sending = slots.senders(found.live)
+        most = -(-sharing.SHARDS // len(sending)) if me in sending else 0
         shares = await self._shares()
-        missing = shares.most - sharing.size(shares.mine)
+        missing = most - sharing.size(shares.mine)
         if shares.free and missing > 0:
-            if shares.silent:
-                silent = shares.silent
-                await engine.read(lambda c: sharing.cut(c, silent))
+            await self._cut(shares.silent)
             if await engine.write(sharing.take(missing)):
                 shares = await self._shares()
-        if shares.live < self._live:
+        if len(found.live) < self._live:
             self._heard.held += await engine.write(sharing.take_held)
-        self._live = shares.live
+        self._live = len(found.live)
         fresh = shares.mine & ~self.mine
         if fresh:
             while await engine.write(leasing.mark_block(fresh)):
@@ -155,15 +181,37 @@ class Follower:
                 self.leaving = 0
             else:
                 self._heard.left = True
-        if self.leaving:
-            self._look_at = 0.0
         share = sharing.size(self.active) / sharing.SHARDS
         if share != self._told:
             self._heard.share = self._told = share
 
+    async def _share_slots(self, found: Slots) -> None:
+        engine, me = self._engine, self._engine.session.number
+        missing = found.missing(me)
+        if missing:
+            await self._cut(found.silent)
+            if await engine.write(slots.take(missing)):
+                found = await self._who_has_slots()
+        self._leaving |= found.surplus(me, sending=bool(self.mine))
+        self._heard.leaving = sorted(self._leaving)
+        mine = {
+            carrier: OwnSlots(found.of(carrier, self._leaving), binds)
+            for carrier, binds in slots.allowed(found.live).items()
+        }
+        if mine != self._slots:
+            self._heard.slots = self._slots = mine
+
+    async def _cut(self, silent: frozenset[str]) -> None:
+        if silent:
+            await self._engine.read(lambda c: sharing.cut(c, silent))
+
     async def _shares(self) -> sharing.Shares:
         number = self._engine.session.number
         return await self._engine.read(lambda c: sharing.look(c, number))
+
+    async def _who_has_slots(self) -> Slots:
+        number = self._engine.session.number
+        return await self._engine.read(lambda c: slots.look(c, number))
 
     async def _count(self) -> None:
         shards, now = self.mine, self._clock()

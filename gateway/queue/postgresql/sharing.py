@@ -5,9 +5,11 @@ when others come; what a dead node had, it takes as well, once that one is fence
 A set of shards is an integer, one bit for each, signed as PostgreSQL's are: `ALL` is -1.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 from zlib import crc32
+
+import msgspec
 
 from gateway.message import LaneKey, Message
 from gateway.numbers import canonical
@@ -154,15 +156,11 @@ class Shares(NamedTuple):
         mine: those of this node.
         free: how many nobody has, or a node that has let go or whose time is over.
         silent: the names of the latter.
-        most: how many a node is to have at most.
-        live: how many nodes there are.
     """
 
     mine: int
     free: int
     silent: frozenset[str]
-    most: int
-    live: int
 
 
 def look(connection: Connected, me: int) -> Shares:
@@ -176,26 +174,40 @@ def look(connection: Connected, me: int) -> Shares:
             free += 1
             if not clean:
                 silent.add(name)
-    [[live]] = cursor.execute(SQL["live"]).fetchall()
-    most = -(-SHARDS // max(1, live))
-    return Shares(combined(mine), free, frozenset(silent), most, live)
+    return Shares(combined(mine), free, frozenset(silent))
 
 
 def nodes(connection: Connected, me: int) -> list[NodeState]:
     """The nodes that have a number, and how each stands."""
+    cursor = connection.cursor(binary=True)
+    slots: dict[int, dict[str, int]] = {}
+    for node, carrier, count in cursor.execute(SQL["slots"]).fetchall():
+        slots.setdefault(node, {})[carrier] = count
     return [
-        NodeState(number, name, number == me, alive, version, config, shards / SHARDS, behind)
-        for number, name, alive, version, config, shards, behind in (
-            connection.cursor(binary=True).execute(SQL["nodes"]).fetchall()
+        NodeState(
+            number,
+            name,
+            number == me,
+            alive,
+            version,
+            config,
+            shards / SHARDS,
+            behind,
+            moved,
+            slots.get(number, {}),
+        )
+        for number, name, alive, version, config, shards, behind, moved in (
+            cursor.execute(SQL["nodes"]).fetchall()
         )
     ]
 
 
-def introduce(version: str, config: str) -> Work[None]:
+def introduce(version: str, config: str, binds: Mapping[str, int]) -> Work[None]:
     """Says of this node what it is."""
 
     def work(session: Session) -> Callable[[], None]:
-        values = {"version": version, "config": config, "me": session.number}
+        told = msgspec.json.encode(binds).decode()
+        values = {"version": version, "config": config, "binds": told, "me": session.number}
         session.execute(SQL["introduce"], values)
         return lambda: None
 
@@ -258,4 +270,5 @@ def leave(shards: int) -> Work[None]:
 def let_go(session: Session) -> None:
     """Have all that a node has go to others, for it ends."""
     session.execute(SQL["leave_all"], {"me": session.number})
+    session.execute(SQL["vacate_all"], {"me": session.number})
     session.execute(b"UPDATE node SET clean = true WHERE number = %s", (session.number,))

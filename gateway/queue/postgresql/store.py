@@ -46,6 +46,7 @@ from gateway.queue.postgresql import (
     records,
     settling,
     sharing,
+    slots,
     upkeep,
     vitals,
 )
@@ -79,6 +80,7 @@ from gateway.queue.store import (
     Seen,
     Settled,
     Settlement,
+    Slot,
     TemplateChange,
     TemplateVersion,
 )
@@ -209,8 +211,15 @@ class PostgresStore:
         number = self._engine.session.number
         return await self._engine.read(lambda c: sharing.nodes(c, number))
 
-    async def introduce(self, version: str, config: str) -> None:
-        await self._engine.write(sharing.introduce(version, config))
+    async def introduce(self, version: str, config: str, binds: Mapping[str, int]) -> None:
+        await self._engine.write(sharing.introduce(version, config, binds))
+        self._shares.soon()
+
+    async def move(self, name: str, *, away: bool) -> None:
+        await self._engine.write(slots.move(name, away=away))
+
+    async def vacate(self, given: Collection[Slot]) -> None:
+        await self._shares.vacate(given)
 
     async def newest(self) -> int:
         if self._nodes == 1:

@@ -3,17 +3,17 @@ SELECT shard.number, shard.node,
     coalesce(node.clean OR node.until < clock_timestamp(), true), coalesce(node.clean, true), node.name
 FROM shard LEFT JOIN node ON node.number = shard.node ORDER BY shard.number;
 
--- name: live
-SELECT count(*) FROM node WHERE NOT clean AND until >= clock_timestamp();
-
 -- name: nodes
 SELECT number, name, NOT clean AND until >= clock_timestamp(), version, config,
     (SELECT count(*) FROM shard WHERE shard.node = node.number),
-    (SELECT notices FROM gateway) - heard
+    (SELECT notices FROM gateway) - heard, moved
 FROM node WHERE name <> '' ORDER BY number;
 
+-- name: slots
+SELECT node, carrier, count(*) FROM slot GROUP BY node, carrier ORDER BY carrier;
+
 -- name: introduce
-UPDATE node SET version = %(version)s, config = %(config)s WHERE number = %(me)s;
+UPDATE node SET version = %(version)s, config = %(config)s, binds = %(binds)s WHERE number = %(me)s;
 
 -- name: free
 SELECT shard.number, node.number FROM shard LEFT JOIN node ON node.number = shard.node
@@ -41,6 +41,9 @@ UPDATE shard SET node = NULL WHERE number = ANY(%(shards)s::int4[]) AND node = %
 
 -- name: leave_all
 UPDATE shard SET node = NULL WHERE node = %(me)s;
+
+-- name: vacate_all
+DELETE FROM slot WHERE node = %(me)s;
 
 -- name: arrive
 INSERT INTO arrival (shard, lane, due)

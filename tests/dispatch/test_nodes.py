@@ -1,0 +1,142 @@
+"""What a node does of what it hears of the others: the binds and rates that are its own."""
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+
+from gateway.queue.memory import MemoryStore
+from gateway.queue.store import Heard, OwnSlots, Recovery, Slot
+from tests.dispatch.conftest import START, FlakyStore, World, opened
+
+
+class SharedStore(MemoryStore):
+    """A store that other nodes share, as a test says.
+
+    Attributes:
+        lapsed: others may take what this node has.
+        tell: what it is told is heard.
+        introduced: the binds that this node has told of, each time.
+        vacated: the slots that it gave up.
+    """
+
+    def __init__(self, clock: Any) -> None:
+        super().__init__(clock)
+        self.lapsed = False
+        self.tell, self._heard = trio.open_memory_channel[Heard](100)
+        self.introduced: list[Mapping[str, int]] = []
+        self.vacated: list[Slot] = []
+
+    async def open(self) -> Recovery:
+        return msgspec.structs.replace(await super().open(), node=0, nodes=2)
+
+    async def heard(self) -> Heard:
+        return await self._heard.receive()
+
+    async def introduce(self, _version: str, _config: str, binds: Mapping[str, int]) -> None:
+        self.introduced.append(binds)
+
+    async def vacate(self, slots: Collection[Slot]) -> None:
+        self.vacated += slots
+
+
+class Node:
+    """One of two nodes."""
+
+    def __init__(self, world: World, store: SharedStore) -> None:
+        self.world = world
+        self.store = store
+
+    async def hear(self, *numbers: int, of: int = 4, leaving: Collection[int] = ()) -> None:
+        """Others of the slots are its own."""
+        heard = Heard(
+            slots={"alpha": OwnSlots(numbers, of)}, leaving=[Slot("alpha", n) for n in leaving]
+        )
+        await self.store.tell.send(heard)
+        await self.world.calm()
+
+    @property
+    def up(self) -> list[str]:
+        """The binds that are up."""
+        return sorted(name for name, bind in self.world.made.items() if bind.up)
+
+
+@pytest.fixture
+async def node(autojump_clock: object, make_settings: Any) -> AsyncIterator[Node]:
+    """A node, with a carrier of four binds that takes 100 parts a second."""
+    beginning = START - trio.current_time()
+    store = SharedStore(lambda: beginning + trio.current_time())
+    carriers = [make_settings(binds=4, rate=100)]
+    async with opened(FlakyStore(store, beginning), carriers=carriers) as world:
+        yield Node(world, store)
+
+
+async def test_the_binds_of_its_slots_run(node: Node) -> None:
+    [carrier] = node.world.dispatch.fleet.carriers
+    assert node.store.introduced == [{"alpha": 4}]
+    assert node.up == []
+    await node.hear(1, 3)
+    assert node.up == ["alpha-2", "alpha-4"]
+    assert carrier.limit(START) == pytest.approx(50)
+    kept = node.world.made["alpha-2"]
+    await node.hear(1)
+    assert node.up == ["alpha-2"]
+    assert carrier.limit(START) == pytest.approx(25)
+    await node.hear(0, 1, 2, 3)
+    assert node.up == ["alpha-1", "alpha-2", "alpha-3", "alpha-4"]
+    assert node.world.made["alpha-2"] is kept
+
+
+async def test_a_slot_is_vacated_once_what_was_sent_is_answered(node: Node) -> None:
+    await node.hear(0)
+    await node.world.accepted("a")
+    bind = node.world.made["alpha-1"]
+    await node.hear(1, leaving=[0])
+    assert (node.up, node.store.vacated) == (["alpha-1", "alpha-2"], [])
+    bind.reply()
+    await node.world.calm()
+    await node.hear(1, leaving=[0])
+    assert (node.up, node.store.vacated) == (["alpha-2"], [Slot("alpha", 0)])
+
+
+async def test_a_pair_of_binds_is_one_slot(node: Node, make_settings: Any) -> None:
+    both = make_settings(binds=4)
+    binds = tuple(
+        msgspec.structs.replace(one, mode=mode)
+        for mode in ("transmitter", "receiver")
+        for one in both.binds
+    )
+    await node.world.configure(
+        carriers=[msgspec.structs.replace(both, binds=binds, identity="pairs")]
+    )
+    await node.hear(1)
+    assert node.up == ["alpha-2", "alpha-6"]
+    await node.hear(0)
+    assert node.up == ["alpha-1", "alpha-5"]
+
+
+async def test_a_reload_with_fewer_binds(node: Node, make_settings: Any) -> None:
+    """What is beyond them ends at once, and is given up when it has."""
+    await node.hear(0, 3)
+    await node.world.configure(carriers=[make_settings(binds=2)])
+    assert node.up == ["alpha-1"]
+    await node.hear(0, of=2, leaving=[3])
+    assert (node.up, node.store.vacated) == (["alpha-1"], [Slot("alpha", 3)])
+    assert node.store.introduced[-1] == {"alpha": 2}
+
+
+async def test_it_has_no_sessions_when_others_may_take_its_place(node: Node) -> None:
+    """Not even such as have something under way; and has them again where nobody did."""
+    await node.hear(0, 1)
+    [ident] = await node.world.accepted("a")
+    node.store.lapsed = True
+    await trio.sleep(0.5)
+    assert node.up == []
+    await node.hear(0, 1, 2)
+    assert node.up == []
+    node.store.lapsed = False
+    await trio.sleep(0.2)
+    assert node.up == ["alpha-1", "alpha-2", "alpha-3"]
+    assert await node.world.states([ident]) == ["queued"]
