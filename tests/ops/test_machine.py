@@ -8,7 +8,7 @@ import pytest
 import trio
 import trustme
 
-from gateway.ops.machine import TICK, WINDOW, Expiries, Machine, Turns, memory_limit
+from gateway.ops.machine import WINDOW, Expiries, Machine, Turns, memory_limit
 from gateway.ops.metrics import Metrics
 
 
@@ -50,6 +50,16 @@ async def test_what_expires_is_told(tmp_path: Path) -> None:
     }
 
 
+class Watch:
+    """A clock that is put forward."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @pytest.mark.parametrize(
     ("noted", "asked_at", "longest"),
     [
@@ -64,19 +74,43 @@ async def test_what_expires_is_told(tmp_path: Path) -> None:
 def test_the_longest_turn_is_told_for_a_while(
     noted: list[tuple[float, float]], asked_at: float, longest: float
 ) -> None:
-    turns = Turns()
-    for late, at in noted:
-        turns.note(late, at)
-    assert turns.longest(asked_at) == longest
+    watch = Watch()
+    turns = Turns(watch)
+    turns.before_io_wait(1_000.0)
+    for took, ended in noted:
+        watch.now = ended - took
+        turns.after_io_wait(1_000.0)
+        watch.now = ended
+        turns.before_io_wait(1_000.0)
+    watch.now = asked_at
+    assert turns.longest() == pytest.approx(longest)
 
 
-async def test_a_long_turn_is_noticed(tmp_path: Path, mock_clock: trio.testing.MockClock) -> None:
+def test_a_loop_that_wakes_up_late_has_had_a_long_turn() -> None:
+    watch = Watch()
+    turns = Turns(watch)
+    for timeout, woke, longest in (
+        (1.0, 1.0, 0.0),
+        (1.0, 1.3, 0.0),
+        (0.5, 2.5, 0.7),
+        (9.0, 2.6, 0.7),
+    ):
+        turns.before_io_wait(timeout)
+        watch.now = woke
+        turns.after_io_wait(timeout)
+        turns.before_io_wait(0.0)
+        assert turns.longest() == pytest.approx(longest)
+
+
+async def test_a_long_turn_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch()
+    monkeypatch.setattr("gateway.ops.machine.Turns", lambda: Turns(watch))
     metrics, machine = Metrics(), Machine(str(tmp_path / "db"), Expiries)
     machine.feed(metrics)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(machine.run)
         await trio.testing.wait_all_tasks_blocked()
-        mock_clock.jump(TICK + 0.4)  # nobody had a turn meanwhile
+        watch.now += 0.4  # nobody has a turn meanwhile
         await trio.testing.wait_all_tasks_blocked()
         assert lines(metrics)["event_loop_longest_turn_seconds"] == pytest.approx(0.4)
         nursery.cancel_scope.cancel()
