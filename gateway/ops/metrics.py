@@ -7,7 +7,7 @@ so a name that does not exist fails the type check.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from itertools import accumulate
 from typing import ClassVar, Final, NamedTuple
@@ -89,6 +89,11 @@ class _Metric:
         self.name = f"gateway_{name}"
         self.documentation = documentation
         self.labels = labels
+
+    @property
+    def table(self) -> str:
+        """The name of what `reading` puts into a table."""
+        return self.name
 
     def _series(self, labels: Labels, known: int) -> Labels:
         """The labels to count under for labels not seen before."""
@@ -185,11 +190,16 @@ class Histogram(_Metric):
         sums = list(accumulate(series.counts))
         return [*self.buckets, self.buckets[-1]][bisect_left(sums, sums[-1] / 2)]
 
+    @property
+    def table(self) -> str:
+        """The name of what `reading` puts into a table."""
+        return f"{self.name}_bucket"
+
     def reading(self) -> Callable[[], tuple[str, Table]]:
         """What it says now, by buckets, to be put into a table later and elsewhere."""
         values = [(labels, series.counts.copy()) for labels, series in self._values.items()]
         return lambda: (
-            f"{self.name}_bucket",
+            self.table,
             Table(
                 (*self.labels, "le"),
                 {
@@ -589,10 +599,11 @@ class Metrics:
         metrics = [m for m in vars(self).values() if isinstance(m, Counter | Gauge | Histogram)]
         return Snapshot([metric.snapshot() for metric in metrics], self._process)
 
-    def readings(self) -> Callable[[], dict[str, Table]]:
-        """What every metric says now, to be put into tables in a thread: half of the work."""
+    def readings(self, names: Container[str]) -> Callable[[], dict[str, Table]]:
+        """What the metrics of these names say now, and the process; to be put into tables in a
+        thread: half of the work."""
         metrics = [m for m in vars(self).values() if isinstance(m, Counter | Gauge | Histogram)]
-        readings = [metric.reading() for metric in metrics]
+        readings = [metric.reading() for metric in metrics if metric.table in names]
 
         def tables() -> dict[str, Table]:
             found = dict(reading() for reading in readings)

@@ -87,7 +87,7 @@ class Operations(Protocol):
     async def overview(self, queues: Queues = None) -> Overview:
         """Is it well, and if not, where."""
 
-    async def carriers(self, queues: Queues = None) -> Sequence[CarrierView]:
+    async def carriers(self) -> Sequence[CarrierView]:
         """All carriers with their binds, as configured."""
 
     async def reach(self) -> Sequence[ReachView]:

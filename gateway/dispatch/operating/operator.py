@@ -81,7 +81,7 @@ class Operator:
         """Is it well, and if not, where."""
         queues = await self._seen(queues)
         now, running = self._clock(), self._configuration.running
-        carriers = self._sights.carriers(queues)
+        carriers = self._sights.carriers(await self._sights.by_route())
         pauses = self._sights.pauses(queues)
         silent = self._sights.silent_for
         found = stuck.findings(
@@ -145,11 +145,10 @@ class Operator:
             self._loomed_at = time.monotonic()
         return self._looming
 
-    async def carriers(self, queues: Queues = None) -> Sequence[CarrierView]:
+    async def carriers(self) -> Sequence[CarrierView]:
         """All carriers."""
-        queues = await self._seen(queues)
         await self._sights.owed.look([one.options.id for one in self._dispatch.fleet.carriers])
-        return self._sights.carriers(queues)
+        return self._sights.carriers(await self._sights.by_route())
 
     async def reach(self) -> Sequence[ReachView]:
         """What carriers reach."""

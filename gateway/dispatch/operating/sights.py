@@ -68,11 +68,8 @@ class Sights:
 
     # --- carriers ---
 
-    def carriers(self, queues: Sequence[QueueView]) -> list[CarrierView]:
-        """All carriers; ``queues`` tell what waits for them."""
-        waiting: dict[str, int] = {}
-        for queue in queues:
-            waiting[queue.route] = waiting.get(queue.route, 0) + queue.messages
+    def carriers(self, waiting: Mapping[str, int]) -> list[CarrierView]:
+        """All carriers; ``waiting`` are the messages that wait, by route."""
         statuses = _by_first(self._metrics.parts_submitted.values())
         receipts = _by_first(self._metrics.receipts.values())
         _, spreads = self._responses.spreads()
@@ -156,6 +153,16 @@ class Sights:
         )
 
     # --- queues ---
+
+    async def by_route(self) -> dict[str, int]:
+        """How many messages wait for each route."""
+        found: dict[str, int] = {}
+        for one in await self.waiting():
+            found[one.lane.route] = found.get(one.lane.route, 0) + one.due + one.later
+        for lane in self._dispatch.lanes.each():
+            if lane.messages:
+                found[lane.key.route] = found.get(lane.key.route, 0) + len(lane.messages)
+        return found
 
     async def waiting(self) -> Sequence[QueueCount]:
         """What waits in the store, as of a moment ago; one asks for all who want to know. While it

@@ -1,7 +1,7 @@
 """Makes pages of templates: the filters that they use, and the headers that all pages go with."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -100,12 +100,40 @@ def marked(text: str) -> Markup:
 
 def addressed(fields: Mapping[str, Any]) -> str:
     """The query of an address."""
-    return _addressed(*[item for item in fields.items() if item[1] not in (None, "")])
+    return urlencode([item for item in fields.items() if item[1] not in (None, "")])
+
+
+@lru_cache
+def tag(state: str) -> Markup:
+    """A state, in its colour and its word."""
+    return Markup('<span class="tag {}">{}</span>').format(words.look(state), words.word(state))
+
+
+def act(
+    may: Container[str],
+    verb: str,
+    label: str,
+    back: str,
+    *,
+    first: bool = False,
+    quiet: bool = True,
+    **fields: Any,
+) -> Markup:
+    """A button that leads to the form of a verb, where ``fields`` are filled in, and from there
+    ``back``; nothing for those who may not."""
+    if verb not in may:
+        return Markup()
+    return _act(verb, label, back, first, quiet, *fields.items())
 
 
 @lru_cache(4096)
-def _addressed(*fields: tuple[str, Any]) -> str:
-    return urlencode(fields)
+def _act(
+    verb: str, label: str, back: str, first: bool, quiet: bool, *fields: tuple[str, Any]
+) -> Markup:
+    """Kept: a page has two hundred of them, and is drawn every second."""
+    look = "button" + " first" * first + " small" * quiet
+    query = addressed({**dict(fields), "back": back})
+    return Markup('<a class="{}" href="/do/{}?{}">{}</a>').format(look, verb, query, label)
 
 
 def hour(at: float, now: float) -> Markup | str:
@@ -169,6 +197,7 @@ class Drawing:
             lstrip_blocks=True,
             auto_reload=False,
         )
+        self._environment.globals |= {"tag": tag, "act": act}
         self._environment.filters |= {
             "count": words.count,
             "span": words.span,

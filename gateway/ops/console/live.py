@@ -1,5 +1,5 @@
 """Streams of what open pages show, as server-sent events: a page is rendered once a second for all
-who look at it, and sent where it is another one than before."""
+who look at it, and what is another than before is sent."""
 
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
@@ -9,6 +9,7 @@ import trio
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from gateway.ops.console.changes import changes
 from gateway.ops.console.drawing import HEADERS
 from gateway.ops.console.fresh import Fresh
 from gateway.ops.operations import Role
@@ -108,7 +109,7 @@ class _Stream(Response):
             else:
                 silent += 1
                 if text != last:
-                    body, last, silent = event(text), text, 0
+                    body, last, silent = event(changes(last, text)), text, 0
                 elif silent >= BEAT:
                     body, silent = event("", "beat"), 0
             if body:

@@ -44,7 +44,7 @@ class Look:
         self._queues = Fresh(lambda: self._ask(operations.queues))
         self._overview = self._of_queues(operations.overview)
         self._pulse = self._of_queues(operations.overview, PULSE)
-        self._carriers = self._of_queues(operations.carriers)
+        self._carriers = Fresh(lambda: self._ask(operations.carriers))
         self._tenants = self._of_queues(operations.tenants)
         self._consumers = Fresh(lambda: self._ask(operations.consumers))
         self._pauses = self._of_queues(operations.pauses)

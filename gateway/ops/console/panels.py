@@ -75,7 +75,8 @@ class Panels:
         computed in a thread."""
         if due:
             now = self._clock()
-            await trio.to_thread.run_sync(self._take, due, self._metrics.readings(), now)
+            names = set().union(*(self._samples[name].names for name in due))
+            await trio.to_thread.run_sync(self._take, due, self._metrics.readings(names), now)
             self._taken_at |= dict.fromkeys(due, now)
 
     def _take(

@@ -3,7 +3,7 @@ matchers and ranges, aggregations by labels, functions, arithmetic and compariso
 query comes to is `evaluating`'s."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, Literal, get_args
 
 import msgspec
@@ -174,21 +174,25 @@ class _Reader:
         return Select(name, tuple(matchers), seconds)
 
 
+def selects(query: Query) -> Iterator[Select]:
+    """All series that a query asks for."""
+    match query:
+        case Select():
+            yield query
+        case Aggregate(_, _, of):
+            yield from selects(of)
+        case Call(_, parts):
+            for part in parts:
+                yield from selects(part)
+        case Binary(_, left, right):
+            yield from selects(left)
+            yield from selects(right)
+
+
 def ranges(query: Query) -> dict[str, float]:
     """How far back a query looks, in seconds, by the metrics that it looks back at."""
-    match query:
-        case Select(name, _, seconds):
-            return {name: seconds} if seconds is not None else {}
-        case Aggregate(_, _, of):
-            return ranges(of)
-        case Call(_, of):
-            parts = of
-        case Binary(_, left, right):
-            parts = (left, right)
-        case _:
-            return {}
     found: dict[str, float] = {}
-    for part in parts:
-        for name, seconds in ranges(part).items():
-            found[name] = max(seconds, found.get(name, 0.0))
+    for one in selects(query):
+        if one.seconds is not None:
+            found[one.name] = max(one.seconds, found.get(one.name, 0.0))
     return found

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from gateway.ops.console.evaluating import Facts, Past, evaluate
-from gateway.ops.console.queries import Query, QueryError, ranges, read
+from gateway.ops.console.queries import Query, QueryError, ranges, read, selects
 from gateway.ops.metrics import Labels, Table
 from gateway.ops.watching.declared import Panel, Recording
 
@@ -82,6 +82,9 @@ class Samples:
     Args:
         panels: by any name.
         recordings: what Prometheus keeps under names that panels use.
+
+    Attributes:
+        names: of the metrics that all of these look at.
     """
 
     def __init__(self, panels: Mapping[str, Panel], recordings: Sequence[Recording]) -> None:
@@ -104,6 +107,7 @@ class Samples:
         self._lock = threading.Lock()  # samples are taken, and series read, in worker threads
         self._recent: deque[tuple[float, Mapping[str, Table]]] = deque()
         self._minutes: deque[tuple[float, Mapping[str, Table]]] = deque()
+        self.names = {one.name for query in self._queries() for one in selects(query)}
         spans = [ranges(query) for query in self._queries()]
         self._long = {name for span in spans for name, seconds in span.items() if seconds > SHORT}
         self._longest = max((max(span.values(), default=0.0) for span in spans), default=0.0)
@@ -138,7 +142,8 @@ class Samples:
         return times, [[_rounded(value) for value in one] for one in values]
 
     def take(self, tables: Mapping[str, Table], now: float) -> None:
-        """Take a sample of all metrics: a millisecond or so for a small installation."""
+        """Take a sample, given all that they look at: a millisecond or so for a small
+        installation."""
         known = {**tables, "up": UP}
         facts = Facts(now, known, lambda name, seconds: self._past(name, seconds, now))
         for name, query in self._recordings:

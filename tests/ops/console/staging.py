@@ -146,7 +146,7 @@ class Staged:
             raise ProblemError("store_stuck", "the store does not answer")
         return self.seen
 
-    async def carriers(self, queues: Queues = None) -> Sequence[CarrierView]:
+    async def carriers(self) -> Sequence[CarrierView]:
         return self.carrier_views
 
     async def reach(self) -> Sequence[ReachView]:

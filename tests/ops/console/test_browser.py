@@ -97,6 +97,31 @@ async def test_a_page_follows_what_happens_and_keeps_what_one_has_open(window: W
     assert window.complaints == []
 
 
+async def test_one_row_is_renewed_and_what_one_has_open_in_it_stays(window: Window) -> None:
+    staged = Staged()
+    async with serving(staged) as address:
+
+        def look(page: Page) -> None:
+            page.goto(f"{address}/carriers")
+            expect(page.locator("#live-state")).to_have_text("live")
+            page.evaluate("document.querySelector('#row-beta').dataset.known = 'yes'")
+            link = page.locator("#row-alpha").get_by_role("link", name="alpha")
+            link.focus()
+            for waiting in (77_123, 77_124):
+                staged.carrier_views = [
+                    replace(one, waiting=waiting) if one.id == "alpha" else one
+                    for one in staged.carrier_views
+                ]
+                expect(page.locator("#row-alpha")).to_contain_text(f"{waiting:,}")
+                expect(link).to_be_focused()
+            # The other one is as it was: nobody has touched it.
+            expect(page.locator("#row-beta")).to_have_attribute("data-known", "yes")
+            expect(page.locator("tbody tr")).to_have_count(len(staged.carrier_views))
+
+        await window.see(look)
+    assert window.complaints == []
+
+
 async def test_a_page_says_when_it_stands_still_and_when_it_lives_again(window: Window) -> None:
     staged, clock = Staged(), Clock()
     async with serving(staged, OPTIONS, clock=clock) as address:

@@ -1,6 +1,6 @@
 """Boards are sampled as often as somebody looks at them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 import msgspec
 
@@ -17,9 +17,9 @@ class Counted(Metrics):
         super().__init__()
         self.read = 0
 
-    def readings(self) -> Callable[[], dict[str, Table]]:
+    def readings(self, names: Container[str]) -> Callable[[], dict[str, Table]]:
         self.read += 1
-        return super().readings()
+        return super().readings(names)
 
 
 def taken(panels: Panels, board: str) -> int:

@@ -95,7 +95,7 @@ def test_every_panel_has_values_once_its_metrics_have() -> None:
         for number, panel in enumerate(board.panels)
     }
     samples = Samples(panels, RECORDINGS)
-    tables = Metrics().readings()()
+    tables = Metrics().readings(samples.names)()
     known = {*tables, "up", *(one.name for one in RECORDINGS)}
     for name, kept in samples.panels.items():
         assert len(kept.queries) == len(panels[name].queries)
