@@ -4,7 +4,7 @@ Rows are made in the event loop, where a mistake in a message shows before anyth
 the writer's thread, names become numbers and columns go out as arrays.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -24,7 +24,7 @@ from gateway.queue.postgresql.arrays import (
     texts,
 )
 from gateway.queue.postgresql.connecting import Connected
-from gateway.queue.postgresql.session import Session
+from gateway.queue.postgresql.session import Session, every
 from gateway.queue.store import Entry, Known, Seen
 from gateway.queue.tallies import accepted
 
@@ -42,28 +42,33 @@ Answer = Mapping[int, Known] | None
 
 
 class _Rows(msgspec.Struct):
-    """Columns of messages, some with keys or none of them."""
+    """Columns of messages."""
 
     entries: list[Entry] = []
     lanes: list[LaneKey] = []
-    shards: list[int] = []
-    states: list[int] = []
     bodies: list[bytes] = []
 
     def add(self, entry: Entry, lane: LaneKey, body: bytes) -> None:
         self.entries.append(entry)
         self.lanes.append(lane)
-        self.shards.append(sharing.shard(entry.message.to))
-        self.states.append(LEASED if entry.leased else WAITING)
         self.bodies.append(body)
+
+    def without(self, ids: Container[int]) -> "_Rows":
+        """The same but for some messages."""
+        kept = [at for at, one in enumerate(self.entries) if one.message.id not in ids]
+        return _Rows(
+            [self.entries[at] for at in kept],
+            [self.lanes[at] for at in kept],
+            [self.bodies[at] for at in kept],
+        )
 
     def columns(self, session: Session) -> dict[str, Any]:
         found = [entry.message for entry in self.entries]
         return {
             "ids": int8s([m.id for m in found]),
             "lanes": int4s([session.lane(lane) for lane in self.lanes]),
-            "shards": int2s(self.shards),
-            "states": int2s(self.states),
+            "shards": int2s([sharing.shard(m.to) for m in found]),
+            "states": int2s([LEASED if entry.leased else WAITING for entry in self.entries]),
             "dues": float8s([m.due for m in found]),
             "expires": float8s([m.expires_at for m in found]),
             "ats": float8s([m.accepted_at for m in found]),
@@ -72,8 +77,15 @@ class _Rows(msgspec.Struct):
 
 
 class _Keys(msgspec.Struct):
-    """Columns of the keys of messages."""
+    """Columns of the keys of messages.
 
+    Attributes:
+        waits: whether any of these messages is to wait, for this node or another.
+    """
+
+    ids: list[int] = []
+    ats: list[float] = []
+    waits: bool = False
     tenants: list[str] = []
     names: list[bytes] = []
     digests: list[int] = []
@@ -82,6 +94,9 @@ class _Keys(msgspec.Struct):
 
     def add(self, entry: Entry, key: str) -> None:
         m = entry.message
+        self.ids.append(m.id)
+        self.ats.append(m.accepted_at)
+        self.waits = self.waits or not entry.leased
         self.tenants.append(m.tenant)
         self.names.append(key.encode())
         self.digests.append(entry.digest)
@@ -96,6 +111,8 @@ class _Keys(msgspec.Struct):
 
     def columns(self, session: Session) -> dict[str, Any]:
         return self.where(session) | {
+            "ids": int8s(self.ids),
+            "ats": float8s(self.ats),
             "digests": int8s(self.digests),
             "got": int4s(self.got),
             "not_befores": maybe_float8s(self.not_befores),
@@ -110,16 +127,14 @@ def accept(
     shards: int,
 ) -> Callable[[Session], Callable[[], Answer]]:
     """Accepts entries, at least one, that come in an hour, at a node that has some shards."""
-    plain, keyed, keys = _Rows(), _Rows(), _Keys()
+    rows, keys = _Rows(), _Keys()
     lanes: dict[tuple[Any, ...], LaneKey] = {}
     for entry in entries:
         m = entry.message
         name = (m.tenant, m.category, m.route, m.campaign)
         lane = lanes.get(name) or lanes.setdefault(name, m.lane)
-        if m.key is None:
-            plain.add(entry, lane, encode_message(m))
-        else:
-            keyed.add(entry, lane, encode_message(m))
+        rows.add(entry, lane, encode_message(m))
+        if m.key is not None:
             keys.add(entry, m.key)
     newest = max(entry.message.id for entry in entries)
     came = entries[0].message.accepted_at
@@ -135,21 +150,24 @@ def accept(
             return lambda: None
         if charges is not None and accounts.overdrawn(session, charges):
             return lambda: None
-        if plain.entries:
-            session.execute(SQL["messages"], plain.columns(session))
-        offered = None
-        if keyed.entries:
-            values = keyed.columns(session) | keys.columns(session)
-            offered = session.execute(SQL["keyed"], values)
+        offered, stored = None, rows
+        if keys.ids:
+            offered = session.execute(SQL["keys"], keys.columns(session))
+            if keys.waits:  # whoever leases in the same transaction must not find a duplicate
+                twice = set(keys.ids).difference(every(offered.fetchall()))
+                stored = rows.without(twice) if twice else rows
+        session.execute(SQL["messages"], stored.columns(session))
         sharing.arrive(session, away)
 
         def finish() -> Answer:
             duplicates: dict[int, Known] = {}
-            if offered is not None and offered.rowcount < len(keyed.entries):
+            if offered is not None and offered.rowcount < len(keys.ids):
                 duplicates = _duplicates(session, entries, keys)
             fresh = entries
             if duplicates:
                 fresh = [one for at, one in enumerate(entries) if at not in duplicates]
+                twice = int8s([entries[at].message.id for at in duplicates])
+                session.execute(SQL["duplicates"], {"ids": twice})
             _reserve(session, fresh if counting else ())
             if charges is not None:
                 accounts.add(session, charges.without(duplicates))

@@ -3,17 +3,14 @@ INSERT INTO message (id, lane, shard, state, due, expires, at, body)
 SELECT * FROM unnest(%(ids)s::int8[], %(lanes)s::int4[], %(shards)s::int2[], %(states)s::int2[],
     %(dues)s::float8[], %(expires)s::float8[], %(ats)s::float8[], %(bodies)s::bytea[]);
 
--- name: keyed
-WITH kept AS (
-    INSERT INTO key (tenant, name, message, digest, got, not_before, at)
-    SELECT * FROM unnest(%(tenants)s::int4[], %(names)s::bytea[], %(ids)s::int8[],
-        %(digests)s::int8[], %(got)s::int4[], %(not_befores)s::float8[], %(ats)s::float8[])
-    ON CONFLICT DO NOTHING RETURNING message)
-INSERT INTO message (id, lane, shard, state, due, expires, at, body)
-SELECT new.* FROM unnest(%(ids)s::int8[], %(lanes)s::int4[], %(shards)s::int2[],
-    %(states)s::int2[], %(dues)s::float8[], %(expires)s::float8[], %(ats)s::float8[],
-    %(bodies)s::bytea[]) AS new (id, lane, shard, state, due, expires, at, body)
-WHERE id IN (SELECT message FROM kept);
+-- name: keys
+INSERT INTO key (tenant, name, message, digest, got, not_before, at)
+SELECT * FROM unnest(%(tenants)s::int4[], %(names)s::bytea[], %(ids)s::int8[],
+    %(digests)s::int8[], %(got)s::int4[], %(not_befores)s::float8[], %(ats)s::float8[])
+ON CONFLICT DO NOTHING RETURNING message;
+
+-- name: duplicates
+DELETE FROM message WHERE id = ANY(%(ids)s::int8[]);
 
 -- name: standing
 SELECT key.name, key.message, digest, got, not_before

@@ -1,9 +1,10 @@
 -- name: match
 SELECT carrier.name, ref, part, states, message.at, body, handed
-FROM unnest(%(carriers)s::text[], %(refs)s::bytea[]) AS asked (carrier, wanted)
-JOIN carrier ON carrier.name = asked.carrier
-JOIN part ON part.carrier = carrier.id AND part.ref = asked.wanted
-JOIN message ON message.id = part.message;
+FROM unnest(%(carriers)s::text[], %(refs)s::bytea[]) AS asked (name, wanted)
+JOIN carrier ON carrier.name = asked.name
+JOIN LATERAL (SELECT * FROM part WHERE part.carrier = carrier.id AND part.ref = asked.wanted LIMIT 1)
+    AS part ON true
+JOIN LATERAL (SELECT * FROM message WHERE message.id = part.message LIMIT 1) AS message ON true;
 
 -- name: overdue
 SELECT body, states, at, handed FROM message WHERE state = 2 AND due <= %(now)s
