@@ -17,6 +17,7 @@ from benchmarks import (
     guard,
     latency,
     micro,
+    nodes,
     optout,
     peers,
     rules,
@@ -40,6 +41,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "rules": rules.BENCHMARK,
     "peers": peers.BENCHMARK,
     "stores": stores.BENCHMARK,
+    "nodes": nodes.BENCHMARK,
 }
 
 RESULTS: Final = Path(__file__).parent / "results"

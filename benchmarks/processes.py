@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.request import urlopen
@@ -153,6 +153,9 @@ class Gateway:
         carriers: the processes of its carriers, by name; ``ports`` is where they listen.
         address: ``host:port`` of its API.
         start_seconds: how long it took from its start until it was ready.
+
+    Args:
+        ports: where its carriers listen, if they are others' too.
     """
 
     def __init__(
@@ -163,6 +166,7 @@ class Gateway:
         queue: str = "",
         policy: str = "",
         tenant: str = "",
+        ports: Mapping[str, int] | None = None,
     ) -> None:
         self._policy, self._tenant = policy, tenant
         self.address = f"127.0.0.1:{free_port()}"
@@ -173,7 +177,7 @@ class Gateway:
         self._folder = folder
         self._queue = queue or f'path = "{folder}/gateway.db"'
         self._tenants = tenants
-        self.ports = {carrier.name: free_port() for carrier in carriers}
+        self.ports = ports or {carrier.name: free_port() for carrier in carriers}
         self.configure(carriers)
 
     @property
@@ -259,14 +263,28 @@ def gateway(
     with contextlib.ExitStack() as stack:
         running = Gateway(folder, tenants, carriers, queue, policy, tenant)
         for carrier in carriers:
-            port = running.ports[carrier.name]
-            command = python(
-                "gateway", "simulate", "--port", str(port), "--max-binds", "100", *carrier.simulator
-            )
-            running.carriers[carrier.name] = stack.enter_context(process(*command)).pid
-            wait_for_port(port)
-        command = python("gateway", "serve", "--config", str(running.configuration))
-        running.wait_until_ready(stack.enter_context(process(*command)))
+            pid = stack.enter_context(simulated(carrier, running.ports[carrier.name]))
+            running.carriers[carrier.name] = pid
+        stack.enter_context(serving(running))
+        yield running
+
+
+@contextlib.contextmanager
+def simulated(carrier: Carrier, port: int) -> Iterator[int]:
+    """A simulated carrier that listens on a port; gives its process."""
+    command = python(
+        "gateway", "simulate", "--port", str(port), "--max-binds", "100", *carrier.simulator
+    )
+    with process(*command) as running:
+        wait_for_port(port)
+        yield running.pid
+
+
+@contextlib.contextmanager
+def serving(configured: Gateway) -> Iterator["subprocess.Popen[bytes]"]:
+    """A gateway that is configured, run until the block ends."""
+    with process(*python("gateway", "serve", "--config", str(configured.configuration))) as running:
+        configured.wait_until_ready(running)
         yield running
 
 
