@@ -138,6 +138,7 @@ class Dispatch:
             metrics=metrics,
             clock=clock,
             take_text=self._take_text,
+            take_passed_on=self._take_passed_on,
             on_settled=self._send_replies,
             on_room=self._wake,
             refund=self.scheduler.refund,
@@ -225,6 +226,8 @@ class Dispatch:
             on_share=self._share,
             on_slots=self._bind,
             on_held=self._take_held,
+            on_handed=conversations.follow,
+            on_left=self._leave,
             on_change=self._wake,
         )
         self.debts = Debts(
@@ -464,6 +467,12 @@ class Dispatch:
         receipts = [one for one in held if one.kind == "receipt"]
         self.upkeep.without_carrier = [*self.upkeep.without_carrier, *receipts]
         self._unpark()
+        self._settler.passed_on([one for one in held if one.kind == "text"])
+
+    async def _leave(self) -> None:
+        """Some phones are other nodes' from now on."""
+        await self._settler.past()
+        self._inbox.leave()
 
     def _bind(self) -> None:
         """Have the binds that are this node's, and its part of their rates."""
@@ -490,6 +499,10 @@ class Dispatch:
     async def _take_text(self, carrier: Carrier, pdu: DeliverSm | DataSm, plan: Plan) -> None:
         """A carrier has delivered what is no receipt."""
         await self._inbox.receive(carrier, pdu, plan)
+
+    async def _take_passed_on(self, held: Held, plan: Plan) -> None:
+        """Another node has received what a phone says that is this node's."""
+        await self._inbox.take(held, plan)
 
     async def _send_replies(self) -> None:
         """What phones have said is durable."""

@@ -55,6 +55,8 @@ class Nodes:
         on_share: called when that is another.
         on_slots: called when others of the slots are this node's.
         on_held: told what is kept here from now on.
+        on_handed: told which conversations others have opened and closed.
+        on_left: called when phones are others' from now on.
         on_change: called when there may be something to send.
     """
 
@@ -76,6 +78,8 @@ class Nodes:
         on_share: Callable[[], None],
         on_slots: Callable[[], None],
         on_held: Callable[[Sequence[Held]], None],
+        on_handed: Callable[[Mapping[str, float]], None],
+        on_left: Callable[[], Awaitable[None]],
         on_change: Callable[[], None],
     ) -> None:
         self.number = 0
@@ -100,6 +104,8 @@ class Nodes:
         self._on_share = on_share
         self._on_slots = on_slots
         self._on_held = on_held
+        self._on_handed = on_handed
+        self._on_left = on_left
         self._on_change = on_change
 
     def begin(self, recovery: Recovery) -> None:
@@ -187,12 +193,14 @@ class Nodes:
             self._on_slots()
         if free := [slot for slot in heard.leaving if slot not in self._occupied()]:
             await self._store.vacate(free)
-        for lane, due in heard.lanes.items():
-            self._lanes.deferred(lane, due, now)
+        self._on_handed(heard.handed)
         if heard.held:
             self._on_held(heard.held)
+        for lane, due in heard.lanes.items():
+            self._lanes.deferred(lane, due, now)
         if heard.left:
             await self._put_back()
+            await self._on_left()
         if heard.counts is not None:
             self._ledger.anew(heard.counts, self._numbers.last, now)
             await self._compare(now)

@@ -22,6 +22,12 @@ class Alone:
     def elsewhere(self, _messages: Sequence[Message]) -> Collection[int]:
         return ()
 
+    def sends_to(self, _phone: str) -> bool:
+        return True
+
+    async def until_taken(self, _texts: Sequence[str]) -> None:
+        pass
+
     async def heard(self) -> Heard:
         await trio.sleep_forever()
 

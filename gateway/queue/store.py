@@ -186,18 +186,24 @@ class Notice(NamedTuple):
     event: Event
 
 
-HeldKind = Literal["receipt", "inbound", "reply", "handover"]
+HeldKind = Literal["receipt", "inbound", "reply", "handover", "text"]
 
 
 class Held(NamedTuple):
     """Something kept until its other half arrives, or its time is over: a receipt that came before
-    its response, a part of an inbound message or that it was told, an answer that a phone had.
-    ``(kind, key)`` is unique; a second one replaces the first."""
+    its response, a part of an inbound message or that it was told, an answer that a phone had, a
+    conversation that a person has. ``(kind, key)`` is unique; a second one replaces the first.
+
+    Where nodes share the storage, it is the node's that keeps it; what is about a ``phone`` is the
+    node's that sends to it, and goes to another with it. A ``text`` is one from a phone that is
+    another node's, which hears of it (`Store.heard`). A ``handover`` all nodes know.
+    """
 
     kind: HeldKind
     key: str
     body: bytes
     expires_at: float
+    phone: str | None = None
 
 
 class Settlement(msgspec.Struct):
@@ -235,10 +241,13 @@ class Settled(NamedTuple):
         complete: the messages of ``progress`` that wait for no receipt any more, without an outcome
             so far, and what has become of their parts. Whoever was told is to settle that; if it
             cannot, they are overdue (`Store.overdue`).
+        notice: tells other nodes of a ``handover`` that is held or dropped, see `Store.heeded`; 0
+            where nobody is told.
     """
 
     passed_over: frozenset[int] = frozenset()
     complete: Mapping[int, bytes] = {}
+    notice: int = 0
 
 
 def went(event: Event) -> bool:
@@ -448,7 +457,9 @@ class Heard(msgspec.Struct):
         counts: messages without an outcome to the phones that are this node's; None where they
             were not counted.
         newest: the highest message number that any node has accepted; 0 where that is as before.
-        held: what nodes that are gone have kept, and is this node's now.
+        held: what is kept, and is this node's now.
+        handed: the keys of ``handover`` that are held now, or not any more, and until when; 0 for
+            those that are not.
         notices: the kinds of what all nodes are to go by from now on: ``memo`` (`Store.agree`),
             ``template``, or what the store has seen to itself.
         slots: by carrier, those of its binds that this node may use; None where that is as before.
@@ -461,6 +472,7 @@ class Heard(msgspec.Struct):
     counts: list[Count] | None = None
     newest: int = 0
     held: list[Held] = []
+    handed: dict[str, float] = {}
     notices: list[str] = []
     slots: dict[str, OwnSlots] | None = None
     leaving: list[Slot] = []
@@ -535,6 +547,13 @@ class Store(Protocol):
     def elsewhere(self, messages: Sequence[Message]) -> Collection[int]:
         """The positions of those that another node sends, by their recipients; to be asked right
         before they are accepted, which is then done as waiting. None where there is one node."""
+
+    def sends_to(self, phone: str) -> bool:
+        """Whether what concerns a phone is this node's."""
+
+    async def until_taken(self, texts: Sequence[str]) -> None:
+        """Wait until ``text``s that were held under these keys are dropped: by the nodes that they
+        were for, or whoever came after those."""
 
     async def heard(self) -> Heard:
         """Wait until other nodes have done what concerns this one. Whoever calls it again goes by

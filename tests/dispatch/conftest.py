@@ -1,5 +1,6 @@
 """Binds that a test answers by hand, a store that fails when told to, and a dispatch on both."""
 
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -26,6 +27,7 @@ from gateway.ops.metrics import Metrics
 from gateway.policy import chain
 from gateway.queue.memory import MemoryStore
 from gateway.queue.operators import OperatorStore
+from gateway.queue.postgresql import PostgresStore
 from gateway.smpp.bind import Bind, BindListener
 from gateway.smpp.events import Delivery, Response
 from gateway.smpp.options import BindOptions
@@ -44,6 +46,7 @@ class FakeBind(Bind):
 
     Attributes:
         sent: every PDU ever submitted.
+        received: how many deliveries it had.
         writes: how many PDUs each submission had.
         answered: the sequence numbers of the deliveries that were answered.
         restarts: why it was told to make a new session.
@@ -61,7 +64,7 @@ class FakeBind(Bind):
         self.flying: list[tuple[SubmitSm, Part]] = []
         self.bound = False
         self.draining = False
-        self._deliveries = 0
+        self.received = 0
         self._ids = 0
         self._ended = trio.Event()
         self._gone = trio.Event()
@@ -157,8 +160,8 @@ class FakeBind(Bind):
 
     async def receipts(self, *receipts: DeliverSm | DataSm) -> None:
         """Deliver receipts, or inbound messages, in one read."""
-        first = self._deliveries + 1
-        self._deliveries += len(receipts)
+        first = self.received + 1
+        self.received += len(receipts)
         await self.listener.delivered(
             self, [Delivery(number, pdu, 1) for number, pdu in enumerate(receipts, first)]
         )
@@ -242,6 +245,10 @@ class FlakyStore:
     def elsewhere(self, messages: Sequence[Message]) -> Collection[int]:
         """What another node sends."""
         return self._store.elsewhere(messages)
+
+    def sends_to(self, phone: str) -> bool:
+        """Whether a phone is this node's."""
+        return self._store.sends_to(phone)
 
     def beside(self) -> MemoryStore:
         """A store of another process on the same storage."""
@@ -472,6 +479,23 @@ async def opened(store: FlakyStore | None = None, **changes: Any) -> AsyncIterat
     assert world.dispatch.places.total == 0
 
 
+@asynccontextmanager
+async def opened_node(dsn: str, name: str, **changes: Any) -> AsyncIterator[World]:
+    """A dispatch that runs as one of two nodes on a database."""
+    store = PostgresStore(dsn, node=name, nodes=2)
+    world = World(time.time, FlakyStore(cast("MemoryStore", store)))
+    world.dispatch.recover(await world.store.open())
+    try:
+        async with trio.open_nursery() as nursery:
+            world.nursery = nursery
+            await nursery.start(world.dispatch.run)
+            await world.configure(**changes)
+            yield world
+            nursery.cancel_scope.cancel()
+    finally:
+        await world.store.aclose()
+
+
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 
 
@@ -485,6 +509,12 @@ def _settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def open_world() -> OpenWorld:
     """Opens a world of its own, see `opened`."""
     return opened
+
+
+@pytest.fixture(scope="session")
+def open_node() -> OpenWorld:
+    """Opens one of two nodes, see `opened_node`."""
+    return opened_node
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ class Node:
             self.heard.newest = max(self.heard.newest, heard.newest)
             self.heard.notices += heard.notices
             self.heard.held += heard.held
+            self.heard.handed |= heard.handed
             self.heard.slots = self.heard.slots if heard.slots is None else heard.slots
             self.heard.leaving = heard.leaving
 

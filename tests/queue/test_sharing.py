@@ -146,6 +146,82 @@ async def test_what_a_dead_node_had_is_taken_over(
         assert len((await first.store.leased(0, 1_000)).numbers) == 100
 
 
+async def test_what_is_kept_of_a_phone_goes_with_it(
+    nodes: MakeNodes, postgres: Postgres, database: str, owner: Owner
+) -> None:
+    """To a node that comes, and back to those that are left."""
+    async with nodes("a") as [here]:
+        kept = [Held("inbound", phone, b"part", 9e9, phone) for phone in PHONES[:40]]
+        receipt = Held("receipt", "alpha:1", b"early", 9e9)
+        await here.store.settle(Settlement(hold=[*kept, receipt]))
+        there = Node(PostgresStore(postgres.dsn(database), node="b", nodes=2))
+        there.recovery = await there.store.open()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(there.listen)
+            await there.until(lambda heard: heard.share == 0.5)
+            theirs = {one.key for one in kept if there.store.sends_to(one.key)}
+            assert 5 < len(theirs) < 35
+            assert {one.key for one in [*there.recovery.held, *there.heard.held]} == theirs
+            nursery.cancel_scope.cancel()
+        await there.store.aclose()
+        await here.until(lambda heard: heard.share == 1.0)
+        assert {one.key for one in here.heard.held} == theirs
+
+
+async def test_a_text_goes_to_the_node_that_sends_to_its_phone(
+    nodes: MakeNodes, postgres: Postgres, database: str, owner: Owner
+) -> None:
+    """Once, until it is dropped; whoever holds it can wait for that."""
+    async with nodes("a", "b") as [here, there]:
+        phone = next(one for one in PHONES if there.store.sends_to(one))
+        text = Held("text", "t1", b"stop", 9e9, phone)
+        taken = trio.Event()
+
+        async def wait() -> None:
+            await here.store.until_taken(["t1"])
+            taken.set()
+
+        await here.store.settle(Settlement(hold=[text]))
+        await there.until(lambda heard: heard.held)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait)
+            await trio.sleep(0.2)
+            assert not taken.is_set()
+            assert there.heard.held == [text._replace(phone=None)]
+            assert here.heard.held == []
+            await there.store.settle(Settlement(drop=[("text", "t1")]))
+        assert taken.is_set()
+
+
+async def test_a_text_that_a_dead_node_had_taken_goes_to_the_next(
+    nodes: MakeNodes, postgres: Postgres, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding, "RENEW", 3_600.0)
+    async with nodes("a", "b", lease=9_999.0) as [here, there]:
+        phone = next(one for one in PHONES if there.store.sends_to(one))
+        await here.store.settle(Settlement(hold=[Held("text", "t1", b"stop", 9e9, phone)]))
+        await there.until(lambda heard: heard.held)
+        there.listening.cancel()
+        postgres.ask(database, "UPDATE node SET until = '-infinity' WHERE name = 'b'")
+        await here.until(lambda heard: heard.share == 1.0)
+        await here.until(lambda heard: heard.held)
+        assert [one.key for one in here.heard.held] == ["t1"]
+
+
+async def test_all_nodes_know_the_conversations_that_persons_have(nodes: MakeNodes) -> None:
+    async with nodes("a", "b") as [here, there]:
+        settled = await here.store.settle(Settlement(hold=[Held("handover", "k", b"", 5_000.0)]))
+        await here.store.heeded(settled.notice)
+        assert there.heard.handed == {"k": 5_000.0}
+        settled = await there.store.settle(Settlement(drop=[("handover", "k")]))
+        await there.store.heeded(settled.notice)
+        assert here.heard.handed == {"k": 0.0}
+        await here.store.settle(Settlement(hold=[Held("handover", "z", b"", 6_000.0)]))
+        there.listening.cancel()
+        await there.store.aclose()
+        assert [one.key for one in (await there.store.open()).held] == ["z"]
+
+
 async def test_an_opt_out_is_answered_once_every_node_goes_by_it(nodes: MakeNodes) -> None:
     async with nodes("a", "b") as [here, there]:
         answered = trio.Event()

@@ -1,11 +1,11 @@
 """Conversations that a person has taken over: while one is, no rule answers the phone.
 
 A tenant closes one when it is done; else it is over when its time has passed. That is on record, so
-that it holds after a restart.
+that it holds after a restart, and known to all nodes.
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -34,6 +34,15 @@ class Conversations:
         mine = (one for one in held if one.kind == "handover")
         for one in sorted(mine, key=lambda one: one.expires_at):
             self._until[_decode_name(one.key)] = one.expires_at
+
+    def follow(self, handed: Mapping[str, float]) -> None:
+        """Other nodes have opened and closed some: until when, by their keys, 0 for those that are
+        closed."""
+        for key, until in handed.items():
+            name = _decode_name(key)
+            self._until.pop(name, None)
+            if until:
+                self._until[name] = until
 
     def until(self, tenant: str, phone: str, now: float) -> float | None:
         """Until when a person has a conversation; None where nobody has."""
@@ -94,7 +103,8 @@ class Conversations:
                 results.append(HandoverResult(number, until is not None, False, until))
         if closed:
             drop = Settlement(drop=[("handover", _key(name)) for name in closed])
-            await self._store.settle(drop)
+            settled = await self._store.settle(drop)
+            await self._store.heeded(settled.notice)
         return results
 
 

@@ -10,7 +10,7 @@ nobody out and is never answered.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from msgspec import structs
@@ -18,7 +18,7 @@ from msgspec import structs
 from gateway.dispatch.carriers.carriers import Carrier
 from gateway.dispatch.inbound.consents import Consents
 from gateway.dispatch.inbound.conversations import Conversations
-from gateway.dispatch.inbound.pieces import Piece, piece_of, separate
+from gateway.dispatch.inbound.pieces import Piece, decode_text, encode, piece_of, separate
 from gateway.dispatch.inbound.reach import Reach
 from gateway.dispatch.inbound.reassembly import Reassembly
 from gateway.dispatch.inbound.replies import Caller, Replies
@@ -45,9 +45,15 @@ from gateway.smpp.pdu import DataSm, DeliverSm
 
 log = structlog.get_logger(__name__)
 
+PASSED_ON_FOR: Final = 24 * 3600.0
+"""Seconds that a text from another node's phone may wait for that node; it takes 50 ms."""
+
 
 class Inbox:
     """Receives inbound messages; part of each round of the settler.
+
+    Where several nodes share a store, what a phone says is the node's that sends to it: it knows
+    what went there last, what is open with it, and what it was answered today.
 
     Args:
         texted: knows who texted a phone last.
@@ -101,7 +107,36 @@ class Inbox:
     async def receive(self, carrier: Carrier, pdu: DeliverSm | DataSm, plan: Plan) -> None:
         """Add to the plan what an inbound message means."""
         for one in separate(pdu):
-            await self._receive(piece_of(carrier.options, one, plan.now), plan)
+            piece = piece_of(carrier.options, one, plan.now)
+            if self._store.sends_to(piece.source):
+                await self._receive(piece, plan)
+            else:
+                self._pass_on(piece, plan)
+
+    async def take(self, held: Held, plan: Plan) -> None:
+        """Add to the plan what a text means that another node has received."""
+        piece = decode_text(held)
+        if self._store.sends_to(piece.source):
+            plan.settlement.drop.append((held.kind, held.key))
+            await self._receive(piece, plan)
+        else:  # its phone has gone to another one since
+            plan.settlement.hold.append(held._replace(phone=piece.source))
+
+    def leave(self) -> None:
+        """Forget what other nodes have taken over, of whose phones it is."""
+        self._pieces.leave(self._store.sends_to)
+        self._replies.leave(self._store.sends_to)
+
+    def _pass_on(self, piece: Piece, plan: Plan) -> None:
+        """Have a text go to the node that sends to its phone. That one knows what it answers, and
+        what it is a part of."""
+        key = message_id(self._intake.number())
+        expires_at = plan.now + PASSED_ON_FOR
+        plan.settlement.hold.append(Held("text", key, encode(piece), expires_at, piece.source))
+        if piece.phone is not None and piece.sequence == 1:
+            asked = self._understanding.text([piece]).asked
+            if asked is not None and asked.request == "stop":
+                plan.passed_on.append(key)
 
     async def _receive(self, piece: Piece, plan: Plan) -> None:
         beginning: Text | None = None

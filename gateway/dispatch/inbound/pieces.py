@@ -121,11 +121,17 @@ class Done(msgspec.Struct, frozen=True, array_like=True, tag="done"):
 
 encode = msgspec.msgpack.Encoder().encode
 _decode: Callable[[bytes], Piece | Done] = msgspec.msgpack.Decoder(Piece | Done).decode
+_decode_piece = msgspec.msgpack.Decoder(Piece).decode
 _decode_first_form = msgspec.msgpack.Decoder(
     tuple[str, str, str, int, int, int, str | None, bytes, float]
 ).decode
 _FIRST_CODINGS: Final = {"gsm7": 0, "latin1": 3, "ucs2": 8, None: 4}
 _FIRST_KEPT: Final = 24 * 3600.0
+
+
+def decode_text(held: Held) -> Piece:
+    """A text that another node has received."""
+    return _decode_piece(held.body)
 
 
 def decode(held: Held) -> Piece | Done:

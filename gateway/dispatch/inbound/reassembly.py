@@ -85,6 +85,13 @@ class Reassembly:
         for piece in sorted((one for one in found if isinstance(one, Piece)), key=_arrived_at):
             self._put(piece)
 
+    def leave(self, keeps: Callable[[str], bool]) -> None:
+        """Forget the messages of phones that are not kept: another node has them now."""
+        for whole in [whole for whole in self._open if not keeps(whole.source)]:
+            del self._open[whole]
+        for whole in [whole for whole in self._done if not keeps(whole.source)]:
+            del self._done[whole]
+
     def add(self, piece: Piece, settlement: Settlement) -> list[Sequence[Piece]]:
         """Take in a piece; returns the messages that are to be told now, as whole as they get."""
         if piece.total == 1 or len(piece.octets) > MAX_PIECE:
@@ -103,7 +110,7 @@ class Reassembly:
         if len(message.pieces) == piece.total:
             return told + self._close(whole, settlement, piece.arrived_at)
         expires_at = piece.arrived_at + INCOMPLETE_AFTER
-        settlement.hold.append(Held("inbound", piece.key, encode(piece), expires_at))
+        settlement.hold.append(Held("inbound", piece.key, encode(piece), expires_at, piece.source))
         if len(self._open) > MAX_INCOMPLETE:
             told += self._close(next(iter(self._open)), settlement, piece.arrived_at)
         return told
@@ -154,7 +161,9 @@ class Reassembly:
         done = Done(*whole, now, digests)
         self._done.pop(whole, None)
         self._done[whole] = done
-        settlement.hold.append(Held("inbound", done.key, encode(done), now + DONE_FOR))
+        settlement.hold.append(
+            Held("inbound", done.key, encode(done), now + DONE_FOR, whole.source)
+        )
         if len(self._done) > MAX_DONE:
             self._forget(next(iter(self._done.values())), settlement)
         return [pieces_in_order(message.pieces)]

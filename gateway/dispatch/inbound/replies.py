@@ -5,7 +5,7 @@ themselves, and two of those would never end. That is on record, so that it hold
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 import msgspec
@@ -60,6 +60,11 @@ class Replies:
         mine = sorted((one for one in held if one.kind == "reply"), key=lambda one: one.expires_at)
         for one in mine:
             self._sent[_decode_name(one.key)] = one.expires_at - AGAIN_AFTER
+
+    def leave(self, keeps: Callable[[str], bool]) -> None:
+        """Forget what phones had that are not kept: another node knows it now."""
+        for name in [name for name in self._sent if not keeps(name[1])]:
+            del self._sent[name]
 
     def want(
         self, kind: str, text: str, tenant: Tenant, to: Caller, now: float, settlement: Settlement
@@ -127,7 +132,7 @@ class Replies:
     def _note(self, name: _Name, now: float, settlement: Settlement) -> None:
         self._sent.pop(name, None)
         self._sent[name] = now
-        settlement.hold.append(Held("reply", _key(name), b"", now + AGAIN_AFTER))
+        settlement.hold.append(Held("reply", _key(name), b"", now + AGAIN_AFTER, name[1]))
         if len(self._sent) > REMEMBERED:
             self._drop(next(iter(self._sent)), settlement)
 

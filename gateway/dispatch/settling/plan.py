@@ -29,6 +29,7 @@ class Plan:
         refused: those of them that no carrier has taken for certain.
         again: messages of which parts are sent again, by id.
         unsent: messages with an outcome that were not on record as sent, by id.
+        passed_on: texts that ask for a stop and are another node's to heed, by their keys.
         ends: what is to be done with messages, by id, once the store says that all of their
             receipts have come.
     """
@@ -42,6 +43,7 @@ class Plan:
         self.refused: list[Message] = []
         self.again: list[int] = []
         self.unsent: list[int] = []
+        self.passed_on: list[str] = []
         self.ends: dict[int, End] = {}
         self.sent: dict[int, tuple[Flight, float]] = {}
         self.taken: list[Flight] = []

@@ -35,7 +35,7 @@ from gateway.ops.metrics import Metrics
 from gateway.policy.prices import Prices
 from gateway.queue import tallies
 from gateway.queue.lanes import Lanes
-from gateway.queue.store import Match, Owed, Ref, Store
+from gateway.queue.store import Held, Match, Owed, Ref, Store
 from gateway.smpp.bind import Bind
 from gateway.smpp.events import Delivery, Response
 from gateway.smpp.pdu import DataSm, DeliverSm
@@ -69,6 +69,9 @@ RETRY = 1.0
 TakeText = Callable[[Carrier, DeliverSm | DataSm, Plan], Awaitable[None]]
 """Adds what a delivery means that is no receipt to the plan."""
 
+TakePassedOn = Callable[[Held, Plan], Awaitable[None]]
+"""Adds what a text means that another node has received."""
+
 
 class _Round(NamedTuple):
     """What was gathered."""
@@ -87,6 +90,7 @@ class Settler:
 
     Args:
         take_text: takes what is no receipt.
+        take_passed_on: takes what other nodes have received.
         on_settled: called when what was added so is durable.
         on_room: called when there may be room for more.
         refund: called with messages that a carrier has refused for now.
@@ -105,6 +109,7 @@ class Settler:
         metrics: Metrics,
         clock: Callable[[], float],
         take_text: TakeText,
+        take_passed_on: TakePassedOn,
         on_settled: Callable[[], Awaitable[None]],
         on_room: Callable[[], None],
         refund: Callable[[Sequence[Message]], None],
@@ -121,6 +126,7 @@ class Settler:
         self._metrics = metrics
         self._clock = clock
         self._take_text = take_text
+        self._take_passed_on = take_passed_on
         self._on_settled = on_settled
         self._on_room = on_room
         self._refund = refund
@@ -128,10 +134,12 @@ class Settler:
         self._failing_since = 0.0
         self._responses: list[tuple[Carrier, Sequence[Response]]] = []
         self._deliveries: list[tuple[Carrier, Bind, Sequence[Delivery]]] = []
+        self._passed_on: list[Held] = []
         self._unsettled = 0
         self._unanswered = 0
         self._looks = False
         self._rounds = 0
+        self._begun = self._over = 0
         self._work = trio.Event()
         self._pressing = trio.Event()
         self._settled = trio.Event()
@@ -173,6 +181,12 @@ class Settler:
         while self._unanswered >= UNANSWERED_DELIVERIES:
             await self._settled.wait()
 
+    def passed_on(self, texts: Sequence[Held]) -> None:
+        """Texts from this node's phones that others have received."""
+        if texts:
+            self._passed_on += texts
+            self._note_work()
+
     def _note_work(self) -> None:
         self._work.set()
         if self._unsettled >= PRESSING or self._unanswered >= PRESSING:
@@ -203,32 +217,51 @@ class Settler:
 
     async def _gather(self) -> "_Round":
         """Work out what was handed over so far."""
+        self._begun += 1
         answered, self._responses = self._responses, []
         delivered, self._deliveries = self._deliveries, []
+        passed_on, self._passed_on = self._passed_on, []
         plan = Plan(self._clock())
         for carrier, batch in answered:
             responses.take(carrier, self._pool, batch, plan)
         if plan.again:
             self._places.move("carrier", "again", plan.again)
         await self._take_deliveries(delivered, plan)
+        for held in passed_on:
+            await self._take_passed_on(held, plan)
         plan.complete(self.prices)  # now: the next round is to know what this one records
         self._rounds += 1
         return _Round(plan, answered, delivered)
 
     async def _conclude(self, this: "_Round") -> None:
-        """Make a round durable; only then answer what was delivered in it."""
+        """Make a round durable; only then answer what was delivered in it: a stop that is another
+        node's to heed, once it has."""
         await self.commit(this.plan)
-        for _, bind, deliveries in this.delivered:
-            bind.answer(deliveries)
+        passed_on = this.plan.passed_on
+        if not passed_on:
+            self._answer(this)
         for carrier, batch in this.answered:
             carrier.settled(batch)
             self._unsettled -= len(batch)
-        self._unanswered -= sum(len(deliveries) for _, _, deliveries in this.delivered)
         await self._on_settled()
         self._rounds -= 1
+        self._over += 1
+        self._tell()
+        self._on_room()
+        if passed_on:
+            await self.persistently(lambda: self._store.until_taken(passed_on))
+            self._answer(this)
+            self._tell()
+
+    def _answer(self, this: "_Round") -> None:
+        for _, bind, deliveries in this.delivered:
+            bind.answer(deliveries)
+            self._unanswered -= len(deliveries)
+
+    def _tell(self) -> None:
+        """Something is durable."""
         self._settled.set()
         self._settled = trio.Event()
-        self._on_room()
 
     async def _take_deliveries(
         self, delivered: Sequence[tuple[Carrier, Bind, Sequence[Delivery]]], plan: Plan
@@ -276,6 +309,12 @@ class Settler:
                 long.drop(number)
             elif came(known[ref].states) > 1:
                 long.several(number)
+
+    async def past(self) -> None:
+        """Wait until every round is durable that has begun by now."""
+        begun = self._begun
+        while self._over < begun:
+            await self._settled.wait()
 
     async def caught_up(self) -> None:
         """Wait until every round but the one that is being worked out is durable."""

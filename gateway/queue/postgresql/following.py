@@ -8,6 +8,7 @@ NOTIFY would take a lock of the whole cluster at each commit.
 from collections.abc import Callable, Collection
 from typing import Final
 
+import msgspec
 import trio
 
 from gateway.message import LaneKey
@@ -16,6 +17,8 @@ from gateway.queue.postgresql.connecting import Connected
 from gateway.queue.postgresql.engine import Engine
 from gateway.queue.postgresql.slots import Slots
 from gateway.queue.store import Count, Heard, OwnSlots, Slot
+
+_decode_keys = msgspec.msgpack.Decoder(list[str]).decode
 
 POLL: Final = 0.04
 """Seconds between looks."""
@@ -75,6 +78,7 @@ class Follower:
         """Take what is free of the shards, up to an even share, and what nodes have left behind."""
         await self._share()
         await self._engine.write(sharing.take_held)  # for the recovery to find
+        await self._engine.write(sharing.take_texts(self.active))
         self._heard = Heard()
         self._told = -1.0
         self._slots = {}
@@ -108,19 +112,27 @@ class Follower:
 
     async def _look(self) -> None:
         engine, active = self._engine, self.active
-        seqs, notices, arrived, newest = await engine.read(lambda c: sharing.tick(c, active))
+        seen = await engine.read(lambda c: sharing.tick(c, active))
+        seqs, notices, newest = seen.seqs, seen.notices, seen.newest
         if seqs != self._seqs:
             known = await engine.read(reading.last_seqs)
             self._seqs = sum(known.values())
             self._on_seqs(known)
         if notices > self._heeded:
             after = self._heeded
+            handed: list[str] = []
             for number, kind, body in await engine.read(lambda c: sharing.notices(c, after)):
                 self._on_notice(kind, body)
+                if kind == "handover":
+                    handed += _decode_keys(body)
                 self._heard.notices.append(kind)
                 self._heeded = number
-        if arrived:
+            if handed:  # as it is by now, whoever has changed it last
+                self._heard.handed |= await engine.read(lambda c: reading.handed(c, handed))
+        if seen.arrived:
             self._came(await engine.write(sharing.arrived(active)))
+        if seen.texts:
+            self._heard.held += await engine.write(sharing.take_texts(active))
         if newest > self._newest:
             self._newest = self._heard.newest = newest
 
@@ -168,6 +180,7 @@ class Follower:
             while await engine.write(leasing.mark_block(fresh)):
                 pass
             lanes, _ = await engine.read(lambda c: upkeep.standing(c, fresh, self._clock()))
+            self._heard.held += await engine.read(lambda c: reading.held_of_shards(c, fresh))
             self.active |= fresh
             self._came(lanes)
         if not self.leaving and missing < 0:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from gateway.facts import Use
 from gateway.message import WaitingState
 from gateway.queue import events
-from gateway.queue.postgresql import statements
+from gateway.queue.postgresql import sharing, statements
 from gateway.queue.postgresql.accepting import SENT, WAITING
 from gateway.queue.postgresql.arrays import (
     decode_handed,
@@ -17,7 +17,7 @@ from gateway.queue.postgresql.arrays import (
     texts,
 )
 from gateway.queue.postgresql.connecting import Connected
-from gateway.queue.store import Consumer, EventChunk, Match, Oldest, Owed, Record, Ref
+from gateway.queue.store import Consumer, EventChunk, Held, Match, Oldest, Owed, Record, Ref
 from gateway.queue.tallies import SPAN, Stat, Stats
 
 SQL: Final = statements.load("reading")
@@ -124,6 +124,25 @@ def bounds(connection: Connected, tenant: str) -> tuple[int, int]:
     """The first ``seq`` of a tenant that is still kept, and the last one given."""
     rows = ask(connection, "bounds", tenant=tenant)
     return (rows[0][0], rows[0][1]) if rows else (1, 0)
+
+
+def held_of_shards(connection: Connected, shards: int) -> list[Held]:
+    """What is kept of the phones of some shards, but for texts that are to be taken."""
+    return sharing.held(ask(connection, "held_of_shards", shards=shards))
+
+
+def handed(connection: Connected, keys: Sequence[str]) -> dict[str, float]:
+    """Until when persons have these conversations; 0 for those that nobody has."""
+    asked = octets([key.encode() for key in keys])
+    found = {bytes(key).decode(): until for key, until in ask(connection, "handed", keys=asked)}
+    return {key: found.get(key, 0.0) for key in keys}
+
+
+def texts_left(connection: Connected, keys: Sequence[str]) -> int:
+    """How many of some texts are not dropped."""
+    asked = octets([key.encode() for key in keys])
+    [[count]] = ask(connection, "held_texts", keys=asked)
+    return int(count)
 
 
 def last_seqs(connection: Connected) -> dict[str, int]:

@@ -26,6 +26,7 @@ from gateway.queue.postgresql.arrays import (
     texts,
 )
 from gateway.queue.postgresql.session import Session, every
+from gateway.queue.postgresql.sharing import shard
 from gateway.queue.store import EventChunk, Progress, Settlement, went
 from gateway.queue.tallies import HOUR, Key, add, ended
 
@@ -145,6 +146,9 @@ def _add_held(rows: _Rows, settlement: Settlement) -> None:
             "keys": octets([one.key.encode() for one in held.values()]),
             "bodies": octets([one.body for one in held.values()]),
             "expires": float8s([one.expires_at for one in held.values()]),
+            "shards": int2s(
+                [-1 if one.phone is None else shard(one.phone) for one in held.values()]
+            ),
         }
     if settlement.drop:
         rows.drop = {

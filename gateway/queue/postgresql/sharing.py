@@ -6,7 +6,7 @@ A set of shards is an integer, one bit for each, signed as PostgreSQL's are: `AL
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 import msgspec
@@ -110,14 +110,28 @@ def arrived(shards: int) -> Work[dict[LaneKey, float]]:
 # --- what others have done ---
 
 
-def tick(connection: Connected, shards: int) -> tuple[int, int, bool, int]:
-    """What changes when others do something: the sum of what tenants have of events, the number of
-    the last notice, whether messages have come for some shards, and the highest message number."""
+class Tick(NamedTuple):
+    """What changes when others do something.
+
+    Attributes:
+        seqs: the sum of what tenants have of events.
+        notices: the number of the last notice.
+        arrived, texts: whether messages have come for some shards, and texts from their phones.
+        newest: the highest message number.
+    """
+
+    seqs: int
+    notices: int
+    arrived: bool
+    texts: bool
+    newest: int
+
+
+def tick(connection: Connected, shards: int) -> Tick:
+    """What has changed, as far as some shards go."""
     asked = {"shards": int2s(members(shards))}
-    [[seqs, notices, arrived, newest]] = (
-        connection.cursor(binary=True).execute(SQL["tick"], asked).fetchall()
-    )
-    return seqs or 0, notices, arrived, newest
+    [[seqs, *rest]] = connection.cursor(binary=True).execute(SQL["tick"], asked).fetchall()
+    return Tick(seqs or 0, *rest)
 
 
 def newest(connection: Connected) -> int:
@@ -246,14 +260,25 @@ def take_held(session: Session) -> Callable[[], list[Held]]:
     me = {"me": session.number}
     session.execute(SQL["fence_off_dead"], me)
     cursor = session.execute(SQL["take_held"], me)
+    return lambda: held(cursor.fetchall())
 
-    def finish() -> list[Held]:
-        return [
-            Held(kind, bytes(key).decode(), bytes(body), expires)
-            for kind, key, body, expires in cursor.fetchall()
-        ]
 
-    return finish
+def take_texts(shards: int) -> Work[list[Held]]:
+    """Takes the texts from phones of some shards that other nodes have received."""
+
+    def work(session: Session) -> Callable[[], list[Held]]:
+        values = {"me": session.number, "shards": int2s(members(shards))}
+        cursor = session.execute(SQL["take_texts"], values)
+        return lambda: held(cursor.fetchall())
+
+    return work
+
+
+def held(rows: Iterable[Sequence[Any]]) -> list[Held]:
+    """What is kept, from rows."""
+    return [
+        Held(kind, bytes(key).decode(), bytes(body), expires) for kind, key, body, expires in rows
+    ]
 
 
 def leave(shards: int) -> Work[None]:

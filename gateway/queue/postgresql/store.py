@@ -188,6 +188,14 @@ class PostgresStore:
             return ()
         return {at for at, m in enumerate(messages) if not sharing.has(active, m.to)}
 
+    def sends_to(self, phone: str) -> bool:
+        return sharing.has(self._shares.active, phone)
+
+    async def until_taken(self, texts: Sequence[str]) -> None:
+        engine = self._engine
+        while await engine.read(lambda c: reading.texts_left(c, texts)):  # noqa: ASYNC110
+            await trio.sleep(POLL / 2)
+
     async def heard(self) -> Heard:
         if self._nodes == 1:
             await trio.sleep_forever()
@@ -328,21 +336,24 @@ class PostgresStore:
         gone = [canonical(one.number) for one in settlement.consents if one.state == "withdrawn"]
         work = settling.settle(settlement, self._clock())
         telling = _telling(_telling(work, "optout", forbidden), "withdrawal", gone)
+        handed = [one.key for one in settlement.hold if one.kind == "handover"]
+        handed += [key for kind, key in settlement.drop if kind == "handover"]
+        all_told = _telling(telling, "handover", handed)
         self._note(settlement.optouts)
         self._note_withdrawals(settlement.consents)
         if settlement.strikes:
             self._nobody -= UNREACHABLE
 
-        def applied(told: tuple[tuple[settling.Settled, int], int]) -> None:
-            (settled, _), _ = told
+        def applied(told: tuple[tuple[tuple[settling.Settled, int], int], int]) -> None:
+            ((settled, _), _), _ = told
             for chunk in settled.chunks:
                 self._tail.append(chunk)
             engine.signals.told([chunk.tenant for chunk in settled.chunks])
 
-        (settled, *told), last = await engine.write(telling, applied)
-        if any(not sharing.has(self._shares.active, number) for number in (*forbidden, *gone)):
-            await self.heeded(max(*told, last))  # another node sends to that phone
-        return Settled(settled.passed_over, settled.complete)
+        ((settled, out), withdrawn), notice = await engine.write(all_told, applied)
+        if any(not self.sends_to(number) for number in (*forbidden, *gone)):
+            await self.heeded(max(out, withdrawn))  # another node sends to that phone
+        return Settled(settled.passed_over, settled.complete, notice)
 
     def _note(self, changes: Sequence[OptoutChange]) -> None:
         """Know of opt-outs before the commit, so that a check made right after it misses none."""

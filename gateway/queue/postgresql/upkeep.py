@@ -6,13 +6,13 @@ from typing import Any, Final
 
 from gateway.message import Category, LaneKey, WaitingState
 from gateway.queue import events
-from gateway.queue.postgresql import statements
+from gateway.queue.postgresql import sharing, statements
 from gateway.queue.postgresql.arrays import int4s, int8s
 from gateway.queue.postgresql.connecting import Connected
 from gateway.queue.postgresql.holding import Taken
 from gateway.queue.postgresql.reading import ask
 from gateway.queue.postgresql.session import Session, Work, every
-from gateway.queue.store import Count, EventChunk, Held, Recovery
+from gateway.queue.store import Count, EventChunk, Recovery
 
 SQL: Final = statements.load("pruning")
 
@@ -67,10 +67,7 @@ def recovery(connection: Connected, taken: Taken, nodes: int, shards: int, now: 
         last_accepted=row[1],
         lanes=lanes,
         counts=counts,
-        held=[
-            Held(kind, bytes(key).decode(), bytes(body), expires)
-            for kind, key, body, expires in ask(connection, "held", node=taken.number, nodes=nodes)
-        ],
+        held=sharing.held(ask(connection, "held", node=taken.number, nodes=nodes, shards=shards)),
         nodes=nodes,
     )
 

@@ -170,7 +170,7 @@ def settlement_rows(
         in_chunk = in_arrived(told.message) and told.message not in marked
         (rows.chunk_progress if in_chunk else rows.progress).append(told)
     for held in settlement.hold:
-        rows.hold += held
+        rows.hold += held[:4]
     rows.optouts = writes.optout_rows(session, settlement.optouts)
     rows.consents = consents.rows(session, settlement.consents)
     rows.silent = failing.rows(session, settlement.strikes, settlement.heard)

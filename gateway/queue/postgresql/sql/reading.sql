@@ -114,7 +114,19 @@ SELECT tenant, category, count(*) FROM message JOIN lane ON lane.id = message.la
 WHERE state = 1 AND (%(shards)s::int8 >> shard) & 1 = 1 GROUP BY tenant, category;
 
 -- name: held
-SELECT kind, key, body, expires FROM held WHERE node = %(node)s OR node >= %(nodes)s;
+SELECT kind, key, body, expires FROM held WHERE kind = 'handover'
+OR CASE WHEN shard IS NULL OR kind = 'text' THEN node = %(node)s OR node >= %(nodes)s
+    ELSE (%(shards)s::int8 >> shard) & 1 = 1 END;
+
+-- name: held_of_shards
+SELECT kind, key, body, expires FROM held WHERE (%(shards)s::int8 >> shard) & 1 = 1
+AND kind NOT IN ('text', 'handover');
+
+-- name: handed
+SELECT key, expires FROM held WHERE kind = 'handover' AND key = ANY(%(keys)s::bytea[]);
+
+-- name: held_texts
+SELECT count(*) FROM held WHERE kind = 'text' AND key = ANY(%(keys)s::bytea[]);
 
 -- name: waiting
 SELECT tenant, category, route, campaign, message.lane, count(*) FILTER (WHERE due <= %(now)s),

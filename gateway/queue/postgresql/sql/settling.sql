@@ -54,11 +54,12 @@ DELETE FROM part USING unnest(%(carriers)s::int4[], %(refs)s::bytea[]) AS gone (
 WHERE part.carrier = gone.carrier AND part.ref = gone.ref;
 
 -- name: hold
-INSERT INTO held (kind, key, body, expires, node)
-SELECT *, %(node)s FROM unnest(%(kinds)s::text[], %(keys)s::bytea[], %(bodies)s::bytea[],
-    %(expires)s::float8[])
+INSERT INTO held (kind, key, body, expires, shard, node)
+SELECT kind, key, body, expires, nullif(shard, -1), CASE kind WHEN 'text' THEN -1 ELSE %(node)s END
+FROM unnest(%(kinds)s::text[], %(keys)s::bytea[], %(bodies)s::bytea[], %(expires)s::float8[],
+    %(shards)s::int2[]) AS new (kind, key, body, expires, shard)
 ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body, expires = excluded.expires,
-    node = excluded.node;
+    shard = excluded.shard, node = excluded.node;
 
 -- name: drop
 DELETE FROM held USING unnest(%(kinds)s::text[], %(keys)s::bytea[]) AS gone (kind, key)

@@ -29,8 +29,14 @@ UPDATE node SET token = token + 1, until = '-infinity'
 WHERE number <> %(me)s AND NOT clean AND until < clock_timestamp();
 
 -- name: take_held
-UPDATE held SET node = %(me)s WHERE node IN (SELECT number FROM node
-    WHERE number <> %(me)s AND (clean OR until < clock_timestamp()))
+WITH gone AS (SELECT number FROM node
+    WHERE number <> %(me)s AND (clean OR until < clock_timestamp())),
+back AS (UPDATE held SET node = -1 WHERE kind = 'text' AND node IN (SELECT number FROM gone))
+UPDATE held SET node = %(me)s WHERE shard IS NULL AND node IN (SELECT number FROM gone)
+RETURNING kind, key, body, expires;
+
+-- name: take_texts
+UPDATE held SET node = %(me)s WHERE node = -1 AND shard = ANY(%(shards)s::int2[])
 RETURNING kind, key, body, expires;
 
 -- name: take
@@ -57,6 +63,7 @@ GROUP BY tenant, category, route, campaign;
 -- name: tick
 SELECT (SELECT sum(seq)::int8 FROM tenant), (SELECT notices FROM gateway),
     EXISTS (SELECT FROM arrival WHERE shard = ANY(%(shards)s::int2[])),
+    EXISTS (SELECT FROM held WHERE node = -1 AND shard = ANY(%(shards)s::int2[])),
     (SELECT max(last_id) FROM node);
 
 -- name: notify

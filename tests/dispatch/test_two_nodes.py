@@ -1,0 +1,196 @@
+"""Two dispatches on one database: what phones say, and what one is asked that is the other's."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+
+from gateway.api.schema import SubmitMessage
+from gateway.policy.conversation import Conversation, ReplyRule
+from gateway.text.udh import Concat, concat_header
+from tests.servers import Postgres
+
+PHONES = [f"4474001{n:05}" for n in range(50)]
+SHOP = Conversation(
+    [
+        ReplyRule(match=("1",), name="hours", text="9 to 21"),
+        ReplyRule(match=("3",), text="Somebody answers soon", action="handover", hours=2),
+    ]
+)
+UDHI = 0x40
+
+
+async def until(ask: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until something is so."""
+    with trio.fail_after(30):
+        while not await ask():
+            await trio.sleep(0.02)
+
+
+class Pair:
+    """Two nodes, and a phone that is the first one's."""
+
+    def __init__(self, here: Any, there: Any, make_inbound: Any) -> None:
+        self.both = self.here, self.there = here, there
+        self.phone = next(phone for phone in PHONES if here.store.sends_to(phone))
+        self._make = make_inbound
+
+    @staticmethod
+    def bind(world: Any) -> Any:
+        """The bind of a node."""
+        return next(bind for bind in world.made.values() if bind.up)
+
+    async def say(self, world: Any, text: str | bytes, number: str = "10690001") -> int:
+        """The phone says something, which comes to a node; gives the delivery's number."""
+        esm_class = UDHI if isinstance(text, bytes) else 0
+        bind = self.bind(world)
+        await bind.receipts(self._make(text, self.phone, number, esm_class=esm_class))
+        return int(bind.received)
+
+    async def part(self, world: Any, text: str, sequence: int, reference: int = 7) -> int:
+        """It says a part of something, of two."""
+        header = concat_header(Concat(reference, 2, sequence))
+        return await self.say(world, header + text.encode())
+
+    async def events(self, kind: str, count: int, tenant: str = "acme") -> list[dict[str, Any]]:
+        """The events of a kind, once there are so many, and a while later."""
+
+        async def those() -> list[dict[str, Any]]:
+            return [one for one in await self.here.events(tenant) if one["type"] == kind]
+
+        async def enough() -> bool:
+            return len(await those()) >= count
+
+        await until(enough)
+        await trio.sleep(0.2)
+        found = await those()
+        assert len(found) == count
+        return found
+
+    async def answers(self, count: int) -> list[str]:
+        """What either node has answered, once there is so much, and a while later."""
+
+        def texts() -> list[str]:
+            binds = [bind for world in self.both for bind in world.made.values()]
+            return [text for bind in binds for text in bind.texts]
+
+        async def enough() -> bool:
+            return len(texts()) >= count
+
+        await until(enough)
+        await trio.sleep(0.2)
+        return texts()
+
+
+@pytest.fixture
+async def pair(
+    postgres: Postgres, database: str, open_node: Any, make_settings: Any, make_inbound: Any
+) -> AsyncIterator[Pair]:
+    carriers, dsn = [make_settings(binds=2)], postgres.dsn(database)
+    async with (
+        open_node(dsn, "a", carriers=carriers) as here,
+        open_node(dsn, "b", carriers=carriers) as there,
+    ):
+        for world in (here, there):
+            tenants = [
+                msgspec.structs.replace(one, replies=SHOP, confirmation="You are out")
+                for one in world.options.tenants
+            ]
+            await world.configure(tenants=tenants)
+
+        async def ready() -> bool:
+            return all(
+                one.dispatch.nodes.share == 0.5 and any(bind.up for bind in one.made.values())
+                for one in (here, there)
+            )
+
+        await until(ready)
+        yield Pair(here, there, make_inbound)
+
+
+async def test_parts_of_a_text_come_to_different_nodes(pair: Pair) -> None:
+    """They are put together, once, wherever each comes to."""
+    both = pair.here, pair.there
+    orders = [(a, b, at) for at in (1, 2) for a in both for b in both]
+    for reference, (first, second, at) in enumerate(orders):
+        await pair.part(first, f"{reference}-{at} ", at, reference)
+        await pair.part(second, f"{reference}-{3 - at} ", 3 - at, reference)
+    await pair.part(pair.there, "7-1 ", 1, 7)  # once more
+    told = await pair.events("inbound", 8)
+    assert {event["text"] for event in told} == {f"{n}-1 {n}-2 " for n in range(8)}
+    assert {event["from"] for event in told} == {pair.phone}
+
+
+async def test_a_stop_is_answered_once_the_node_that_sends_to_the_phone_heeds_it(
+    pair: Pair,
+) -> None:
+    here, bind = pair.here.store, pair.bind(pair.there)
+
+    async def answered() -> bool:
+        return number in bind.answered
+
+    here.stuck = trio.Event()
+    number = await pair.say(pair.there, "STOP")
+    await trio.sleep(0.3)
+    assert not await answered()
+    here.stuck.set()
+    await until(answered)
+    held = await pair.here.store.optout_entries("acme", [pair.phone])
+    assert [one.source for one in held[pair.phone]] == ["keyword"]
+    await pair.events("optout", 1)
+    await pair.events("inbound", 1)
+    assert await pair.answers(1) == ["You are out"]
+
+
+async def test_a_stop_in_the_first_part_counts_at_once_and_once(pair: Pair) -> None:
+    await pair.part(pair.there, "STOP", 1)
+    await pair.events("optout", 1)
+    await pair.part(pair.here, " it, please", 2)
+    await pair.events("inbound", 1)
+    await pair.events("optout", 1)
+
+
+async def test_a_phone_is_answered_once_a_day_by_all_nodes(pair: Pair) -> None:
+    for world in (pair.there, pair.here, pair.there):
+        await pair.say(world, "1")
+    await pair.events("inbound", 3)
+    assert await pair.answers(1) == ["9 to 21"]
+
+
+async def test_a_conversation_that_a_person_has_is_known_to_all(pair: Pair) -> None:
+    """Until one of them is told that it is over."""
+    await pair.say(pair.there, "3")
+    await pair.events("handover", 1)
+
+    async def known() -> bool:
+        found = [await one.service.handover("acme", "check", [pair.phone]) for one in pair.both]
+        return all(result.open for [result] in found)
+
+    await until(known)
+    await pair.say(pair.here, "1")
+    [_, event] = await pair.events("inbound", 2)
+    assert "handover_until" in event["detail"]
+    [closed] = await pair.there.service.handover("acme", "close", [pair.phone])
+    assert closed.changed
+    for world in pair.both:
+        [found] = await world.service.handover("acme", "check", [pair.phone])
+        assert not found.open
+    await pair.say(pair.there, "1")
+    assert sorted(await pair.answers(2)) == ["9 to 21", "Somebody answers soon"]
+
+
+async def test_who_texted_last_is_known_wherever_the_answer_comes_to(pair: Pair) -> None:
+    """The number is nobody's, and both tenants use the carrier."""
+    message = SubmitMessage(to=f"+{pair.phone}", text="hello")
+    await pair.there.service.submit("umbrella", [[message]])
+
+    async def sent() -> bool:
+        return bool(pair.bind(pair.here).sent)
+
+    await until(sent)
+    await pair.say(pair.there, "thank you", "4470000")
+    [event] = await pair.events("inbound", 1, "umbrella")
+    assert event["detail"]["unowned"]
+    await pair.events("inbound", 0)
