@@ -110,6 +110,9 @@ class Texted:
         tenant, campaign = messages[0].tenant, messages[0].campaign
         if messages[0].category == URGENT:
             return  # nobody answers these
+        if campaign is None:
+            # Nor what the gateway says by itself: who goes on writing still means the tenant's.
+            messages = [message for message in messages if message.reply is None]
         variants = {message.variant for message in messages}
         for variant in variants:
             those = messages

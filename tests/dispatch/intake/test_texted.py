@@ -98,6 +98,13 @@ def test_what_goes_out_after_somebody_asked_is_known_too(make_message: Any) -> N
     assert known.campaign("acme", "447700900001") == ("b", None)
 
 
+def test_the_gateways_own_answers_are_not_answered(make_message: Any) -> None:
+    known = made()
+    known.note_campaign([make_message(1, to="447700900001", campaign="c")])
+    known.note_campaign([make_message(2, to="447700900001", reply="rule hours")])
+    assert known.answered("acme", "447700900001") == ("c", None, 1)
+
+
 def test_what_is_dropped_is_not_known_whether_somebody_asked_before_or_not(
     make_message: Any,
 ) -> None:
