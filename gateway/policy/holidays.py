@@ -6,7 +6,7 @@ hours are configured that depend on them (`load`), and not when the first messag
 
 import warnings
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +22,15 @@ LATELY: Final = 3
 YEARS: Final = 3
 """Years of holidays that are loaded: this one, and the two that messages accepted until its end can
 be about."""
+
+
+STRETCHES: Final = frozenset({"CN"})
+"""Countries that announce holidays as days in a row, the weekends among them: National Day of 2026
+is 1 to 7 October (notice of the General Office of the State Council of November 2025), of which the
+package has no Sunday."""
+
+WEEKEND: Final = 5
+"""Saturday, as `date.weekday` counts; Sunday is the day after."""
 
 
 def years_ahead(now: float) -> range:
@@ -57,16 +66,31 @@ class Calendar:
             self._holidays = frozenset(self._country)
             # What is worked in exchange for a holiday is none, whatever else falls on that day.
             self._worked = frozenset(self._country.weekend_workdays) - self._holidays
+            if self._country.country in STRETCHES:
+                self._holidays = _with_weekends(self._holidays, self._worked)
 
     def __call__(self, day: date) -> bool:
         """Whether a day is a public holiday, or a day off that was exchanged for a worked one."""
-        self.load((day.year,))
+        # A weekend before New Year's Day may be of that.
+        self.load({day.year, (day + timedelta(days=2)).year})
         return day in self._holidays
 
     def is_worked(self, day: date) -> bool:
         """Whether a day of the weekend is worked in exchange for another, as China does."""
         self.load((day.year,))
         return day in self._worked
+
+
+def _with_weekends(holidays: frozenset[date], worked: frozenset[date]) -> frozenset[date]:
+    """Holidays and the weekends beside them that are not worked."""
+    found = set(holidays)
+    for holiday in holidays:
+        for step in (timedelta(days=1), timedelta(days=-1)):
+            day = holiday + step
+            while day.weekday() >= WEEKEND and day not in worked and day not in holidays:
+                found.add(day)
+                day += step
+    return frozenset(found)
 
 
 def known(name: str) -> bool:

@@ -16,6 +16,7 @@ from gateway.policy.regions import NOWHERE, place_of
         ("33612345678", date(2027, 5, 1), True),
         ("12055550100", date(2026, 4, 27), True),  # Alabama: Confederate Memorial Day
         ("12125550100", date(2026, 4, 27), False),  # New York
+        ("12125550100", date(2026, 9, 6), False),  # the Sunday before Labor Day
         ("19025550100", date(2026, 7, 1), True),  # a Canadian number of no one province
         ("870773123456", date(2026, 12, 25), False),
     ],
@@ -43,6 +44,12 @@ def test_every_region_known_to_keep_holidays_has_a_calendar() -> None:
         (date(2026, 2, 20), True, False),  # a Friday off
         (date(2026, 2, 28), False, True),
         (date(2026, 10, 7), True, False),
+        (date(2026, 2, 15), True, False),  # the weekends of a holiday are of it
+        (date(2026, 2, 21), True, False),
+        (date(2026, 6, 21), True, False),
+        (date(2026, 10, 4), True, False),
+        (date(2028, 12, 30), True, False),  # a Saturday before New Year's Day
+        (date(2028, 12, 29), False, False),
         (date(2026, 10, 10), False, True),
         (date(2026, 10, 11), False, False),  # a Sunday like others
         (date(2026, 10, 12), False, False),
