@@ -2,8 +2,8 @@
 
 Texts and words are compared *folded*: without case, width and accents, and without what was put
 between the characters of a word (``国 家 级``, ``v.i.a.g.r.a``, zero-width spaces). In a text of
-Latin letters, digits and letters of other alphabets are the letters that they look like
-(``v1agra``).
+Latin letters, whatever Chinese is around them, digits and letters of other alphabets are the
+letters that they look like (``v1agra``).
 
 A word with a character of a script that puts nothing between words is found wherever its characters
 stand in a row. Any other is found as a whole word only, so that ``ass`` is not in ``class``.
@@ -52,13 +52,17 @@ _GAPS: Final = re.compile(f"[{re.escape(''.join(sorted(_HIDERS)))}]+")
 _UTF_16: Final = "utf-16-le" if sys.byteorder == "little" else "utf-16-be"
 
 # Letters, digits and what stands in for them, of scripts with words; and what cannot be seen.
-_PIECE: Final = (
-    "[0-9A-Za-z$@\u00ad\u00b5\u00c0-\u0dff\u10a0-\u10ff\u1200-\u137f\u1c80-\u1cbf\u1e00-\u1fff\u200b-\u200f\u2060\ufeff"
-    "\u2100-\u214f\u24b6-\u24e9\uff10-\uff5a\U0001d400-\U0001d7ff\U0001f130-\U0001f189]+"
+_LETTERS: Final = (
+    "0-9A-Za-z$@\u00b5\u00c0-\u0dff\u10a0-\u10ff\u1200-\u137f\u1c80-\u1cbf\u1e00-\u1fff"
+    "\u2100-\u214f\u24b6-\u24e9\uff10-\uff5a\U0001d400-\U0001d7ff\U0001f130-\U0001f189"
 )
+_UNSEEN: Final = "\u00ad\u200b-\u200f\u2060\ufeff"
+_PIECE: Final = f"[{_LETTERS}{_UNSEEN}]+"
 _TOKEN: Final = re.compile(f"{_PIECE}(?:['’]{_PIECE})*")
+# A character of a script without spaces is no neighbour: Chinese texts put none around such words.
 _SPELT_OUT: Final = re.compile(
-    rf"(?<![^\W_])[^\W_](?:[{re.escape(''.join(sorted(_HIDERS)))}]{{1,3}}[^\W_](?![^\W_])){{2,40}}"
+    rf"(?<![{_LETTERS}])[{_LETTERS}]"
+    rf"(?:[{re.escape(''.join(sorted(_HIDERS)))}]{{1,3}}[{_LETTERS}](?![{_LETTERS}])){{2,40}}"
 )
 # The skeleton of a word: letters and digits that look alike are one letter (as in UTS 39).
 _SKELETON: Final = str.maketrans({"i": "l"})
@@ -71,7 +75,7 @@ _ALONE: Final[frozenset[object]] = frozenset("bcdfghjmpqtvwyz")
 
 _ALONE_OCTETS: Final[frozenset[object]] = frozenset(map(str.encode, "bcdfghjmpqtvwyz"))
 
-_ODD_SIGNS: Final = "’" + _PIECE[1:-2].removeprefix("0-9A-Za-z$@")
+_ODD_SIGNS: Final = "’" + _UNSEEN + _LETTERS.removeprefix("0-9A-Za-z$@")
 _ODD: Final = re.compile(f"[{_ODD_SIGNS}]")
 """What words of Latin letters may have beside those of ASCII."""
 
@@ -251,7 +255,7 @@ class Words:
         """The first word of scripts with spaces, spelt out or not."""
         if not self._phrases:
             return None
-        is_latin = 2 * sum(map(str.isascii, text)) > len(text)
+        is_latin = _is_latin(text)
         tokens = _tokens(text)
         spelt = [(_folded(hit[0]), hit) for hit in _SPELT_OUT.finditer(text)]
         found = [
@@ -267,6 +271,13 @@ class Words:
             )
         ]
         return min(found, key=lambda one: one.place, default=None)
+
+
+def _is_latin(text: str) -> bool:
+    """Whether most letters of a text are Latin ones, but for those of scripts without spaces: what
+    looks like one may then stand for it."""
+    letters = [char for char in text if char.isalpha() and not stands_apart(char)]
+    return 2 * sum(map(str.isascii, letters)) >= len(letters)
 
 
 @lru_cache(maxsize=64)

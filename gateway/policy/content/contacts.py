@@ -4,6 +4,7 @@ promotions. What may as well be a code, a price, a date or the number of an orde
 # ruff: noqa: RUF001  signs of Chinese writing are meant
 
 import re
+import unicodedata
 from typing import Final, NamedTuple
 
 _DIGITS: Final = re.compile(r"[+(（]?\d[\d .()（）-]{3,24}\d")
@@ -59,17 +60,27 @@ def phone(text: str) -> Contact | None:
     """The first phone number."""
     if not _may_have_phone(text):
         return None
-    for hit in _DIGITS.finditer(text):
+    plain = text
+    if not text.isascii() and _OTHER_DIGITS.search(text):
+        plain = "".join(map(_plain, text))
+    for hit in _DIGITS.finditer(plain):
         start = hit.start()
-        before = text[max(start - _BEFORE_MOST, 0) : start]
+        before = plain[max(start - _BEFORE_MOST, 0) : start]
         if before[-1:].isascii() and (before[-1:].isalnum() or before[-1:] == "."):
             continue
-        found = _PHONE.match(text, start)
+        found = _PHONE.match(plain, start)
         if found is None and _BEFORE.search(before):
-            found = _CALLED.match(text, start)
+            found = _CALLED.match(plain, start)
         if found is not None:
-            return Contact(found[0], start)
+            return Contact(text[start : found.end()], start)
     return None
+
+
+def _plain(char: str) -> str:
+    """A digit of another script or width, or a sign of full width, as ASCII has it."""
+    if char.isdecimal():
+        return str(unicodedata.digit(char))
+    return unicodedata.normalize("NFKC", char) if "\uff00" < char < "\uff5f" else char
 
 
 def _may_have_phone(text: str) -> bool:

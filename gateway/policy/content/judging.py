@@ -8,7 +8,13 @@ from gateway.facts import NOTHING, Facts
 from gateway.message import Category, Message
 from gateway.policy.content.banned import Words, compiled
 from gateway.policy.content.contacts import contact, phone
-from gateway.policy.content.links import is_within, links, plain_host, shorteners
+from gateway.policy.content.links import (
+    is_within,
+    links,
+    plain_host,
+    shorteners,
+    written_host,
+)
 from gateway.policy.content.options import Ban, ContentOptions, WordList
 from gateway.policy.hours import names_of
 from gateway.policy.regions import NOWHERE, Place, place_of
@@ -128,7 +134,8 @@ class Contents:
                 what = f"{link.host} is a public shortener, which hides where it leads"
                 return _refuse("shorteners", what, link.place)
             if options.links == "registered":
-                what = f"{_shown(link.host)} is not a domain that is registered for this tenant"
+                host = _shown(written_host(link.host))
+                what = f"{host} is not a domain that is registered for this tenant"
                 return _refuse("links", what, link.place)
         return None
 

@@ -51,11 +51,11 @@ class Link(NamedTuple):
 def links(text: str) -> Sequence[Link]:
     """The links of a text, in order."""
     if not text.isascii():
-        if not _ANY_DOT.search(text):
+        if not _ANY_DOT.search(text) and "://" not in text:
             return ()
         if _WIDE.search(text):
             text = text.translate(_NARROW)
-    elif "." not in text:
+    elif "." not in text and "://" not in text:
         return ()
     dots = _dots(text)
     return list(_links(text, sorted(dots))) if dots else ()
@@ -98,6 +98,21 @@ def plain_host(name: str) -> str:
         return name.encode("idna").decode("ascii")
     except UnicodeError:
         return name
+
+
+def written_host(host: str) -> str:
+    """A host as people write it: not in the ASCII form of other scripts."""
+    try:
+        return host.encode("ascii").decode("idna")
+    except UnicodeError:
+        return host
+
+
+def ends_with_link(text: str) -> bool:
+    """Whether what is put right behind a text would be taken for the rest of its last link."""
+    if not text or text[-1].isspace() or not text[-1].isascii():
+        return False
+    return bool(links(text.rsplit(maxsplit=1)[-1]))
 
 
 def is_within(host: str, domains: Collection[str]) -> bool:

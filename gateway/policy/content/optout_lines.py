@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from gateway.message import Category
 from gateway.policy.content.banned import Words, compiled
+from gateway.policy.content.links import ends_with_link
 from gateway.policy.content.options import OptoutLine
 from gateway.policy.hours import names_of
 from gateway.policy.regions import Place, place_of
@@ -66,8 +67,8 @@ class OptoutLines:
         if line.on_missing == "refuse":
             why = f"{RULE}: has no opt-out line; put {line.text!r} at the end"
             return Refuse(RULE, "content_refused", f"{why} (position {len(text)})", place=len(text))
-        gap = " " if line.text[0].isascii() and text and not text[-1].isspace() else ""
-        return f"{text}{gap}{line.text}"
+        apart = (line.text[0].isascii() and not text[-1:].isspace()) or ends_with_link(text)
+        return f"{text}{' ' if apart else ''}{line.text}"
 
     def _look_up(self, place: Place, category: Category, route: str) -> _Here | None:
         names = names_of(place)

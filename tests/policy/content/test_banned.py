@@ -50,6 +50,11 @@ WORDS = Words(
         ("c@sino", "casino", 0, "c@sino"),
         ("今晚 casino 开业", "casino", 3, "casino"),
         ("最佳 and free money", "最佳", 0, "最佳"),
+        # Chinese around it, without a space.
+        ("【店铺】v1agra拒收请回复R", "viagra", 4, "v1agra"),
+        ("买viаgra吧", "viagra", 1, "viаgra"),
+        ("【店铺】V.I.A.G.R.A回T退订", "viagra", 4, "V.I.A.G.R.A"),
+        ("买 v i a g r a吧", "viagra", 2, "v i a g r a"),
     ],
 )
 def test_a_word_is_found_with_its_place(text: str, word: str, place: int, written: str) -> None:
@@ -69,6 +74,7 @@ def test_a_word_is_found_with_its_place(text: str, word: str, place: int, writte
         "freemoney",
         "viagras",
         "a s s u r e",
+        "加a s s u r e信",
         "I, s. s. Great",
         "casin0o",
         "сор",
@@ -83,6 +89,7 @@ def test_what_is_no_banned_word_passes(text: str) -> None:
 
 def test_a_phrase_of_one_script_does_not_look_like_one_of_another() -> None:
     assert Words(["cop"]).find("Вынесите сор из избы") is None
+    assert Words(["cop"]).find("【店铺】сор") is None
     assert Words(["cop"]).find("call a cоp, please, now") is not None
 
 

@@ -4,7 +4,14 @@
 
 import pytest
 
-from gateway.policy.content.links import domain_problem, is_within, links, shorteners
+from gateway.policy.content.links import (
+    domain_problem,
+    ends_with_link,
+    is_within,
+    links,
+    shorteners,
+    written_host,
+)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +33,8 @@ from gateway.policy.content.links import domain_problem, is_within, links, short
         ("bit.ly/2abc and is.gd/x", ["bit.ly", "is.gd"]),
         ("wa.me/123", ["wa.me"]),
         ("http://例子.中国/", ["xn--fsqu00a.xn--fiqs8s"]),
+        ("看 http://2130706433/x", ["2130706433"]),
+        ("http://localhost", ["localhost"]),
     ],
 )
 def test_links_are_found(text: str, hosts: list[str]) -> None:
@@ -87,3 +96,25 @@ def test_domains_that_can_be_registered(name: str, fine: bool) -> None:
 def test_the_known_shorteners_are_domains() -> None:
     assert {"bit.ly", "t.cn"} <= shorteners()
     assert not [name for name in shorteners() if domain_problem(name)]
+
+
+@pytest.mark.parametrize(
+    ("text", "runs_on"),
+    [
+        ("看 https://shop.example/a1", True),
+        ("看shop.cn", True),
+        ("https://shop.example", True),
+        ("https://shop.example/a1 ", False),
+        ("https://shop.example/a1 领取", False),
+        ("https://shop.example/a1，", False),
+        ("今天 9.9", False),
+        ("", False),
+    ],
+)
+def test_what_would_run_into_a_link(text: str, runs_on: bool) -> None:
+    assert ends_with_link(text) is runs_on
+
+
+def test_a_host_is_told_as_it_is_written() -> None:
+    assert written_host("xn--fsqu00a.xn--fiqs8s") == "例子.中国"
+    assert written_host("shop.example") == "shop.example"

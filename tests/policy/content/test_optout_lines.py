@@ -27,6 +27,8 @@ LINES = OptoutLines(
     [
         ("大促", CHINA, "mobile", "大促拒收请回复R"),
         ("大促", CHINA, "unicom", "大促回T退订"),
+        ("点shop.cn/a1", CHINA, "mobile", "点shop.cn/a1 拒收请回复R"),
+        ("点 https://shop.example", CHINA, "mobile", "点 https://shop.example 拒收请回复R"),
         ("大促，拒收请回复R", CHINA, "mobile", "大促，拒收请回复R"),
         ("大促，回t退订", CHINA, "mobile", "大促，回t退订"),
         ("大促 拒收请回复 R", CHINA, "mobile", "大促 拒收请回复 R"),
