@@ -69,6 +69,7 @@ COMMANDS: Final = (
     "orders:reload",
     "orders:drain",
     "orders:rebind",
+    "orders:move",
     "orders:rate",
     "orders:settle",
     "orders:disconnect",

@@ -1,12 +1,13 @@
-"""What operators have done: ``drain``, ``rebind``, ``rate``, ``settle``, ``disconnect``, ``probe``
-and ``reload``, through the admin API; and what ``pause``, ``resume``, ``cancel`` and ``optout`` of
-`gateway.cli.asking` are for them.
+"""What operators have done: ``drain``, ``rebind``, ``move``, ``rate``, ``settle``, ``disconnect``,
+``probe`` and ``reload``, through the admin API; and what ``pause``, ``resume``, ``cancel`` and
+``optout`` of `gateway.cli.asking` are for them.
 
 Where it depends on a count, it is told first: it is to be typed again at a terminal, or given with
 ``--confirm``.
 """
 
 import sys
+import time
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -14,6 +15,12 @@ from cyclopts import Parameter
 
 from gateway.cli.operators import LOCAL, AdminAccess, RefusedError, span
 from gateway.cli.output import UsageError, show
+
+MOVING = 120.0
+"""Seconds for which a node that is moved away is waited for: what it has begun, it ends."""
+
+LOOK = 0.5
+"""Seconds between looks whether it has nothing any more."""
 
 For = Annotated[str, Parameter(name="--for")]
 
@@ -42,6 +49,43 @@ def rebind(bind: str, /, *, why: str = "", operators: AdminAccess = LOCAL) -> in
         For the audit.
     """
     return _did(operators.do("rebind", bind=bind, why=why))
+
+
+def move(node: str, /, *, back: bool = False, why: str = "", operators: AdminAccess = LOCAL) -> int:
+    """Have a node give its phones and binds to the others, before it is maintained; or take its
+    part again. It ends once the node has nothing any more, with 1 where that takes two minutes.
+
+    Parameters
+    ----------
+    node
+        Its name, as `gateway nodes` has it.
+    back
+        It takes its part again.
+    why
+        For the audit.
+    """
+    status = _did(operators.do("move/back" if back else "move", node=node, why=why))
+    until = time.monotonic() + MOVING
+    while not back and (left := _left(operators, node)):
+        if time.monotonic() > until:
+            print(f"gateway: node {node} still has {left}; it goes on giving up", file=sys.stderr)
+            return 1
+        time.sleep(LOOK)
+    return status
+
+
+def _left(operators: AdminAccess, node: str) -> str:
+    """What a node that works has still of the work, as far as can be told at this moment."""
+    try:
+        nodes = list(operators.items("nodes"))
+    except RefusedError as error:
+        if error.kind != "store_stuck":
+            raise
+        return "what nobody can tell now"
+    for each in nodes:
+        if each["name"] == node and each["alive"] and (each["phones"] or each["slots"]):
+            return f"{each['phones']:.0%} of the phones and {sum(each['slots'].values())} slots"
+    return ""
 
 
 def rate(

@@ -64,6 +64,16 @@ class _OfBind(Command, frozen=True):
         return f"bind {self.bind}"
 
 
+class _OfNode(Command, frozen=True):
+    """Something is done to a node of those that share a database."""
+
+    node: Name
+
+    @property
+    def subject(self) -> str:
+        return f"node {self.node}"
+
+
 class _OfCarrier(Command, frozen=True):
     """Something is done to a carrier."""
 
@@ -93,6 +103,15 @@ class Drain(_OfBind, frozen=True):
 
 class Rebind(_OfBind, frozen=True):
     """End a bind in order, if it is up, and make it anew."""
+
+
+class Move(_OfNode, frozen=True):
+    """Have a node give its phones and binds to the others, also over a restart of it, until it is
+    moved back. It goes on accepting, for them."""
+
+
+class MoveBack(_OfNode, frozen=True):
+    """Have a node take its part again."""
 
 
 class SetRate(_OfCarrier, frozen=True, kw_only=True):

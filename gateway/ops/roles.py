@@ -23,6 +23,8 @@ MAY_DO: Final[Mapping[type[commands.Command], frozenset[Role]]] = {
     commands.Resume: STEERING,
     commands.Drain: STEERING,
     commands.Rebind: STEERING,
+    commands.Move: STEERING,
+    commands.MoveBack: STEERING,
     commands.SetRate: STEERING,
     commands.UnsetRate: STEERING,
     commands.Cancel: STEERING,

@@ -257,7 +257,7 @@ class FlakyStore:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._store, name)
 
-        async def call(*arguments: Any) -> Any:
+        async def call(*arguments: Any, **keywords: Any) -> Any:
             self.calls[name] += 1
             if self.stuck is not None:
                 with trio.CancelScope(shield=True):
@@ -265,7 +265,7 @@ class FlakyStore:
             if name in self.failing:
                 await trio.lowlevel.cancel_shielded_checkpoint()
                 raise StoreError("disk: is full", full=True)
-            return await method(*arguments)
+            return await method(*arguments, **keywords)
 
         return call
 

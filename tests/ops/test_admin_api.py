@@ -186,6 +186,8 @@ COMMANDS: dict[str, Any] = {
     "/resume": {"scope": "tenant", "name": "acme"},
     "/drain": {"bind": "alpha-1"},
     "/rebind": {"bind": "alpha-1"},
+    "/move": {"node": "b"},
+    "/move/back": {"node": "b"},
     "/rate": {"carrier": "alpha", "rate": 5, "seconds": 60},
     "/rate/unset": {"carrier": "alpha"},
     "/cancel": {"tenant": "acme"},
@@ -205,6 +207,7 @@ MAY = {
     "/messages/{id}": "voca", "/messages": "ca",
     "/person": "ca", "/optouts": "ca", "/pauses": "voca", "/diff": "voca", "/audit": "oca",
     "/pause": "oa", "/resume": "oa", "/drain": "oa", "/rebind": "oa", "/rate": "oa",
+    "/move": "oa", "/move/back": "oa",
     "/rate/unset": "oa", "/cancel": "oa", "/settle": "oa", "/disconnect": "oa", "/optout": "ca",
     "/erase": "ca", "/test": "oa", "/reload": "oa",
 }  # fmt: skip

@@ -53,6 +53,8 @@ class Verbs:
                 return self._drain(command)
             case commands.Rebind():
                 return self._rebind(command)
+            case commands.Move() | commands.MoveBack():
+                return await self._move(command)
             case commands.SetRate():
                 return await self._set_rate(command, caller)
             case commands.UnsetRate():
@@ -180,6 +182,32 @@ class Verbs:
             messages=bind.in_use,
             before={"state": before},
             after={"state": "connecting"},
+        )
+
+    async def _move(self, command: commands.Move | commands.MoveBack) -> Done:
+        away, name = isinstance(command, commands.Move), command.node
+        nodes = await self._store.nodes()
+        node = next((one for one in nodes if one.name == name), None)
+        if node is None:
+            raise ProblemError("not_found", f"there is no node {name!r} on this store")
+        if node.moved == away:
+            raise ProblemError(
+                "already_so", f"node {name} is {'moved away already' if away else 'not moved away'}"
+            )
+        if away and not any(one.alive and not one.moved for one in nodes if one.name != name):
+            raise ProblemError(
+                "bad_request", f"node: no other one works that could take what {name} has"
+            )
+        await self._store.move(name, away=away)
+        return Done(
+            verb=command.verb,
+            subject=command.subject,
+            messages=0,
+            before={"moved": node.moved},
+            after={"moved": away},
+            detail="it goes on accepting, for the others; what it has begun it ends"
+            if away
+            else "",
         )
 
     async def _set_rate(self, command: commands.SetRate, caller: Caller) -> Done:

@@ -262,6 +262,8 @@ VERBS: Final[Sequence[Verb]] = (
     Verb("/resume", "Go on with what was paused.", commands.Resume),
     Verb("/drain", "End a bind in order, and leave it ended.", commands.Drain),
     Verb("/rebind", "Make a bind anew.", commands.Rebind),
+    Verb("/move", "Have a node give its phones and binds to the others.", commands.Move),
+    Verb("/move/back", "Have a node take its part again.", commands.MoveBack),
     Verb("/rate", "Send a carrier no faster than this, for a time.", commands.SetRate),
     Verb("/rate/unset", "Let a carrier go by its own rate again.", commands.UnsetRate),
     Verb("/cancel", "Cancel what no carrier has yet: told how many first, then done.",

@@ -123,6 +123,23 @@ VERBS: Final = {
             (Field("bind", "Bind", needed=True), _WHY),
         ),
         Verb(
+            "move",
+            commands.Move,
+            "Move a node away",
+            "Move it away",
+            "The node ends what it has begun, and gives its phones and binds to the others, so"
+            " nothing goes out twice. It goes on accepting, for them. That holds over its restart.",
+            (Field("node", "Node", needed=True), _WHY),
+        ),
+        Verb(
+            "move-back",
+            commands.MoveBack,
+            "Move a node back",
+            "Move it back",
+            "The node takes its part of phones and binds again.",
+            (Field("node", "Node", needed=True), _WHY),
+        ),
+        Verb(
             "set-rate",
             commands.SetRate,
             "Set a carrier's rate",

@@ -14,6 +14,8 @@ from gateway.ops.commands import (
     Disconnect,
     Drain,
     Erase,
+    Move,
+    MoveBack,
     Rebind,
     Reload,
     SendTest,
@@ -24,7 +26,8 @@ from gateway.ops.commands import (
 from gateway.ops.operations import Caller
 from gateway.ops.problems import ProblemError
 from gateway.ops.views import Diff
-from gateway.queue.operators import Which
+from gateway.queue.memory import MemoryStore
+from gateway.queue.operators import NodeState, Which
 from tests.dispatch.conftest import OpenWorld, World, carrier_settings, receipt
 from tests.dispatch.operating.conftest import ANN, CORA, VIC, Desk
 
@@ -406,3 +409,49 @@ async def test_nothing_is_done_that_cannot_be_put_on_record(world: World, desk: 
     with pytest.raises(Exception, match="disk"):
         await desk.do(Drain(bind="alpha-1"))
     assert not world.bind.draining
+
+
+def node(name: str, *, alive: bool = True, moved: bool = False) -> NodeState:
+    return NodeState(0, name, name == "a", alive, "1", "c", 0.5, 0, moved)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "command", "kind"),
+    [
+        ([], Move(node="b"), "not_found"),
+        ([node("a")], Move(node="b"), "not_found"),
+        ([node("a")], Move(node="a"), "bad_request"),
+        ([node("a"), node("b", alive=False)], Move(node="a"), "bad_request"),
+        ([node("a"), node("b", moved=True)], Move(node="a"), "bad_request"),
+        ([node("a"), node("b", moved=True)], Move(node="b"), "already_so"),
+        ([node("a"), node("b")], MoveBack(node="b"), "already_so"),
+        ([node("a"), node("b")], Move(node="b"), None),
+        ([node("a"), node("b", alive=False)], Move(node="b"), None),
+        ([node("a"), node("b", moved=True)], MoveBack(node="b"), None),
+    ],
+)
+async def test_a_node_is_moved_where_another_can_take_what_it_has(
+    desk: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    nodes: list[NodeState],
+    command: Move | MoveBack,
+    kind: str | None,
+) -> None:
+    moved = []
+
+    async def there(_: MemoryStore) -> list[NodeState]:
+        return nodes
+
+    async def move(_: MemoryStore, name: str, *, away: bool) -> None:
+        moved.append((name, away))
+
+    monkeypatch.setattr(MemoryStore, "nodes", there)
+    monkeypatch.setattr(MemoryStore, "move", move)
+    if kind is None:
+        done = await desk.do(command)
+        assert moved == [(command.node, command.verb == "move")]
+        assert done.after == {"moved": command.verb == "move"}
+    else:
+        with pytest.raises(ProblemError) as refused:
+            await desk.do(command)
+        assert (refused.value.kind, moved) == (kind, [])

@@ -34,6 +34,8 @@ from tests.ops.console.staging import FINDINGS, OPTIONS, Answer, Staged, ask, se
         ),
         ("drain", {"bind": "alpha/1"}, commands.Drain(bind="alpha/1")),
         ("rebind", {"bind": "alpha/1"}, commands.Rebind(bind="alpha/1")),
+        ("move", {"node": "b"}, commands.Move(node="b")),
+        ("move-back", {"node": "b", "why": "done"}, commands.MoveBack(node="b", why="done")),
         (
             "set-rate",
             {"carrier": "alpha", "rate": "12.5", "seconds": "3600"},
