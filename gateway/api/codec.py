@@ -314,13 +314,21 @@ _ERROR_END = 256
 whole frame of it if it likes, which would take the patterns above a quarter of a second."""
 
 
-def _choices(kind: type[RequestBase]) -> Iterator[tuple[str, str]]:
-    """The fields of an op that take one of a few words, and these words."""
-    for field in msgspec.structs.fields(kind):
-        for kind_of_value in (field.type, *get_args(field.type)):
-            if get_origin(kind_of_value) is Literal:
-                *words, last = get_args(kind_of_value)
-                yield field.encode_name, f"{', '.join(words)} or {last}"
+_INDEX = re.compile(r"\[[^\]]*\]")
+"""Which one of a list or a map a path goes through."""
+
+
+def _choices(kind: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """The paths at which there is one of a few words, without indices, and these words."""
+    if get_origin(kind) is Literal:
+        *words, last = get_args(kind)
+        yield path, f"{', '.join(words)} or {last}" if words else last
+    elif isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        for field in msgspec.structs.fields(kind):
+            yield from _choices(field.type, f"{path}.{field.encode_name}".lstrip("."))
+    else:
+        for inner in get_args(kind):
+            yield from _choices(inner, path)
 
 
 _CHOICES: Final = {
@@ -343,7 +351,7 @@ def _explain(body: bytes, error: str) -> RequestError:
             "unknown_op", f"op: there is no {op[:_QUOTED_MAX]!r}; there are {there_are}"
         )
     if chosen := _CHOICE.fullmatch(what):
-        words = _CHOICES[_op(_fields.decode(body)) or "", path]
+        words = _CHOICES[_op(_fields.decode(body)) or "", _INDEX.sub("", path)]
         what = f"{chosen[1][:_QUOTED_MAX]} is not {words}"
     elif named := _FIELD.fullmatch(what):
         name = named[2][:_QUOTED_MAX]

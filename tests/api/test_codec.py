@@ -148,6 +148,15 @@ WRONG: list[tuple[Any, str]] = [
     ),
     ({"op": "optout", "id": 1, "action": "add", "numbers": ["1"] * 101}, "numbers: 101 are more"),
     (
+        {"op": "template", "id": 1, "action": "put", "vars": {"y": {"type": "date"}}},
+        "vars[...].type: 'date' is not text, digits, number, code or link",
+    ),
+    (
+        {"op": "template", "id": 1, "action": "put", "allow": ["links", "html"]},
+        "allow[1]: 'html' is not brackets, links or breaks",
+    ),
+    ({"op": "person", "id": 1, "action": "x", "number": "1"}, "action: 'x' is not erase"),
+    (
         {"op": "optout", "id": 1, "action": "ad", "numbers": []},
         "action: 'ad' is not add, remove, check or list",
     ),
