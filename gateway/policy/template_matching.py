@@ -57,6 +57,8 @@ def matches(template: Template, text: str) -> bool:
         return text == literals[0]
     if not (text.startswith(literals[0]) and text.endswith(literals[-1])):
         return False
+    if len(text) > template.longest:
+        return False
     ends: list[int] = [len(literals[0])]
     stop = len(text) - len(literals[-1])
     for at, name in enumerate(template.names):

@@ -31,6 +31,9 @@ LONGEST_VALUE: Final = 500
 
 USUAL: Final = 100
 
+BREAKS: Final = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+"""What ends a line, as `str.splitlines` has it."""
+
 Kind = Literal["text", "digits", "number", "code", "link"]
 """What a variable may be: anything; ASCII digits; digits with signs, ``1,299.00``; letters and
 digits; one link."""
@@ -137,6 +140,11 @@ class Template:
         """Where its links lead, with the beginning of a path in the place of each variable."""
         return [link.host for link in links("/".join(self.literals))]
 
+    @cached_property
+    def longest(self) -> int:
+        """Characters of a text that it makes, at most."""
+        return sum(map(len, self.literals)) + sum(self.variables[one].max for one in self.names)
+
     @property
     def guards_links(self) -> bool:
         """Whether no variable may bring a link, or lead one elsewhere."""
@@ -148,7 +156,7 @@ class Template:
     def forbidden(self) -> str:
         """The characters that no variable may have."""
         allow = self.definition.allow
-        return ("" if "brackets" in allow else "【】") + ("" if "breaks" in allow else "\n\r\u2028")
+        return ("" if "brackets" in allow else "【】") + ("" if "breaks" in allow else BREAKS)
 
     def fill(self, values: Mapping[str, Value]) -> str | Refuse:
         """The text with these values, or why there is none."""

@@ -3,13 +3,15 @@
 # ruff: noqa: RUF001  signs of Chinese writing are meant
 
 import re
-import time
+import sys
+from types import FrameType
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.policy import template_matching
 from gateway.policy.rules import Refuse
 from gateway.policy.template_matching import Book, matches
 from gateway.policy.templates import Definition, Template, Variable
@@ -86,7 +88,10 @@ def test_a_template_is_filled(values: dict[str, Any], text: str) -> None:
         ({"code": "１２"}, "invalid_value", "is not of the type digits"),
         ({"code": "1", "nam": "x"}, "invalid_value", "vars.nam: 'welcome' has no such variable; "),
         ({"code": "1", "name": "【别家】"}, "content_refused", "vars.name: has '【'"),
-        ({"code": "1", "name": "a\nb"}, "content_refused", "vars.name: has a line break"),
+        *(
+            ({"code": "1", "name": f"a{end}b"}, "content_refused", "vars.name: has a line break")
+            for end in "\n\r\v\f\x85\u2028\u2029"
+        ),
         ({"code": "1", "name": "evil.com"}, "content_refused", "vars: bring a link"),
     ],
 )
@@ -144,6 +149,7 @@ def test_a_signature_is_passed_over() -> None:
 
 
 pieces = st.text("ab,", max_size=4)
+VARIABLES = [f"${{v{n}}}" for n in range(32)]
 
 
 @given(
@@ -167,13 +173,57 @@ def test_it_matches_what_a_regular_expression_would(
     assert matches(template(source, vars=variables), text) is expected
 
 
-def test_the_worst_text_takes_time_in_proportion_to_its_length() -> None:
-    hard = template("a".join(f"${{v{n}}}" for n in range(20)) + "b")
+def steps(template: Template, text: str) -> int:
+    """How many lines of the matching are run, whatever the machine does meanwhile."""
+    count = 0
 
-    def seconds(size: int) -> float:
-        started = time.process_time()
-        assert not matches(hard, "a" * size)
-        return time.process_time() - started
+    def line(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal count
+        if frame.f_code.co_filename != template_matching.__file__:
+            return None
+        count += event == "line"
+        return line
 
-    seconds(1_000)
-    assert seconds(40_000) < 40 * max(seconds(4_000), 0.002)
+    before = sys.gettrace()
+    sys.settrace(line)
+    try:
+        matches(template, text)
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize(
+    ("source", "unit", "end"),
+    [
+        pytest.param("a".join(VARIABLES[:20]) + "b", "a", "", id="one letter"),
+        pytest.param("a".join(VARIABLES) + "b", "a", "b", id="one letter to the end"),
+        pytest.param("aa".join(VARIABLES) + "b", "a", "ab", id="pieces that overlap"),
+        pytest.param("ab".join(VARIABLES) + "c", "ab", "c", id="a piece again and again"),
+        pytest.param("a" + "aab".join(VARIABLES) + "a", "aab", "a", id="a piece within itself"),
+        pytest.param("".join(VARIABLES) + "b", "a", "b", id="nothing between variables"),
+        pytest.param(("a" * 50).join(VARIABLES[:10]) + "b", "a", "b", id="long pieces"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["text", "digits"])
+def test_the_worst_text_takes_time_in_proportion_to_its_length(
+    source: str, unit: str, end: str, kind: Any
+) -> None:
+    variables = {f"v{n}": Variable(kind, 500) for n in range(32) if f"${{v{n}}}" in source}
+    hard = template(source, vars=variables)
+    few, many = (steps(hard, unit * (size // len(unit)) + end) for size in (1_000, 4_000))
+    assert many < 4.8 * few + 1_000
+
+
+def test_a_piece_of_a_text_is_looked_at_once_for_each_variable() -> None:
+    """Not once for each way in which the variables could share the text."""
+    hard = template("a".join(VARIABLES) + "b", vars={f"v{n}": Variable(max=500) for n in range(32)})
+    assert steps(hard, "a" * 1_000 + "b") < 20 * 32 * 1_000
+
+
+def test_a_text_that_is_longer_than_any_is_not_looked_at() -> None:
+    hard = template(
+        "a".join(VARIABLES[:3]) + "b", vars={f"v{n}": Variable(max=9) for n in range(3)}
+    )
+    assert matches(hard, "x" * 9 + "a" + "x" * 9 + "a" + "x" * 9 + "b")
+    assert steps(hard, "a" * 40_000 + "b") < 10
