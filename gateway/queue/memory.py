@@ -212,6 +212,8 @@ class MemoryStore(Alone):
         limits: Mapping[str, int] | None = None,
     ) -> Mapping[int, Known]:
         await self._change()
+        if not entries:
+            return {}
         counting: list[Message] = []
         if seen is not None:
             counting = [entry.message for entry in entries if entry.message.counted]

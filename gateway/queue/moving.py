@@ -97,9 +97,9 @@ TABLES: Final[Mapping[str, Table]] = {
         },
     ),
     "use": Table(
-        ("tenant", "number", "message", "mark"),
+        ("tenant", "number", "message"),
         {
-            "tenant": "tenant", "number": "text", "message": "number", "mark": "number",
+            "tenant": "tenant", "number": "text", "message": "number", "marks": "octets",
             "at": "real", "keep": "number", "sent": "flag",
         },
     ),

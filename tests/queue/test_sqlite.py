@@ -18,7 +18,7 @@ import pytest
 import trio
 
 from gateway.errors import StoreError
-from gateway.facts import SPENT
+from gateway.facts import SPENT, USES, Use
 from gateway.message import Charge, Event, LaneKey, Message
 from gateway.queue import tail
 from gateway.queue.sqlite import SqliteStore, engine, keys, schema, upkeep
@@ -458,6 +458,36 @@ async def test_what_an_earlier_version_has_charged_is_given_back(
     await store.aclose()
     with closing(apsw.Connection(path)) as connection:
         assert list(connection.execute("SELECT * FROM charge")) == []
+
+
+async def test_what_counts_in_an_earlier_schema_goes_on(
+    path: str,
+) -> None:
+    """It had a row for each thing that a message counts as."""
+    steps = [n for n, step in enumerate(schema.STEPS) if "TABLE use_2" in step]
+    Path(path).parent.mkdir()
+    with closing(apsw.Connection(path)) as connection:
+        schema.migrate(connection, schema.STEPS[: steps[0]])
+        connection.execute("INSERT INTO tenant (id, name) VALUES (1, 'acme')")
+        connection.executemany(
+            "INSERT INTO use VALUES (1, ?, ?, ?, ?, ?, ?)",
+            [
+                ("447911123456", 7, -5, 1_000.0, 60, 1),
+                ("447911123456", 7, 9, 1_000.0, 86_400, 1),
+                ("447911123456", 8, 9, 2_000.0, 86_400, 0),
+            ],
+        )
+    store = SqliteStore(path, clock=lambda: 1_000.0)
+    await store.open()
+    found = (await store.facts("acme", ["447911123456"], USES)).uses
+    assert {phone: sorted(some) for phone, some in found.items()} == {
+        "447911123456": [
+            Use(-5, 1_000.0, 7, True),
+            Use(9, 1_000.0, 7, True),
+            Use(9, 2_000.0, 8, False),
+        ]
+    }
+    await store.aclose()
 
 
 async def test_calls_share_commits(path: str, entry: MakeEntry) -> None:

@@ -12,6 +12,7 @@ import msgspec
 from gateway.message import Encoding, LaneKey
 from gateway.numbers import canonical
 from gateway.queue.accounts import charged
+from gateway.queue.marks import keep, marks
 from gateway.queue.postgresql import accounts, sharing, statements
 from gateway.queue.postgresql.arrays import (
     encode_message,
@@ -151,11 +152,19 @@ def accept(
         if charges is not None and accounts.overdrawn(session, charges):
             return lambda: None
         offered, stored = None, rows
+        twice: set[int] = set()
         if keys.ids:
             offered = session.execute(SQL["keys"], keys.columns(session))
-            if keys.waits:  # whoever leases in the same transaction must not find a duplicate
+            # Whoever leases, or counts, in the same transaction must not find a duplicate.
+            if keys.waits or counting or charges is not None:
                 twice = set(keys.ids).difference(every(offered.fetchall()))
                 stored = rows.without(twice) if twice else rows
+        # At once, for who accepts others in the same transaction.
+        if counting:
+            _reserve(session, [one for one in counting if one.message.id not in twice])
+        if charges is not None:
+            without = [at for at, one in enumerate(entries) if one.message.id in twice]
+            accounts.add(session, charges.without(without))
         session.execute(SQL["messages"], stored.columns(session))
         sharing.arrive(session, away)
 
@@ -168,9 +177,6 @@ def accept(
                 fresh = [one for at, one in enumerate(entries) if at not in duplicates]
                 twice = int8s([entries[at].message.id for at in duplicates])
                 session.execute(SQL["duplicates"], {"ids": twice})
-            _reserve(session, fresh if counting else ())
-            if charges is not None:
-                accounts.add(session, charges.without(duplicates))
             session.count(accepted([one.message for one in fresh]), hour)
             session.accepted(newest, came)
             return duplicates
@@ -232,19 +238,19 @@ def _overtaken(session: Session, counting: Sequence[Entry], seen: Seen) -> bool:
 def _reserve(session: Session, entries: Sequence[Entry]) -> None:
     """Let messages count."""
     rows = [
-        (session.tenant(m.tenant), canonical(m.to), m.id, mark, m.due, keep)
+        (session.tenant(m.tenant), canonical(m.to), m.id, marks(c), m.due, keep(c))
         for m in (entry.message for entry in entries)
-        for mark, keep in m.counted
+        if (c := m.counted)
     ]
     if rows:
-        tenants, phones, ids, marks, ats, keeps = zip(*rows, strict=True)
+        tenants, phones, ids, counted, ats, keeps = zip(*rows, strict=True)
         session.execute(
             SQL["reserve"],
             {
                 "tenants": int4s(tenants),
                 "phones": texts(phones),
                 "ids": int8s(ids),
-                "marks": int8s(marks),
+                "marks": octets(counted),
                 "ats": float8s(ats),
                 "keeps": int8s(keeps),
             },

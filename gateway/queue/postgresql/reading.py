@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from gateway.facts import Use
 from gateway.message import WaitingState
-from gateway.queue import events
+from gateway.queue import events, marks
 from gateway.queue.postgresql import sharing, statements
 from gateway.queue.postgresql.accepting import SENT, WAITING
 from gateway.queue.postgresql.arrays import (
@@ -161,8 +161,8 @@ def consumers(connection: Connected, tenant: str | None, last: Any) -> list[Cons
 def uses(connection: Connected, tenant: str, phones: set[str]) -> dict[str, list[Use]]:
     """What counts of phones, for a tenant; those without anything are left out."""
     found: dict[str, list[Use]] = {}
-    for phone, *use in ask(connection, "uses", tenant=tenant, numbers=texts(phones)):
-        found.setdefault(phone, []).append(Use(*use))
+    for phone, *row in ask(connection, "uses", tenant=tenant, numbers=texts(phones)):
+        found.setdefault(phone, []).extend(marks.uses(*row))
     return found
 
 

@@ -1,8 +1,10 @@
 """What rules want to know of a batch, asked in one read: see `gateway.queue.store.Store.facts`."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from gateway.facts import Facts, Wants
+from msgspec import structs
+
+from gateway.facts import Facts, Use, Wants
 from gateway.numbers import canonical
 from gateway.queue.consents import allowed, withdrawn
 from gateway.queue.filter import BitFilter
@@ -19,14 +21,16 @@ def lookup(
     session: Session,
     optouts: BitFilter,
     withdrawals: BitFilter,
+    used: Collection[str],
 ) -> Callable[[Execute], Facts] | None:
-    """What looks facts up, None where it is known from memory that there are none."""
-    if not wants or not numbers:
+    """What looks facts up, None where it is known from memory that there are none; ``used`` are the
+    phones that may have rows of what counts."""
+    if not numbers or not (wants or used):
         return None
     asks_optouts = "optouts" in wants and not optouts.empty
     own = session.tenants.known(tenant)
     asks_consents = "consents" in wants and own is not None
-    asks_uses = "uses" in wants and own is not None
+    asks_uses = bool(used) and own is not None
     asks_failing = "unreachable" in wants and own is not None
     asks_spent = "spent" in wants and own is not None
     asks_more = asks_consents or asks_uses or asks_failing or asks_spent
@@ -56,7 +60,7 @@ def lookup(
                 given = {number: purposes for number, of in known if (purposes := allowed(of))}
             if forbidden:
                 refused = {number: purposes for number, of in known if (purposes := withdrawn(of))}
-        used = uses.find(execute, own, set(phones)) if asks_uses else {}
+        counting = uses.find(execute, own, used) if asks_uses else {}
         silent: dict[str, float] = {}
         if asks_failing and (untils := failing.find(execute, own, set(phones))):
             silent = {number: untils[phone] for number, phone in pairs if phone in untils}
@@ -65,12 +69,22 @@ def lookup(
             opted_out=out,
             withdrawn=refused,
             consents=given,
-            uses=used,
+            uses=counting,
             unreachable=silent,
             spent=spent,
         )
 
     return look_up
+
+
+def with_reserved(facts: Facts, reserved: Mapping[str, Sequence[Use]]) -> Facts:
+    """Facts with what counted before they were looked up, but for what they know by now."""
+    counting = dict(facts.uses)
+    for phone, some in reserved.items():
+        stored = counting.get(phone, ())
+        there = {one.message for one in stored}
+        counting[phone] = [*stored, *(one for one in some if one.message not in there)]
+    return structs.replace(facts, uses=counting)
 
 
 def _opted_out(execute: Execute, scopes: Iterable[int], asked: Iterable[str]) -> set[str]:

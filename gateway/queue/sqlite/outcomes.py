@@ -15,10 +15,11 @@ from gateway.queue import events, parts, store
 from gateway.queue.accounts import Settling, settling
 from gateway.queue.chunks import NOBODY, Chunks, Leaving, Owner
 from gateway.queue.consents import Consent
-from gateway.queue.sqlite import accounts, arrived, consents, failing, uses, writes
+from gateway.queue.sqlite import accounts, arrived, consents, failing, reserved, writes
 from gateway.queue.sqlite import taken as taken_rows
 from gateway.queue.sqlite.arrived import Arrived
 from gateway.queue.sqlite.bulk import Execute, Rows, encode_life, encode_message, numbers, texts
+from gateway.queue.sqlite.reserved import Reservations
 from gateway.queue.sqlite.schema import LEASED, TENANT_BITS
 from gateway.queue.sqlite.session import Session
 from gateway.queue.sqlite.stats import Place
@@ -94,7 +95,7 @@ class SettlementRows(msgspec.Struct):
     hold: list[Any] = []
     drop: list[tuple[HeldKind, str]] = []
     optouts: list[writes.OptoutRow] = []
-    spent: uses.Spent | None = None
+    spending: reserved.Settling | None = None
     charges: Settling | None = None
     consents: list[tuple[int, Consent]] = []
     silent: failing.FailingRows | None = None
@@ -114,12 +115,12 @@ def settlement_rows(
     settlement: Settlement,
     arrived_chunks: Arrived,
     taken_chunks: Chunks,
+    reservations: Reservations | None,
     now: float,
     *,
-    counting: bool,
     charging: bool,
 ) -> SettlementRows:
-    """The rows of a settlement; ``counting`` says whether messages count against caps at all,
+    """The rows of a settlement; no ``reservations`` say that no message counts against caps,
     ``charging`` whether any are charged."""
     rows = SettlementRows(int(now // HOUR), drop=settlement.drop)
     number_of = session.carriers.number
@@ -174,8 +175,6 @@ def settlement_rows(
     rows.optouts = writes.optout_rows(session, settlement.optouts)
     rows.consents = consents.rows(session, settlement.consents)
     rows.silent = failing.rows(session, settlement.strikes, settlement.heard)
-    if counting:
-        rows.spent = uses.spent(session, settlement, now)
     if charging:
         rows.charges = settling(settlement)
     counts = ended(finals)
@@ -183,6 +182,8 @@ def settlement_rows(
     rows.counts = session.places(counts, rows.hour)
     body = taken_rows.encode(entries)
     # From here on nothing fails any more.
+    if reservations is not None:
+        rows.spending = reservations.settling(session.tenants.number, settlement.sent, finals, now)
     rows.late = arrived_chunks.late()
     rows.from_arrived = arrived_chunks.leave([*final, *marked])
     rows.from_taken = taken_chunks.leave(final)
@@ -271,8 +272,8 @@ def settle(session: Session, rows: SettlementRows) -> Settled:
         consents.add(execute, rows.consents)
     if rows.silent:
         failing.settle(execute, rows.silent)
-    if rows.spent:
-        uses.settle(execute, rows.spent)
+    if rows.spending:
+        reserved.settle(execute, rows.spending)
     if rows.charges:
         accounts.settle(execute, rows.charges, gone)
     if rows.optouts:

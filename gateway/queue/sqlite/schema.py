@@ -181,9 +181,22 @@ STEPS: Final[Sequence[str]] = (
     CREATE TABLE arrived (id INTEGER PRIMARY KEY, lane INTEGER NOT NULL, body BLOB NOT NULL);
     CREATE TABLE progress (message INTEGER PRIMARY KEY, states BLOB NOT NULL);
     """,
+    # What counts has a row for each message, not for each thing that it counts as.
+    """
+    CREATE TABLE reserved (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
+    CREATE TABLE spent (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
+    CREATE TABLE use_2 (tenant INTEGER NOT NULL, number TEXT NOT NULL, message INTEGER NOT NULL,
+        marks BLOB NOT NULL, at REAL NOT NULL, keep INTEGER NOT NULL, sent INTEGER NOT NULL,
+        PRIMARY KEY (tenant, number, message)) WITHOUT ROWID;
+    INSERT INTO use_2 SELECT tenant, number, message, CAST(group_concat(octets(mark), '') AS BLOB),
+        max(at), max(keep), max(sent) FROM use GROUP BY tenant, number, message;
+    DROP TABLE use;
+    ALTER TABLE use_2 RENAME TO use;
+    """,
 )
 """Step *n* leads from version *n* to *n* + 1. Steps are added, never changed. They may call the
-functions `phone` and `as_dialled`, which follow the rules of `gateway.numbers` as they are now."""
+functions `octets`, `phone` and `as_dialled`; the last two follow the rules of `gateway.numbers` as
+they are now."""
 
 
 def _dialled(number: str) -> str:
@@ -208,6 +221,11 @@ def _as_dialled(body: bytes) -> bytes:
     return encode_message(msgspec.structs.replace(message, to=number))
 
 
+def _octets(number: int) -> bytes:
+    """An integer of 64 bits as eight octets."""
+    return number.to_bytes(8, "big", signed=True)
+
+
 def check(connection: apsw.Connection, path: str, steps: Sequence[str] = STEPS) -> None:
     """Make sure that the file is new, or a store that this program can use, and change nothing.
 
@@ -224,11 +242,14 @@ def check(connection: apsw.Connection, path: str, steps: Sequence[str] = STEPS) 
         )
 
 
+_FUNCTIONS: Final = {"phone": _phone, "as_dialled": _as_dialled, "octets": _octets}
+
+
 def migrate(connection: apsw.Connection, steps: Sequence[str] = STEPS) -> None:
     """Bring the file to the newest schema, each step in one transaction."""
     version = connection.pragma("user_version")
     if version < len(steps):
-        for name, function in {"phone": _phone, "as_dialled": _as_dialled}.items():
+        for name, function in _FUNCTIONS.items():
             connection.create_scalar_function(name, function, 1, deterministic=True)  # type: ignore[arg-type]  # SQLite gives it what the column has
     for number, step in enumerate(steps[version:], version + 1):
         with connection:

@@ -10,11 +10,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
+from typing import Final
 
 import trio
 
 from gateway.errors import StoreError, StoreFenced
-from gateway.facts import CONSENTS, NO_FACTS, UNREACHABLE, USES, Facts, Wants
+from gateway.facts import CONSENTS, NO_FACTS, UNREACHABLE, USES, Facts, Use, Wants
 from gateway.message import LaneKey, Message
 from gateway.numbers import canonical
 from gateway.queue import events
@@ -46,6 +47,7 @@ from gateway.queue.sqlite import (
     outcomes,
     reads,
     refusals,
+    reserved,
     stats,
     taken,
     templates,
@@ -85,6 +87,8 @@ from gateway.queue.store import (
 )
 from gateway.queue.tail import EventTail
 from gateway.queue.tallies import HOUR, KEPT, Stats
+
+_OVERTAKEN: Final = "more messages of the same phones or accounts were accepted meanwhile"
 
 
 class SqliteStore(Alone):
@@ -133,6 +137,9 @@ class SqliteStore(Alone):
             clean = await engine.read(upkeep.was_clean)
             engine.session.token = await engine.write(lambda s: s.take())
             await _shelve_all(engine)
+            self._reserved = reserved.Reservations()
+            self._phones = uses.Phones()
+            self._phones.renew(await engine.read(uses.load_phones))
             self._arrived = arrived.Arrived()
             self._taken = Chunks()
             self._shelving = trio.Lock()
@@ -195,24 +202,54 @@ class SqliteStore(Alone):
     ) -> Mapping[int, Known]:
         if not entries:
             return {}
-        hour = int(self._clock() // HOUR)
+        session, now = self._engine.session, self._clock()
+        asked: list[reserved.Reserved] = []
+        if seen is not None:
+            await self._put_away(reserved.KEPT)
+            asked = reserved.asked(session.tenants.number(entries[0].message.tenant), entries)
+            if self._reserved.overtake(asked, seen):
+                await self._engine.write(lambda _: None)  # what is on its way is known by then
+                raise Overtaken(_OVERTAKEN)
         rows = writes.accept_rows(
-            self._engine.session, self._keys, self._arrived, entries, seen, limits, hour
+            session, self._keys, self._arrived, entries, limits, int(now // HOUR)
         )
-        self._counting = self._counting or rows.reserved is not None
+        counting = self._reserve(asked, seen) if asked and seen is not None else None
+        self._counting = self._counting or counting is not None
         self._charging = self._charging or rows.charged is not None
+
+        def applied(known: Mapping[int, Known] | None) -> None:
+            if known is not None and counting is not None:
+                self._reserved.accepted(counting.number, {rows.ids[at] for at in known})
+
         try:
-            known = await self._engine.write(lambda s: writes.accept(s, rows))
+            known = await self._engine.write(lambda s: writes.accept(s, rows, counting), applied)
             if known is None:
-                why = "more messages of the same phones or accounts were accepted meanwhile"
-                raise Overtaken(why)
+                raise Overtaken(_OVERTAKEN)
         except BaseException:
             for chunk in rows.chunks:
                 self._arrived.forget(chunk.number)
+            if counting is not None:
+                self._reserved.refused(counting.number)
             raise
         if known:
             self._arrived.never_came([rows.ids[at] for at in known])
         return known
+
+    def _reserve(self, asked: Sequence[reserved.Reserved], seen: Seen) -> reserved.Accepting:
+        """Have messages count."""
+        perhaps = self._phones.maybe({one.phone for one in asked})
+        return reserved.Accepting(self._reserved.reserve(asked), asked, seen, perhaps)
+
+    async def _put_away(self, most: int) -> None:
+        """Have what counts be in rows, but for so many messages."""
+        while away := self._reserved.away(most):
+            self._phones.include(away.phones)
+            try:
+                await self._engine.write(partial(reserved.put_away, away=away))
+            except BaseException:
+                self._reserved.stays(away)
+                raise
+            self._reserved.gone(away)
 
     async def known(self, tenant: str, keys: Sequence[str]) -> Mapping[str, Known]:
         lookup = self._lookup(tenant, keys)
@@ -235,16 +272,24 @@ class SqliteStore(Alone):
         return lookup if perhaps else None
 
     async def facts(self, tenant: str, numbers: Sequence[str], wants: Wants) -> Facts:
-        if not self._counting:
-            wants -= USES
+        counting = wants >= USES and self._counting
+        wants -= USES
         if not self._consented:
             wants -= CONSENTS
         if not self._failing:
             wants -= UNREACHABLE
+        session = self._engine.session
+        known: Mapping[str, Sequence[Use]] = {}
+        used: set[str] = set()
+        if counting and (own := session.tenants.known(tenant)) is not None:
+            phones = set(map(canonical, numbers))
+            # Before rows are looked up, in which what leaves memory meanwhile is found.
+            known, used = self._reserved.of(own, phones), self._phones.maybe(phones)
         lookup = facts.lookup(
-            tenant, numbers, wants, self._engine.session, self._optouts, self._withdrawals
+            tenant, numbers, wants, session, self._optouts, self._withdrawals, used
         )
-        return await self._engine.read(lookup) if lookup else NO_FACTS
+        found = await self._engine.read(lookup) if lookup else NO_FACTS
+        return facts.with_reserved(found, known) if known else found
 
     async def refuse(self, refused: Sequence[Refused]) -> None:
         if refused:
@@ -325,8 +370,8 @@ class SqliteStore(Alone):
             settlement,
             self._arrived,
             self._taken,
+            self._reserved if self._counting else None,
             now,
-            counting=self._counting,
             charging=self._charging,
         )
         self._optouts.include([row.number for row in rows.optouts if row.entry is not None])
@@ -334,7 +379,10 @@ class SqliteStore(Alone):
         self._failing = self._failing or bool(settlement.strikes)
         self._note_withdrawals(rows.consents)
         try:
-            settled = await self._engine.write(lambda s: outcomes.settle(s, rows), self._settled)
+            settled = await self._engine.write(
+                lambda s: outcomes.settle(s, rows),
+                lambda settled: self._settled(settled, rows.spending),
+            )
         except BaseException:
             if rows.taken:
                 self._taken.forget(rows.taken.number)
@@ -352,7 +400,9 @@ class SqliteStore(Alone):
             await self._engine.write(lambda s: outcomes.be_due(s, settled.complete, now))
         return Settled(settled.passed_over, settled.complete)
 
-    def _settled(self, settled: outcomes.Settled) -> None:
+    def _settled(self, settled: outcomes.Settled, spending: reserved.Settling | None) -> None:
+        if spending is not None:
+            self._reserved.settled(spending)
         for chunk in settled.chunks:
             self._tail.append(chunk)
         self._engine.signals.told([chunk.tenant for chunk in settled.chunks])
@@ -607,6 +657,8 @@ class SqliteStore(Alone):
 
     async def erase_records(self, tenant: str | None, phones: Collection[str]) -> int:
         await self._shelve_all()  # what ended is in the chunk that it arrived in until then
+        await self._engine.write(lambda _: None)  # what is on its way can be put away by then
+        await self._put_away(0)
         number = None if tenant is None else self._engine.session.tenants.number(tenant)
         return await self._engine.write(lambda s: erasing.erase_records(s, number, tenant, phones))
 
@@ -764,6 +816,7 @@ class SqliteStore(Alone):
         if self._uses_next is None:
             if not self._counting or now < self._uses_done + uses.PASS:
                 return 0
+            await self._put_away(0)
             self._uses_next = uses.FIRST
         while self._uses_next is not None:
             gone, self._uses_next = await self._engine.write(
@@ -772,7 +825,15 @@ class SqliteStore(Alone):
             if gone:
                 return gone
         self._uses_done = now
+        await self._narrow_phones()
         return 0
+
+    async def _narrow_phones(self) -> None:
+        """Have the filter of phones be as large as its table needs it."""
+        if self._phones.is_wide(await self._engine.read(uses.count)):
+            self._phones.begin()
+            await self._engine.write(lambda _: None)  # what was included before is in rows by then
+            self._phones.renew(await self._engine.read(uses.load_phones))
 
     async def _prune_failing(self, limit: int) -> int:
         if not self._failing:
@@ -795,6 +856,6 @@ class SqliteStore(Alone):
 
 async def _shelve_all(engine: Engine) -> None:
     """Shelve what a store has that is opened, or closed."""
-    for some in (arrived.shelve_some, taken.shelve_some):
+    for some in (arrived.shelve_some, taken.shelve_some, reserved.put_away_some):
         while await engine.write(some):
             pass

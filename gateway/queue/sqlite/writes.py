@@ -14,7 +14,7 @@ from gateway.message import Message
 from gateway.numbers import canonical
 from gateway.queue.accounts import Charged, charged
 from gateway.queue.chunks import Chunks, Leaving
-from gateway.queue.sqlite import accounts, arrived, keys, reads, uses
+from gateway.queue.sqlite import accounts, arrived, keys, reads, reserved
 from gateway.queue.sqlite.arrived import Arrived, ArrivedRow
 from gateway.queue.sqlite.bulk import (
     Rows,
@@ -28,7 +28,7 @@ from gateway.queue.sqlite.keys import KeyIndex, KeyRow, KeyRows
 from gateway.queue.sqlite.schema import GLOBAL_SCOPE, WAITING
 from gateway.queue.sqlite.session import LaneName, Session
 from gateway.queue.sqlite.stats import Place
-from gateway.queue.store import GLOBAL, LIFTS, Entry, Known, Lease, OptoutChange, Seen
+from gateway.queue.store import GLOBAL, LIFTS, Entry, Known, Lease, OptoutChange
 from gateway.queue.tallies import Key, accepted, add
 
 # An insertion that may fail half-way keeps the old pages of what it changes, unless its failure
@@ -73,7 +73,6 @@ class AcceptRows(NamedTuple):
     messages: list[tuple[float, list[Any]]]
     chunks: list[ArrivedRow]
     keys: KeyRows | None
-    reserved: uses.Reserved | None
     charged: Charged | None
 
 
@@ -90,7 +89,6 @@ def accept_rows(
     index: KeyIndex,
     chunks: Chunks,
     entries: Sequence[Entry],
-    seen: Seen | None,
     limits: Mapping[str, int] | None,
     hour: int,
 ) -> AcceptRows:
@@ -129,12 +127,9 @@ def accept_rows(
         add(counts, {(tenant, campaign, variant, "", "accepted"): lane.messages})
     places = session.places(counts, hour)
     key_rows = _key_rows(index, entries, keyed, names) if keyed else None
-    counting = None if seen is None else uses.reserved(session, entries, seen)
     charges = charged(entries, limits)
     chunk_rows = arrived.rows(chunks, leased)
-    return AcceptRows(
-        entries, hour, places, ids, [*rows_of.items()], chunk_rows, key_rows, counting, charges
-    )
+    return AcceptRows(entries, hour, places, ids, [*rows_of.items()], chunk_rows, key_rows, charges)
 
 
 def lane_name(key: tuple[str, str, str, str | None]) -> LaneName:
@@ -160,10 +155,12 @@ def _key_rows(
     return rows
 
 
-def accept(session: Session, rows: AcceptRows) -> dict[int, Known] | None:
-    """Store messages, but for duplicates by their key; None where more counts of their phones than
-    was seen, or an account would exceed its limit, and nothing was stored."""
-    if rows.reserved and uses.overtaken(session.execute, rows.reserved):
+def accept(
+    session: Session, rows: AcceptRows, counting: reserved.Accepting | None
+) -> dict[int, Known] | None:
+    """Store messages, but for duplicates by their key, and that they count; None where more counts
+    of their phones than was seen, or an account would exceed its limit, and nothing was stored."""
+    if counting and reserved.overtaken(session.execute, counting):
         return None
     if rows.charged and accounts.overdrawn(session.execute, rows.charged):
         return None
@@ -177,8 +174,8 @@ def accept(session: Session, rows: AcceptRows) -> dict[int, Known] | None:
         stored = _without(passed_over, flat) if passed_over else flat
         _ACCEPT.run(session.execute, stored, (WAITING, at))
     arrived.insert(session.execute, rows.chunks, passed_over)
-    if rows.reserved:
-        uses.reserve(session.execute, rows.reserved, duplicates)
+    if counting:
+        reserved.insert(session.execute, counting, passed_over)
     if rows.charged:
         accounts.add(session.execute, rows.charged.without(duplicates))
     session.execute(

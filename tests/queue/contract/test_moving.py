@@ -296,8 +296,8 @@ OF_NODES = {"node", "shard", "arrival", "notice", "gateway", "epoch"}
 NAMES = {"tenant", "carrier", "lane", "stat_name"}
 """Tables of names, which are made as rows are added, and others that only stand in for rows."""
 
-CHUNKS = {"taken", "arrived", "progress"}
-"""Tables of what is shelved before anything moves."""
+CHUNKS = {"taken", "arrived", "progress", "reserved", "spent"}
+"""Tables of what is shelved, or put away, before anything moves."""
 
 
 async def test_every_table_moves_or_is_known_not_to(tmp_path: Path, ready: Postgres) -> None:

@@ -26,6 +26,6 @@ AND key.name = ANY(%(names)s::bytea[]);
 SELECT number, message FROM use WHERE tenant = %(tenant)s AND number = ANY(%(phones)s::text[]);
 
 -- name: reserve
-INSERT INTO use (tenant, number, message, mark, at, keep, sent)
+INSERT INTO use (tenant, number, message, marks, at, keep, sent)
 SELECT *, false FROM unnest(%(tenants)s::int4[], %(phones)s::text[], %(ids)s::int8[],
-    %(marks)s::int8[], %(ats)s::float8[], %(keeps)s::int8[]);
+    %(marks)s::bytea[], %(ats)s::float8[], %(keeps)s::int8[]);

@@ -29,10 +29,10 @@ WITH old AS MATERIALIZED (SELECT carrier, ref FROM part WHERE at < %(before)s
 DELETE FROM part USING old WHERE part.carrier = old.carrier AND part.ref = old.ref;
 
 -- name: forget_uses
-WITH old AS MATERIALIZED (SELECT tenant, number, message, mark FROM use
+WITH old AS MATERIALIZED (SELECT tenant, number, message FROM use
     WHERE sent AND at + keep < %(now)s LIMIT %(limit)s)
 DELETE FROM use USING old WHERE use.tenant = old.tenant AND use.number = old.number
-AND use.message = old.message AND use.mark = old.mark;
+AND use.message = old.message;
 
 -- name: forget_stats
 DELETE FROM stat WHERE hour < %(before)s;

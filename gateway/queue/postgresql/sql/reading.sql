@@ -52,7 +52,7 @@ SELECT number FROM optout WHERE scope = ANY(%(scopes)s::text[])
 AND number = ANY(%(numbers)s::text[]);
 
 -- name: uses
-SELECT number, mark, at, message, sent FROM use
+SELECT number, marks, at, message, sent FROM use
 WHERE tenant = (SELECT id FROM tenant WHERE name = %(tenant)s)
 AND number = ANY(%(numbers)s::text[]);
 
