@@ -54,6 +54,7 @@ COMMANDS: Final = (
     "looking:carriers",
     "looking:reach",
     "looking:queues",
+    "looking:sent",
     "looking:tenants",
     "looking:policy",
     "looking:campaigns",

@@ -1,6 +1,6 @@
-"""What operators look at: ``overview``, ``carriers``, ``reach``, ``queues``, ``tenants``,
-``policy``, ``campaigns``, ``system``, ``nodes``, ``pauses``, ``audit``, ``diff``, ``message``
-and ``messages``, through the admin API.
+"""What operators look at: ``overview``, ``carriers``, ``reach``, ``queues``, ``sent``,
+``tenants``, ``policy``, ``campaigns``, ``system``, ``nodes``, ``pauses``, ``audit``, ``diff``,
+``message`` and ``messages``, through the admin API.
 
 At a terminal the tables have what fits; the lines of JSON have everything.
 """
@@ -123,10 +123,37 @@ def queues(*, operators: AdminAccess = LOCAL) -> int:
 
 
 def _queue(each: Item) -> Item:
-    names = ("tenant", "category", "route", "campaign", "messages", "parts", "reason")
+    names = ("tenant", "category", "route", "campaign", "messages", "parts")
     shown = {name: each[name] for name in names}
     pause = each["pause"]
-    return shown | {"oldest": _age(each), "paused by": pause["by"] if pause else None}
+    return shown | {
+        "oldest": _age(each),
+        "waits for": waits_for(each),
+        "paused by": pause["by"] if pause else None,
+    }
+
+
+def waits_for(queue: Item) -> str:
+    """Why the messages of a queue do not move, in words; when they are due, where none is yet."""
+    if queue["oldest_seconds"] is None and queue["next_due"] is not None and not queue["pause"]:
+        at = datetime.fromtimestamp(queue["next_due"]).astimezone()
+        return f"{at:%Y-%m-%d %H:%M:%S}"
+    return str(queue["reason"]).replace("_", " ")
+
+
+def sent(*, operators: AdminAccess = LOCAL) -> int:
+    """Tell what carriers have, and for how long without an answer or a receipt, the oldest
+    first."""
+    _show(operators.items("sent"), _sent)
+    return 0
+
+
+def _sent(each: Item) -> Item:
+    return {
+        **{name: each[name] for name in ("tenant", "category", "messages")},
+        "no answer for": _seconds(each["unanswered_seconds"]),
+        "no receipt for": _seconds(each["receipt_seconds"]),
+    }
 
 
 def tenants(*, operators: AdminAccess = LOCAL) -> int:

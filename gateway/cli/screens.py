@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
+from gateway.cli.looking import waits_for
 from gateway.dispatch.operating.stuck import duration
 
 STYLES: Final = {"critical": "bold red", "warning": "yellow", "notice": "cyan"}
@@ -114,7 +115,7 @@ def _queues(queues: Sequence[Mapping[str, Any]], most: int) -> Table:
             one["campaign"] or "",
             f"{one['messages']:,}",
             "" if one["oldest_seconds"] is None else duration(one["oldest_seconds"]),
-            one["reason"].replace("_", " "),
+            waits_for(one),
         )
     return _rest(table, len(queues) - most)
 

@@ -28,6 +28,7 @@ from gateway.ops.views import (
     PolicyView,
     QueueView,
     ReachView,
+    SentView,
     SystemView,
     TenantView,
 )
@@ -101,6 +102,9 @@ class Operations(Protocol):
 
     async def queues(self) -> Sequence[QueueView]:
         """What no carrier has yet, the oldest first."""
+
+    async def sent(self) -> Sequence[SentView]:
+        """What carriers have, the oldest first."""
 
     async def tenants(self, queues: Queues = None) -> Sequence[TenantView]:
         """All tenants."""

@@ -106,6 +106,8 @@ class Overview(View, frozen=True):
     Attributes:
         queued, deferred, sent: messages without an outcome: due, due later, with a carrier.
         oldest_seconds: for how long the oldest that is due has not been sent.
+        unanswered_seconds, receipt_seconds: for how long the oldest is with a carrier that has not
+            answered, and the oldest with one that has taken it and owes its receipt.
         digest: of the configuration in force, loaded at ``loaded_at``.
     """
 
@@ -120,6 +122,8 @@ class Overview(View, frozen=True):
     deferred: int
     sent: int
     oldest_seconds: float | None
+    unanswered_seconds: float | None
+    receipt_seconds: float | None
     carriers: int
     carriers_up: int
     binds: int
@@ -394,6 +398,22 @@ class QueueView(View, frozen=True):
     next_due: float | None
     reason: Reason
     pause: PauseView | None
+
+
+class SentView(View, frozen=True):
+    """The messages of one tenant and category that carriers have.
+
+    Attributes:
+        unanswered_seconds: since the oldest was given to a carrier that has not answered; None
+            where all have.
+        receipt_seconds: since the oldest was taken by a carrier that owes its receipt.
+    """
+
+    tenant: str
+    category: Category
+    messages: int
+    unanswered_seconds: float | None
+    receipt_seconds: float | None
 
 
 class TenantView(View, frozen=True):

@@ -81,6 +81,8 @@ def found(findings: int = 1, carriers: int = 2, tenants: int = 1) -> dict[str, A
         deferred=5,
         sent=7,
         oldest_seconds=180.0,
+        unanswered_seconds=0.2,
+        receipt_seconds=9.0,
         carriers=2,
         carriers_up=1,
         binds=2,

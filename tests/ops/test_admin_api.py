@@ -138,7 +138,7 @@ async def test_everything_that_is_declared_is_answered_as_declared(
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
     assert answer.headers["cache-control"] == "no-store"
     if look.many:
-        assert answer.json["items"] or look.path in ("/queues", "/nodes")
+        assert answer.json["items"] or look.path in ("/queues", "/sent", "/nodes")
         msgspec.convert(answer.json["items"], list[look.answer])
     else:
         msgspec.convert(answer.json, look.answer)
@@ -202,7 +202,7 @@ COMMANDS: dict[str, Any] = {
 MAY = {
     # viewer, operator, compliance, admin
     "/overview": "voca", "/carriers": "voca", "/reach": "voca",
-    "/policy": "voca", "/system": "voca", "/queues": "voca", "/tenants": "voca",
+    "/policy": "voca", "/system": "voca", "/queues": "voca", "/sent": "voca", "/tenants": "voca",
     "/campaigns": "voca", "/consumers": "voca", "/nodes": "voca",
     "/messages/{id}": "voca", "/messages": "ca",
     "/person": "ca", "/optouts": "ca", "/pauses": "voca", "/diff": "voca", "/audit": "oca",
@@ -458,7 +458,7 @@ async def test_every_list_is_a_table_too(gateway: Console, look: Any, headers: s
     assert answer.headers["content-disposition"].startswith("attachment; filename=")
     names, *rows = csv.reader(io.StringIO(answer.body.decode()))
     assert names == [field.name for field in msgspec.structs.fields(look.answer)]
-    assert rows or look.path in ("/queues", "/nodes")
+    assert rows or look.path in ("/queues", "/sent", "/nodes")
     assert not [cell for row in rows for cell in row if cell.startswith(("=", "@", "+"))]
 
 

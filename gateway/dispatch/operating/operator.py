@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from gateway.dispatch.core import Dispatch
@@ -39,6 +39,7 @@ from gateway.ops.views import (
     PolicyView,
     QueueView,
     ReachView,
+    SentView,
     SystemView,
     TenantView,
 )
@@ -101,6 +102,7 @@ class Operator:
         for one in self._dispatch.ledger.counts():
             states[one.state] += one.messages
         ages = [one.oldest_seconds for one in queues if one.oldest_seconds is not None]
+        sent = self._sights.sent()
         return Overview(
             at=now,
             version=running.version,
@@ -113,6 +115,8 @@ class Operator:
             deferred=states["deferred"],
             sent=states["sent"],
             oldest_seconds=max(ages, default=None),
+            unanswered_seconds=_most(one.unanswered_seconds for one in sent),
+            receipt_seconds=_most(one.receipt_seconds for one in sent),
             carriers=len(carriers),
             carriers_up=sum(1 for one in carriers if one.state != "down"),
             binds=sum(len(one.binds) for one in carriers),
@@ -172,6 +176,10 @@ class Operator:
     async def queues(self) -> Sequence[QueueView]:
         """What no carrier has."""
         return await self._sights.queues()
+
+    async def sent(self) -> Sequence[SentView]:
+        """What carriers have."""
+        return self._sights.sent()
 
     async def tenants(self, queues: Queues = None) -> Sequence[TenantView]:
         """All tenants."""
@@ -234,3 +242,8 @@ class Operator:
             await self._audit.erase(spellings(phone_of(command.number)))
         await self._audit.done(record, done)
         return done
+
+
+def _most(seconds: Iterable[float | None]) -> float | None:
+    """The largest that there is."""
+    return max((one for one in seconds if one is not None), default=None)

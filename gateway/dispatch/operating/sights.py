@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, cast
 
 from gateway.dispatch import gauges
 from gateway.dispatch.carriers.carriers import Carrier
@@ -23,6 +23,7 @@ from gateway.ops.views import (
     PauseView,
     QueueView,
     RateView,
+    SentView,
     SpreadView,
     Target,
     TenantView,
@@ -216,6 +217,33 @@ class Sights:
                 )
             )
         return sorted(found, key=lambda one: -(one.oldest_seconds or -1.0))
+
+    def sent(self) -> list[SentView]:
+        """What carriers have, the oldest first."""
+        now = self._clock()
+        counts: dict[tuple[str, str], int] = {}
+        ages: dict[tuple[str, str, str], float] = {}
+        for one in self._dispatch.ledger.counts():
+            if one.state == "sent" and one.messages:
+                counts[one.tenant, one.category] = one.messages
+        for (tenant, category, place), age in gauges.oldest(self._dispatch, now).items():
+            if place in ("carrier", "receipt"):
+                ages[tenant, category, place] = age
+                counts.setdefault((tenant, category), 0)
+        found = [
+            SentView(
+                tenant=tenant,
+                category=cast("Category", category),
+                messages=messages,
+                unanswered_seconds=ages.get((tenant, category, "carrier")),
+                receipt_seconds=ages.get((tenant, category, "receipt")),
+            )
+            for (tenant, category), messages in counts.items()
+        ]
+        return sorted(
+            found,
+            key=lambda one: -max(one.unanswered_seconds or 0.0, one.receipt_seconds or 0.0),
+        )
 
     def pause_of(self, key: LaneKey, held: int) -> PauseView | None:
         """The pause for which a queue is held, an operator's or its tenant's own."""

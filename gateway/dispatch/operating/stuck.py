@@ -105,10 +105,12 @@ Waits = Mapping[tuple[str, Reason], tuple[int, float | None]]
 
 
 def _waits_of(queues: Sequence[QueueView]) -> Waits:
-    """Summed once for all carriers: there may be a hundred, and queues of a thousand tenants."""
+    """Summed once for all carriers: there may be a hundred, and queues of a thousand tenants. Of
+    queues of which nothing is due, nothing waits for a carrier."""
     groups: dict[tuple[str, Reason], list[QueueView]] = {}
     for one in queues:
-        groups.setdefault((one.route, one.reason), []).append(one)
+        if one.oldest_seconds is not None:
+            groups.setdefault((one.route, one.reason), []).append(one)
     return {key: _sum(those) for key, those in groups.items()}
 
 

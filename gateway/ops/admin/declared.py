@@ -150,6 +150,15 @@ LOOKS: Final[Sequence[Look[Any]]] = (
         lambda operations, _, __: operations.queues(),
     ),
     Look(
+        "/sent",
+        "What carriers have, by tenant and category: the oldest without an answer, or a receipt.",
+        views.SentView,
+        True,
+        ALL,
+        Query,
+        lambda operations, _, __: operations.sent(),
+    ),
+    Look(
         "/tenants",
         "Tenants, with what of theirs waits.",
         views.TenantView,

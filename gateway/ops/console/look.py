@@ -28,6 +28,9 @@ PULSE: Final = 4.9
 
 MOST_HOURS: Final = 24 * 31
 
+SENT: Final = 20
+"""Tenants and categories of which is told what carriers have: the oldest."""
+
 RECORDS: Final = 100
 """Records of the audit on a page."""
 
@@ -45,6 +48,7 @@ class Look:
         self._overview = self._of_queues(operations.overview)
         self._pulse = self._of_queues(operations.overview, PULSE)
         self._carriers = Fresh(lambda: self._ask(operations.carriers))
+        self._sent = Fresh(lambda: self._ask(operations.sent))
         self._tenants = self._of_queues(operations.tenants)
         self._consumers = Fresh(lambda: self._ask(operations.consumers))
         self._pauses = self._of_queues(operations.pauses)
@@ -158,7 +162,13 @@ class Look:
                 "due": lambda one: (one.next_due is None, one.next_due or 0.0),
             },
         )
-        return {"rows": rows, "pauses": await self._pauses()}
+        sent = await self._sent()
+        return {
+            "rows": rows,
+            "pauses": await self._pauses(),
+            "sent": sent[:SENT],
+            "more": max(0, len(sent) - SENT),
+        }
 
     async def _tenant_list(self, query: Query, _caller: Caller) -> Context:
         rows = listing(

@@ -24,7 +24,8 @@ QUESTIONS: Final = (
     Question(
         "How old is the oldest that a carrier has and owes an answer or a receipt for?",
         'gateway_oldest_message_seconds{place=~"carrier|receipt"}',
-        ("/tenants", "Oldest message by tenant"),
+        ("/queues", "Oldest without its receipt"),
+        "sent",
     ),
     Question(
         "Which route do they wait for, and why do they not move?",

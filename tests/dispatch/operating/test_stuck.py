@@ -79,6 +79,8 @@ CASES: list[tuple[dict[str, Any], list[tuple[str, str, str, int]]]] = [
     ({"congested": True}, [("store_congested", "warning", "store", 0)]),
     (carrier(**DOWN), [("carrier_down", "warning", "carrier alpha", 0)]),
     (carrier(**DOWN) | NO_BIND, [("carrier_down", "critical", "carrier alpha", 12_310)]),
+    (carrier(**DOWN) | queue(reason="no_bind", oldest_seconds=None),  # due later
+     [("carrier_down", "warning", "carrier alpha", 0)]),
     (carrier(state="degraded", binds_up=1),
      [("carrier_degraded", "notice", "carrier alpha", 0)]),
     (carrier(throttled_since=NOW - 60.0) | queue(reason="carrier_rate", oldest_seconds=5.0),

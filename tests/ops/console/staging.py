@@ -50,6 +50,7 @@ from gateway.ops.views import (
     ReachHour,
     ReachView,
     RuleView,
+    SentView,
     SpreadView,
     Step,
     SystemView,
@@ -104,6 +105,8 @@ class Staged:
             deferred=0,
             sent=0,
             oldest_seconds=None,
+            unanswered_seconds=None,
+            receipt_seconds=None,
             carriers=2,
             carriers_up=2,
             binds=4,
@@ -118,6 +121,8 @@ class Staged:
             deferred=4_100,
             sent=381,
             oldest_seconds=185.0,
+            unanswered_seconds=0.4,
+            receipt_seconds=480.0,
             carriers_up=1,
             binds_up=2,
             pauses=1,
@@ -160,6 +165,9 @@ class Staged:
 
     async def queues(self) -> Sequence[QueueView]:
         return self.queue_views
+
+    async def sent(self) -> Sequence[SentView]:
+        return SENT
 
     async def tenants(self, queues: Queues = None) -> Sequence[TenantView]:
         return self.tenant_views
@@ -426,6 +434,12 @@ QUEUES: Final = (
     QueueView(
         tenant="globex", category="marketing", route="default", campaign="autumn", messages=4_100,
         ready=0, parts=4_100, oldest_seconds=None, next_due=NOW + 18_000, reason="none", pause=None,
+    ),
+)  # fmt: skip
+
+SENT: Final = (
+    SentView(
+        tenant="acme", category="otp", messages=381, unanswered_seconds=0.4, receipt_seconds=480.0
     ),
 )  # fmt: skip
 
