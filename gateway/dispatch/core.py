@@ -1,6 +1,6 @@
 """All parts of a message's way, wired together: what `gateway.app` runs and tests drive."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -19,7 +19,8 @@ from gateway.dispatch.intake.guard import Guard
 from gateway.dispatch.intake.intake import Intake
 from gateway.dispatch.intake.templates import Templates
 from gateway.dispatch.intake.tenants import Tenant, TenantOptions, Tenants
-from gateway.dispatch.intake.texted import MEMO, Texted
+from gateway.dispatch.intake.texted import Texted
+from gateway.dispatch.intake.texted_memos import TextedMemos
 from gateway.dispatch.intake.wording import Wordings, carriers_of
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.nodes import Nodes
@@ -164,6 +165,7 @@ class Dispatch:
             on_ready=self._wake,
         )
         self._texted = Texted()
+        self._memos = TextedMemos(store, self._texted, clock)
         self._templates = Templates(store, clock, self._reword)
         self._wordings = Wordings(self._templates.of)
         conversations = Conversations(store)
@@ -227,6 +229,8 @@ class Dispatch:
             on_slots=self._bind,
             on_held=self._take_held,
             on_handed=conversations.follow,
+            on_erased=self._forget,
+            on_come=self._memos.load,
             on_left=self._leave,
             on_change=self._wake,
         )
@@ -266,7 +270,7 @@ class Dispatch:
             settler=self._settler,
             inbox=self._inbox,
             lessons=self._lessons,
-            texted=self._texted,
+            memos=self._memos,
             templates=self._templates,
             guard=self._guard,
             steering=self._steering,
@@ -290,6 +294,7 @@ class Dispatch:
             fleet=self.fleet,
             conversations=conversations,
             texted=self._texted,
+            memos=self._memos,
         )
         self.service = Service(
             store=store,
@@ -314,6 +319,8 @@ class Dispatch:
         if self._store.restored:
             log.warning("restored", epoch=self._store.epoch)
         self.nodes.begin(recovery)
+        self._memos.begin(self.nodes.number, self.nodes.nodes)
+        self._releaser.begin(self.nodes.number, self.nodes.nodes)
         self._numbers.begin(recovery.node, recovery.last_id)
         self.upkeep.expect(recovery.last_accepted, now)
         self.ledger.start(recovery.counts, recovery.last_id, now)
@@ -375,9 +382,7 @@ class Dispatch:
         await self._settler.persistently(self.stops.load)
         await self._settler.persistently(self._lessons.load)
         await self._settler.persistently(self._templates.look)
-        memo = await self._settler.persistently(lambda: self._store.recall(MEMO))
-        if memo is not None:
-            self._texted.recall(memo)
+        await self._settler.persistently(self._memos.load)
         memo = await self._settler.persistently(lambda: self._store.recall(absent.MEMO))
         if memo is not None:
             self._absent.recall(memo)
@@ -398,7 +403,7 @@ class Dispatch:
                 with trio.move_on_after(LAST_WORDS, shield=True):
                     await self._record_doubts()
                     self.in_doubt = False
-                    await self.upkeep.keep_texted()
+                    await self._settler.persistently(self._memos.keep)
                     await self._settler.persistently(self._guard.keep)
                     await self.upkeep.look_at_absent()
                 self._settling.cancel()
@@ -469,10 +474,15 @@ class Dispatch:
         self._unpark()
         self._settler.passed_on([one for one in held if one.kind == "text"])
 
+    async def _forget(self, tenant: str | None, phones: Collection[str]) -> None:
+        """Another node has erased what was known of phones."""
+        await self.erasure.forget(tenant, phones)
+
     async def _leave(self) -> None:
         """Some phones are other nodes' from now on."""
         await self._settler.past()
         self._inbox.leave()
+        await self._settler.persistently(self._memos.leave)
 
     def _bind(self) -> None:
         """Have the binds that are this node's, and its part of their rates."""

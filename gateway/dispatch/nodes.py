@@ -56,6 +56,8 @@ class Nodes:
         on_slots: called when others of the slots are this node's.
         on_held: told what is kept here from now on.
         on_handed: told which conversations others have opened and closed.
+        on_erased: told whose phones another node has erased, of one tenant or all.
+        on_come: called when phones have come to this node.
         on_left: called when phones are others' from now on.
         on_change: called when there may be something to send.
     """
@@ -79,6 +81,8 @@ class Nodes:
         on_slots: Callable[[], None],
         on_held: Callable[[Sequence[Held]], None],
         on_handed: Callable[[Mapping[str, float]], None],
+        on_erased: Callable[[str | None, Collection[str]], Awaitable[None]],
+        on_come: Callable[[], Awaitable[None]],
         on_left: Callable[[], Awaitable[None]],
         on_change: Callable[[], None],
     ) -> None:
@@ -105,6 +109,8 @@ class Nodes:
         self._on_slots = on_slots
         self._on_held = on_held
         self._on_handed = on_handed
+        self._on_erased = on_erased
+        self._on_come = on_come
         self._on_left = on_left
         self._on_change = on_change
 
@@ -182,6 +188,8 @@ class Nodes:
         if "template" in heard.notices:
             await self._templates.look()
         if heard.share is not None:
+            if not heard.left:
+                await self._on_come()
             self.share = heard.share
             self._ledger.take_part(heard.share)
             log.info("share", phones=f"{heard.share:.0%}")
@@ -190,10 +198,13 @@ class Nodes:
             self._slots = heard.slots
             counts = {name: len(one.numbers) for name, one in heard.slots.items()}
             log.info("slots", binds=counts)
+            await trio.lowlevel.checkpoint_if_cancelled()  # then the binds are over
             self._on_slots()
         if free := [slot for slot in heard.leaving if slot not in self._occupied()]:
             await self._store.vacate(free)
         self._on_handed(heard.handed)
+        for tenant, phones in heard.erased:
+            await self._on_erased(tenant, phones)
         if heard.held:
             self._on_held(heard.held)
         for lane, due in heard.lanes.items():

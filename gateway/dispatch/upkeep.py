@@ -11,7 +11,7 @@ from gateway.dispatch.carriers.learnt import Lessons
 from gateway.dispatch.inbound.inbound import Inbox
 from gateway.dispatch.intake.guard import Guard
 from gateway.dispatch.intake.templates import Templates
-from gateway.dispatch.intake.texted import MEMO, Texted
+from gateway.dispatch.intake.texted_memos import TextedMemos
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.places import Places
 from gateway.dispatch.release import absent
@@ -47,6 +47,9 @@ MEMORY_EVERY, STORE_EVERY, PRUNE_EVERY, MEMO_EVERY = 1.0, 5.0, 30.0, 60.0
 to put on record what would be missed after a crash and can be done without, and to compare the
 places of messages with the store."""
 
+EARLY_EVERY = 0.1
+"""Seconds between looks for the responses that receipts have overtaken, by way of another node."""
+
 
 class Upkeep:
     """Ends what time ends.
@@ -72,7 +75,7 @@ class Upkeep:
         settler: Settler,
         inbox: Inbox,
         lessons: Lessons,
-        texted: Texted,
+        memos: TextedMemos,
         templates: Templates,
         guard: Guard,
         steering: Steering,
@@ -94,7 +97,7 @@ class Upkeep:
         self._settler = settler
         self._inbox = inbox
         self._lessons = lessons
-        self._texted = texted
+        self._memos = memos
         self._templates = templates
         self._guard = guard
         self.steering = steering
@@ -122,6 +125,8 @@ class Upkeep:
             nursery.start_soon(_every, STORE_EVERY, self.give_up_receipts)
             nursery.start_soon(_every, STORE_EVERY, self.give_up_halves)
             nursery.start_soon(_every, STORE_EVERY, self.look_at_receipts)
+            if self._store.shared:
+                nursery.start_soon(_every, EARLY_EVERY, self.look_for_responses)
             nursery.start_soon(_every, PRUNE_EVERY, self.prune)
             nursery.start_soon(_every, MEMO_EVERY, self.keep_texted)
             nursery.start_soon(_every, MEMO_EVERY, self.keep_ranges)
@@ -207,6 +212,12 @@ class Upkeep:
             self._settler.look_again()
         await self._lessons.save(self._pool.carriers.values())
 
+    async def look_for_responses(self) -> None:
+        """Have receipts looked at again that have just come and matched nothing: another node may
+        have had the response since."""
+        self._settler.look_for_responses(self._clock())
+        await trio.lowlevel.checkpoint()
+
     async def look_at_carriers(self) -> None:
         """Have told what time alone has ended."""
         now = self._clock()
@@ -232,9 +243,7 @@ class Upkeep:
 
     async def keep_texted(self) -> None:
         """Put on record who texted whom last."""
-        memo = self._texted.memo()
-        if memo is not None:
-            await self._settler.persistently(lambda: self._store.remember(MEMO, memo))
+        await self._settler.persistently(self._memos.keep)
 
     async def keep_ranges(self) -> None:
         """Put on record what is usual of one-time passwords."""

@@ -458,6 +458,8 @@ class Heard(msgspec.Struct):
             were not counted.
         newest: the highest message number that any node has accepted; 0 where that is as before.
         held: what is kept, and is this node's now.
+        erased: whose phones another node has erased (`OperatorStore.erase_records`), of one tenant
+            or of all (None).
         handed: the keys of ``handover`` that are held now, or not any more, and until when; 0 for
             those that are not.
         notices: the kinds of what all nodes are to go by from now on: ``memo`` (`Store.agree`),
@@ -472,6 +474,7 @@ class Heard(msgspec.Struct):
     counts: list[Count] | None = None
     newest: int = 0
     held: list[Held] = []
+    erased: list[tuple[str | None, list[str]]] = []
     handed: dict[str, float] = {}
     notices: list[str] = []
     slots: dict[str, OwnSlots] | None = None

@@ -318,6 +318,7 @@ class World:
         options: what it is configured with.
         nursery: holds its tasks.
         opened: how often its store had been opened when it was.
+        running: ends a node, and closes its store in order.
     """
 
     nursery: trio.Nursery
@@ -326,6 +327,7 @@ class World:
     def __init__(self, clock: Callable[[], float], store: FlakyStore) -> None:
         self.clock = clock
         self.store = store
+        self.running = trio.CancelScope()
         self.metrics = Metrics()
         self.made: dict[str, FakeBind] = {}
         self.dispatch = Dispatch(
@@ -485,15 +487,18 @@ async def opened_node(dsn: str, name: str, **changes: Any) -> AsyncIterator[Worl
     store = PostgresStore(dsn, node=name, nodes=2)
     world = World(time.time, FlakyStore(cast("MemoryStore", store)))
     world.dispatch.recover(await world.store.open())
-    try:
-        async with trio.open_nursery() as nursery:
-            world.nursery = nursery
-            await nursery.start(world.dispatch.run)
-            await world.configure(**changes)
-            yield world
-            nursery.cancel_scope.cancel()
-    finally:
+
+    async def run(*, task_status: trio.TaskStatus[None]) -> None:
+        with world.running:
+            await world.dispatch.run(task_status=task_status)
         await world.store.aclose()
+
+    async with trio.open_nursery() as nursery:
+        world.nursery = nursery
+        await nursery.start(run)
+        await world.configure(**changes)
+        yield world
+        world.running.cancel()
 
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]

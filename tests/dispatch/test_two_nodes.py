@@ -1,6 +1,7 @@
 """Two dispatches on one database: what phones say, and what one is asked that is the other's."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -194,3 +195,76 @@ async def test_who_texted_last_is_known_wherever_the_answer_comes_to(pair: Pair)
     [event] = await pair.events("inbound", 1, "umbrella")
     assert event["detail"]["unowned"]
     await pair.events("inbound", 0)
+
+
+async def test_who_texted_a_phone_last_is_known_to_the_node_that_it_goes_to(
+    pair: Pair, open_node: Any
+) -> None:
+    """The one that ends has put on record what it knows."""
+    message = SubmitMessage(to=f"+{pair.phone}", text="hello")
+    await pair.here.service.submit("umbrella", [[message]])
+
+    async def sent() -> bool:
+        return bool(pair.bind(pair.here).sent)
+
+    await until(sent)
+    pair.here.running.cancel()
+
+    async def taken_over() -> bool:
+        return bool(pair.there.store.sends_to(pair.phone))
+
+    await until(taken_over)
+    await until(partial(known, pair.there, 1.0))
+    await pair.say(pair.there, "thank you", "4470000")
+
+    async def told() -> bool:
+        return any(one["type"] == "inbound" for one in await pair.there.events("umbrella"))
+
+    await until(told)
+    assert [one["type"] for one in await pair.there.events("acme")] == []
+
+
+async def known(world: Any, share: float) -> bool:
+    return bool(world.dispatch.nodes.share == share)
+
+
+async def test_a_cancel_by_id_is_answered_as_it_is(pair: Pair) -> None:
+    """What lies in a lane of the other node is cancelled; what is with its carrier is not."""
+    messages = [SubmitMessage(to=f"+{pair.phone}", text=f"hello {n}") for n in range(12)]
+    [results] = await pair.here.service.submit("acme", [messages])
+    ids = [result.message_id for result in results]
+    bind = pair.bind(pair.here)
+
+    async def full() -> bool:
+        return len(bind.sent) == 10
+
+    await until(full)
+    cancelled = await pair.there.service.cancel("acme", ids, [], None)
+    assert cancelled.cancelled == 2
+    done = {one.message_id for one in cancelled.results if one and one.cancelled}
+    assert len(done) == 2
+    assert {one.state for one in cancelled.results if one.message_id in done} == {"cancelled"}
+    outcomes = await pair.here.outcomes()
+    assert outcomes == dict.fromkeys(done, "cancelled")
+    for _ in range(2):
+        bind.reply()
+        await trio.sleep(0.2)
+    assert len(bind.sent) == 10
+
+
+async def test_a_receipt_may_overtake_its_response_by_way_of_another_node(
+    pair: Pair, make_receipt: Any
+) -> None:
+    message = SubmitMessage(to=f"+{pair.phone}", text="hello")
+    await pair.here.service.submit("acme", [[message]])
+
+    async def is_sent() -> bool:
+        return bool(pair.bind(pair.here).sent)
+
+    await until(is_sent)
+    await pair.bind(pair.there).receipts(make_receipt("42x", "DELIVRD", pair.phone))
+    await trio.sleep(0.3)
+    assert await pair.here.events() == []
+    pair.bind(pair.here).reply(ids=["42x"])
+    with trio.fail_after(2):
+        await pair.events("delivered", 1)

@@ -40,6 +40,7 @@ class Node:
             self.heard.notices += heard.notices
             self.heard.held += heard.held
             self.heard.handed |= heard.handed
+            self.heard.erased += heard.erased
             self.heard.slots = self.heard.slots if heard.slots is None else heard.slots
             self.heard.leaving = heard.leaving
 

@@ -222,6 +222,13 @@ async def test_all_nodes_know_the_conversations_that_persons_have(nodes: MakeNod
         assert [one.key for one in (await there.store.open()).held] == ["z"]
 
 
+async def test_who_is_erased_is_told_to_all(nodes: MakeNodes) -> None:
+    async with nodes("a", "b") as [here, there]:
+        await here.store.erase_records(None, ["1", "2"])
+        await here.store.erase_records("acme", ["3"])
+        assert there.heard.erased == [(None, ["1", "2"]), ("acme", ["3"])]
+
+
 async def test_an_opt_out_is_answered_once_every_node_goes_by_it(nodes: MakeNodes) -> None:
     async with nodes("a", "b") as [here, there]:
         answered = trio.Event()

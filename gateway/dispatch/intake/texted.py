@@ -7,7 +7,7 @@ last minute is not known. Campaigns are not put on record: what a phone says aft
 counted for no campaign.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -26,7 +26,25 @@ Wording = tuple[str, str | None, str | None]
 """A tenant, its campaign and the variant of that."""
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[_Generation]).decode
+
+
+class Memo(NamedTuple):
+    """What is kept: as of when, and both generations, the older one first."""
+
+    at: float
+    generations: list[_Generation]
+
+
+_decode = msgspec.msgpack.Decoder(Memo).decode
+_decode_first_form = msgspec.msgpack.Decoder(list[_Generation]).decode
+
+
+def read(memo: bytes) -> Memo:
+    """What was kept, by this version or by the first one, which noted no time."""
+    try:
+        return _decode(memo)
+    except msgspec.ValidationError:
+        return Memo(0.0, _decode_first_form(memo))
 
 
 class _Outgoing(NamedTuple):
@@ -60,6 +78,10 @@ class _Latest:
         """The message that it got last, of a campaign or of none."""
         self._order()
         return self._messages.get(phone)
+
+    def phones(self) -> Collection[str]:
+        self._order()
+        return self._messages
 
     def drop(self, phones: Collection[str]) -> None:
         self._order()
@@ -157,14 +179,29 @@ class Texted:
         for latest in (self._latest, self._before):
             latest.drop(phones)
 
-    def memo(self) -> bytes | None:
-        """All of it, to be kept; None where nothing has changed since the last time."""
+    def phones(self) -> list[str]:
+        """All of which anything is known."""
+        known = {phone for of in (*self._young.values(), *self._old.values()) for phone in of}
+        return [*known.union(self._latest.phones(), self._before.phones())]
+
+    def memo(self, now: float) -> bytes | None:
+        """Who texted phones last, to be kept; None where nothing has changed since the last
+        time."""
         if not self._changed:
             return None
         self._changed = False
-        return _encode([self._old, self._young])
+        return _encode(Memo(now, [self._old, self._young]))
 
-    def recall(self, memo: bytes) -> None:
-        """Take over what was kept."""
-        self._old, self._young = _decode(memo)
-        self._count = sum(map(len, self._young.values()))
+    def not_kept(self) -> None:
+        """What is to be kept was not."""
+        self._changed = True
+
+    def learn(self, carrier: str, tenants: Mapping[str, str]) -> None:
+        """Take over what was kept of phones, as far as nothing is known and there is room."""
+        known, young = self._old.setdefault(carrier, {}), self._young.get(carrier, {})
+        for phone, tenant in tenants.items():
+            if len(known) >= PHONES:
+                break
+            if phone not in young and phone not in known:
+                known[phone] = tenant
+                self._changed = True

@@ -13,6 +13,9 @@ RECIPIENTS = 100_000
 A recipient that was forgotten gets any number, which it had a while ago with a chance of 1 in
 65,536, or 256."""
 
+LONG: Final = 65_536
+"""References of 16 bits."""
+
 SHORT: Final = 256
 """References of 8 bits."""
 
@@ -29,9 +32,15 @@ class _Row:
 
 
 class References:
-    """The numbers that recipients have had."""
+    """The numbers that recipients have had.
 
-    def __init__(self, first: int) -> None:
+    Of several nodes each gives other ones: a phone that has just come to another node has parts
+    under way that this one knows nothing of.
+    """
+
+    def __init__(self, first: int, node: int = 0, nodes: int = 1) -> None:
+        self._node, self._nodes = node, nodes
+        self._long, self._short = LONG // nodes, SHORT // nodes
         self._fresh = first
         self._last: OrderedDict[str, int] = OrderedDict()
         self._rows: OrderedDict[str, _Row] = OrderedDict()
@@ -42,10 +51,10 @@ class References:
         if last is None:
             self._fresh += 1
             last = self._fresh
-        reference = self._last[recipient] = (last + 1) & 0xFFFF
+        following = self._last[recipient] = (last + 1) % self._long
         if len(self._last) > RECIPIENTS:
             self._last.popitem(last=False)
-        return reference
+        return following * self._nodes + self._node
 
     def take_short(self, recipient: str, until: float, now: float) -> int | None:
         """A reference of 8 bits, open until the carrier may deliver no part of the message any
@@ -57,12 +66,12 @@ class References:
         self._rows[recipient] = row
         while row.until and row.until[0] <= now:
             del row.until[0]
-        if len(row.until) == SHORT:
+        if len(row.until) == self._short:
             return None
         row.until.append(until)
-        row.last = (row.last + 1) % SHORT
+        row.last = (row.last + 1) % self._short
         self._forget(now)
-        return row.last
+        return row.last * self._nodes + self._node
 
     def _forget(self, now: float) -> None:
         """Let go of the recipients that had theirs longest ago: two that have none open, or the one

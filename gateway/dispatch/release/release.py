@@ -133,6 +133,10 @@ class Releaser:
         # Routes and categories that get no more in this pass: what is open has no room.
         self._full: set[tuple[str, Category]] = set()
 
+    def begin(self, node: int, nodes: int) -> None:
+        """This is one of so many nodes."""
+        self._references = References(int(self._clock() * 1000), node, nodes)
+
     def wake(self) -> None:
         """There may be something to send, or room for it."""
         if self._settler.congested:

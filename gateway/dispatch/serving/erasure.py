@@ -11,7 +11,8 @@ from collections.abc import Collection, Sequence
 from gateway.api.schema import Erased
 from gateway.dispatch.carriers.fleet import Fleet
 from gateway.dispatch.inbound.conversations import Conversations
-from gateway.dispatch.intake.texted import MEMO, Texted
+from gateway.dispatch.intake.texted import Texted
+from gateway.dispatch.intake.texted_memos import TextedMemos
 from gateway.dispatch.release.steering import Steering
 from gateway.dispatch.settling.settle import Settler
 from gateway.numbers import canonical, spellings
@@ -31,6 +32,7 @@ class Erasure:
         fleet: Fleet,
         conversations: Conversations,
         texted: Texted,
+        memos: TextedMemos,
     ) -> None:
         self._store = store
         self._steering = steering
@@ -38,6 +40,7 @@ class Erasure:
         self._fleet = fleet
         self._conversations = conversations
         self._texted = texted
+        self._memos = memos
 
     async def erase(self, tenant: str | None, phone: str) -> Erased:
         """Erase what a tenant has of a phone, or what everybody has with None."""
@@ -56,12 +59,15 @@ class Erasure:
         for owner in [tenant] if tenant is not None else await self._store.tenants():
             events += await self._erase_events(owner, phones)
         records_gone = await self._store.erase_records(tenant, phones)
+        await self.forget(tenant, phones)
+        return Erased(canonical(phone), cancelled, ended, events, records_gone, left)
+
+    async def forget(self, tenant: str | None, phones: Collection[str]) -> None:
+        """Know nothing any more of phones of which the store knows nothing."""
         self._conversations.drop(tenant, phones)
         if tenant is None:
             self._texted.drop(phones)
-            if (memo := self._texted.memo()) is not None:
-                await self._store.remember(MEMO, memo)
-        return Erased(canonical(phone), cancelled, ended, events, records_gone, left)
+            await self._memos.keep()
 
     async def scrub(self) -> bool:
         """Have nothing left on the storage itself, see `OperatorStore.scrub`."""

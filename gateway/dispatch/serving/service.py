@@ -157,6 +157,11 @@ class Service:
         # What is with a bind ends where its carrier refuses it for the time being.
         met_again = [one.number for one in records if one and one.state in ("queued", "deferred")]
         await self._steering.holds.cancel_single(met_again)
+        if met_again and self._store.shared:  # other nodes have ended what they had of it
+            records = await self._find(tenant, ids, keys)
+            ended = {one.number for one in records if one and _state(one) == "cancelled"}
+            done |= ended.intersection(met_again)
+            count += len(ended.intersection(met_again))
         results = [
             None
             if record is None

@@ -8,7 +8,7 @@ part it means, is parked. Which part a receipt means is decided in `deciding`.
 
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Final, NamedTuple
 from weakref import WeakSet
 
@@ -31,6 +31,9 @@ AT_ONCE: Final = 64
 
 LOOK: Final = 16
 """Parts that are looked at for one to forget."""
+
+NEWEST: Final = 100
+"""Parked receipts that have just come and are looked at, ten times a second."""
 
 LOOKS: Final = 1_000
 """Parked receipts that are looked at again at once: some 30 ms."""
@@ -305,6 +308,12 @@ class Correlator:
         start = self._next if self._next < len(self._parked) else 0
         self._next = start + LOOKS
         return list(islice(self._parked.values(), start, self._next))
+
+    def newest(self, after: float) -> Sequence[Parked]:
+        """Receipts that matched nothing yet and expire after a moment, the newest; `NEWEST` at
+        most."""
+        newest = islice(reversed(self._parked.values()), NEWEST)
+        return [*takewhile(lambda parked: parked.expires_at > after, newest)]
 
     @property
     def undecided(self) -> Sequence[Parked]:

@@ -62,6 +62,10 @@ rounds with more in them cost half as much."""
 PRESSING = 250
 """Parts that do not wait for the interval to be over."""
 
+OVERTAKEN = 5.0
+"""Seconds for which a receipt that matches nothing is looked for ten times a second, where another
+node may have its response: it is a commit away."""
+
 RETRY = 1.0
 """Seconds between attempts to commit while the store refuses."""
 
@@ -138,6 +142,7 @@ class Settler:
         self._unsettled = 0
         self._unanswered = 0
         self._looks = False
+        self._overtaken: float | None = None
         self._rounds = 0
         self._begun = self._over = 0
         self._work = trio.Event()
@@ -197,6 +202,13 @@ class Settler:
         receipts that will come."""
         self._looks = True
         self._note_work()
+
+    def look_for_responses(self, now: float) -> None:
+        """Other nodes may have had the responses that receipts have overtaken."""
+        after = now + unmatched.PARKED_FOR - OVERTAKEN
+        if any(one.correlator.newest(after) for one in self._pool.carriers.values()):
+            self._overtaken = after
+            self._note_work()
 
     # --- settling ---
 
@@ -331,6 +343,11 @@ class Settler:
                 found |= {(carrier, one.key): one for one in carrier.correlator.looks()}
                 if self._store.shared:
                     found |= {(carrier, one.key): one for one in carrier.correlator.unmatched()}
+        if self._overtaken is not None:
+            for carrier in self._pool.carriers.values():
+                newest = carrier.correlator.newest(self._overtaken)
+                found |= {(carrier, one.key): one for one in newest}
+            self._overtaken = None
         for carrier in plan.review:
             review = carrier.correlator.review
             found |= {(carrier, key): one for key, one in review.items()}

@@ -125,6 +125,9 @@ class Follower:
                 self._on_notice(kind, body)
                 if kind == "handover":
                     handed += _decode_keys(body)
+                elif kind == "erased":
+                    tenant, *phones = _decode_keys(body)
+                    self._heard.erased.append((tenant or None, phones))
                 self._heard.notices.append(kind)
                 self._heeded = number
             if handed:  # as it is by now, whoever has changed it last

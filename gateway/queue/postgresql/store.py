@@ -528,7 +528,10 @@ class PostgresStore:
         )
 
     async def erase_records(self, tenant: str | None, phones: Collection[str]) -> int:
-        return await self._engine.write(erasing.erase_records(tenant, phones))
+        work = erasing.erase_records(tenant, phones)
+        gone, told = await self._engine.write(_telling(work, "erased", [tenant or "", *phones]))
+        await self.heeded(told)
+        return gone
 
     async def refused(self, phones_: Collection[str], limit: int) -> Sequence[Refused]:
         return await self._engine.read(lambda c: phones.of_phones(c, phones_, limit))

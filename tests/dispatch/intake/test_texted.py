@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from gateway.dispatch.intake import texted
@@ -26,7 +27,7 @@ def test_carriers_of_one_tenant_cost_nothing() -> None:
     known = made("beta")
     known.note("alpha", "a", ["1"])
     assert known.last("alpha", "1") is None
-    assert known.memo() is None
+    assert known.memo(0.0) is None
 
 
 def test_the_latest_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,14 +44,35 @@ def test_the_latest_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_is_put_on_record_where_something_has_changed() -> None:
     known = made()
     known.note("alpha", "a", ["1"])
-    memo = known.memo()
+    memo = known.memo(7.0)
     assert memo is not None
-    assert known.memo() is None
-    later = made()
-    later.recall(memo)
-    assert later.last("alpha", "1") == "a"
-    later.note("alpha", "b", ["2"])
-    assert later.memo() is not None
+    assert known.memo(8.0) is None
+    assert texted.read(memo) == (7.0, [{}, {"alpha": {"1": "a"}}])
+    known.note("alpha", "b", ["2"])
+    assert known.memo(9.0) is not None
+
+
+def test_what_an_earlier_version_put_on_record_is_read() -> None:
+    memo = msgspec.msgpack.encode([{"alpha": {"1": "a"}}, {}])
+    assert texted.read(memo) == (0.0, [{"alpha": {"1": "a"}}, {}])
+
+
+def test_what_was_put_on_record_is_learnt_as_far_as_nothing_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = made()
+    known.note("alpha", "a", ["1"])
+    assert known.memo(1.0)
+    known.learn("alpha", {"1": "b"})
+    assert known.memo(2.0) is None
+    known.learn("alpha", {"2": "b"})
+    known.learn("alpha", {"2": "c"})
+    assert [known.last("alpha", phone) for phone in "12"] == ["a", "b"]
+    assert known.memo(3.0) is not None
+    assert sorted(known.phones()) == ["1", "2"]
+    monkeypatch.setattr(texted, "PHONES", 3)
+    known.learn("alpha", {str(number): "d" for number in range(100)})
+    assert len(known.phones()) == 4
 
 
 def test_a_phone_of_several_numbers_is_one() -> None:
@@ -77,7 +99,7 @@ def test_the_campaign_that_texted_a_phone_last_is_known(make_message: Any) -> No
     assert known.campaign("acme", "1") == ("d", None)
     assert known.campaign("acme", "2") == (None, None)
     assert known.campaign("b", "2") == ("x", None)
-    assert known.memo() is None
+    assert known.memo(0.0) is None
 
 
 def test_the_latest_campaigns_are_known(monkeypatch: pytest.MonkeyPatch, make_message: Any) -> None:

@@ -35,6 +35,31 @@ def test_the_recipients_remembered_are_bounded(
     assert weigh(references) - empty <= 10 * 300
 
 
+def test_several_nodes_give_a_phone_different_references() -> None:
+    """Whatever each has begun with, and however many it gives."""
+    seen: set[int] = set()
+    for node in range(3):
+        references = References(77, node, 3)
+        mine = {references.take("1") for _ in range(40_000)}
+        assert len(mine) == 65_536 // 3
+        assert max(mine) < 65_536
+        assert seen.isdisjoint(mine)
+        seen |= mine
+
+
+@pytest.mark.parametrize("nodes", [2, 3, 64])
+def test_and_those_of_8_bits(nodes: int) -> None:
+    seen: set[int | None] = set()
+    for node in range(nodes):
+        references = References(5, node, nodes)
+        mine = [references.take_short("1", 9.0, 0.0) for _ in range(256 // nodes)]
+        assert references.take_short("1", 9.0, 0.0) is None
+        assert all(one is not None and one < 256 for one in mine)
+        assert len(set(mine)) == len(mine)
+        assert seen.isdisjoint(mine)
+        seen.update(mine)
+
+
 # --- of 8 bits ---
 
 
