@@ -1,7 +1,7 @@
 """What the event loop knows of chunks: rows of many messages, from which each leaves in its time.
 
-An engine has two tables of them: ``arrived`` what was accepted together and went straight to a
-lane, ``taken`` what carriers have taken. A message leaves its chunk when a call is made, not when
+An engine has two tables of them here: ``arrived`` what was accepted together and went straight to
+a lane, ``taken`` what carriers have taken. A message leaves its chunk when a call is made, not when
 that is committed, so that each call finds what those before it have left; where a call fails, its
 messages stay. A chunk goes with the last of them, once it is sure that all of them have left. What
 waits for too long is *shelved*: written into rows where each message is found by itself.
@@ -10,6 +10,7 @@ waits for too long is *shelved*: written into rows where each message is found b
 import math
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Sequence
+from itertools import count
 from typing import Final, NamedTuple
 
 import msgspec
@@ -66,10 +67,14 @@ NOBODY: Final = Leaving({}, Counter(), [])
 
 
 class Chunks:
-    """The chunks of one table and who is in them, the oldest first."""
+    """The chunks of one table and who is in them, the oldest first.
 
-    def __init__(self) -> None:
-        self._last = 0
+    Args:
+        last: the highest number that one has.
+    """
+
+    def __init__(self, last: int = 0) -> None:
+        self._numbers = count(last + 1)
         self._chunk_of: dict[int, int] = {}
         self._open: dict[int, Chunk] = {}
         self._late: list[int] = []
@@ -83,13 +88,18 @@ class Chunks:
         due: float = math.inf,
         owners: Collection[Owner] = (),
         refs: frozenset[str] = frozenset(),
+        number: int | None = None,
     ) -> int:
-        """The number of a new chunk."""
-        self._last += 1
-        number = self._last
+        """The number of a new chunk, where it has none yet."""
+        if number is None:
+            number = self.number()
         self._chunk_of.update(dict.fromkeys(messages, number))
         self._open[number] = Chunk(messages, len(messages), at, due, owners, refs)
         return number
+
+    def number(self) -> int:
+        """A number for a chunk; in any thread."""
+        return next(self._numbers)
 
     def holds(self, message: int) -> bool:
         """Whether a message is in a chunk."""

@@ -185,6 +185,9 @@ class Movable(Store, Protocol):
     async def adopt(self, numbers: Numbers) -> None:
         """Have them go on from there."""
 
+    async def part(self) -> None:
+        """Have each message be a row of ``message``."""
+
     async def rows_in(self, table: str) -> int:
         """How many rows a table has."""
 
@@ -259,6 +262,7 @@ async def move(
             what was sent.
     """
     progress = await _begin(source, target, places)
+    await source.part()
     sizes = {table: await source.rows_in(table) for table in TABLES}
     sizes["memo"] -= len([name for name in _MARKS if await source.recall(name) is not None])
     total = 2 * sum(sizes.values())

@@ -21,6 +21,10 @@ _ALL: Final = 1 << 40
 """No event has a higher ``seq``."""
 
 
+def _number(found: tuple[str, Record]) -> int:
+    return found[1].number
+
+
 class Search:
     """One look.
 
@@ -49,9 +53,10 @@ class Search:
         self._found: list[tuple[str, Record]] = []
 
     async def run(self, after: str | None) -> Found:
-        """Go on behind ``after``: ``live:NUMBER`` or ``TENANT:SEQ``."""
+        """Go on behind ``after``: ``live:NUMBER`` or ``TENANT:SEQ``. What the number under 0 is
+        stands with the engine."""
         where, _, text = (after or f"live:{NEWEST}").partition(":")
-        place: int | None = int(text) if text.isdecimal() else 0
+        place: int | None = int(text) if text.removeprefix("-").isdecimal() else 0
         if where == "live":
             while place is not None:
                 if self._enough:
@@ -59,6 +64,7 @@ class Search:
                 slice_ = self._live(place)
                 found, place = await self._read(slice_)
                 self._found += found
+            self._found.sort(key=_number, reverse=True)  # chunks are looked through by themselves
             where, place = "0", None
         first = int(where) if where.isdecimal() else 0
         for tenant, name in await self._read(self._slices.tenants):

@@ -107,10 +107,10 @@ def content(target: Path) -> dict[str, int]:
     connection = apsw.Connection(str(target))
     questions = {
         "size": "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
-        "messages": "SELECT count(*) FROM message",
+        "messages": "SELECT (SELECT count(*) FROM message) + (SELECT sum(size) FROM backlog)",
         "keys": "SELECT count(*) FROM key",
-        "since": "SELECT count(*) FROM message WHERE id >= 10000",
-        "last": "SELECT max(id) FROM message",
+        "since": "SELECT coalesce(sum(size), 0) FROM backlog WHERE first >= 10000",
+        "last": "SELECT max(last) FROM backlog",
     }
     found = {name: int(connection.execute(text).get) for name, text in questions.items()}
     connection.close()

@@ -1,5 +1,6 @@
 """What was accepted a moment ago and went straight to a lane: a row for all messages of one queue
-that came in one call, not for each message.
+that came in one call, not for each message. So is, once it is leased, what waited as a chunk
+(`gateway.queue.sqlite.backlog`).
 
 Most of them have their outcome within seconds. All that has to be on record until then is that they
 are there, which one blob tells. A message is in its chunk for as long as neither ``finished`` nor
@@ -9,7 +10,7 @@ that have not are read again. One that parts ways gets a row of its own; what wa
 receipts for some parts have said until then.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -32,6 +33,20 @@ _PROGRESS: Final = Rows.inserted("OR REPLACE INTO progress", 2)
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_ids = msgspec.json.Decoder(list[int]).decode
+_decode_raw = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
+
+
+class _Numbered(msgspec.Struct, array_like=True, gc=False):
+    """Of a `Message`, its number."""
+
+    id: int
+
+
+_decode_numbered = msgspec.msgpack.Decoder(list[_Numbered]).decode
+
+_CHUNKS: Final = """SELECT lane, NULL, NULL, body FROM arrived
+    WHERE id IN (SELECT value FROM carray(?1)) UNION ALL SELECT lane, due, at, body FROM backlog
+    WHERE id IN (SELECT value FROM carray(?1))"""
 
 
 BLOCK_SIZE: Final = 524_288
@@ -54,8 +69,8 @@ class Arrived(Chunks):
         progressed: the messages of which ``progress`` may know something.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, last: int = 0) -> None:
+        super().__init__(last)
         self.progressed: set[int] = set()
 
     def forget(self, number: int) -> None:
@@ -84,9 +99,22 @@ def insert(execute: Execute, rows: Iterable[ArrivedRow], without: Container[int]
     _CHUNK.run(execute, flat)
 
 
-def delete(execute: Execute, rows: Iterable[int]) -> None:
+def delete(execute: Execute, rows: Collection[int]) -> None:
     """Forget rows that all messages have left."""
-    execute("DELETE FROM arrived WHERE id IN (SELECT value FROM carray(?))", (numbers(rows),))
+    for table in ("arrived", "backlog"):
+        query = f"DELETE FROM {table} WHERE id IN (SELECT value FROM carray(?))"  # noqa: S608
+        execute(query, (numbers(rows),))
+
+
+def take_out(execute: Execute, leaving: Mapping[int, Collection[int]]) -> None:
+    """Some messages, given by their row, are in others from now on: take them out of it."""
+    for table in ("arrived", "backlog"):
+        query = f"SELECT id, body FROM {table} WHERE id IN (SELECT value FROM carray(?))"  # noqa: S608
+        for row, body in list(execute(query, (numbers(leaving),))):
+            gone = leaving[row]
+            pairs = zip(_decode_numbered(body), _decode_raw(body), strict=True)
+            kept = _encode([raw for one, raw in pairs if one.id not in gone])
+            execute(f"UPDATE {table} SET body = ? WHERE id = ?", (kept, row))  # noqa: S608
 
 
 def part(session: Session, flat: Sequence[Any], state: int) -> None:
@@ -96,34 +124,35 @@ def part(session: Session, flat: Sequence[Any], state: int) -> None:
         forget_progress(session.execute, flat[::_COLUMNS])
 
 
-def columns(message: Message, lane: int, at: float) -> tuple[Any, ...]:
+def columns(message: Message, lane: int, at: float, due: float) -> tuple[Any, ...]:
     """What `part` takes of a message that is in a place since ``at``."""
-    return (message.id, lane, message.due, message.expires_at, at, encode_message(message))
+    return (message.id, lane, due, message.expires_at, at, encode_message(message))
 
 
-def shelve(session: Session, rows: Iterable[int]) -> None:
+def shelve(session: Session, rows: Collection[int]) -> None:
     """Give all messages of chunks rows of their own, but for those that have left."""
     execute = session.execute
-    among = "FROM arrived WHERE id IN (SELECT value FROM carray(?))"
     flat: list[Any] = []
-    for lane, body in list(execute(f"SELECT lane, body {among}", (numbers(rows),))):
+    for lane, due, at, body in list(execute(_CHUNKS, (numbers(rows),))):
         for message in _remaining(execute, body):
-            flat += columns(message, lane, message.accepted_at)
+            flat += columns(message, lane, at or message.accepted_at, due or message.due)
     part(session, flat, LEASED)
     delete(execute, rows)
 
 
 def shelve_some(session: Session) -> bool:
     """Shelve some of all rows, as a store does that is opened; False where there are none."""
-    rows = first_rows(session.execute, "arrived")
+    rows = first_rows(session.execute, "arrived") or first_rows(
+        session.execute, "backlog", "state = 1"
+    )
     if rows:
         shelve(session, rows)
     return bool(rows)
 
 
-def count(execute: Execute) -> int:
-    """How many messages are in chunks."""
-    bodies = execute("SELECT body FROM arrived")
+def count(execute: Execute, table: str) -> int:
+    """How many messages are in chunks that are leased; ``table`` has them."""
+    bodies = execute(f"SELECT body FROM {table}")  # noqa: S608  names of this package
     return sum(len(_remaining(execute, body)) for [body] in list(bodies))
 
 
@@ -159,11 +188,12 @@ def forget_progress(execute: Execute, messages: Iterable[int]) -> None:
     )
 
 
-def first_rows(execute: Execute, table: str) -> list[int]:
-    """The first rows of a table of chunks, as many as one transaction is to shelve."""
+def first_rows(execute: Execute, table: str, where: str = "true") -> list[int]:
+    """The first rows of a table of chunks, as many as one transaction is to shelve, of those for
+    which something holds."""
     found: list[int] = []
     size = 0
-    query = f"SELECT id, length(body) FROM {table} ORDER BY id LIMIT {BLOCK}"  # noqa: S608
+    query = f"SELECT id, length(body) FROM {table} WHERE {where} ORDER BY id LIMIT {BLOCK}"  # noqa: S608
     for number, length in list(execute(query)):
         if size >= BLOCK_SIZE:
             break

@@ -9,13 +9,15 @@ is complete.
 
 import contextlib
 import os
+from collections.abc import Container
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import apsw
 
 from gateway.errors import StoreError
-from gateway.queue.sqlite import arrived, lineage, schema
+from gateway.queue.sqlite import arrived, backlog, lineage, schema
+from gateway.queue.sqlite.bulk import Execute
 from gateway.queue.sqlite.engine import BUSY_MS, store_error
 
 STEP: Final = 1_024
@@ -101,13 +103,21 @@ def _copy(path: str, part: Path) -> tuple[dict[str, int], int]:
         if "epoch" in wanted:
             lineage.mark_backup(copy)
         _verify(copy, part, wanted)
-        in_chunks = arrived.count(copy.execute) if "arrived" in wanted else 0
+        in_chunks = _in_chunks(copy.execute, wanted)
     except apsw.Error as error:
         raise store_error(str(part), error) from error
     finally:
         copy.close()
         source.close()
     return wanted, in_chunks
+
+
+def _in_chunks(execute: Execute, tables: Container[str]) -> int:
+    """How many messages are in chunks, of which a store of before has no table, or one."""
+    found = arrived.count(execute, "arrived") if "arrived" in tables else 0
+    if "backlog" in tables:
+        found += arrived.count(execute, "backlog WHERE state = 1") + backlog.count_all(execute)
+    return found
 
 
 def _verify(copy: apsw.Connection, part: Path, wanted: dict[str, int]) -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.message import LaneKey, Message
 from gateway.queue import events
+from gateway.queue.chunks import Chunks
 from gateway.queue.operators import (
     KEPT,
     Change,
@@ -19,7 +20,8 @@ from gateway.queue.operators import (
     Which,
 )
 from gateway.queue.search import CHUNKS, ROWS
-from gateway.queue.sqlite import reads
+from gateway.queue.sqlite import backlog, reads
+from gateway.queue.sqlite.backlog import Taken
 from gateway.queue.sqlite.bulk import (
     Execute,
     decode_handed,
@@ -31,8 +33,8 @@ from gateway.queue.sqlite.bulk import (
 )
 from gateway.queue.sqlite.schema import TENANT_BITS
 from gateway.queue.sqlite.session import Session
-from gateway.queue.sqlite.writes import defer_columns, lane_name, mark_leased, put_off
-from gateway.queue.store import EventChunk, Owed, Record
+from gateway.queue.sqlite.writes import defer_columns, lane_name, lease_in, put_off
+from gateway.queue.store import NEWEST, EventChunk, Owed, Record
 
 SAMPLE: Final = 8
 """Messages of a lane whose parts stand for those of all."""
@@ -45,9 +47,9 @@ _IN: Final = """lane IN (SELECT id FROM lane WHERE tenant = coalesce(?1, tenant)
 def waiting(execute: Execute, now: float, means: Means) -> list[QueueCount]:
     """What waits by lane: over the index of what is due, 40 ms for a million messages."""
     found = execute(
-        """SELECT tenant, category, route, campaign, message.lane, sum(due <= ?1), sum(due > ?1),
-        min(due), min(CASE WHEN due > ?1 THEN due END)
-        FROM message JOIN lane ON lane.id = message.lane WHERE state = 0 GROUP BY message.lane""",
+        f"""SELECT tenant, category, route, campaign, lane.id, sum(ready), sum(later),
+        min(earliest), min(following) FROM {reads.WAITING_BY_LANE} AS waiting
+        JOIN lane ON lane.id = waiting.lane GROUP BY lane.id""",  # noqa: S608
         (now,),
     )
     counts = []
@@ -68,7 +70,8 @@ def waiting(execute: Execute, now: float, means: Means) -> list[QueueCount]:
 
 def _sample(execute: Execute, lane: int) -> list[Message]:
     query = "SELECT body FROM message WHERE state = 0 AND lane = ? ORDER BY due LIMIT ?"
-    return messages(execute, query, (lane, SAMPLE))
+    found = messages(execute, query, (lane, SAMPLE))
+    return found or backlog.sample(execute, lane, SAMPLE)
 
 
 def _names(which: Which) -> tuple[str | None, ...]:
@@ -77,18 +80,12 @@ def _names(which: Which) -> tuple[str | None, ...]:
 
 def waiting_where(execute: Execute, which: Which, last: int) -> int:
     """How many messages wait."""
-    query = f"SELECT count(*) FROM message WHERE state = 0 AND {_IN} AND id <= ?5"  # noqa: S608
-    return first(execute, query, (*_names(which), last), 0)
+    return reads.waiting_in(execute, _IN, _names(which), last)
 
 
-def lease_where(session: Session, which: Which, last: int, limit: int) -> list[Message]:
+def lease_where(session: Session, chunks: Chunks, which: Which, last: int, limit: int) -> Taken:
     """Lease messages that wait."""
-    found = messages(
-        session.execute,
-        f"SELECT body FROM message WHERE state = 0 AND {_IN} AND id <= ?5 LIMIT ?6",  # noqa: S608
-        (*_names(which), last, limit),
-    )
-    return mark_leased(session, found)
+    return lease_in(session, chunks, _IN, _names(which), last, limit)
 
 
 _OWED: Final = """FROM (SELECT message, part FROM part WHERE carrier = ?1 AND ref > ?4
@@ -159,6 +156,9 @@ def requeue(session: Session, carrier: int, ids: Sequence[int], now: float) -> l
 
 def find_any(execute: Execute, number: int, now: float) -> tuple[str, Record] | None:
     """What became of a message, whoever's it is."""
+    for one in backlog.find(execute, [number]).values():
+        found = reads.find(execute, one.message.tenant, [number], now)
+        return one.message.tenant, found[number]
     for query in (
         "SELECT tenant FROM message JOIN lane ON lane.id = lane WHERE message.id = ?",
         "SELECT name FROM finished JOIN tenant ON tenant.id = tenant WHERE finished.id = ?",
@@ -173,7 +173,23 @@ def find_any(execute: Execute, number: int, now: float) -> tuple[str, Record] | 
 def live_slice(
     execute: Execute, phones: Sequence[str], below: int, now: float
 ) -> tuple[list[tuple[str, Record]], int | None]:
-    """Messages to these phones among the next that are numbered ``below``, and where to go on."""
+    """Messages to these phones among the next that are numbered ``below``, and where to go on:
+    under 0, among the chunks of those that wait."""
+    found: list[tuple[str, Record]] = []
+    if below > 0:
+        found, following = _live_alone(execute, phones, below, now)
+        if following is not None:
+            return found, following
+        below = -NEWEST
+    chunks, lowest = backlog.with_phones(execute, phones, -below, CHUNKS)
+    return found + [
+        _record(one.message, one.state, one.due, one.at, now) for one in chunks
+    ], None if lowest is None else -lowest
+
+
+def _live_alone(
+    execute: Execute, phones: Sequence[str], below: int, now: float
+) -> tuple[list[tuple[str, Record]], int | None]:
     ids = list(
         execute("SELECT id FROM message WHERE id < ? ORDER BY id DESC LIMIT ?", (below, ROWS))
     )
@@ -190,9 +206,13 @@ def live_slice(
     for place, due, at, body in rows:
         message = decode_message(body)
         if message.to in phones:
-            state = reads.waiting_state(place, due > now)
-            found.append((message.tenant, Record(message.id, at, message=message, state=state)))
+            found.append(_record(message, place, due, at, now))
     return found, lowest if len(ids) == ROWS else None
+
+
+def _record(message: Message, place: int, due: float, at: float, now: float) -> tuple[str, Record]:
+    state = reads.waiting_state(place, due > now)
+    return message.tenant, Record(message.id, at, message=message, state=state)
 
 
 def tenants(execute: Execute) -> list[tuple[int, str]]:

@@ -15,7 +15,7 @@ from gateway.queue import events, parts, store
 from gateway.queue.accounts import Settling, settling
 from gateway.queue.chunks import NOBODY, Chunks, Leaving, Owner
 from gateway.queue.consents import Consent
-from gateway.queue.sqlite import accounts, arrived, consents, failing, reserved, writes
+from gateway.queue.sqlite import accounts, arrived, backlog, consents, failing, reserved, writes
 from gateway.queue.sqlite import taken as taken_rows
 from gateway.queue.sqlite.arrived import Arrived
 from gateway.queue.sqlite.bulk import Execute, Rows, encode_life, encode_message, numbers, texts
@@ -68,6 +68,7 @@ class SettlementRows(msgspec.Struct):
         from_arrived, from_taken: which messages leave their chunks.
         parted: of these, those that go on in rows of their own.
         taken: the chunk of those that a carrier has taken now.
+        alone: those that carriers have and that are in no chunk of ``arrived``.
         ripe, ripe_taken: chunks that are shelved after all else.
         expected, progress: of messages in rows; ``chunk_expected`` and ``chunk_progress`` of those
             in chunks.
@@ -89,6 +90,7 @@ class SettlementRows(msgspec.Struct):
     expected: list[Any] = []
     chunk_expected: list[Any] = []
     progress: list[Progress] = []
+    alone: set[int] = set()
     chunk_progress: list[Progress] = []
     forgotten: list[int] = []
     refs: dict[int, list[str]] = {}
@@ -155,11 +157,13 @@ def settlement_rows(
                 marked.add(message.id)
                 if in_arrived(message.id):
                     lane = session.lanes.number(writes.lane_name(message.lane))
-                    rows.parted += arrived.columns(message, lane, now)
+                    rows.parted += arrived.columns(message, lane, now, message.due)
                 else:
                     rows.marked += (message.id, encode_message(message))
             carrier = sent.carrier
             number = carriers.get(carrier) or carriers.setdefault(carrier, number_of(carrier))
+            if not in_arrived(message.id):
+                rows.alone.add(message.id)
             entries.append((message.id, number, sent.deadline, sent.refs, sent.handed))
             owners.add((message.tenant, message.category))
             due = min(due, sent.deadline)
@@ -244,6 +248,8 @@ def settle(session: Session, rows: SettlementRows) -> Settled:
     execute = session.execute
     if rows.late:
         arrived.shelve(session, rows.late)
+    if rows.alone or rows.expected or rows.progress:
+        _have_rows(session, rows)
     if rows.taken:
         taken_rows.insert(execute, rows.taken)
     arrived.part(session, rows.parted, LEASED)
@@ -322,6 +328,20 @@ def be_due(session: Session, messages: Iterable[int], now: float) -> None:
     )
 
 
+def _have_rows(session: Session, rows: SettlementRows) -> None:
+    """See to it that messages in no chunk of ``arrived`` have rows, and wait no more if a carrier
+    has them. Nearly always they have, and do not."""
+    execute = session.execute
+    told = {*rows.alone, *rows.expected[::2], *[one.message for one in rows.progress]}
+    query = "SELECT count(*) FROM message WHERE id IN (SELECT value FROM carray(?)) AND state <> 0"
+    [[present]] = execute(query, (numbers(told),))
+    if present < len(told):
+        backlog.part_with(session, told)
+        if rows.alone:
+            query = "UPDATE message SET state = 1 WHERE id IN (SELECT value FROM carray(?))"
+            execute(f"{query} AND state = 0", (numbers(rows.alone),))
+
+
 def _leave(session: Session, rows: SettlementRows) -> None:
     """Forget the chunks that nothing is left in, and shelve those whose time has come: what has its
     outcome is known to have left them by now."""
@@ -347,9 +367,12 @@ def _remove(session: Session, rows: SettlementRows) -> set[int]:
         return set()
     among = "FROM message WHERE id IN (SELECT value FROM carray(?))"
     [[present]] = session.execute(f"SELECT count(*) {among}", (numbers(ids),))
-    gone = set()
+    gone: set[int] = set()
     if present < len(ids):
         gone = set(ids).difference(*session.execute(f"SELECT id {among}", (numbers(ids),)))
+    if gone:
+        backlog.part_with(session, gone)
+        gone.difference_update(*session.execute(f"SELECT id {among}", (numbers(gone),)))
     session.execute(f"DELETE {among}", (numbers(ids),))
     return gone
 

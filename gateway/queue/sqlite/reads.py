@@ -1,14 +1,15 @@
 """What the reading calls ask, on the connection that does not wait for commits."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 
 from gateway.message import Handed, Message, WaitingState
 from gateway.queue import events
 from gateway.queue.chunks import Owner
+from gateway.queue.sqlite import backlog
 from gateway.queue.sqlite.bulk import (
     Execute,
     decode_block,
@@ -42,10 +43,20 @@ IN_CAMPAIGN: Final = "lane IN (SELECT id FROM lane WHERE tenant = ?1 AND campaig
 """What holds for the messages of a campaign."""
 
 
-def waiting_in(execute: Execute, tenant: str, campaign: str, last: int) -> int:
-    """How many messages of a campaign wait, up to the number ``last``."""
-    query = f"SELECT count(*) FROM message WHERE state = 0 AND {IN_CAMPAIGN} AND id <= ?3"  # noqa: S608
-    return first(execute, query, (tenant, campaign, last), 0)
+WAITING_BY_LANE: Final = """(SELECT lane, sum(due <= ?1) AS ready, sum(due > ?1) AS later,
+    min(due) AS earliest, min(CASE WHEN due > ?1 THEN due END) AS following
+    FROM message WHERE state = 0 GROUP BY lane
+    UNION ALL SELECT lane, sum((due <= ?1) * size), sum((due > ?1) * size), min(due),
+    min(CASE WHEN due > ?1 THEN due END) FROM backlog WHERE state = 0 GROUP BY lane)"""
+"""What waits at a moment, the first parameter: of each lane the rows, and the chunks."""
+
+
+def waiting_in(execute: Execute, lanes: str, names: Sequence[Any], last: int) -> int:
+    """How many messages wait in ``lanes``, a condition with the parameters ``names``, up to the
+    number ``last``."""
+    query = f"SELECT count(*) FROM message WHERE state = 0 AND {lanes} AND id <= ?{len(names) + 1}"  # noqa: S608
+    alone: int = first(execute, query, (*names, last), 0)
+    return alone + backlog.count(execute, lanes, names, last)
 
 
 def campaign_ids(execute: Execute, tenant: str, campaign: str) -> list[int]:
@@ -69,7 +80,9 @@ def leased(execute: Execute, after: int, limit: int) -> Leased:
 
 def used_lanes(execute: Execute) -> set[int]:
     """The numbers of the lanes that messages are in."""
-    query = "SELECT DISTINCT lane FROM message UNION SELECT lane FROM arrived"
+    query = """SELECT DISTINCT lane FROM message UNION SELECT lane FROM arrived
+        UNION SELECT lane FROM backlog WHERE state = 0 UNION
+        SELECT lane FROM backlog WHERE state = 1"""
     return {number for [number] in execute(query)}
 
 
@@ -163,11 +176,24 @@ def _handed(stored: str) -> Handed | None:
 def find(execute: Execute, tenant: str, asked: Iterable[int], now: float) -> dict[int, Record]:
     """What became of a tenant's messages; unknown ones are left out."""
     asked = set(asked)
-    # In this order, so that a message which gets its outcome in between is found.
     records = _live(execute, tenant, asked, now) if asked else {}
     if missing := asked - records.keys():
         records |= _finished(execute, tenant, missing)
+    if missing := asked - records.keys():
+        records |= _in_chunks(execute, tenant, missing, now)
     return records
+
+
+def _in_chunks(
+    execute: Execute, tenant: str, asked: Collection[int], now: float
+) -> dict[int, Record]:
+    return {
+        number: Record(
+            number, one.at, message=one.message, state=waiting_state(one.state, one.due > now)
+        )
+        for number, one in backlog.find(execute, asked).items()
+        if one.message.tenant == tenant
+    }
 
 
 def _live(execute: Execute, tenant: str, asked: Iterable[int], now: float) -> dict[int, Record]:
@@ -295,8 +321,11 @@ def oldest(execute: Execute, now: float, taken: Mapping[Owner, float]) -> list[O
     """The message that has stood longest, by tenant, category and place; ``taken``: since when
     chunks are there with messages that are sent."""
     waiting = execute(
-        """SELECT tenant, category, min(due) FROM (SELECT tenant, category, (SELECT min(due)
-        FROM message WHERE message.lane = lane.id AND state = 0) AS due FROM lane)
+        """SELECT tenant, category, min(due) FROM (
+        SELECT tenant, category, (SELECT min(due) FROM message
+        WHERE message.lane = lane.id AND state = 0) AS due FROM lane UNION ALL
+        SELECT tenant, category, (SELECT min(due) FROM backlog
+        WHERE backlog.lane = lane.id AND state = 0) AS due FROM lane)
         WHERE due <= ? GROUP BY tenant, category""",
         (now,),
     )

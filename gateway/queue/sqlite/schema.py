@@ -193,6 +193,17 @@ STEPS: Final[Sequence[str]] = (
     DROP TABLE use;
     ALTER TABLE use_2 RENAME TO use;
     """,
+    """
+    CREATE TABLE backlog (id INTEGER PRIMARY KEY, lane INTEGER NOT NULL, state INTEGER NOT NULL,
+        due REAL NOT NULL, expires REAL NOT NULL, at REAL NOT NULL, accepted REAL NOT NULL,
+        size INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+        reach INTEGER NOT NULL, body BLOB NOT NULL);
+    CREATE INDEX backlog_due ON backlog (lane, due, first, last, size, at, accepted)
+        WHERE state = 0;
+    CREATE INDEX backlog_expires ON backlog (expires) WHERE state = 0;
+    CREATE INDEX backlog_leased ON backlog (id) WHERE state = 1;
+    CREATE INDEX backlog_numbers ON backlog (reach, first, last);
+    """,
 )
 """Step *n* leads from version *n* to *n* + 1. Steps are added, never changed. They may call the
 functions `octets`, `phone` and `as_dialled`; the last two follow the rules of `gateway.numbers` as

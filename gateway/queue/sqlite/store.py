@@ -37,6 +37,7 @@ from gateway.queue.search import Search
 from gateway.queue.sqlite import (
     accounts,
     arrived,
+    backlog,
     consents,
     erasing,
     facts,
@@ -55,10 +56,12 @@ from gateway.queue.sqlite import (
     uses,
     writes,
 )
+from gateway.queue.sqlite.backlog import Taken
 from gateway.queue.sqlite.bulk import Execute
 from gateway.queue.sqlite.engine import Engine, Synchronous
 from gateway.queue.sqlite.lineage import Lineage
 from gateway.queue.sqlite.schema import GLOBAL_SCOPE
+from gateway.queue.sqlite.session import Session
 from gateway.queue.store import (
     GLOBAL,
     MANY,
@@ -140,7 +143,7 @@ class SqliteStore(Alone):
             self._reserved = reserved.Reservations()
             self._phones = uses.Phones()
             self._phones.renew(await engine.read(uses.load_phones))
-            self._arrived = arrived.Arrived()
+            self._arrived = arrived.Arrived(await engine.read(backlog.last))
             self._taken = Chunks()
             self._shelving = trio.Lock()
             self._means = Means()
@@ -308,28 +311,48 @@ class SqliteStore(Alone):
         number = self._engine.session.lanes.known(writes.lane_name(lane))
         if number is None:
             return Lease([], None)
-        return await self._engine.write(lambda s: writes.lease(s, number, now, limit))
+        taken, next_due = await self._engine.write(
+            lambda s: writes.lease(s, self._arrived, number, now, limit),
+            lambda leased: self._note_taken(leased[0]),
+        )
+        return Lease(taken.messages, next_due)
 
     async def lease_ids(self, tenant: str, numbers: Sequence[int]) -> list[Message]:
         if not numbers:
             return []
-        return await self._engine.write(lambda s: writes.lease_ids(s, tenant, numbers))
+        return await self._take(lambda s: writes.lease_ids(s, self._arrived, tenant, numbers))
+
+    async def _take(self, work: Callable[[Session], Taken]) -> list[Message]:
+        return (await self._engine.write(work, self._note_taken)).messages
+
+    def _note_taken(self, taken: Taken) -> None:
+        """Messages are leased, some of them in chunks."""
+        now = self._clock()
+        for number, messages in taken.chunks:
+            self._arrived.note(messages, now, number=number)
 
     async def lease_campaign(
         self, tenant: str, campaign: str, last: int, limit: int
     ) -> list[Message]:
-        return await self._engine.write(
-            lambda s: writes.lease_campaign(s, tenant, campaign, last, limit)
+        lanes, names = reads.IN_CAMPAIGN, (tenant, campaign)
+        return await self._take(
+            lambda s: writes.lease_in(s, self._arrived, lanes, names, last, limit)
         )
 
     async def waiting_in(self, tenant: str, campaign: str, last: int = NEWEST) -> int:
-        return await self._engine.read(lambda e: reads.waiting_in(e, tenant, campaign, last))
+        lanes, names = reads.IN_CAMPAIGN, (tenant, campaign)
+        return await self._engine.read(lambda e: reads.waiting_in(e, lanes, names, last))
 
     async def extend(self, tenant: str, campaign: str, seconds: float) -> None:
         ids = await self._engine.read(lambda e: reads.campaign_ids(e, tenant, campaign))
         for start in range(0, len(ids), writes.EXTENDED):
             some = ids[start : start + writes.EXTENDED]
             await self._engine.write(partial(writes.extend, ids=some, seconds=seconds))
+        lanes, names = reads.IN_CAMPAIGN, (tenant, campaign)
+        chunks = await self._engine.read(lambda e: backlog.waiting(e, lanes, names))
+        for start in range(0, len(chunks), backlog.EXTENDED):
+            some = chunks[start : start + backlog.EXTENDED]
+            await self._engine.write(partial(backlog.extend, chunks=some, seconds=seconds))
 
     async def defer(self, messages: Sequence[Message]) -> None:
         rows = writes.defer_rows(self._engine.session, self._arrived, messages, self._clock())
@@ -443,7 +466,7 @@ class SqliteStore(Alone):
         return await self._engine.read(lambda e: reads.overdue(e, now, limit))
 
     async def expired(self, now: float, limit: int) -> list[Message]:
-        return await self._engine.write(lambda s: writes.lease_expired(s, now, limit))
+        return await self._take(lambda s: writes.lease_expired(s, self._arrived, now, limit))
 
     async def hasten(self, now: float, moment: float) -> None:
         start: int | None = 0
@@ -451,6 +474,10 @@ class SqliteStore(Alone):
             start = await self._engine.write(
                 partial(upkeep.hasten_block, start=start, now=now, moment=moment)
             )
+        chunks = await self._engine.read(lambda e: backlog.hasty(e, now, moment))
+        for at in range(0, len(chunks), backlog.AT_ONCE):
+            some = chunks[at : at + backlog.AT_ONCE]
+            await self._engine.write(partial(backlog.hasten, chunks=some, now=now, moment=moment))
 
     # --- what tenants ask ---
 
@@ -583,7 +610,9 @@ class SqliteStore(Alone):
         return await self._engine.read(lambda e: operators.waiting(e, now, self._means))
 
     async def lease_where(self, which: Which, last: int, limit: int) -> list[Message]:
-        return await self._engine.write(lambda s: operators.lease_where(s, which, last, limit))
+        return await self._take(
+            lambda s: operators.lease_where(s, self._arrived, which, last, limit)
+        )
 
     async def waiting_where(self, which: Which, last: int = NEWEST) -> int:
         return await self._engine.read(lambda e: operators.waiting_where(e, which, last))
@@ -700,6 +729,9 @@ class SqliteStore(Alone):
 
     # --- moving to another store (`gateway.queue.moving`) ---
 
+    async def part(self) -> None:
+        await self._part()
+
     async def numbers(self) -> Numbers:
         return await self._engine.read(lambda e: moving.numbers(e, self.epoch))
 
@@ -737,6 +769,8 @@ class SqliteStore(Alone):
         await self._lineage.renew(self._engine, now)
         # Before any outcome is forgotten: it is what tells that a message has left its chunk.
         await self._shelve(self._arrived.aged(now, before), self._taken.aged(now, before))
+        if await self._engine.read(lambda e: backlog.accepted_before(e, before)):
+            await self._part(before)
         return (
             await self._prune_events(before, limit)
             or await self._prune_consumers(before)
@@ -748,6 +782,11 @@ class SqliteStore(Alone):
             or await self._prune_failing(limit)
             or await self._prune_stats()
         )
+
+    async def _part(self, before: float = math.inf) -> None:
+        """Have what waits, and was accepted before a moment, be found by itself."""
+        while await self._engine.write(lambda s: backlog.part(s, before)):
+            pass
 
     async def _prune_events(self, before: float, limit: int) -> int:
         old, self._pruned_tenant = await self._engine.read(

@@ -84,15 +84,15 @@ def begin(session: Session, clean: bool, now: float) -> Recovery:
     }
     first_due: dict[LaneKey, float] = {}
     counts: Counter[tuple[str, Category, WaitingState]] = Counter()
-    for lane, count, later, due in execute(
-        """SELECT lane, count(*), sum(due > ?), min(due) FROM message
-        WHERE state = 0 GROUP BY lane""",
+    for lane, ready, later, due in execute(
+        f"""SELECT lane, sum(ready), sum(later), min(earliest) FROM {reads.WAITING_BY_LANE}
+        GROUP BY lane""",  # noqa: S608
         (now,),
     ):
         tenant, category, *_ = key = lanes[lane]
         first_due[key] = due
         counts[tenant, category, "deferred"] += later
-        counts[tenant, category, "queued"] += count - later
+        counts[tenant, category, "queued"] += ready
     for lane, count in execute("SELECT lane, count(*) FROM message WHERE state = 2 GROUP BY lane"):
         counts[lanes[lane].tenant, lanes[lane].category, "sent"] += count
     [(last_id, last_accepted)] = execute("SELECT last_id, last_accepted FROM node")

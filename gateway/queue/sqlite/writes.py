@@ -6,6 +6,7 @@ written; the function beside it runs in the writer's thread, where little is lef
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -14,9 +15,11 @@ from gateway.message import Message
 from gateway.numbers import canonical
 from gateway.queue.accounts import Charged, charged
 from gateway.queue.chunks import Chunks, Leaving
-from gateway.queue.sqlite import accounts, arrived, keys, reads, reserved
+from gateway.queue.sqlite import accounts, arrived, backlog, keys, reads, reserved
 from gateway.queue.sqlite.arrived import Arrived, ArrivedRow
+from gateway.queue.sqlite.backlog import Due, Taken, Waiting
 from gateway.queue.sqlite.bulk import (
+    Execute,
     Rows,
     encode_message,
     first,
@@ -28,7 +31,7 @@ from gateway.queue.sqlite.keys import KeyIndex, KeyRow, KeyRows
 from gateway.queue.sqlite.schema import GLOBAL_SCOPE, WAITING
 from gateway.queue.sqlite.session import LaneName, Session
 from gateway.queue.sqlite.stats import Place
-from gateway.queue.store import GLOBAL, LIFTS, Entry, Known, Lease, OptoutChange
+from gateway.queue.store import GLOBAL, LIFTS, Entry, Known, OptoutChange
 from gateway.queue.tallies import Key, accepted, add
 
 # An insertion that may fail half-way keeps the old pages of what it changes, unless its failure
@@ -49,6 +52,9 @@ _EXTEND: Final = Rows(
     """) UPDATE OR ROLLBACK message SET expires = new.expires, body = new.body
     FROM new WHERE message.id = new.id""",
 )
+_decode_due = msgspec.json.Decoder(list[tuple[float, int]]).decode
+_in_order = attrgetter("due", "id")
+
 EXTENDED: Final = 2_000
 """Messages whose expiry is put off at a time: some 20 ms."""
 
@@ -63,8 +69,8 @@ _OPTOUT: Final = Rows.inserted("OR ROLLBACK INTO optout", 6)
 
 class AcceptRows(NamedTuple):
     """Entries as rows: ``ids`` of all; the ``messages`` that wait by their ``at``, with `_COLUMNS`
-    columns each, one after the other; the others in ``chunks``; ``counts`` are of them all, in that
-    ``hour``."""
+    columns each, one after the other, where they are few, else in ``waiting``; those that do not
+    in ``chunks``; ``counts`` are of them all, in that ``hour``."""
 
     entries: Sequence[Entry]
     hour: int
@@ -72,6 +78,7 @@ class AcceptRows(NamedTuple):
     ids: list[int]
     messages: list[tuple[float, list[Any]]]
     chunks: list[ArrivedRow]
+    waiting: list[Waiting]
     keys: KeyRows | None
     charged: Charged | None
 
@@ -93,7 +100,7 @@ def accept_rows(
     hour: int,
 ) -> AcceptRows:
     """The rows of entries, at least one, that come in an hour."""
-    rows_of: dict[float, list[Any]] = {}
+    together: dict[tuple[int, float, float], list[Message]] = {}
     leased: dict[int, list[Message]] = {}
     prefixes: dict[str, str] = {}
     lanes: dict[tuple[str, str, str, str | None, str | None], _Lane] = {}
@@ -113,10 +120,11 @@ def accept_rows(
         if entry.leased:
             lane.leased.append(m)
         else:
-            rows = rows_of.get(m.accepted_at)
-            if rows is None:
-                rows = rows_of[m.accepted_at] = []
-            rows += (m.id, lane.number, m.due, m.expires_at, encode_message(m))
+            place = (lane.number, m.due, m.accepted_at)
+            if place in together:
+                together[place].append(m)
+            else:
+                together[place] = [m]
         ids.append(m.id)
         key = m.key
         if key is not None:
@@ -128,8 +136,26 @@ def accept_rows(
     places = session.places(counts, hour)
     key_rows = _key_rows(index, entries, keyed, names) if keyed else None
     charges = charged(entries, limits)
-    chunk_rows = arrived.rows(chunks, leased)
-    return AcceptRows(entries, hour, places, ids, [*rows_of.items()], chunk_rows, key_rows, charges)
+    rows_of: dict[float, list[Any]] = {}
+    waiting: list[Waiting] = []
+    for (number, due, came), those in together.items():
+        if len(those) >= backlog.SMALLEST:
+            waiting += backlog.gather(chunks, number, due, came, those)
+        else:
+            alone = rows_of.setdefault(came, [])
+            for m in those:
+                alone += (m.id, number, due, m.expires_at, encode_message(m))
+    return AcceptRows(
+        entries,
+        hour,
+        places,
+        ids,
+        [*rows_of.items()],
+        arrived.rows(chunks, leased),
+        waiting,
+        key_rows,
+        charges,
+    )
 
 
 def lane_name(key: tuple[str, str, str, str | None]) -> LaneName:
@@ -174,6 +200,7 @@ def accept(
         stored = _without(passed_over, flat) if passed_over else flat
         _ACCEPT.run(session.execute, stored, (WAITING, at))
     arrived.insert(session.execute, rows.chunks, passed_over)
+    backlog.insert(session.execute, rows.waiting, passed_over)
     if counting:
         reserved.insert(session.execute, counting, passed_over)
     if rows.charged:
@@ -192,25 +219,60 @@ def _without(ids: set[int], flat: list[Any]) -> list[Any]:
     return [*chain.from_iterable(kept)]
 
 
-def lease(session: Session, lane: int, now: float, limit: int) -> Lease:
-    """Lease what is due in a lane."""
-    found = messages(
-        session.execute,
-        """SELECT body FROM message WHERE state = 0 AND lane = ? AND due <= ?
-        ORDER BY due, id LIMIT ?""",
-        (lane, now, limit),
-    )
-    mark_leased(session, found)
-    next_due: float | None = first(
-        session.execute,
-        "SELECT due FROM message WHERE state = 0 AND lane = ? ORDER BY due LIMIT 1",
-        (lane,),
-        None,
-    )
-    return Lease(found, next_due)
+def lease(
+    session: Session, chunks: Chunks, lane: int, now: float, limit: int
+) -> tuple[Taken, float | None]:
+    """Lease what is due in a lane; says when the next one is."""
+    execute = session.execute
+    due = backlog.due(execute, lane, now)
+    taken = _lease_of_both(session, chunks, lane, due, now, limit) if due else Taken([], [])
+    if not due:
+        found = messages(
+            execute,
+            """SELECT body FROM message WHERE state = 0 AND lane = ? AND due <= ?
+            ORDER BY due, id LIMIT ?""",
+            (lane, now, limit),
+        )
+        taken.messages.extend(mark_leased(session, found))
+    query = "SELECT min(due) FROM message WHERE state = 0 AND lane = ?"
+    following = [first(execute, query, (lane,), None), backlog.next_due(execute, lane)]
+    return taken, min([at for at in following if at is not None], default=None)
 
 
-def lease_ids(session: Session, tenant: str, ids: Sequence[int]) -> list[Message]:
+def _lease_of_both(
+    session: Session, chunks: Chunks, lane: int, due: Sequence[Due], now: float, limit: int
+) -> Taken:
+    """Lease what is due of chunks and of rows, the longest due first."""
+    last = due[-1].due if len(due) == backlog.AT_ONCE else now
+    rows = first(
+        session.execute,
+        """SELECT json_group_array(json_array(due, id)) FROM (SELECT due, id FROM message
+        WHERE state = 0 AND lane = ? AND due <= ? ORDER BY due, id LIMIT ?)""",
+        (lane, last, limit),
+        "[]",
+    )
+    alone, together, room = list[int](), list[int](), limit
+    for one in sorted([*due, *(Due(at, number, 0, 1) for at, number in _decode_due(rows))]):
+        if room <= 0:
+            break
+        room -= one.size
+        if one.number:
+            together.append(one.number)
+        else:
+            alone.append(one.first)
+    found = _by_number(session.execute, alone) if alone else []
+    taken = backlog.take_first(session, chunks, together, limit - len(found))
+    taken.messages.extend(mark_leased(session, found))
+    taken.messages.sort(key=_in_order)
+    return taken
+
+
+def _by_number(execute: Execute, ids: Sequence[int]) -> list[Message]:
+    query = "SELECT body FROM message WHERE id IN (SELECT value FROM carray(?)) AND state = 0"
+    return messages(execute, query, (numbers(ids),))
+
+
+def lease_ids(session: Session, chunks: Chunks, tenant: str, ids: Sequence[int]) -> Taken:
     """Lease those of a tenant's messages that wait."""
     found = messages(
         session.execute,
@@ -218,19 +280,25 @@ def lease_ids(session: Session, tenant: str, ids: Sequence[int]) -> list[Message
         AND state = 0 AND lane IN (SELECT id FROM lane WHERE tenant = ?)""",
         (numbers(ids), tenant),
     )
-    return mark_leased(session, found)
+    mark_leased(session, found)
+    missing = {*ids}.difference([m.id for m in found])
+    return backlog.take_these(session, chunks, missing, tenant).beside(found)
 
 
-def lease_campaign(
-    session: Session, tenant: str, campaign: str, last: int, limit: int
-) -> list[Message]:
-    """Lease waiting messages of a campaign, up to the number ``last``."""
+def lease_in(
+    session: Session, chunks: Chunks, lanes: str, names: Sequence[Any], last: int, limit: int
+) -> Taken:
+    """Lease waiting messages up to the number ``last``, in ``lanes``, a condition with the
+    parameters ``names``."""
+    n = len(names) + 1
     found = messages(
         session.execute,
-        f"SELECT body FROM message WHERE state = 0 AND {reads.IN_CAMPAIGN} AND id <= ?3 LIMIT ?4",  # noqa: S608
-        (tenant, campaign, last, limit),
+        f"SELECT body FROM message WHERE state = 0 AND {lanes} AND id <= ?{n} LIMIT ?{n + 1}",  # noqa: S608
+        (*names, last, limit),
     )
-    return mark_leased(session, found)
+    mark_leased(session, found)
+    room = limit - len(found)
+    return backlog.take_in(session, chunks, lanes, names, last, room).beside(found)
 
 
 def extend(session: Session, ids: Sequence[int], seconds: float) -> None:
@@ -247,14 +315,15 @@ def extend(session: Session, ids: Sequence[int], seconds: float) -> None:
     _EXTEND.run(session.execute, rows)
 
 
-def lease_expired(session: Session, now: float, limit: int) -> list[Message]:
+def lease_expired(session: Session, chunks: Chunks, now: float, limit: int) -> Taken:
     """Lease waiting messages that have expired."""
     found = messages(
         session.execute,
         "SELECT body FROM message WHERE state = 0 AND expires <= ? LIMIT ?",
         (now, limit),
     )
-    return mark_leased(session, found)
+    mark_leased(session, found)
+    return backlog.take_expired(session, chunks, now, limit - len(found)).beside(found)
 
 
 def mark_leased(session: Session, found: list[Message]) -> list[Message]:
@@ -268,12 +337,15 @@ def mark_leased(session: Session, found: list[Message]) -> list[Message]:
 
 class DeferRows(NamedTuple):
     """Leased messages that go back, as rows: those that have one, and ``parted``, those that leave
-    a chunk; the chunks that are late (`Chunks.late`) first."""
+    a chunk; the chunks that are late (`Chunks.late`) first. Those that leave chunks for others are
+    in ``waiting``, and ``moved`` says out of which."""
 
     late: list[int]
     leaving: Leaving
     rows: list[Any]
     parted: list[Any]
+    waiting: list[Waiting]
+    moved: dict[int, list[int]]
 
 
 def defer_rows(
@@ -282,13 +354,30 @@ def defer_rows(
     """The rows of leased messages that go back."""
     rows: list[Any] = []
     parted: list[Any] = []
+    together: dict[tuple[int, float], list[Message]] = {}
     for m in deferred:
         lane = session.lanes.number(lane_name(m.lane))
-        if chunks.holds(m.id):
-            parted += arrived.columns(m, lane, now)
-        else:
+        if not chunks.holds(m.id):
             rows += defer_columns(m, lane, now)
-    return DeferRows(chunks.late(), chunks.leave([m.id for m in deferred]), rows, parted)
+        elif m.id in chunks.progressed:
+            parted += arrived.columns(m, lane, now, m.due)
+        else:
+            together.setdefault((lane, m.due), []).append(m)
+    waiting: list[Waiting] = []
+    for (lane, due), those in together.items():
+        if len(those) >= backlog.SMALLEST:
+            waiting += backlog.gather(chunks, lane, due, now, those)
+        else:
+            for m in those:
+                parted += arrived.columns(m, lane, now, due)
+    late, leaving = chunks.late(), chunks.leave([m.id for m in deferred])
+    moved: dict[int, list[int]] = {}
+    for one in waiting:
+        for m in one.messages:
+            moved.setdefault(leaving.chunk_of[m.id], []).append(m.id)
+    for number in leaving.emptied:
+        moved.pop(number, None)  # goes, with all of them
+    return DeferRows(late, leaving, rows, parted, waiting, moved)
 
 
 def defer_columns(message: Message, lane: int, now: float) -> tuple[Any, ...]:
@@ -302,6 +391,9 @@ def defer(session: Session, rows: DeferRows) -> None:
         arrived.shelve(session, rows.late)
     put_off(session, rows.rows)
     arrived.part(session, rows.parted, WAITING)
+    if rows.moved:
+        arrived.take_out(session.execute, rows.moved)
+    backlog.insert(session.execute, rows.waiting)
     if rows.leaving.emptied:
         arrived.delete(session.execute, rows.leaving.emptied)
 

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.queue.postgresql import schema
 from gateway.queue.postgresql.connecting import Target, connect
+from gateway.queue.sqlite import backlog
 from gateway.queue.store import Store
 from tests.queue.contract.rig import ENGINES, READY, Rig, engine
 from tests.servers import Postgres
@@ -23,7 +24,11 @@ def ready(postgres: Postgres) -> Postgres:
 
 
 @pytest.fixture(params=ENGINES)
-async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
+async def rig(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Rig]:
+    if request.param == "chunks":
+        monkeypatch.setattr(backlog, "SMALLEST", 1)
     rig = Rig(engine(request.param, tmp_path, lambda: request.getfixturevalue("ready")))
     await rig.store.open()
     yield rig

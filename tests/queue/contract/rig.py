@@ -121,15 +121,18 @@ class Postgresql:
         return self.store(clock)
 
 
-ENGINES = ("memory", "sqlite", "postgresql")
-"""Every engine."""
+ENGINES = ("memory", "sqlite", "chunks", "postgresql")
+"""Every engine, and the file with a chunk for whatever waits."""
+
+REFUSING = ("memory", "sqlite", "postgresql")
+"""Those that refuse a message whose number another has that waits. Chunks do not look."""
 
 
 def engine(name: str, folder: Path, server: Callable[[], Postgres]) -> Engine:
     """An engine with storage of its own; ``server`` is asked for where one is needed."""
     if name == "memory":
         return Memory()
-    if name == "sqlite":
+    if name in ("sqlite", "chunks"):
         return Sqlite(folder)
     return Postgresql(server())
 

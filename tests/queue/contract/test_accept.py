@@ -7,7 +7,7 @@ import trio
 
 from gateway.errors import StoreError
 from gateway.queue.store import Known, Settlement, Store
-from tests.queue.contract.rig import LANE, MakeEntry, MakeFinal, Rig, known
+from tests.queue.contract.rig import LANE, REFUSING, MakeEntry, MakeFinal, Rig, known
 
 
 async def test_a_message_comes_back_whole(rig: Rig, entry: MakeEntry) -> None:
@@ -135,6 +135,7 @@ async def test_keys_outlive_their_messages(
     assert await rig.store.accept([entry(2, key="a")]) == {0: known(1, 1)}
 
 
+@pytest.mark.parametrize("rig", REFUSING, indirect=True)
 async def test_a_call_that_fails_spoils_no_other(store: Store, entry: MakeEntry) -> None:
     await store.accept([entry(5)])
     outcomes: dict[int, bool] = {}

@@ -296,7 +296,7 @@ OF_NODES = {"node", "shard", "arrival", "notice", "gateway", "epoch"}
 NAMES = {"tenant", "carrier", "lane", "stat_name"}
 """Tables of names, which are made as rows are added, and others that only stand in for rows."""
 
-CHUNKS = {"taken", "arrived", "progress", "reserved", "spent"}
+CHUNKS = {"taken", "arrived", "progress", "backlog", "reserved", "spent"}
 """Tables of what is shelved, or put away, before anything moves."""
 
 

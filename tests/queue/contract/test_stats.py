@@ -8,7 +8,7 @@ from gateway.errors import StoreError
 from gateway.message import Event
 from gateway.queue.store import Final, Settlement, Store
 from gateway.queue.tallies import HOUR, KEPT, SPAN, Key, Stats
-from tests.queue.contract.rig import MakeEntry, MakeFinal, Rig
+from tests.queue.contract.rig import REFUSING, MakeEntry, MakeFinal, Rig
 
 
 async def counted(store: Store, tenant: str = "acme", campaign: str | None = None) -> set[Any]:
@@ -83,6 +83,7 @@ async def test_duplicates_and_second_outcomes_are_not_counted(
     }
 
 
+@pytest.mark.parametrize("rig", REFUSING, indirect=True)
 async def test_what_was_undone_is_not_counted(store: Store, entry: MakeEntry) -> None:
     named = {"campaign": "spring", "variant": "a"}
     await store.accept([entry(1, **named)])
