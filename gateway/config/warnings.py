@@ -11,8 +11,6 @@ from ipaddress import IPv6Address, ip_address
 from itertools import chain
 from typing import Final
 
-from msgspec import structs
-
 from gateway.api.address import TcpAddress, parse_address
 from gateway.config.keys import admin_host
 from gateway.config.settings import Settings
@@ -25,10 +23,12 @@ from gateway.policy import (
     closing_advice,
     conversation,
     destinations,
+    idle_advice,
     optout_advice,
 )
 from gateway.policy.carrier_hours import CarrierHoursOptions
 from gateway.policy.content import advice as content_advice
+from gateway.policy.keywords import Vocabulary
 from gateway.policy.pumping import PumpingOptions
 from gateway.policy.quiet_hours import QuietHoursOptions
 from gateway.policy.senders import ANY
@@ -157,21 +157,16 @@ def contents(settings: Settings, _today: date) -> Iterable[str]:
         yield f"tenants[{places[name]}].{line}"
 
 
-def without_rules(settings: Settings, _today: date) -> Iterable[str]:
-    """Tenants for which every rule that can be switched off is."""
-    policies = settings.dispatch.policies
-    for number, tenant in enumerate(settings.dispatch.tenants):
-        own = policies[tenant.id]
-        switches = [
-            field.name
-            for field in structs.fields(own)
-            if field.default is True and isinstance(getattr(own, field.name), bool)
-        ]
-        if switches and not any(getattr(own, name) for name in switches):
-            yield (
-                f"tenants[{number}]: no rule holds for it but opt-outs, for {', '.join(switches)}"
-                " are all false; leave out what was not meant"
-            )
+def idle(settings: Settings, _today: date) -> Iterable[str]:
+    """Tenants for which no rule holds, and rules about places that nothing is sent to."""
+    dispatch = settings.dispatch
+    yield from idle_advice.without_rules(
+        dispatch.policy,
+        dispatch.policies,
+        {tenant.id: tenant.categories for tenant in dispatch.tenants},
+        any(carrier.options.bans for carrier in dispatch.carriers),
+    )
+    yield from (f"policy.{line}" for line in idle_advice.nowhere(dispatch.policy))
 
 
 def optouts_of_tenants(settings: Settings, _today: date) -> Iterable[str]:
@@ -294,12 +289,14 @@ def hygiene(settings: Settings, _today: date) -> Iterable[str]:
                 destinations.nothing_left(dispatch.policy.destinations, own),
             )
             yield from (f"tenants[{number}].destinations.{line}" for line in found)
+    vocabulary = Vocabulary(dispatch.policy.optout)
     for number, (tenant, keys) in enumerate(
         zip(dispatch.tenants, settings.file.tenants, strict=True)
     ):
+        keywords = vocabulary.of(tenant.default_region)
         yield from (
             f"tenants[{number}].{line}"
-            for line in conversation.advice(keys.replies, tenant.numbers)
+            for line in conversation.advice(keys.replies, tenant.numbers, keywords.read)
         )
     learns = any(policy.unreachable for policy in dispatch.policies.values())
     if dispatch.policy.unreachable.categories and not learns:
@@ -369,7 +366,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     stops_of_signatures,
     frequency,
     contents,
-    without_rules,
+    idle,
     hygiene,
     senders_without_numbers,
     in_the_clear,

@@ -148,7 +148,11 @@ def problems(caps: Sequence[FrequencyCap]) -> list[str]:
     found = [f"[{at}].{problem}" for at, cap in enumerate(caps) for problem in cap.problems()]
     first: dict[object, int] = {}
     for at, cap in enumerate(caps):
-        if cap.shipped is None and cap.per is not None:
+        if cap.shipped is not None:
+            other = first.setdefault((cap.shipped, tuple(sorted(cap.tenants))), at)
+            if other != at:
+                found.append(f"[{at}].shipped: takes in what [{other}] does; keep one")
+        elif cap.per is not None:
             same = (cap.selection, cap.per, cap.window, tuple(sorted(cap.tenants)))
             other = first.setdefault(same, at)
             if other != at:

@@ -4,7 +4,7 @@ apply, caps whose deferrals hardly anything survives, and tenants that none hold
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from gateway.message import CATEGORIES, Category
-from gateway.policy.caps import FrequencyCap, expanded
+from gateway.policy.caps import EACH, FrequencyCap, expanded
 
 Tenants = Mapping[str, Collection[Category]]
 """The categories that each tenant may send."""
@@ -30,12 +30,24 @@ def never_apply(caps: Sequence[FrequencyCap], tenants: Tenants) -> Iterator[str]
 
 
 def _implies(one: FrequencyCap, other: FrequencyCap) -> bool:
-    """Whether one cap is always reached before another that counts the same."""
+    """Whether one cap is always reached before another, all of whose messages it counts too."""
     if one is other or one.shipped is not None or one.window != other.window:
         return False
-    if one.selection != other.selection or one.tenants != other.tenants:
+    if one.same_text and not other.same_text:
         return False
-    return one.width >= other.width and (one.max or 0) <= (other.max or 0)
+    narrower = (
+        _takes_in(one.category, other.category)
+        and _takes_in(one.campaign, other.campaign)
+        and _takes_in(one.signature, other.signature)
+        and (not one.regions or (bool(other.regions) and {*other.regions} <= {*one.regions}))
+        and (not one.tenants or (bool(other.tenants) and {*other.tenants} <= {*one.tenants}))
+    )
+    return narrower and one.width >= other.width and (one.max or 0) <= (other.max or 0)
+
+
+def _takes_in(one: str | None, other: str | None) -> bool:
+    """Whether what one names, each apart or all together, has all that another names."""
+    return one is None or one == other or (one == EACH and other is not None)
 
 
 def outlived(caps: Sequence[FrequencyCap], validity: Mapping[Category, float]) -> Iterator[str]:

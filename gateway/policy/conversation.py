@@ -4,7 +4,7 @@ A text is compared as keywords are (`gateway.policy.folding`), as a whole. Keywo
 always: a text that asks for an end, a beginning or for help, or that may, meets no rule here.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -107,8 +107,11 @@ def problems(rules: Sequence[ReplyRule]) -> Iterator[str]:
             yield f"replies[{at}].name: {rule.called!r} is that of replies[{other}] as well"
 
 
-def advice(rules: Sequence[ReplyRule], numbers: Iterable[str]) -> Iterator[str]:
-    """What is allowed and hardly meant."""
+def advice(
+    rules: Sequence[ReplyRule], numbers: Iterable[str], asked: Callable[[str], object]
+) -> Iterator[str]:
+    """What is allowed and hardly meant. ``asked`` tells what a text asks for as a keyword, None
+    where it is none."""
     owned = {*numbers}
     met: set[tuple[str | None, Phrase]] = set()
     anything: set[str | None] = set()
@@ -123,6 +126,11 @@ def advice(rules: Sequence[ReplyRule], numbers: Iterable[str]) -> Iterator[str]:
                 anything.add(number)
                 continue
             phrase = atoms(text)
+            if asked(text) is not None:
+                yield (
+                    f"replies[{at}].match[{index}]: {text!r} is a keyword, or near one, and those"
+                    " come first: no rule answers it; match another text"
+                )
             if (None, phrase) in met or (number, phrase) in met:
                 yield f"replies[{at}].match[{index}]: {text!r} is answered by a rule before it"
             met.add((number, phrase))

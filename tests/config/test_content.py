@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec import structs
 
 from gateway.config import Settings, warnings
-from gateway.policy import chain
 
 Read = Callable[..., Settings]
 Faults = Callable[..., list[str]]
@@ -182,16 +180,3 @@ def test_the_words_of_all_sources_are_one_list(read: Read, tmp_path: Path) -> No
 )
 def test_what_can_never_apply_is_told(read: Read, changes: dict[str, Any], line: str) -> None:
     assert line in warnings.found(read(**changes), date(2026, 9, 21))
-
-
-def test_a_tenant_without_any_rule_is_told(read: Read) -> None:
-    off = dict.fromkeys(
-        [field.name for field in structs.fields(chain.TenantOptions) if field.default is True],
-        False,
-    )
-    told = warnings.found(read(tenant=off), date(2026, 9, 21))
-    [line] = [one for one in told if one.startswith("tenants[0]: no rule holds for it")]
-    assert "quiet_hours" in line
-    assert "content" in line
-    one_on = warnings.found(read(tenant={**off, "content": True}), date(2026, 9, 21))
-    assert not [one for one in one_on if "no rule holds" in one]

@@ -59,6 +59,14 @@ def test_what_cannot_be_read_is_not_missing_as_well(read: Read) -> None:
     ("tables", "warning"),
     [
         (
+            capped({"max": 1, "per": "7d"}, DAILY | {"category": "marketing", "regions": ["CN"]}),
+            "policy.frequency[1]: never applies, for [0] allows no more messages",
+        ),
+        (
+            capped(DAILY | {"campaign": "*"}, DAILY | {"campaign": "spring", "max": 9}),
+            "policy.frequency[1]: never applies, for [0] allows no more messages",
+        ),
+        (
             capped(DAILY, DAILY | {"max": 2, "per": "12h"}),
             "policy.frequency[1]: never applies, for [0] allows no more messages",
         ),

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.policy import conversation
 from gateway.policy.conversation import Conversation, ReplyRule
+from gateway.policy.keywords import Keywords
 
 SHOP = Conversation(
     [
@@ -72,6 +73,7 @@ def test_what_is_wrong_is_named(rules: list[dict[str, Any]], said: str) -> None:
         ),
         ([{"match": ("*",), "text": "a"}, {"match": ("1",), "text": "b"}], ["replies[1]"]),
         ([{"match": ("1",), "text": "a", "number": "123"}], ["replies[0].number"]),
+        ([{"match": ("1", "R"), "text": "a"}], ["replies[0].match[1]"]),
         (
             [
                 {"match": ("1",), "text": "a", "number": "10690001"},
@@ -82,5 +84,7 @@ def test_what_is_wrong_is_named(rules: list[dict[str, Any]], said: str) -> None:
     ],
 )
 def test_what_is_hardly_meant(rules: list[dict[str, Any]], said: list[str]) -> None:
-    found = conversation.advice([ReplyRule(**one) for one in rules], {"10690001"})
+    found = conversation.advice(
+        [ReplyRule(**one) for one in rules], {"10690001"}, Keywords("CN").read
+    )
     assert [line.split(":")[0] for line in found] == said
