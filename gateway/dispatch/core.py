@@ -1,6 +1,6 @@
 """All parts of a message's way, wired together: what `gateway.app` runs and tests drive."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -9,6 +9,7 @@ import trio
 from gateway.dispatch.carriers.carriers import Carrier
 from gateway.dispatch.carriers.fleet import GRACE, HASTE, CarrierSettings, Fleet, MakeBind
 from gateway.dispatch.carriers.learnt import Lessons
+from gateway.dispatch.grants import Rate
 from gateway.dispatch.ids import MessageNumbers
 from gateway.dispatch.inbound.consents import Consents
 from gateway.dispatch.inbound.conversations import Conversations
@@ -23,7 +24,7 @@ from gateway.dispatch.intake.texted import Texted
 from gateway.dispatch.intake.texted_memos import TextedMemos
 from gateway.dispatch.intake.wording import Wordings, carriers_of
 from gateway.dispatch.ledger import Ledger
-from gateway.dispatch.nodes import Nodes
+from gateway.dispatch.nodes import Nodes, rate_of
 from gateway.dispatch.places import Places
 from gateway.dispatch.release import absent
 from gateway.dispatch.release.absent import Absent
@@ -225,8 +226,10 @@ class Dispatch:
             config=lambda: self.options.digest,
             binds=lambda: {one.options.id: one.slots for one in self.options.carriers},
             occupied=lambda: self.fleet.occupied,
+            rates=self._rates,
             on_share=self._share,
             on_slots=self._bind,
+            on_rates=self._take_rates,
             on_held=self._take_held,
             on_handed=conversations.follow,
             on_erased=self._forget,
@@ -489,12 +492,40 @@ class Dispatch:
         grace = HASTE if self.nodes.over else GRACE
         self.fleet.configure([self.nodes.carrier(one) for one in self.options.carriers], grace)
         for carrier in self.fleet.carriers:
-            carrier.take_part(self.nodes.part(carrier.options.id))
+            carrier.take_slots(self.nodes.slots_part(carrier.options.id))
+            carrier.take_part(self.nodes.part(rate_of(carrier=carrier.options.id)))
 
     def _share(self) -> None:
         """Go by this node's part of what tenants may take."""
         options = self.nodes.scheduler(self.options.scheduler)
         self.scheduler.configure(options, self._clock())
+
+    def _rates(self) -> Iterator[Rate]:
+        """The rates that hold over all nodes, as they are used here."""
+        share, dry = self.nodes.share, self.scheduler.dry
+        for name, one in self.options.scheduler.shares.items():
+            if one.rate:
+                passed = self.scheduler.passed(name)
+                yield Rate(rate_of(tenant=name), share, one.rate, passed, name in dry)
+        for carrier in self.fleet.carriers:
+            name, whole = carrier.options.id, carrier.whole
+            if whole:
+                weight = self.nodes.slots_part(name)
+                yield Rate(rate_of(carrier=name), weight, whole, *carrier.usage())
+
+    def _take_rates(self, names: Sequence[str]) -> None:
+        """Go by this node's part of these rates."""
+        changed = {*names}
+        shares = self.options.scheduler.shares
+        mine = {
+            name: self.nodes.tenant(name, one)
+            for name, one in shares.items()
+            if rate_of(tenant=name) in changed
+        }
+        self.scheduler.limit(mine, self._clock())
+        for carrier in self.fleet.carriers:
+            carrier.take_part(self.nodes.part(rate_of(carrier=carrier.options.id)))
+        self._wake()
 
     def _is_paused(self, key: LaneKey) -> bool:
         """Whether somebody has paused a queue, or the carriers that it goes by."""

@@ -1,13 +1,13 @@
 """What other nodes do that concerns this one, where several share a store: messages that they have
 accepted for it, what they were told to pause or cancel, and how the work is shared.
 
-Each phone is one node's at a time, which alone sends to it, and so is each bind of a carrier. Of
-a carrier's rate a node has as much as of its binds, of a tenant's rate as much as of the phones. A
-node that others may take for dead has no sessions. Where there is one node, nothing of this is ever
-done.
+Each phone is one node's at a time, which alone sends to it, and so is each bind of a carrier. Rates
+that are stated hold over all nodes (`grants`); of one that was found out a node has as much as of
+the carrier's binds. A node that others may take for dead has no sessions. Where there is one node,
+nothing of this is ever done.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -15,7 +15,9 @@ import structlog
 import trio
 
 from gateway import __version__
+from gateway.dispatch.carriers.carriers import LEAST_PART
 from gateway.dispatch.carriers.fleet import CarrierSettings
+from gateway.dispatch.grants import Grants, Rate
 from gateway.dispatch.ids import MessageNumbers
 from gateway.dispatch.intake.templates import Templates
 from gateway.dispatch.ledger import Ledger
@@ -26,7 +28,7 @@ from gateway.errors import StoreError, StoreFenced
 from gateway.ops.logs import Sparing
 from gateway.queue.lanes import Lanes
 from gateway.queue.operators import OperatorStore
-from gateway.queue.scheduler import SchedulerOptions
+from gateway.queue.scheduler import SchedulerOptions, Share
 from gateway.queue.store import Heard, Held, OwnSlots, Recovery
 
 log = structlog.get_logger(__name__)
@@ -37,8 +39,12 @@ RETRY: Final = 0.5
 WATCH: Final = 0.1
 """Seconds between looks whether the time of this node is over."""
 
-LEAST: Final = 1 / 64
-"""Of a tenant's rate, what a node has at least: as much as one of the shards is worth."""
+INTERVAL: Final = 0.1
+"""Seconds between statements by which nodes share rates."""
+
+PATIENCE: Final = 5.0
+"""Seconds without an answer after which a node goes by none of them: long before its time is over,
+and others may have what it had."""
 
 
 class Nodes:
@@ -52,7 +58,9 @@ class Nodes:
         config: tells the digest of the configuration in force.
         binds: tells how many slots each carrier has by it.
         occupied: tells the slots that have sessions here, see `Fleet.occupied`.
+        rates: tells the rates that hold over all nodes, as they are used here.
         on_share: called when that is another.
+        on_rates: told the names of rates of which this node has another part.
         on_slots: called when others of the slots are this node's.
         on_held: told what is kept here from now on.
         on_handed: told which conversations others have opened and closed.
@@ -77,7 +85,9 @@ class Nodes:
         config: Callable[[], str],
         binds: Callable[[], Mapping[str, int]],
         occupied: Callable[[], Collection[tuple[str, int]]],
+        rates: Callable[[], Iterable[Rate]],
         on_share: Callable[[], None],
+        on_rates: Callable[[Sequence[str]], None],
         on_slots: Callable[[], None],
         on_held: Callable[[Sequence[Held]], None],
         on_handed: Callable[[Mapping[str, float]], None],
@@ -101,12 +111,16 @@ class Nodes:
         self._config = config
         self._binds = binds
         self._occupied = occupied
+        self._rates = rates
+        self._grants = Grants()
+        self._granted_at = 0.0
         self._news = trio.Event()
         self._slots: Mapping[str, OwnSlots] = {}
         self._over = False
         self._warn = Sparing(log.warning)
         self._on_share = on_share
         self._on_slots = on_slots
+        self._on_rates = on_rates
         self._on_held = on_held
         self._on_handed = on_handed
         self._on_erased = on_erased
@@ -117,6 +131,7 @@ class Nodes:
     def begin(self, recovery: Recovery) -> None:
         """Take over what an opened store says."""
         self.number, self.nodes = recovery.node or 0, recovery.nodes
+        self._grants.me = self.number
 
     def configured(self) -> None:
         """The configuration is another."""
@@ -128,6 +143,8 @@ class Nodes:
             nursery.start_soon(self._repeat, self._hear)
             nursery.start_soon(self._repeat, self._introduce)
             nursery.start_soon(self._watch)
+            if self.nodes > 1:
+                nursery.start_soon(self._repeat, self._grant)
 
     async def _repeat(self, once: Callable[[], Awaitable[None]]) -> None:
         complain = Sparing(log.error)
@@ -155,6 +172,23 @@ class Nodes:
         except StoreError:
             self._news.set()
             raise
+
+    async def _grant(self) -> None:
+        """Tell what this node wants of rates, and go by what all have told."""
+        await trio.sleep(INTERVAL)
+        now = trio.current_time()
+        if self._store.lapsed or now - self._granted_at > PATIENCE:
+            self._on_rates(self._grants.forget())
+        asks = self._grants.asks(self._rates(), now)
+        if self._grants:
+            try:
+                rows = await self._store.grant(asks)
+            except StoreError:
+                self._grants.untold()
+                raise
+            if changed := self._grants.take(rows):
+                self._on_rates(changed)
+        self._granted_at = trio.current_time()
 
     async def _watch(self) -> None:
         """Have no sessions while others may take what this node has, or soon will: what it had is
@@ -247,8 +281,8 @@ class Nodes:
         mine = () if self._over else self._own(whole.options.id).numbers
         return msgspec.structs.replace(whole, mine=tuple(n for n in mine if n < whole.slots))
 
-    def part(self, carrier: str) -> float:
-        """Of a carrier's rate, what is this node's."""
+    def slots_part(self, carrier: str) -> float:
+        """Of a carrier's binds, how many are this node's."""
         if self.nodes == 1:
             return 1.0
         own = self._own(carrier)
@@ -257,13 +291,23 @@ class Nodes:
     def _own(self, carrier: str) -> OwnSlots:
         return self._slots.get(carrier, OwnSlots((), 1))
 
+    def part(self, rate: str) -> float:
+        """Of a rate that holds over all nodes, what is this node's."""
+        return 1.0 if self.nodes == 1 else max(self._grants.part(rate), LEAST_PART)
+
     def scheduler(self, whole: SchedulerOptions) -> SchedulerOptions:
-        """This node's part of what tenants may take."""
-        if self.share == 1.0:
+        """What tenants may take here."""
+        if self.nodes == 1:
             return whole
-        part = max(self.share, LEAST)
-        shares = {
-            tenant: msgspec.structs.replace(one, rate=one.rate * part, burst=one.burst * part)
-            for tenant, one in whole.shares.items()
-        }
+        shares = {name: self.tenant(name, one) for name, one in whole.shares.items()}
         return msgspec.structs.replace(whole, shares=shares)
+
+    def tenant(self, name: str, whole: Share) -> Share:
+        """What a tenant may take here."""
+        part = self.part(rate_of(tenant=name)) if whole.rate else 1.0
+        return msgspec.structs.replace(whole, rate=whole.rate * part, burst=whole.burst * part)
+
+
+def rate_of(*, tenant: str = "", carrier: str = "") -> str:
+    """The name of the rate of a tenant, or of a carrier."""
+    return f"tenant {tenant}" if tenant else f"carrier {carrier}"

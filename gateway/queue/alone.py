@@ -7,7 +7,7 @@ import trio
 
 from gateway.message import Message
 from gateway.queue.operators import NodeState
-from gateway.queue.store import Heard, Slot
+from gateway.queue.store import Ask, Granted, Heard, Slot
 
 
 class _Remembers(Protocol):
@@ -49,6 +49,9 @@ class Alone:
     async def agree(self: _Remembers, name: str, value: bytes, _before: bytes | None) -> int:
         await self.remember(name, value)
         return 0
+
+    async def grant(self, _asks: Sequence[Ask]) -> Sequence[Granted]:
+        return ()
 
     async def heeded(self, _notice: int) -> None:
         pass

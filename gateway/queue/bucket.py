@@ -23,13 +23,14 @@ class TokenBucket:
         burst: parts; 0 for one second's worth. Never less than one part.
     """
 
-    __slots__ = ("_at", "_burst", "_level", "_rate")
+    __slots__ = ("_at", "_burst", "_level", "_rate", "passed")
 
     def __init__(self, rate: float, burst: float = 0) -> None:
         self._rate = rate
         self._burst = max(burst or rate, 1.0)
         self._level = self._burst
         self._at = 0.0
+        self.passed = 0  # parts that were ever taken and not given back, while there was a rate
 
     @property
     def rate(self) -> float:
@@ -54,10 +55,12 @@ class TokenBucket:
         if self._rate:
             self._refill(now)
             self._level -= parts
+            self.passed += parts
 
     def give_back(self, parts: int) -> None:
         """These did not pass after all."""
         self._level = min(self._burst, self._level + parts)
+        self.passed -= parts
 
     def ready_at(self, now: float, parts: int = 1) -> float:
         """The earliest moment at which ``parts`` (or a full bucket, if less) will be available."""

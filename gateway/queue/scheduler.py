@@ -155,6 +155,16 @@ class Scheduler:
                 line.weight = sum(self._tenant(stand.tenant).weight for stand in line.stands)
         self._call_back(math.inf)
 
+    def limit(self, shares: Mapping[str, Share], now: float) -> None:
+        """Give tenants other rates, and nothing else."""
+        for name, share in shares.items():
+            self._tenant(name).bucket.change(share.rate, share.burst, now)
+        self._call_back(math.inf)
+
+    def passed(self, tenant: str) -> int:
+        """Parts of a tenant that were ever sent within its rate."""
+        return self._tenant(tenant).bucket.passed
+
     def next(self, now: float, room: Room) -> tuple[LaneKey, list[Message]] | None:
         """The next batch to send; call it until there is none.
 

@@ -446,6 +446,33 @@ class OwnSlots(NamedTuple):
     of: int
 
 
+class Ask(NamedTuple):
+    """What a node tells of a rate that nodes share, all of it 1.
+
+    Attributes:
+        name: of the rate.
+        want, weight: what it wants, and how much it counts for.
+        use: what it goes by at most from now on.
+        ask: what it would go by.
+    """
+
+    name: str
+    want: float
+    weight: float
+    use: float
+    ask: float
+
+
+class Granted(NamedTuple):
+    """What a node has told of a rate, and the most of it that it goes by: ``held``."""
+
+    name: str
+    node: int
+    want: float
+    weight: float
+    held: float
+
+
 class Heard(msgspec.Struct):
     """What other nodes have done that concerns this one.
 
@@ -576,6 +603,12 @@ class Store(Protocol):
 
     async def vacate(self, slots: Collection[Slot]) -> None:
         """Give up slots (`Heard.leaving`) that no session uses any more."""
+
+    async def grant(self, asks: Sequence[Ask]) -> Sequence[Granted]:
+        """Tell what this node wants of rates. It is granted what it asks for, as far as the nodes
+        that work do not hold more than 1 together, and no less than it goes by. Returns what holds
+        by now of these rates, and of all of which somebody wants something. Not durable at once; a
+        node that may have been taken for dead goes by nothing."""
 
     # --- the way in ---
 

@@ -1,6 +1,6 @@
 """What a node does of what it hears of the others: the binds and rates that are its own."""
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -8,7 +8,8 @@ import pytest
 import trio
 
 from gateway.queue.memory import MemoryStore
-from gateway.queue.store import Heard, OwnSlots, Recovery, Slot
+from gateway.queue.scheduler import SchedulerOptions, Share
+from gateway.queue.store import Ask, Granted, Heard, OwnSlots, Recovery, Slot
 from tests.dispatch.conftest import START, FlakyStore, World, opened
 
 
@@ -20,6 +21,7 @@ class SharedStore(MemoryStore):
         tell: what it is told is heard.
         introduced: the binds that this node has told of, each time.
         vacated: the slots that it gave up.
+        others: what the other node wants of rates.
     """
 
     def __init__(self, clock: Any) -> None:
@@ -28,6 +30,8 @@ class SharedStore(MemoryStore):
         self.tell, self._heard = trio.open_memory_channel[Heard](100)
         self.introduced: list[Mapping[str, int]] = []
         self.vacated: list[Slot] = []
+        self.granted: dict[str, Granted] = {}
+        self.others: list[Granted] = []
 
     async def open(self) -> Recovery:
         return msgspec.structs.replace(await super().open(), node=0, nodes=2)
@@ -37,6 +41,11 @@ class SharedStore(MemoryStore):
 
     async def introduce(self, _version: str, _config: str, binds: Mapping[str, int]) -> None:
         self.introduced.append(binds)
+
+    async def grant(self, asks: Sequence[Ask]) -> Sequence[Granted]:
+        for ask in asks:
+            self.granted[ask.name] = Granted(ask.name, 0, ask.want, ask.weight, ask.ask)
+        return [*self.granted.values(), *self.others]
 
     async def vacate(self, slots: Collection[Slot]) -> None:
         self.vacated += slots
@@ -57,6 +66,16 @@ class Node:
         await self.store.tell.send(heard)
         await self.world.calm()
 
+    async def sent(self, parts: int) -> int:
+        """Answer all that is sent until it is so many parts; returns how many it is then."""
+        binds = self.world.made.values()
+        while sum(len(bind.sent) for bind in binds) < parts:
+            for bind in binds:
+                if bind.flying:
+                    bind.reply()
+            await trio.sleep(0.01)
+        return sum(len(bind.sent) for bind in binds)
+
     @property
     def up(self) -> list[str]:
         """The binds that are up."""
@@ -74,16 +93,13 @@ async def node(autojump_clock: object, make_settings: Any) -> AsyncIterator[Node
 
 
 async def test_the_binds_of_its_slots_run(node: Node) -> None:
-    [carrier] = node.world.dispatch.fleet.carriers
     assert node.store.introduced == [{"alpha": 4}]
     assert node.up == []
     await node.hear(1, 3)
     assert node.up == ["alpha-2", "alpha-4"]
-    assert carrier.limit(START) == pytest.approx(50)
     kept = node.world.made["alpha-2"]
     await node.hear(1)
     assert node.up == ["alpha-2"]
-    assert carrier.limit(START) == pytest.approx(25)
     await node.hear(0, 1, 2, 3)
     assert node.up == ["alpha-1", "alpha-2", "alpha-3", "alpha-4"]
     assert node.world.made["alpha-2"] is kept
@@ -140,3 +156,26 @@ async def test_it_has_no_sessions_when_others_may_take_its_place(node: Node) -> 
     await trio.sleep(0.2)
     assert node.up == ["alpha-1", "alpha-2", "alpha-3"]
     assert await node.world.states([ident]) == ["queued"]
+
+
+async def test_it_sends_at_its_part_of_rates(node: Node) -> None:
+    """Half of it while the other one wants as much; nearly all while that one wants nothing."""
+    [carrier] = node.world.dispatch.fleet.carriers
+    names = ("carrier alpha", "tenant acme")
+    await node.world.configure(scheduler=SchedulerOptions({"acme": Share(rate=50, burst=5)}))
+    await node.store.tell.send(Heard(share=0.5))
+    await node.hear(0, 1)
+    for want, part in ((0.0, 0.5), (1.0, 0.005)):  # it wants nothing itself
+        node.store.others = [Granted(name, 1, want, 0.5, want) for name in names]
+        await trio.sleep(0.5)
+        assert [node.world.dispatch.nodes.part(name) for name in names] == [part, part]
+        assert carrier.limit(START) == pytest.approx(100 * part)
+    for want, seconds in ((1.0, 30 / 25), (0.0, 30 / 50)):
+        node.store.others = [Granted("tenant acme", 1, want, 0.5, want)]
+        before = await node.sent(0)
+        await node.world.accepted(*["a"] * 60)
+        sent = await node.sent(before + 20)
+        began = trio.current_time()
+        await node.sent(sent + 30)
+        assert trio.current_time() - began == pytest.approx(seconds, rel=0.15)
+        await node.sent(before + 60)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from gateway.queue.postgresql.sharing import shard
 from tests.faults.test_postgresql import settle_accounts
 from tests.servers import Postgres
 
@@ -76,6 +77,10 @@ class Nodes:
         """How many binds of the first carrier each node has that has any, the most first."""
         query = "SELECT count(*) FROM slot WHERE carrier = 'alpha' GROUP BY node ORDER BY 1 DESC"
         return [count for [count] in self._postgres.ask(self._database, query)]
+
+    def owners(self) -> dict[int, int]:
+        """The number of the node that has each shard."""
+        return dict(self._postgres.ask(self._database, "TABLE shard"))
 
     def wait_for_slots(self, *slots: int) -> None:
         """Wait until the binds are shared so."""
@@ -231,6 +236,41 @@ def test_a_node_is_moved_away_for_maintenance(nodes_of: MakeNodes, start_campaig
     campaign.wait_for(len(campaign.accepted) + 500)
     settle_accounts(nodes, campaign, reader, records, 0)
     assert not any(event.get("maybe_duplicate") for event in reader.events.values())
+
+
+def test_a_tenant_s_rate_holds_over_all_nodes(nodes_of: MakeNodes) -> None:
+    """Whatever the phones are: nearly all of them are those of one node, a few another's, and the
+    third one has none. Over ten seconds it is the rate, within five per cent."""
+    rate = 100
+    nodes = nodes_of(3)
+    nodes.site.change('category = "transactional"', f'category = "transactional"\nrate = {rate}')
+    records = nodes.carriers(binds=3)
+    for name in "abc":
+        nodes.start(name)
+    nodes.wait_for_shares(22, 22, 20)
+    owners = nodes.owners()
+    of: dict[int, list[str]] = {0: [], 1: [], 2: []}
+    for number in range(10_000):
+        phone = f"8613{number:09}"
+        of[owners[shard(phone)]].append(phone)
+    phones = [*of[0][:1_400], *of[1][:100]]
+    client = nodes.client_of("c")
+    for start in range(0, len(phones), 500):
+        texts = [{"to": phone, "text": "hello"} for phone in phones[start : start + 500]]
+        answer = client.ask("submit", messages=texts)
+        assert all("message_id" in result for result in answer["results"])
+    reader = nodes.client_of("b")
+    reader.ask("subscribe", consumer="reader", **{"from": "start"})
+    ended = 0
+    while ended < len(phones):
+        ended += len(reader.receive().get("events", []))
+    nodes.stop_carriers()
+    sent = [json.loads(line) for record in records for line in record.read_text().splitlines()]
+    assert len(sent) == len(phones)
+    times = sorted(part["time"] for part in sent)
+    began = times[0] + 2  # after the burst, and once nodes have heard of one another
+    count = sum(began <= at < began + 10 for at in times)
+    assert 0.95 * rate * 10 <= count <= 1.05 * rate * 10
 
 
 SLACK = 0.5

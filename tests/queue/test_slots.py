@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.queue.postgresql import PostgresStore, holding, slots
 from gateway.queue.postgresql.slots import Live
-from gateway.queue.store import Heard, OwnSlots, Slot
+from gateway.queue.store import Ask, Heard, OwnSlots, Slot
 from tests.queue.nodes import Node, opener
 from tests.servers import Postgres
 
@@ -198,3 +198,53 @@ async def test_a_node_that_is_moved_away_gives_up_phones_first(nodes: MakeNodes)
         await here.store.move("a", away=False)
         await there.store.move("b", away=False)
         await here.until(lambda heard: heard.share == 0.5)
+
+
+def ask(name: str, wish: float, use: float = 0.0, want: float = 1.0) -> Ask:
+    return Ask(name, want, 0.5, use, wish)
+
+
+async def test_nodes_are_never_granted_more_than_all_of_a_rate(
+    nodes: MakeNodes, postgres: Postgres, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has what it asks for, up to what the others leave; what it goes by it keeps until it
+    tells that it does not any more."""
+    monkeypatch.setattr(holding, "RENEW", 3_600.0)
+    async with nodes("a", "b", lease=9_999.0) as [here, there]:
+
+        async def held(node: Node, *asks: Ask) -> dict[tuple[str, int], float]:
+            return {(one.name, one.node): one.held for one in await node.store.grant(asks)}
+
+        assert await held(here, ask("x", 0.7), ask("y", 0.5)) == {("x", 0): 0.7, ("y", 0): 0.5}
+        assert await held(there, ask("x", 0.5)) == {
+            ("x", 0): 0.7,
+            ("x", 1): pytest.approx(0.3),
+            ("y", 0): 0.5,
+        }
+        assert (await held(here, ask("x", 0.5, 0.7)))["x", 0] == 0.7
+        assert (await held(there, ask("x", 0.5, 0.3)))["x", 1] == pytest.approx(0.3)
+        assert (await held(here, ask("x", 0.5, 0.5)))["x", 0] == 0.5
+        assert (await held(there, ask("x", 0.5, 0.3)))["x", 1] == pytest.approx(0.5)
+        # What nobody wants is not told of, but to who asks.
+        assert ("y", 0) in await held(here, ask("y", 0.5, 0.5, want=0.0))
+        assert {name for name, _ in await held(there)} == {"x"}
+        there.listening.cancel()
+        postgres.ask(database, "UPDATE node SET until = '-infinity' WHERE name = 'b'")
+        assert await held(here, ask("x", 1.0, 0.5)) == {("x", 0): 1.0}
+
+
+async def test_many_ask_at_once(nodes: MakeNodes) -> None:
+    async with nodes("a", "b", "c", "d", of=4) as those:
+        uses = dict.fromkeys(range(4), 0.0)
+
+        async def grab(number: int) -> None:
+            for turn in range(40):
+                wish = (turn * 7 + number * 3) % 10 / 10
+                rows = await those[number].store.grant([ask("x", wish, uses[number])])
+                [mine] = [row.held for row in rows if row.node == number]
+                uses[number] = min(mine, wish)
+                assert sum(uses.values()) <= 1 + 1e-9
+
+        async with trio.open_nursery() as nursery:
+            for number in range(4):
+                nursery.start_soon(grab, number)

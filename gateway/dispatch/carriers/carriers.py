@@ -109,7 +109,7 @@ class Carrier:
         self.retired = False
         self.paused = False
         self._rate_set: float | None = None
-        self._part = 1.0
+        self._part = self._slots = 1.0
         self._sink = sink
         self._metrics = metrics
         self._clock = clock
@@ -168,11 +168,26 @@ class Carrier:
             self._windows.go_on()
 
     def take_part(self, part: float) -> None:
-        """Send so much of its rate, stated or found out: the rest is for other nodes."""
+        """Send at most so much of the rate that is stated or set: the rest is for other nodes."""
         if part != self._part:
-            before, self._part = self._part, part
-            self._pace.scale(max(part, LEAST_PART) / max(before, LEAST_PART))
+            self._part = part
             self._pace.change(self._ceiling(self.options.rate))
+
+    def take_slots(self, part: float) -> None:
+        """So much of what it bears, as was found out, is for the slots of this node."""
+        if part != self._slots:
+            self._pace.scale(max(part, LEAST_PART) / max(self._slots, LEAST_PART))
+            self._slots = part
+
+    @property
+    def whole(self) -> float:
+        """Parts per second that are stated or set, for all nodes; 0 for no limit."""
+        return min(filter(None, (self.options.rate, self._rate_set)), default=0.0)
+
+    def usage(self) -> tuple[int, bool]:
+        """Parts that were ever sent within its rate; and whether some could not be since this was
+        asked."""
+        return self._pace.passed, self._pace.was_short()
 
     def _ceiling(self, stated: float) -> float:
         whole = min(filter(None, (stated, self._rate_set)), default=0.0)

@@ -86,7 +86,7 @@ class Pace:
     __slots__ = (
         "_again", "_asked_until", "_base", "_bucket", "_ceiling", "_doubling", "_goal", "_length",
         "_marked_at", "_marked_total", "_measured", "_measured_at", "_paused_until", "_probing",
-        "_refused_at", "_seen", "_since", "_slots", "_total",
+        "_refused_at", "_seen", "_short", "_since", "_slots", "_total",
     )  # fmt: skip
 
     def __init__(self, ceiling: float = 0) -> None:
@@ -116,6 +116,7 @@ class Pace:
         self._length = PAUSE
         self._paused_until = -math.inf
         self._asked_until = -math.inf
+        self._short = False
 
     def change(self, ceiling: float) -> None:
         """Go on under another ceiling; what was learnt is kept."""
@@ -165,7 +166,19 @@ class Pace:
         if limit != self._bucket.rate:
             self._bucket.change(limit, limit * BURST, now)
         available = self._bucket.available(now)
+        if available <= 0:
+            self._short = True
         return min(available, 1) if self._probing else available
+
+    @property
+    def passed(self) -> int:
+        """Parts that were ever sent within a rate."""
+        return self._bucket.passed
+
+    def was_short(self) -> bool:
+        """Whether `room` was asked for since this was, and there was none within the rate."""
+        short, self._short = self._short, False
+        return short
 
     def ready_at(self, now: float) -> float:
         """When time alone will give room; ``now`` where it has."""

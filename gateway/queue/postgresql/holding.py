@@ -107,6 +107,7 @@ def take(connection: Connected, target: Target, node: str, lease: float, nodes: 
                         " RETURNING heard",
                         (it.token + 1, node, node, nodes, lease, it.number),
                     ).fetchall()
+                    connection.execute("DELETE FROM granted WHERE node = %s", (it.number,))
                     return Taken(it.token + 1, it.number, it.clean, it.operation, heard)
         if time.monotonic() >= until:
             raise _refusal(target, [n for n in found if not n.free], nodes)

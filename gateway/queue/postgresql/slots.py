@@ -15,10 +15,10 @@ from zlib import crc32
 import msgspec
 
 from gateway.queue.postgresql import statements
-from gateway.queue.postgresql.arrays import int2s, texts
+from gateway.queue.postgresql.arrays import float8s, int2s, texts
 from gateway.queue.postgresql.connecting import Connected
 from gateway.queue.postgresql.session import Session, Work
-from gateway.queue.store import Slot
+from gateway.queue.store import Ask, Granted, Slot
 
 SQL: Final = statements.load("slots")
 SHARING: Final = statements.load("sharing")
@@ -142,6 +142,26 @@ def vacate(slots: Collection[Slot]) -> Work[None]:
         return lambda: None
 
     return work
+
+
+def grant(connection: Connected, me: int, asks: Sequence[Ask]) -> list[Granted]:
+    """Tells what a node wants of rates, see `gateway.queue.store.Store.grant`."""
+    cursor = connection.cursor(binary=True)
+    if not asks:
+        rows = cursor.execute(SQL["granted"]).fetchall()
+    else:
+        names, *numbers = zip(*sorted(asks), strict=True)
+        wants, weights, uses, wished = map(float8s, numbers)
+        values = {
+            "me": me,
+            "names": texts(names),
+            "wants": wants,
+            "weights": weights,
+            "uses": uses,
+            "asks": wished,
+        }
+        rows = cursor.execute(SQL["grant"], values).fetchall()
+    return [Granted(*row) for row in rows]
 
 
 def move(name: str, *, away: bool) -> Work[None]:

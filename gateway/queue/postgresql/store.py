@@ -60,9 +60,11 @@ from gateway.queue.store import (
     MANY,
     MOST_REFUSED,
     NEWEST,
+    Ask,
     Consumer,
     Entry,
     EventChunk,
+    Granted,
     Heard,
     Known,
     Lease,
@@ -247,6 +249,10 @@ class PostgresStore:
         me = engine.session.number
         while await engine.read(lambda c: sharing.unheard(c, notice, me)):  # noqa: ASYNC110
             await trio.sleep(POLL / 2)
+
+    async def grant(self, asks: Sequence[Ask]) -> Sequence[Granted]:
+        number = self._engine.session.number
+        return await self._engine.read(lambda c: slots.grant(c, number, asks))
 
     # --- the way in ---
 
