@@ -16,17 +16,27 @@ SHORTLY = 60.0
 
 
 def leased_in(database: Path) -> int | None:
-    """How many messages a file has that are leased; None where there is none."""
+    """How many messages a file has that are leased, and not with a carrier that has taken them;
+    None where there is none."""
     if not database.exists():
         return None
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as opened:
-        [[leased]] = opened.execute("SELECT count(*) FROM message WHERE state = 1")
-        bodies = opened.execute("SELECT body FROM arrived").fetchall()
-        mine = [number for [body] in bodies for number, *_ in msgpack.unpackb(body)]
+        opened.execute("BEGIN")  # all of one moment
+        leased = {number for [number] in opened.execute("SELECT id FROM message WHERE state = 1")}
+        chunks = "SELECT body FROM arrived UNION ALL SELECT body FROM backlog WHERE state = 1"
         gone = """SELECT EXISTS (SELECT 1 FROM message WHERE id = ?1)
             OR EXISTS (SELECT 1 FROM finished WHERE id = ?1)"""
-        left = sum(not opened.execute(gone, (number,)).fetchone()[0] for number in mine)
-    return int(leased) + left
+        leased.update(
+            number
+            for number in _numbers(opened, chunks)
+            if not opened.execute(gone, (number,)).fetchone()[0]
+        )
+        return len(leased.difference(_numbers(opened, "SELECT body FROM taken")))
+
+
+def _numbers(opened: sqlite3.Connection, bodies: str) -> list[int]:
+    """The messages of chunks: each entry begins with its number."""
+    return [n for [body] in opened.execute(bodies).fetchall() for n, *_ in msgpack.unpackb(body)]
 
 
 def check_process(admin: int, leased: Callable[[], int | None], log: str) -> None:
