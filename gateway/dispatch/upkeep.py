@@ -127,6 +127,7 @@ class Upkeep:
             nursery.start_soon(_every, STORE_EVERY, self.look_at_receipts)
             if self._store.shared:
                 nursery.start_soon(_every, EARLY_EVERY, self.look_for_responses)
+                nursery.start_soon(_every, MEMORY_EVERY, self.tell_ranges)
             nursery.start_soon(_every, PRUNE_EVERY, self.prune)
             nursery.start_soon(_every, MEMO_EVERY, self.keep_texted)
             nursery.start_soon(_every, MEMO_EVERY, self.keep_ranges)
@@ -248,6 +249,10 @@ class Upkeep:
     async def keep_ranges(self) -> None:
         """Put on record what is usual of one-time passwords."""
         await self._guard.keep()
+
+    async def tell_ranges(self) -> None:
+        """Have other nodes know of one-time passwords that went out here."""
+        await self._guard.tell(self._clock())
 
     async def look_at_absent(self) -> None:
         """See which tenants are missed, and for how long already; put that on record."""

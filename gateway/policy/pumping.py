@@ -6,7 +6,8 @@ beyond what is small anyway, is held. It goes later, where the rise is over befo
 it was no attack, or what is left of one. Only ranges that are watched are counted.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
 from typing import Annotated, Final, NamedTuple
 
@@ -63,8 +64,16 @@ class _Memo(NamedTuple):
     counts: dict[str, dict[str, _Count]]
 
 
+class _Row(NamedTuple):
+    """A count of so many minutes, as nodes share it."""
+
+    minutes: int
+    counted: _Count
+
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Memo).decode
+_decode_row = msgspec.msgpack.Decoder(_Row).decode
 
 
 class Ranges:
@@ -74,6 +83,7 @@ class Ranges:
         self._counts: dict[tuple[str, str], _Count] = {}
         self._options = PumpingOptions()
         self._changed = False
+        self._untold: Counter[tuple[str, str]] = Counter()
 
     def memo(self) -> bytes | None:
         """All that is known, to be kept; None where nothing has changed since the last time."""
@@ -114,15 +124,45 @@ class Ranges:
         for name in ranges:
             count = self._now(tenant, name, now)
             self._counts[tenant, name] = count._replace(passed=max(0, count.passed + step))
+            self._untold[tenant, name] += step
             self._changed = True
         if len(self._counts) > RANGES:
             for key in list(self._counts)[: RANGES // 2]:
                 del self._counts[key]
+        if len(self._untold) > RANGES:  # nobody asks for it: no other node counts
+            self._untold.clear()
+
+    # --- what several nodes count together ---
+
+    def take_untold(self) -> dict[tuple[str, str], int]:
+        """How many were noted here of each tenant and range since the last call."""
+        untold, self._untold = self._untold, Counter()
+        return dict(untold)
+
+    def not_told(self, untold: Mapping[tuple[str, str], int]) -> None:
+        """That is still to be told."""
+        self._untold.update(untold)
+
+    def revised(self, row: bytes | None, step: int, now: float) -> bytes:
+        """What all nodes have counted of a range by now, from what is on record of it, with so many
+        more."""
+        minutes, known = _decode_row(row) if row else _Row(0, _Count(0, 0, 0.0))
+        count = self._rolled(known if minutes == self._options.minutes else None, now)
+        count = count._replace(passed=max(0, count.passed + step))
+        return _encode(_Row(self._options.minutes, count))
+
+    def know(self, tenant: str, name: str, row: bytes) -> None:
+        """All nodes have counted so many; and this one those that it has not told."""
+        count = _decode_row(row).counted
+        passed = max(0, count.passed + self._untold[tenant, name])
+        self._counts[tenant, name] = count._replace(passed=passed)
 
     def _now(self, tenant: str, name: str, now: float) -> _Count:
+        return self._rolled(self._counts.get((tenant, name)), now)
+
+    def _rolled(self, known: _Count | None, now: float) -> _Count:
         width = self._options.minutes * 60
         slot = int(now // width)
-        known = self._counts.get((tenant, name))
         if known is None:
             return _Count(slot, 0, 0.0)
         if known.slot == slot:

@@ -1,13 +1,13 @@
 """What a store answers of other nodes where there are none: nothing, at no cost."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 import trio
 
 from gateway.message import Message
 from gateway.queue.operators import NodeState
-from gateway.queue.store import Ask, Granted, Heard, Slot
+from gateway.queue.store import Ask, Granted, Heard, HeldKind, Slot
 
 
 class _Remembers(Protocol):
@@ -27,6 +27,15 @@ class Alone:
 
     async def until_taken(self, _texts: Sequence[str]) -> None:
         pass
+
+    async def revise(
+        self,
+        _kind: HeldKind,
+        _keys: Sequence[str],
+        change: Callable[[Mapping[str, bytes]], Mapping[str, bytes]],
+        _expires_at: float,
+    ) -> Mapping[str, bytes]:
+        return change({})
 
     async def heard(self) -> Heard:
         await trio.sleep_forever()

@@ -18,7 +18,7 @@ A message in the store is in one of three places, and leaves with its outcome:
                   └──────defer───────┘        any of them ──settle(final)──> (gone)
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 import msgspec
@@ -186,7 +186,7 @@ class Notice(NamedTuple):
     event: Event
 
 
-HeldKind = Literal["receipt", "inbound", "reply", "handover", "text"]
+HeldKind = Literal["receipt", "inbound", "reply", "handover", "text", "range"]
 
 
 class Held(NamedTuple):
@@ -196,7 +196,8 @@ class Held(NamedTuple):
 
     Where nodes share the storage, it is the node's that keeps it; what is about a ``phone`` is the
     node's that sends to it, and goes to another with it. A ``text`` is one from a phone that is
-    another node's, which hears of it (`Store.heard`). A ``handover`` all nodes know.
+    another node's, which hears of it (`Store.heard`). A ``handover`` all nodes know. What they
+    count together (``range``) is nobody's: it is changed by `Store.revise`, and told to none.
     """
 
     kind: HeldKind
@@ -584,6 +585,17 @@ class Store(Protocol):
     async def until_taken(self, texts: Sequence[str]) -> None:
         """Wait until ``text``s that were held under these keys are dropped: by the nodes that they
         were for, or whoever came after those."""
+
+    async def revise(
+        self,
+        kind: HeldKind,
+        keys: Sequence[str],
+        change: Callable[[Mapping[str, bytes]], Mapping[str, bytes]],
+        expires_at: float,
+    ) -> Mapping[str, bytes]:
+        """Change what nodes hold together, in one step: ``change`` is given what there is under
+        ``keys``, and says what there is from now on, which is returned. For several nodes: one has
+        that in memory."""
 
     async def heard(self) -> Heard:
         """Wait until other nodes have done what concerns this one. Whoever calls it again goes by

@@ -9,7 +9,10 @@ import pytest
 import trio
 
 from gateway.api.schema import SubmitMessage
+from gateway.policy import chain
 from gateway.policy.conversation import Conversation, ReplyRule
+from gateway.policy.destinations import DestinationOptions
+from gateway.policy.pumping import PumpingOptions
 from gateway.text.udh import Concat, concat_header
 from tests.servers import Postgres
 
@@ -268,3 +271,20 @@ async def test_a_receipt_may_overtake_its_response_by_way_of_another_node(
     pair.bind(pair.here).reply(ids=["42x"])
     with trio.fail_after(2):
         await pair.events("delivered", 1)
+
+
+async def test_one_time_passwords_are_counted_over_nodes(pair: Pair) -> None:
+    """Eight to one range, by turns, of which five are nothing unusual."""
+    policy = chain.PolicyOptions(
+        destinations=DestinationOptions(watched=("UZ",)),
+        pumping=PumpingOptions(least=5, minutes=1440),
+    )
+    for world in pair.both:
+        await world.configure(policy=policy)
+    later = []
+    for n in range(8):
+        world = pair.both[n % 2]
+        message = SubmitMessage(to=f"+99890123{n:04}", text=str(n), category="otp")
+        [[result]] = await world.service.submit("acme", [[message]])
+        later.append(result.not_before is not None)
+    assert later == [False] * 5 + [True] * 3

@@ -121,3 +121,37 @@ def test_another_time_of_counting_begins_anew() -> None:
     assert room(ranges, 0.0) == 10
     ranges.configure(PumpingOptions(minutes=20))
     assert room(ranges, 0.0) == 20
+
+
+def test_what_several_nodes_count_is_one_count() -> None:
+    """Each tells what it has noted, and goes by what all have; its own is not counted twice."""
+    here, there = Ranges(), Ranges()
+    known = room(here, SLOT)
+    here.note("acme", [RANGE] * 3, SLOT)
+    there.note("acme", [RANGE] * 2, SLOT)
+    row = None
+    for ranges in (here, there):
+        [((tenant, name), step)] = ranges.take_untold().items()
+        row = ranges.revised(row, step, SLOT)
+        ranges.know(tenant, name, row)
+    assert [room(ranges, SLOT) for ranges in (here, there)] == [known - 3, known - 5]
+    here.note("acme", [RANGE], SLOT)
+    here.know("acme", RANGE, here.revised(row, 0, SLOT))
+    assert room(here, SLOT) == known - 6
+    untold = here.take_untold()
+    assert untold == {("acme", RANGE): 1}
+    here.not_told(untold)
+    assert here.take_untold() == untold
+    assert here.take_untold() == {}
+
+
+def test_what_is_usual_is_that_of_all_nodes() -> None:
+    here, there = Ranges(), Ranges()
+    row = None
+    for slot in range(1_000):
+        row = (here if slot % 2 else there).revised(row, 30, slot * SLOT)
+    here.know("acme", RANGE, row or b"")
+    there.know("acme", RANGE, row or b"")
+    assert room(here, 1_001 * SLOT) == room(there, 1_001 * SLOT) > 100
+    here.configure(PumpingOptions(minutes=5))
+    assert here.revised(row, 0, 1_001 * SLOT) == here.revised(None, 0, 1_001 * SLOT)

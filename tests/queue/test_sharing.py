@@ -1,6 +1,6 @@
 """Several nodes at once on one database: who sends to which phone, what each hears of others."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -406,3 +406,22 @@ async def test_a_database_from_before_nodes_shared_it(
         assert recovery.last_id == 700
         await node.store.accept([entry(701)])
         assert [m.id for m in await node.leased()] == [701]
+
+
+async def test_what_nodes_count_together_loses_nothing(nodes: MakeNodes) -> None:
+    async with nodes("a", "b") as both:
+
+        def more(known: Mapping[str, bytes]) -> Mapping[str, bytes]:
+            return {key: bytes([known.get(key, b"\0")[0] + 1]) for key in "xy"}
+
+        async def count(node: Node) -> None:
+            for _ in range(20):
+                await node.store.revise("range", ["y", "x"], more, 5_000.0)
+
+        async with trio.open_nursery() as nursery:
+            for node in both:
+                nursery.start_soon(count, node)
+        for node in both:
+            found = await node.store.revise("range", ["x", "z"], lambda known: known, 5_000.0)
+            assert found == {"x": bytes([40])}
+            assert node.heard.held == []

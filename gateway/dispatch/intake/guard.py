@@ -2,7 +2,7 @@
 holds."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -11,6 +11,7 @@ import structlog
 from msgspec import structs
 
 from gateway.dispatch.intake.tenants import Tenant
+from gateway.errors import StoreError
 from gateway.facts import Facts
 from gateway.message import Message
 from gateway.ops.logs import Sparing
@@ -21,7 +22,10 @@ from gateway.queue.store import Store
 log = structlog.get_logger(__name__)
 
 MEMO: Final = "pumping"
-"""Under which the store keeps what is usual."""
+"""Under which the store keeps what is usual, where one node counts."""
+
+FORGOTTEN_AFTER: Final = 30 * 86_400.0
+"""Seconds after which a range to which nothing went is forgotten, where several nodes count."""
 
 
 class Guard:
@@ -41,6 +45,8 @@ class Guard:
 
     async def keep(self) -> None:
         """Put on record what is usual, where it has changed. Raises StoreError."""
+        if self._store.shared:
+            return  # it is, range by range
         memo = self._ranges.memo()
         if memo is not None:
             await self._store.remember(MEMO, memo)
@@ -48,6 +54,38 @@ class Guard:
     def configure(self, options: PumpingOptions) -> None:
         """Count by these options from now on."""
         self._ranges.configure(options)
+
+    async def look(self, tenant: Tenant, messages: Sequence[Message], now: float) -> None:
+        """Where other nodes count too: know what goes to the ranges of a batch. Raises
+        StoreError."""
+        rule = tenant.policy.pumping
+        if rule is not None and self._store.shared:
+            await self._share({(tenant.options.id, name) for name in rule.ranges(messages)}, now)
+
+    async def tell(self, now: float) -> None:
+        """Have other nodes know what was counted here. Raises StoreError."""
+        if self._store.shared:
+            await self._share(set(), now)
+
+    async def _share(self, asked: set[tuple[str, str]], now: float) -> None:
+        ranges, steps = self._ranges, self._ranges.take_untold()
+        names = {msgspec.json.encode(name).decode(): name for name in asked.union(steps)}
+        if not names:
+            return
+
+        def change(known: Mapping[str, bytes]) -> Mapping[str, bytes]:
+            return {
+                key: ranges.revised(known.get(key), steps.get(name, 0), now)
+                for key, name in names.items()
+            }
+
+        try:
+            rows = await self._store.revise("range", [*names], change, now + FORGOTTEN_AFTER)
+        except StoreError:
+            ranges.not_told(steps)
+            raise
+        for key, row in rows.items():
+            ranges.know(*names[key], row)
 
     def informed(
         self, tenant: Tenant, messages: Sequence[Message], facts: Facts, now: float

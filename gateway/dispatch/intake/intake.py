@@ -246,6 +246,7 @@ class Intake:
         budget, spent = tenant.policy.budget, dict(facts.spent)
         if budget is not None:
             facts = structs.replace(facts, spent=spent)
+        await self._guard.look(tenant, [draft for _, draft in drafts], now)
         try:
             for start in range(0, len(drafts), TURN):
                 await _turn(start)
@@ -292,6 +293,8 @@ class Intake:
                     count_spent(spent, messages[passed:])
                 # At once: what else is judged meanwhile is told how much waits.
                 self._count_in(messages[passed:], now)
+            if guarded:
+                await self._guard.tell(now)
         except BaseException:
             self._count_out(messages, now)
             self._guard.take_back(tenant, guarded, now)

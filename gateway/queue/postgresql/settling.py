@@ -25,9 +25,9 @@ from gateway.queue.postgresql.arrays import (
     octets,
     texts,
 )
-from gateway.queue.postgresql.session import Session, every
+from gateway.queue.postgresql.session import Session, Work, every
 from gateway.queue.postgresql.sharing import shard
-from gateway.queue.store import EventChunk, Progress, Settlement, went
+from gateway.queue.store import EventChunk, HeldKind, Progress, Settlement, went
 from gateway.queue.tallies import HOUR, Key, add, ended
 
 SQL: Final = statements.load("settling")
@@ -218,6 +218,29 @@ def settle(settlement: Settlement, now: float) -> Callable[[Session], Callable[[
             return Settled(frozenset(gone | rows.repeated), over, appended)
 
         return finish
+
+    return work
+
+
+def revise(
+    kind: HeldKind,
+    keys: Sequence[str],
+    change: Callable[[Mapping[str, bytes]], Mapping[str, bytes]],
+    expires_at: float,
+) -> Work[Mapping[str, bytes]]:
+    """Changes what nodes hold together, under keys in order."""
+    asked = {"kind": kind, "keys": octets([key.encode() for key in keys])}
+
+    def work(session: Session) -> Callable[[], Mapping[str, bytes]]:
+        session.execute(SQL["make_held"], asked)  # so that there is a row to lock
+        rows = session.execute(SQL["lock_held"], asked).fetchall()
+        changed = change({bytes(key).decode(): bytes(body) for key, body in rows if body})
+        values = {
+            "keys": octets([key.encode() for key in changed]),
+            "bodies": octets([*changed.values()]),
+        }
+        session.execute(SQL["revise"], {"kind": kind, "expires": expires_at, **values})
+        return lambda: changed
 
     return work
 

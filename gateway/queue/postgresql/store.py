@@ -66,6 +66,7 @@ from gateway.queue.store import (
     EventChunk,
     Granted,
     Heard,
+    HeldKind,
     Known,
     Lease,
     Leased,
@@ -197,6 +198,15 @@ class PostgresStore:
         engine = self._engine
         while await engine.read(lambda c: reading.texts_left(c, texts)):  # noqa: ASYNC110
             await trio.sleep(POLL / 2)
+
+    async def revise(
+        self,
+        kind: HeldKind,
+        keys: Sequence[str],
+        change: Callable[[Mapping[str, bytes]], Mapping[str, bytes]],
+        expires_at: float,
+    ) -> Mapping[str, bytes]:
+        return await self._engine.write(settling.revise(kind, sorted(keys), change, expires_at))
 
     async def heard(self) -> Heard:
         if self._nodes == 1:
@@ -623,6 +633,7 @@ class PostgresStore:
             or await self._in_turn("forget_parts", before, upkeep.PASS, before=before, limit=some)
             or await self._in_turn("forget_uses", now, upkeep.USES_PASS, now=now, limit=some)
             or await self._forget("forget_failing", now=now, limit=some)
+            or await self._forget("forget_ranges", now=now, limit=some)
             or await self._forget("forget_refusals", before=before, limit=some, most=MOST_REFUSED)
             or await self._in_turn("forget_stats", now, upkeep.PASS, before=hour)
         )

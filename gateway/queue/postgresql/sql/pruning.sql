@@ -44,3 +44,7 @@ DELETE FROM failing WHERE (tenant, number) IN
 -- name: forget_refusals
 DELETE FROM refusal WHERE id IN (SELECT id FROM refusal ORDER BY id LIMIT %(limit)s)
 AND (at < %(before)s OR id <= (SELECT max(id) FROM refusal) - %(most)s);
+
+-- name: forget_ranges
+DELETE FROM held WHERE (kind, key) IN (SELECT kind, key FROM held
+    WHERE node = -2 AND expires < %(now)s LIMIT %(limit)s);

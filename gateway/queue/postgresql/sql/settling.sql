@@ -61,6 +61,20 @@ FROM unnest(%(kinds)s::text[], %(keys)s::bytea[], %(bodies)s::bytea[], %(expires
 ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body, expires = excluded.expires,
     shard = excluded.shard, node = excluded.node;
 
+-- name: make_held
+INSERT INTO held (kind, key, body, expires, node)
+SELECT %(kind)s, key, '', 'infinity', -2 FROM unnest(%(keys)s::bytea[]) AS new (key)
+ON CONFLICT DO NOTHING;
+
+-- name: lock_held
+SELECT key, body FROM held WHERE kind = %(kind)s AND key = ANY(%(keys)s::bytea[])
+ORDER BY key FOR NO KEY UPDATE;
+
+-- name: revise
+UPDATE held SET body = new.body, expires = %(expires)s
+FROM unnest(%(keys)s::bytea[], %(bodies)s::bytea[]) AS new (key, body)
+WHERE held.kind = %(kind)s AND held.key = new.key;
+
 -- name: drop
 DELETE FROM held USING unnest(%(kinds)s::text[], %(keys)s::bytea[]) AS gone (kind, key)
 WHERE held.kind = gone.kind AND held.key = gone.key;
