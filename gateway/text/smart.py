@@ -58,22 +58,43 @@ _PLAIN: Final = {
     },
 }
 _TABLE: Final = str.maketrans(_PLAIN)
+_DASHES: Final = "‐‑‒–—―−"
+# Each begins where a word does, and is no longer than it may be: the worst text takes time in
+# proportion to its length.
 _LINK: Final = re.compile(
-    r"(?:[a-z][a-z0-9+.-]*://|www\.|(?:[a-z0-9-]+\.)+[a-z]{2,}/)"
-    r"[^\s“”«»\"<>]*[^\s“”«»\"<>‘’'.,;!?…]",
+    r"(?:(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,30}://|(?<![a-z0-9])www\."
+    r"|(?<![a-z0-9.-])(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24}/)"
+    r"[^\s“”«»\"<>]*[^\s“”«»\"<>‘’'.,;!?…]"
+    rf"|(?<![^\W_])[a-z0-9]{{1,63}}(?:[-{_DASHES}][a-z0-9]{{1,63}}){{1,8}}\.[a-z]{{2,24}}",
     re.IGNORECASE,
 )
-_CODE: Final = re.compile(r"(?=[^\s]*[0-9])(?=[^\s]*[A-Z])[A-Z0-9]+(?:[‐‑‒–—−’·•⁄][A-Z0-9]+)+")
-"""A coupon, say, that a shop has written with signs of its own: ``SAVE–20``."""
+_WORD: Final = re.compile(rf"[^\W_]+(?:[{_DASHES}’·•⁄×…\u00ad\u200b-\u200f\u2060\ufeff]+[^\W_]+)*")
+"""Letters and digits, and what may stand between them in a code."""
 
 
 def smart(text: str) -> str:
     """The text in plain characters where that lets it go in GSM 03.38, else as it is."""
     if gsm7_codes(text) is not None:
         return text
-    plain = unicodedata.normalize("NFC", text).translate(_TABLE)
+    plain = _plain(text)
     if gsm7_codes(plain) is None:
         return text
-    if _CODE.search(text) or any(link[0] not in plain for link in _LINK.finditer(text)):
+    if any(link[0] not in plain for link in _LINK.finditer(text)) or _has_code(text):
         return text
     return plain
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFC", text).translate(_TABLE)
+
+
+def _has_code(text: str) -> bool:
+    """Whether a coupon, say, would be another one: letters and digits that a shop has written with
+    signs of its own. What begins with a digit and has no capital is a range, as of hours."""
+    for hit in _WORD.finditer(text):
+        word = hit[0]
+        if word.isascii() or not any(map(str.isdigit, word)) or _plain(word) == word:
+            continue
+        if word[0].isalpha() or any(map(str.isupper, word)):
+            return True
+    return False

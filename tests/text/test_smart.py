@@ -2,6 +2,8 @@
 
 # ruff: noqa: RUF001  what looks alike is what is replaced
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +27,9 @@ from gateway.text.smart import smart
         ("one\u2028two", "one\ntwo"),
         ("10–20 % off – A1B2", "10-20 % off - A1B2"),
         ("“shop.example/a” – now", '"shop.example/a" - now'),
+        ("9am–5pm, 5–10km", "9am-5pm, 5-10km"),
+        ("Größe10 – iPhone’s", "Größe10 - iPhone's"),
+        ("Mon–Fri", "Mon-Fri"),
     ],
 )
 def test_typography_becomes_plain(text: str, plain: str) -> None:
@@ -46,6 +51,14 @@ def test_typography_becomes_plain(text: str, plain: str) -> None:
         "❤ – love",
         "See shop.example/a–b now",
         "“Only” with SAVE–20",
+        "“Only” with Save–20",
+        "code save\u201120 – now",
+        "“Use” AB×12",
+        "“Use” A1…B2",
+        "“Use” ＳＡＶＥ２０",
+        "“Use” A\u200bB12",
+        "“Use” ﬁ2K9",
+        "shop–x.com – now",
         "",
     ],
 )
@@ -68,3 +81,12 @@ def test_codes_are_never_touched() -> None:
 
 def test_a_link_in_quotes_is_no_hindrance() -> None:
     assert smart("‘https://shop.example/a’ – now…") == "'https://shop.example/a' - now..."
+
+
+@pytest.mark.parametrize("unit", ["A", "a.", "a-", "–a", "A1–", "9", "’", "://", "www."])
+def test_no_text_takes_long(unit: str) -> None:
+    """A pattern that looked ahead from each letter took seconds."""
+    text = unit * (30_000 // len(unit)) + "’"
+    started = time.process_time()
+    smart(text)
+    assert time.process_time() - started < 0.5
