@@ -2,6 +2,7 @@
 and nothing of the gateway's code."""
 
 import contextlib
+import functools
 import gc
 import hashlib
 import json
@@ -16,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, Final
 
 import msgpack
 import pytest
@@ -24,6 +25,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.holding import check_process, leased_in
 from tests.servers import Postgres, cluster
+from tests.zygote import Forked, Zygote
 from tools.ports import free_port
 
 # The same examples in every run, and as long as a busy machine takes for them.
@@ -70,6 +72,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[UNEXPECTED] = []
     if config.getoption("--may-skip") is not None:
         config.pluginmanager.register(Skips(config), "skips")
+
+
+def pytest_unconfigure() -> None:
+    if zygote.cache_info().currsize:
+        zygote().close()
 
 
 class Skips:
@@ -135,20 +142,32 @@ bind = "{bind}"
 """
 
 
+GATEWAY: Final = (sys.executable, "-m", "gateway")
+
+zygote = functools.cache(Zygote)
+"""What has imported the gateway, once in a process of tests."""
+
+
 class Process:
-    """A command, with its output in a file; it ends with the site at the latest."""
+    """A command, with its output in a file; it ends with the site at the latest. One of the gateway
+    is forked from what has imported it: that takes a second each, and there are hundreds."""
 
     def __init__(self, output: Path, command: Sequence[str]) -> None:
         self.output = output
+        self._process: subprocess.Popen[bytes] | Forked
         with output.open("ab") as file:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                cwd=output.parent,
-                env={**os.environ, "NO_COLOR": "1"},
-            )
+            if tuple(command[: len(GATEWAY)]) == GATEWAY:
+                arguments = command[len(GATEWAY) :]
+                self._process = zygote().start(arguments, file, output.parent, NO_COLOR="1")
+            else:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    cwd=output.parent,
+                    env={**os.environ, "NO_COLOR": "1"},
+                )
 
     @property
     def pid(self) -> int:
