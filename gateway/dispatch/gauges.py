@@ -12,7 +12,7 @@ from gateway.message import Category
 from gateway.ops.metrics import Labels, Metrics
 from gateway.ops.views import Reason
 from gateway.queue.lanes import Lane
-from gateway.queue.operators import Vitals
+from gateway.queue.operators import NodeState, Vitals
 from gateway.smpp.bind import Bind
 
 Values = dict[Labels, float]
@@ -70,6 +70,31 @@ def feed(metrics: Metrics, dispatch: Dispatch, clock: Callable[[], float]) -> No
     )
     metrics.receipts_parked.feed(
         lambda: {(c.options.id,): c.correlator.parked for c in fleet.carriers}
+    )
+
+    def nodes(read: Callable[[NodeState], float]) -> Callable[[], Values]:
+        return lambda: {(one.name,): read(one) for one in dispatch.nodes.seen}
+
+    metrics.node_up.feed(nodes(lambda one: one.alive))
+    metrics.node_moved.feed(nodes(lambda one: one.moved))
+    metrics.node_phones.feed(nodes(lambda one: one.share))
+    metrics.node_behind.feed(nodes(lambda one: one.behind if one.alive else 0))
+    metrics.node_slots.feed(
+        lambda: {
+            (one.name, carrier): count
+            for one in dispatch.nodes.seen
+            for carrier, count in one.slots.items()
+        }
+    )
+    metrics.node_info.feed(
+        lambda: {
+            (one.name, one.version, one.config): 1.0
+            for one in dispatch.nodes.seen
+            if one.alive and one.config
+        }
+    )
+    metrics.slots_unused.feed(
+        lambda: {(name,): count for name, count in dispatch.nodes.unused().items()}
     )
 
     def server(read: Callable[[Vitals], Values]) -> Callable[[], Values]:

@@ -7,6 +7,7 @@ the carrier's binds. A node that others may take for dead has no sessions. Where
 nothing of this is ever done.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
 
@@ -27,7 +28,7 @@ from gateway.dispatch.settling.settle import Settler
 from gateway.errors import StoreError, StoreFenced
 from gateway.ops.logs import Sparing
 from gateway.queue.lanes import Lanes
-from gateway.queue.operators import OperatorStore
+from gateway.queue.operators import NodeState, OperatorStore
 from gateway.queue.scheduler import SchedulerOptions, Share
 from gateway.queue.store import Heard, Held, OwnSlots, Recovery
 
@@ -53,6 +54,7 @@ class Nodes:
     Attributes:
         number, nodes: this node, counted from 0, and how many there may be.
         share: of all phones, how many are this node's.
+        seen: the nodes, as they stood some seconds ago; none where there is one.
 
     Args:
         config: tells the digest of the configuration in force.
@@ -99,6 +101,7 @@ class Nodes:
         self.number = 0
         self.nodes = 1
         self.share = 1.0
+        self.seen: Sequence[NodeState] = ()
         self._store = store
         self._lanes = lanes
         self._places = places
@@ -205,7 +208,8 @@ class Nodes:
 
     async def _compare(self, now: float) -> None:
         """See whether all nodes go by the same configuration."""
-        there = [one for one in await self._store.nodes() if one.alive and one.config]
+        self.seen = await self._store.nodes()
+        there = [one for one in self.seen if one.alive and one.config]
         mine = next((one.config for one in there if one.here), "")
         others = {one.name: one.config for one in there if one.config != mine}
         if others:
@@ -263,6 +267,14 @@ class Nodes:
         self._places.leave("deferral", ids)
 
     # --- what this node's part is ---
+
+    def unused(self) -> dict[str, int]:
+        """How many slots of each carrier no node has, as it stood some seconds ago."""
+        had = Counter[str]()
+        for one in self.seen:
+            if one.alive:
+                had.update(one.slots)
+        return {name: max(0, own.of - had[name]) for name, own in self._slots.items()}
 
     @property
     def sends(self) -> bool:

@@ -531,6 +531,23 @@ class Metrics:
         self.store_standby_lag_bytes = Gauge(
             "store_standby_lag_bytes", "What a standby has still to write.", "standby"
         )
+        self.node_up = Gauge("node_up", "1 while a node that shares the store works.", "node")
+        self.node_moved = Gauge("node_moved", "1 while a node is moved away.", "node")
+        self.node_phones = Gauge("node_phones", "Of all phones, those of a node.", "node")
+        self.node_slots = Gauge(
+            "node_slots", "Binds of a carrier, or pairs, that a node has.", "node", "carrier"
+        )
+        self.node_behind = Gauge("node_behind", "Notices that a node does not go by yet.", "node")
+        self.node_info = Gauge(
+            "node_info",
+            "1, labelled with a node's version and what its file begins its SHA-256 with.",
+            "node",
+            "version",
+            "digest",
+        )
+        self.slots_unused = Gauge(
+            "slots_unused", "Binds of a carrier, or pairs, that no node has.", "carrier"
+        )
         self.memory_limit_bytes = Gauge(
             "memory_limit_bytes", "Memory that the container allows, or the machine has."
         )

@@ -7,7 +7,9 @@ import msgspec
 import pytest
 import trio
 
+from gateway.dispatch import gauges
 from gateway.queue.memory import MemoryStore
+from gateway.queue.operators import NodeState
 from gateway.queue.scheduler import SchedulerOptions, Share
 from gateway.queue.store import Ask, Granted, Heard, OwnSlots, Recovery, Slot
 from tests.dispatch.conftest import START, FlakyStore, World, opened
@@ -41,6 +43,13 @@ class SharedStore(MemoryStore):
 
     async def introduce(self, _version: str, _config: str, binds: Mapping[str, int]) -> None:
         self.introduced.append(binds)
+
+    async def nodes(self) -> Sequence[NodeState]:
+        return [
+            NodeState(0, "a", True, True, "1.0", "c0ffee", 0.5, 0, False, {"alpha": 2}),
+            NodeState(1, "b", False, True, "1.0", "decaf", 0.5, 3, True, {"alpha": 1}),
+            NodeState(2, "c", False, False, "0.9", "decaf", 0.0, 7, False, {"alpha": 1}),
+        ]
 
     async def grant(self, asks: Sequence[Ask]) -> Sequence[Granted]:
         for ask in asks:
@@ -179,3 +188,20 @@ async def test_it_sends_at_its_part_of_rates(node: Node) -> None:
         await node.sent(sent + 30)
         assert trio.current_time() - began == pytest.approx(seconds, rel=0.15)
         await node.sent(before + 60)
+
+
+async def test_it_tells_of_all_nodes_in_its_metrics(node: Node) -> None:
+    """Also of one that is dead, whose slots are nobody's."""
+    metrics = node.world.metrics
+    gauges.feed(metrics, node.world.dispatch, node.world.clock)
+    assert metrics.node_up.values() == {}
+    await node.hear(0, 1)
+    await node.store.tell.send(Heard(counts=[]))
+    await node.world.calm()
+    assert metrics.node_up.values() == {("a",): 1, ("b",): 1, ("c",): 0}
+    assert metrics.node_moved.values() == {("a",): 0, ("b",): 1, ("c",): 0}
+    assert metrics.node_phones.values() == {("a",): 0.5, ("b",): 0.5, ("c",): 0}
+    assert metrics.node_behind.values() == {("a",): 0, ("b",): 3, ("c",): 0}
+    assert metrics.node_slots.values()["b", "alpha"] == 1
+    assert set(metrics.node_info.values()) == {("a", "1.0", "c0ffee"), ("b", "1.0", "decaf")}
+    assert metrics.slots_unused.values() == {("alpha",): 1}

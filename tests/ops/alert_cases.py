@@ -72,6 +72,10 @@ def own(name: str, values: str, **labels: str) -> Series:
     return metric(f"gateway_{name}", values, **labels)
 
 
+def node_info(node: str, digest: str, values: str = "1x90") -> Series:
+    return own("node_info", values, node=node, version="1.0", digest=digest)
+
+
 GIGABYTE: Final = 1 << 30
 
 CASES: Final[dict[str, tuple[Case, ...]]] = {
@@ -214,6 +218,15 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case(True, 15, own("store_standbys", "2x10 1x90")),
         Case(False, 15, own("store_standbys", "1x10 2x90")),
         Case(False, 15, own("store_standbys", "0x90")),
+    ),
+    "ConfigurationsDiffer": (
+        Case(True, 15, node_info("a", "c0ffee") | node_info("b", "decaf")),
+        Case(False, 15, node_info("a", "c0ffee") | node_info("b", "c0ffee")),
+        Case(False, 15, node_info("a", "c0ffee") | node_info("b", "decaf", "1x5 _x90")),
+    ),
+    "BindsUnused": (
+        Case(True, 15, own("slots_unused", "1x90", carrier="alpha")),
+        Case(False, 15, own("slots_unused", "0 2x5 0x90", carrier="alpha")),
     ),
     "DiskNearlyFull": (
         Case(True, 5, own("store_free_bytes", f"{GIGABYTE // 2}x10")),

@@ -239,6 +239,49 @@ STORE: Final = Board(
             level("store_standby_lag_bytes", "standby", how="max"),
         ),
         lines(
+            "Nodes",
+            "Those that share the database: 1 while each works, and while it is moved away. All see"
+            " the same, some seconds late.",
+            "short",
+            Query("max by (node) (gateway_node_up{@})", "{{node}} works"),
+            Query("max by (node) (gateway_node_moved{@})", "{{node}} is moved away"),
+        ),
+        lines(
+            "Phones of nodes",
+            "What part of all phones each node sends to.",
+            "percentunit",
+            level("node_phones", "node", how="max"),
+        ),
+        lines(
+            "Binds of nodes",
+            "How many of each carrier, or pairs, each node has.",
+            "short",
+            level("node_slots", "node", "carrier", how="max"),
+        ),
+        lines(
+            "Binds that no node has",
+            "By carrier; for a moment while nodes come and go.",
+            "short",
+            level("slots_unused", "carrier", how="max"),
+            warn=1,
+        ),
+        lines(
+            "Versions and configurations of nodes",
+            "How many nodes have each: more than one line while they differ.",
+            "short",
+            Query(
+                "count by (version, digest) (max by (node, version, digest)"
+                " (gateway_node_info{@}))",
+                "{{version}} {{digest}}",
+            ),
+        ),
+        lines(
+            "What nodes have not heard",
+            "Notices of pauses, opt-outs and templates that a node does not go by yet.",
+            "short",
+            level("node_behind", "node", how="max"),
+        ),
+        lines(
             "Memory",
             "What the process uses, beside what it may.",
             "bytes",
