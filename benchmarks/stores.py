@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SERVER: Final = ("server CPU", "us/message")
 QUEUE: Final = ("queue at the end", "MB")
 
-HOT: Final = ("message", "part", "held", "use", "charge")
+HOT: Final = ("arrived", "message", "taken", "part", "held", "use", "charge")
 """Tables from which everything goes again: what they take is what they took at most."""
 
 STORES: Final = ("sqlite", "postgresql")

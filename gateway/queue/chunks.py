@@ -217,6 +217,14 @@ class Chunks:
             if chunk_of.get(message) == number:
                 del chunk_of[message]
 
+    def counts(self) -> Counter[Owner]:
+        """How many messages are left in chunks that are of one owner each."""
+        found = Counter[Owner]()
+        for chunk in self._open.values():
+            for owner in chunk.owners:
+                found[owner] += chunk.left
+        return found
+
     def oldest(self) -> dict[Owner, float]:
         """Since when there are chunks with messages of each owner."""
         found: dict[Owner, float] = {}

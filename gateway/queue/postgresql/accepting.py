@@ -9,11 +9,12 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.message import Encoding, LaneKey
+from gateway.message import Encoding, LaneKey, Message
 from gateway.numbers import canonical
 from gateway.queue.accounts import charged
+from gateway.queue.chunks import Chunks
 from gateway.queue.marks import keep, marks
-from gateway.queue.postgresql import accounts, sharing, statements
+from gateway.queue.postgresql import accounts, arrived, sharing, statements
 from gateway.queue.postgresql.arrays import (
     encode_message,
     float8s,
@@ -24,8 +25,10 @@ from gateway.queue.postgresql.arrays import (
     octets,
     texts,
 )
+from gateway.queue.postgresql.arrived import ArrivedRow
 from gateway.queue.postgresql.connecting import Connected
-from gateway.queue.postgresql.session import Session, every
+from gateway.queue.postgresql.schema import LEASED, WAITING
+from gateway.queue.postgresql.session import Session, Work, every
 from gateway.queue.store import Entry, Known, Seen
 from gateway.queue.tallies import accepted
 
@@ -34,9 +37,6 @@ SQL: Final = statements.load("accepting")
 _LOCK: Final = b"SELECT pg_advisory_xact_lock(21316)"
 """Held until the commit by whoever goes by what counts: two nodes never spend the same room twice.
 One lock for all, so that nobody waits crosswise."""
-
-WAITING, LEASED, SENT = 0, 1, 2
-"""``message.state``. The partial indexes of the schema name these numbers."""
 
 Answer = Mapping[int, Known] | None
 """What `accept` comes to; None where others were first (`gateway.queue.store.Overtaken`)."""
@@ -126,15 +126,21 @@ def accept(
     limits: Mapping[str, int] | None,
     hour: int,
     shards: int,
-) -> Callable[[Session], Callable[[], Answer]]:
-    """Accepts entries, at least one, that come in an hour, at a node that has some shards."""
+    chunks: Chunks,
+) -> tuple[Work[Answer], Sequence[ArrivedRow]]:
+    """Accepts entries, at least one, that come in an hour, at a node that has some shards; those of
+    one part that go straight to a lane come as chunks, whose rows are returned too."""
     rows, keys = _Rows(), _Keys()
     lanes: dict[tuple[Any, ...], LaneKey] = {}
+    leased: dict[LaneKey, list[Message]] = {}
     for entry in entries:
         m = entry.message
         name = (m.tenant, m.category, m.route, m.campaign)
         lane = lanes.get(name) or lanes.setdefault(name, m.lane)
-        rows.add(entry, lane, encode_message(m))
+        if entry.leased and m.parts == 1:
+            leased.setdefault(lane, []).append(m)
+        else:
+            rows.add(entry, lane, encode_message(m))
         if m.key is not None:
             keys.add(entry, m.key)
     newest = max(entry.message.id for entry in entries)
@@ -143,6 +149,7 @@ def accept(
     counting = [] if seen is None else [entry for entry in entries if entry.message.counted]
 
     away = sharing.away([one.message for one in entries if not one.leased], shards)
+    of_chunks = arrived.rows(chunks, leased)  # from here on nothing fails any more
 
     def work(session: Session) -> Callable[[], Answer]:
         if not session.alone and (seen is not None or limits is not None):
@@ -165,7 +172,9 @@ def accept(
         if charges is not None:
             without = [at for at, one in enumerate(entries) if one.message.id in twice]
             accounts.add(session, charges.without(without))
-        session.execute(SQL["messages"], stored.columns(session))
+        if stored.entries:
+            session.execute(SQL["messages"], stored.columns(session))
+        arrived.insert(session, of_chunks)
         sharing.arrive(session, away)
 
         def finish() -> Answer:
@@ -175,15 +184,16 @@ def accept(
             fresh = entries
             if duplicates:
                 fresh = [one for at, one in enumerate(entries) if at not in duplicates]
-                twice = int8s([entries[at].message.id for at in duplicates])
-                session.execute(SQL["duplicates"], {"ids": twice})
+                ids = {entries[at].message.id for at in duplicates}
+                session.execute(SQL["duplicates"], {"ids": int8s([*ids])})
+                arrived.never_came(session, of_chunks, ids)
             session.count(accepted([one.message for one in fresh]), hour)
             session.accepted(newest, came)
             return duplicates
 
         return finish
 
-    return work
+    return work, of_chunks
 
 
 def _duplicates(session: Session, entries: Sequence[Entry], keys: _Keys) -> dict[int, Known]:

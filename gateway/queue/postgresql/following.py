@@ -15,6 +15,7 @@ from gateway.message import LaneKey
 from gateway.queue.postgresql import leasing, reading, sharing, slots, upkeep
 from gateway.queue.postgresql.connecting import Connected
 from gateway.queue.postgresql.engine import Engine
+from gateway.queue.postgresql.shelves import Shelves, taking
 from gateway.queue.postgresql.slots import Slots
 from gateway.queue.store import Count, Heard, OwnSlots, Slot
 
@@ -42,6 +43,7 @@ class Follower:
 
     Args:
         engine: that of the node.
+        shelves: its chunks.
         clock: Unix time.
         on_seqs: told the last ``seq`` of every tenant when others have given some.
         on_notice: told each notice, its kind and body.
@@ -50,11 +52,13 @@ class Follower:
     def __init__(
         self,
         engine: Engine,
+        shelves: Shelves,
         clock: Callable[[], float],
         on_seqs: Callable[[dict[str, int]], None],
         on_notice: Callable[[str, bytes], None],
     ) -> None:
         self._engine = engine
+        self._shelves = shelves
         self._clock = clock
         self._on_seqs = on_seqs
         self._on_notice = on_notice
@@ -77,7 +81,7 @@ class Follower:
     async def begin(self) -> None:
         """Take what is free of the shards, up to an even share, and what nodes have left behind."""
         await self._share()
-        await self._engine.write(sharing.take_held)  # for the recovery to find
+        await self._engine.write(taking(sharing.take_held))  # for the recovery to find
         await self._engine.write(sharing.take_texts(self.active))
         self._heard = Heard()
         self._told = -1.0
@@ -130,6 +134,8 @@ class Follower:
                     self._heard.erased.append((tenant or None, phones))
                 self._heard.notices.append(kind)
                 self._heeded = number
+            if self._heard.erased:  # what ended is in the chunk that it arrived in until then
+                await self._shelves.all()
             if handed:  # as it is by now, whoever has changed it last
                 self._heard.handed |= await engine.read(lambda c: reading.handed(c, handed))
         if seen.arrived:
@@ -173,10 +179,10 @@ class Follower:
         missing = most - sharing.size(shares.mine)
         if shares.free and missing > 0:
             await self._cut(shares.silent)
-            if await engine.write(sharing.take(missing)):
+            if await engine.write(taking(sharing.take(missing))):
                 shares = await self._shares()
         if len(found.live) < self._live:
-            self._heard.held += await engine.write(sharing.take_held)
+            self._heard.held += await engine.write(taking(sharing.take_held))
         self._live = len(found.live)
         fresh = shares.mine & ~self.mine
         if fresh:
@@ -192,6 +198,7 @@ class Follower:
             self.active &= ~self.leaving
             self._heard.left = True
         elif self.leaving:
+            await self._shelves.all()
             if await engine.write(leasing.none_leased(self.leaving)):
                 await engine.write(sharing.leave(self.leaving))
                 self.leaving = 0
@@ -236,4 +243,8 @@ class Follower:
             _, counts = upkeep.standing(connection, shards, now)
             return counts + upkeep.leased(connection, shards)
 
-        self._heard.counts = await self._engine.read(count)
+        in_chunks = self._shelves.arrived.counts().items()
+        self._heard.counts = [
+            *await self._engine.read(count),
+            *(Count(*owner, "queued", messages) for owner, messages in in_chunks if messages),
+        ]

@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.message import LaneKey, Message
 from gateway.queue.operators import Which
-from gateway.queue.postgresql import sharing, statements
+from gateway.queue.postgresql import arrived, sharing, statements
 from gateway.queue.postgresql.arrays import (
     encode_message,
     float8s,
@@ -17,7 +17,9 @@ from gateway.queue.postgresql.arrays import (
     octets,
 )
 from gateway.queue.postgresql.connecting import Connected
+from gateway.queue.postgresql.schema import WAITING
 from gateway.queue.postgresql.session import Session, Work, every
+from gateway.queue.postgresql.shelves import Departure, Shelves
 from gateway.queue.store import Lease, Leased
 
 SQL: Final = statements.load("leasing")
@@ -102,26 +104,36 @@ def extend_block(tenant: str, campaign: str, seconds: float, after: int) -> Work
     return work
 
 
-def defer(deferred: Sequence[Message], now: float, shards: int) -> Work[None]:
-    """Puts leased messages back to waiting; where they are of no shard of this node's, for the one
-    that has it."""
-    lanes = [m.lane for m in deferred]
+def defer(
+    deferred: Sequence[Message], shelves: Shelves, now: float, shards: int
+) -> tuple[Work[None], Departure]:
+    """Puts leased messages back to waiting, and says what leaves chunks with it; where they are of
+    no shard of this node's, for the one that has it. The statement does not let the planner think
+    that few are leased, and compare each of these with all that are."""
+    holds = shelves.arrived.holds
+    parted = [arrived.parted(m, WAITING, now, m.due) for m in deferred if holds(m.id)]
+    others = [m for m in deferred if not holds(m.id)]
+    lanes = [m.lane for m in others]
     values: dict[str, Any] = {
         "now": now,
-        "ids": int8s([m.id for m in deferred]),
-        "dues": float8s([m.due for m in deferred]),
-        "bodies": octets([encode_message(m) for m in deferred]),
+        "ids": int8s([m.id for m in others]),
+        "dues": float8s([m.due for m in others]),
+        "bodies": octets([encode_message(m) for m in others]),
     }
-
     away = sharing.away(deferred, shards)
+    leaving = shelves.defer([row.id for row in parted])
 
     def work(session: Session) -> Callable[[], None]:
-        numbers = int4s([session.lane(lane) for lane in lanes])
-        session.execute(SQL["defer"], values | {"lanes": numbers})
+        leaving.begin(session)
+        if others:
+            numbers = int4s([session.lane(lane) for lane in lanes])
+            session.execute(SQL["defer"], values | {"lanes": numbers})
+        arrived.part(session, parted)
+        leaving.end(session)
         sharing.arrive(session, away)
         return lambda: None
 
-    return work
+    return work, leaving
 
 
 def hasten_block(start: int, now: float, moment: float) -> Work[int | None]:

@@ -9,13 +9,13 @@ import msgspec
 from gateway.message import LaneKey, Message
 from gateway.queue import events
 from gateway.queue.operators import KEPT, Change, Counted, HourCount, Means, Owing, QueueCount
-from gateway.queue.postgresql import reading, statements
+from gateway.queue.postgresql import arrived, reading, statements
 from gateway.queue.postgresql.arrays import decode_life, decode_message, int8s, messages, octets
 from gateway.queue.postgresql.connecting import Connected
 from gateway.queue.postgresql.reading import ask
 from gateway.queue.postgresql.session import Session, Work
 from gateway.queue.search import CHUNKS, ROWS
-from gateway.queue.store import EventChunk, Owed, Record
+from gateway.queue.store import NEWEST, EventChunk, Owed, Record
 
 WRITES: Final = statements.load("settling")
 
@@ -69,10 +69,14 @@ def owed_slice(
     return found, None if last is None else bytes(last).decode()
 
 
-def find_any(connection: Connected, number: int, now: float) -> tuple[str, Record] | None:
+def find_any(
+    connection: Connected, number: int, now: float, *, shared: bool
+) -> tuple[str, Record] | None:
     """What became of a message, whoever's it is."""
-    for [tenant] in ask(connection, "owner", id=number):
-        record = reading.find(connection, tenant, [number], now).get(number)
+    elsewhere = arrived.among(connection, [number]) if shared else {}
+    owners = [tenant for [tenant] in ask(connection, "owner", id=number)]
+    for tenant in owners or [m.tenant for m in elsewhere.values()]:
+        record = reading.find(connection, tenant, [number], now, shared=shared).get(number)
         return None if record is None else (tenant, record)
     return None
 
@@ -84,14 +88,25 @@ def _octets_of(phones: Sequence[str]) -> Any:
 def live_slice(
     connection: Connected, phones: Sequence[str], below: int, now: float
 ) -> tuple[list[tuple[str, Record]], int | None]:
-    """Messages to these phones among the next that are numbered ``below``, and where to go on."""
+    """Messages to these phones among the next that are numbered ``below``, and where to go on; at
+    first those that are in chunks of other nodes, too."""
+    found = _elsewhere(connection, phones) if below == NEWEST else []
     rows = ask(connection, "live_slice", phones=_octets_of(phones), below=below, limit=ROWS)
-    found = []
     for number, place, due, at, body in rows:
         if body is not None and (message := decode_message(body)).to in phones:
             state = reading.waiting_state(place, due > now)
             found.append((message.tenant, Record(number, at, message=message, state=state)))
     return found, rows[-1][0] if len(rows) == ROWS else None
+
+
+def _elsewhere(connection: Connected, phones: Sequence[str]) -> list[tuple[str, Record]]:
+    messages = arrived.telling(connection, phones)
+    gone = arrived.left(connection, messages) if messages else set()
+    return [
+        (m.tenant, Record(number, m.accepted_at, message=m, state="queued"))
+        for number, m in messages.items()
+        if number not in gone
+    ]
 
 
 def tenants(connection: Connected) -> list[tuple[int, str]]:

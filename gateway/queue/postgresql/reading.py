@@ -6,8 +6,8 @@ from typing import Any, Final
 from gateway.facts import Use
 from gateway.message import WaitingState
 from gateway.queue import events, marks
-from gateway.queue.postgresql import sharing, statements
-from gateway.queue.postgresql.accepting import SENT, WAITING
+from gateway.queue.chunks import Owner
+from gateway.queue.postgresql import arrived, sharing, statements
 from gateway.queue.postgresql.arrays import (
     decode_handed,
     decode_life,
@@ -17,6 +17,7 @@ from gateway.queue.postgresql.arrays import (
     texts,
 )
 from gateway.queue.postgresql.connecting import Connected
+from gateway.queue.postgresql.schema import SENT, WAITING
 from gateway.queue.store import Consumer, EventChunk, Held, Match, Oldest, Owed, Record, Ref
 from gateway.queue.tallies import SPAN, Stat, Stats
 
@@ -63,11 +64,16 @@ def owed(body: Any, states: Any, at: float, handed: Any) -> Owed:
     return Owed(message, bytes(states or bytes(message.parts)), at, decode_handed(handed))
 
 
-def find(connection: Connected, tenant: str, asked: Iterable[int], now: float) -> dict[int, Record]:
-    """What became of a tenant's messages; unknown ones are left out."""
+def find(
+    connection: Connected, tenant: str, asked: Iterable[int], now: float, *, shared: bool
+) -> dict[int, Record]:
+    """What became of a tenant's messages; unknown ones are left out. Where the database is shared,
+    some may be in chunks of other nodes."""
     wanted = set(asked)
     records = {}
-    # In this order, so that a message which gets its outcome in between is found.
+    # In this order, so that a message which leaves its chunk or gets its outcome in between is
+    # found.
+    elsewhere = arrived.among(connection, wanted) if shared else {}
     for place, due, at, body, handed in ask(
         connection, "live", ids=int8s([*wanted]), tenant=tenant
     ):
@@ -77,6 +83,10 @@ def find(connection: Connected, tenant: str, asked: Iterable[int], now: float) -
         records[message.id] = Record(message.id, at, message=message, state=state, handed=how)
     if missing := wanted - records.keys():
         records |= _finished(connection, tenant, missing)
+    for number in elsewhere.keys() - records.keys():
+        m = elsewhere[number]
+        if m.tenant == tenant:
+            records[number] = Record(number, m.accepted_at, message=m, state="queued")
     return records
 
 
@@ -171,12 +181,16 @@ def some_uses(connection: Connected) -> bool:
     return bool(ask(connection, "uses_some"))
 
 
-def oldest(connection: Connected, now: float) -> list[Oldest]:
-    """The message that has stood longest, by tenant, category and place."""
+def oldest(connection: Connected, now: float, taken: Mapping[Owner, float]) -> list[Oldest]:
+    """The message that has stood longest, by tenant, category and place; ``taken``: since when
+    chunks are there with messages that are sent."""
     waiting = ask(connection, "oldest_waiting", now=now)
     sent = ask(connection, "oldest_sent", limit=NEXT_DEADLINES)
     found = [Oldest(tenant, category, "waiting", since) for tenant, category, since in waiting]
-    return found + [Oldest(tenant, category, "sent", since) for tenant, category, since in sent]
+    sent_since: dict[Owner, float] = {(tenant, category): at for tenant, category, at in sent}
+    for owner, at in taken.items():
+        sent_since[owner] = min(at, sent_since.get(owner, at))
+    return found + [Oldest(*owner, "sent", at) for owner, at in sent_since.items()]
 
 
 def recall(connection: Connected, name: str) -> bytes | None:

@@ -6,6 +6,9 @@ from gateway.errors import StoreError
 from gateway.queue.postgresql import statements
 from gateway.queue.postgresql.connecting import Connected, Target, show
 
+WAITING, LEASED, SENT = 0, 1, 2
+"""``message.state``. The partial indexes of the tables name these numbers."""
+
 _LOCK = 0x534D5347
 """``SMSG``: held while the schema is looked at, so that two processes do not make it at once."""
 

@@ -128,6 +128,11 @@ class Session:
         """Append to the events of a tenant at the end of the transaction that is under way."""
         self._streams.append(stream)
 
+    @property
+    def ending(self) -> set[int]:
+        """The messages whose outcomes the transaction under way is to record."""
+        return {number for stream in self._streams for number in stream.ids}
+
     def count(self, counts: Mapping[Key, int], hour: int, sign: int = 1) -> None:
         """Count in the transaction that is under way."""
         mine = self._counts

@@ -4,7 +4,7 @@ As in `accepting`, the rows are made in the event loop; what is left for the wri
 see which messages are still there, and to give events their ``seq``.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -12,7 +12,8 @@ import msgspec
 from gateway.numbers import canonical
 from gateway.queue import events, store
 from gateway.queue.accounts import settling
-from gateway.queue.postgresql import accounts, optouts, phones, records, statements
+from gateway.queue.chunks import Owner
+from gateway.queue.postgresql import accounts, arrived, optouts, phones, records, statements, taken
 from gateway.queue.postgresql.appending import Stream
 from gateway.queue.postgresql.arrays import (
     encode_handed,
@@ -25,9 +26,13 @@ from gateway.queue.postgresql.arrays import (
     octets,
     texts,
 )
+from gateway.queue.postgresql.arrived import PartedRow
+from gateway.queue.postgresql.schema import SENT
 from gateway.queue.postgresql.session import Session, Work, every
 from gateway.queue.postgresql.sharing import shard
-from gateway.queue.store import EventChunk, HeldKind, Progress, Settlement, went
+from gateway.queue.postgresql.shelves import Departure, Shelves
+from gateway.queue.postgresql.taken import Entry, Parts
+from gateway.queue.store import EventChunk, HeldKind, Progress, Sent, Settlement, went
 from gateway.queue.tallies import HOUR, Key, add, ended
 
 SQL: Final = statements.load("settling")
@@ -64,9 +69,12 @@ class _Rows(msgspec.Struct):
     final: Collection[int]
     repeated: set[int]
     streams: dict[str, _Stream]
+    entries: list[Entry] = []
+    owners: set[Owner] = set()
+    parted: list[PartedRow] = []
     sent: dict[str, Any] | None = None
     marked: dict[str, Any] | None = None
-    parts: dict[tuple[str, bytes], tuple[int, int]] = {}
+    parts: Parts = {}
     expected: dict[str, Any] | None = None
     progress: dict[str, Any] | None = None
     refs: list[tuple[str, bytes]] = []
@@ -76,7 +84,9 @@ class _Rows(msgspec.Struct):
     uses_back: list[tuple[str, str, int]] = []
 
 
-def _rows(settlement: Settlement) -> _Rows:
+def _rows(
+    settlement: Settlement, told: Container[int], shelves: Shelves, now: float, *, alone: bool
+) -> _Rows:
     first: dict[int, store.Final] = {}
     repeated: set[int] = set()
     streams: dict[str, _Stream] = {}
@@ -98,31 +108,62 @@ def _rows(settlement: Settlement) -> _Rows:
     rows = _Rows([*first.values()], first.keys(), repeated, streams)
     # A message that is sent and final at once never needs to be found by a receipt.
     sent = [one for one in settlement.sent if one.message.id not in first]
-    if sent:
-        rows.sent = {
-            "ids": int8s([one.message.id for one in sent]),
-            "deadlines": float8s([one.deadline for one in sent]),
-            "handed": octets([encode_handed(one.handed) for one in sent]),
-        }
-        marked = [one.message for one in sent if one.message.maybe_duplicate]
-        if marked:
-            rows.marked = {
-                "ids": int8s([m.id for m in marked]),
-                "bodies": octets([encode_message(m) for m in marked]),
-            }
-        for taken in sent:
-            for part, ref in enumerate(taken.refs):
-                if ref:
-                    rows.parts[taken.carrier, ref.encode()] = (taken.message.id, part)
+    _add_sent(rows, sent, told, shelves, now, alone=alone)
     if settlement.expected:
         states = dict(settlement.expected)
         rows.expected = {"ids": int8s([*states]), "states": octets([*states.values()])}
     if settlement.progress:
         rows.progress = _told(settlement.progress)
-    rows.refs = [(carrier, ref.encode()) for one in first.values() for carrier, ref in one.refs]
+    in_taken = shelves.taken.holds  # whose parts have no rows of their own
+    rows.refs = [
+        (carrier, ref.encode())
+        for one in first.values()
+        if not in_taken(one.message.id)
+        for carrier, ref in one.refs
+    ]
     _add_held(rows, settlement)
     _add_uses(rows, settlement)
     return rows
+
+
+def _add_sent(
+    rows: _Rows,
+    sent: Sequence[Sent],
+    told: Container[int],
+    shelves: Shelves,
+    now: float,
+    *,
+    alone: bool,
+) -> None:
+    """Messages of one part stay in chunks where no other node has to find them; others that were in
+    one go on in rows."""
+    in_rows: list[Sent] = []
+    entries: list[Entry] = []
+    for one in sent:
+        m = one.message
+        entry = Entry(m.id, one.carrier, one.deadline, one.refs, one.handed)
+        if alone and m.parts == 1 and not m.maybe_duplicate and m.id not in told:
+            rows.entries.append(entry)
+            rows.owners.add((m.tenant, m.category))
+            continue
+        entries.append(entry)
+        if shelves.arrived.holds(m.id):
+            rows.parted.append(arrived.parted(m, SENT, now, one.deadline, one.handed))
+        else:
+            in_rows.append(one)
+    rows.parts = taken.parts_of(entries)
+    if in_rows:
+        rows.sent = {
+            "ids": int8s([one.message.id for one in in_rows]),
+            "deadlines": float8s([one.deadline for one in in_rows]),
+            "handed": octets([encode_handed(one.handed) for one in in_rows]),
+        }
+        marked = [one.message for one in in_rows if one.message.maybe_duplicate]
+        if marked:
+            rows.marked = {
+                "ids": int8s([m.id for m in marked]),
+                "bodies": octets([encode_message(m) for m in marked]),
+            }
 
 
 def _told(progress: Sequence[Progress]) -> dict[str, Any]:
@@ -167,29 +208,44 @@ def _add_uses(rows: _Rows, settlement: Settlement) -> None:
             of.append((m.tenant, canonical(m.to), m.id))
 
 
-def settle(settlement: Settlement, now: float) -> Callable[[Session], Callable[[], Settled]]:
-    """Records a settlement."""
-    rows, hour = _rows(settlement), int(now // HOUR)
+def settle(
+    settlement: Settlement, shelves: Shelves, now: float, *, alone: bool
+) -> tuple[Work[Settled], Departure]:
+    """Records a settlement, and says what leaves chunks with it; ``alone``: no other node works
+    beside this one."""
+    told_of = {one.message for one in settlement.progress}
+    told_of.update(number for number, _ in settlement.expected)
+    if told_of:
+        shelves.part(told_of)
+    rows, hour = _rows(settlement, told_of, shelves, now, alone=alone), int(now // HOUR)
     changes, consents = optouts.rows(settlement.optouts), records.rows(settlement.consents)
     strikes, heard = phones.struck(settlement.strikes), phones.heard(settlement.heard)
     charges = settling(settlement)
     counts = ended(rows.finals)
     add(counts, settlement.tallies)
+    parted = [row.id for row in rows.parted]
+    # From here on nothing fails any more.
+    leaving = shelves.settle(rows.final, parted, rows.entries, rows.owners, now)
 
     def work(session: Session) -> Callable[[], Settled]:
         execute = session.execute
+        leaving.begin(session)
+        arrived.part(session, rows.parted)
         if rows.sent is not None:
             execute(SQL["sent"], rows.sent | {"now": now})
         if rows.marked is not None:
             execute(SQL["marked"], rows.marked)
-        _put_parts(session, rows.parts, now)
+        taken.put_parts(session, rows.parts, now)
         if rows.expected is not None:
             execute(SQL["expected"], rows.expected)
         told = None
         if rows.progress is not None:
             told = execute(SQL["progress"], rows.progress | {"now": now})
-        gone = _end(session, [number for one in rows.streams.values() for number in one.ids])
+        in_chunks = leaving.from_arrived.chunk_of
+        ids = [number for one in rows.streams.values() for number in one.ids]
+        gone = _end(session, [number for number in ids if number not in in_chunks])
         appended = _append(session, rows.streams, gone)
+        leaving.end(session)
         if rows.refs:
             carriers = int4s([session.carrier(carrier) for carrier, _ in rows.refs])
             refs = octets([ref for _, ref in rows.refs])
@@ -219,7 +275,7 @@ def settle(settlement: Settlement, now: float) -> Callable[[Session], Callable[[
 
         return finish
 
-    return work
+    return work, leaving
 
 
 def revise(
@@ -243,20 +299,6 @@ def revise(
         return lambda: changed
 
     return work
-
-
-def _put_parts(
-    session: Session, parts: Mapping[tuple[str, bytes], tuple[int, int]], now: float
-) -> None:
-    if parts:
-        values = {
-            "carriers": int4s([session.carrier(carrier) for carrier, _ in parts]),
-            "refs": octets([ref for _, ref in parts]),
-            "ids": int8s([number for number, _ in parts.values()]),
-            "parts": int2s([part for _, part in parts.values()]),
-            "now": now,
-        }
-        session.execute(SQL["parts"], values)
 
 
 def _spend(session: Session, name: str, uses: Sequence[tuple[str, str, int]], now: float) -> None:

@@ -46,6 +46,7 @@ from gateway.queue.postgresql import (
     records,
     settling,
     sharing,
+    shelves,
     slots,
     upkeep,
     vitals,
@@ -144,7 +145,9 @@ class PostgresStore:
                 self._nobody |= UNREACHABLE
             self._tail = EventTail(await engine.read(reading.last_seqs))
             self._done: dict[str, float] = {}
-            follower = Follower(engine, self._clock, self._followed, self._told)
+            await shelves.shelve_all(engine)
+            self._shelves = shelves.Shelves(engine)
+            follower = Follower(engine, self._shelves, self._clock, self._followed, self._told)
             await follower.begin()
             now, mine = self._clock(), follower.active
             recovery = await engine.read(
@@ -274,12 +277,19 @@ class PostgresStore:
     ) -> Mapping[int, Known]:
         if not entries:
             return {}
-        work = accepting.accept(
-            entries, seen, limits, int(self._clock() // HOUR), self._shares.active
-        )
-        duplicates = await self._engine.write(work)
-        if duplicates is None:
-            raise Overtaken("more messages to the same phones or account were accepted meanwhile")
+        hour, chunks = int(self._clock() // HOUR), self._shelves.arrived
+        work, rows = accepting.accept(entries, seen, limits, hour, self._shares.active, chunks)
+        try:
+            duplicates = await self._engine.write(work)
+            if duplicates is None:
+                why = "more messages to the same phones or account were accepted meanwhile"
+                raise Overtaken(why)
+        except BaseException:
+            for row in rows:
+                chunks.forget(row.number)
+            raise
+        if duplicates:
+            chunks.never_came([entries[at].message.id for at in duplicates])
         if seen is not None:
             self._nobody -= USES
         return duplicates
@@ -329,14 +339,22 @@ class PostgresStore:
             after = await self._engine.write(leasing.extend_block(tenant, campaign, seconds, after))
 
     async def defer(self, messages: Sequence[Message]) -> None:
-        await self._engine.write(leasing.defer(messages, self._clock(), self._shares.active))
+        work, leaving = leasing.defer(messages, self._shelves, self._clock(), self._shares.active)
+        try:
+            await self._engine.write(work)
+        except BaseException:
+            self._shelves.stay(leaving)
+            raise
+        self._shelves.left(leaving)
 
     async def leased(self, after: int, limit: int) -> Leased:
+        await self._shelves.all()
         return await self._engine.read(lambda c: leasing.leased(c, after, limit, self._shares.mine))
 
     async def put_back(self, numbers: Sequence[int]) -> list[Message]:
         if not numbers:
             return []
+        await self._shelves.messages(numbers)
         return await self._engine.write(leasing.put_back(numbers, self._clock()))
 
     # --- outcomes ---
@@ -344,13 +362,16 @@ class PostgresStore:
     async def match(self, refs: Sequence[Ref]) -> Mapping[Ref, Match]:
         if not refs:
             return {}
+        await self._shelves.parts({ref for _, ref in refs})
         return await self._engine.read(lambda c: reading.match(c, refs))
 
     async def settle(self, settlement: Settlement) -> Settled:
         engine = self._engine
         forbidden = [canonical(one.number) for one in settlement.optouts if one.out]
         gone = [canonical(one.number) for one in settlement.consents if one.state == "withdrawn"]
-        work = settling.settle(settlement, self._clock())
+        work, leaving = settling.settle(
+            settlement, self._shelves, self._clock(), alone=not self.shared
+        )
         telling = _telling(_telling(work, "optout", forbidden), "withdrawal", gone)
         handed = [one.key for one in settlement.hold if one.kind == "handover"]
         handed += [key for kind, key in settlement.drop if kind == "handover"]
@@ -366,7 +387,12 @@ class PostgresStore:
                 self._tail.append(chunk)
             engine.signals.told([chunk.tenant for chunk in settled.chunks])
 
-        ((settled, out), withdrawn), notice = await engine.write(all_told, applied)
+        try:
+            ((settled, out), withdrawn), notice = await engine.write(all_told, applied)
+        except BaseException:
+            self._shelves.stay(leaving)
+            raise
+        self._shelves.left(leaving)
         if any(not self.sends_to(number) for number in (*forbidden, *gone)):
             await self.heeded(max(out, withdrawn))  # another node sends to that phone
         return Settled(settled.passed_over, settled.complete, notice)
@@ -381,6 +407,7 @@ class PostgresStore:
         self._withdrawals.include(gone)
 
     async def overdue(self, now: float, limit: int) -> list[Owed]:
+        await self._shelves.due(now)
         return await self._engine.read(lambda c: reading.overdue(c, now, limit, self._shares.mine))
 
     async def expired(self, now: float, limit: int) -> list[Message]:
@@ -423,7 +450,10 @@ class PostgresStore:
         engine, now = self._engine, self._clock()
         standing = await self.known(tenant, keys)
         wanted = {*numbers, *(known.message for known in standing.values())}
-        records = await engine.read(lambda c: reading.find(c, tenant, wanted, now))
+        await self._shelves.messages(wanted)
+        records = await engine.read(
+            lambda c: reading.find(c, tenant, wanted, now, shared=self.shared)
+        )
         by_key = [records.get(standing[key].message) if key in standing else None for key in keys]
         return [records.get(number) for number in numbers], by_key
 
@@ -507,24 +537,31 @@ class PostgresStore:
         return await self._engine.read(lambda c: leasing.waiting_where(c, which, last))
 
     async def owed_count(self, owed: Owing) -> int:
+        await self._shelves.all_taken()
         return await self._engine.read(lambda c: operators.owed_count(c, owed))
 
     async def owed_about(self, carrier: str, most: int) -> int:
         return await self._engine.read(lambda c: operators.owed_about(c, carrier, most))
 
     async def owed(self, owed: Owing, after: str, limit: int) -> tuple[list[Owed], str | None]:
+        await self._shelves.all_taken()
         return await self._engine.read(lambda c: operators.owed_slice(c, owed, after, limit))
 
     async def requeue(self, owed: Owing, numbers: Sequence[int], now: float) -> list[Message]:
+        await self._shelves.messages(numbers)
         return await self._engine.write(
             leasing.requeue(owed.carrier, numbers, now, self._shares.active)
         )
 
     async def find_any(self, number: int) -> tuple[str, Record] | None:
         now = self._clock()
-        return await self._engine.read(lambda c: operators.find_any(c, number, now))
+        await self._shelves.messages([number])
+        return await self._engine.read(
+            lambda c: operators.find_any(c, number, now, shared=self.shared)
+        )
 
     async def search(self, phones: Sequence[str], after: str | None, limit: int) -> Found:
+        await self._shelves.all()
         return await Search(self._engine.read, operators, self._clock, phones, limit).run(after)
 
     async def tenants(self) -> Sequence[str]:
@@ -534,6 +571,7 @@ class PostgresStore:
         self, phones: Collection[str], below: int = NEWEST
     ) -> tuple[list[tuple[str, Record]], int | None]:
         asked, now = sorted(phones), self._clock()
+        await self._shelves.all()
         return await self._engine.read(lambda c: operators.live_slice(c, asked, below, now))
 
     async def erase_events(
@@ -544,6 +582,7 @@ class PostgresStore:
         )
 
     async def erase_records(self, tenant: str | None, phones: Collection[str]) -> int:
+        await self._shelves.all()  # what ended is in the chunk that it arrived in until then
         work = erasing.erase_records(tenant, phones)
         gone, told = await self._engine.write(_telling(work, "erased", [tenant or "", *phones]))
         await self.heeded(told)
@@ -611,7 +650,8 @@ class PostgresStore:
     # --- upkeep ---
 
     async def oldest(self, now: float) -> Sequence[Oldest]:
-        return await self._engine.read(lambda c: reading.oldest(c, now))
+        taken_since = self._shelves.taken.oldest()
+        return await self._engine.read(lambda c: reading.oldest(c, now, taken_since))
 
     async def remember(self, name: str, value: bytes) -> None:
         await self._engine.write(_remembered(name, value))
@@ -620,9 +660,11 @@ class PostgresStore:
         return await self._engine.read(lambda c: reading.recall(c, name))
 
     async def prune(self, before: float, limit: int) -> int:
+        now = self._clock()
+        # Before any outcome is forgotten: it is what tells that a message has left its chunk.
+        await self._shelves.aged(now, before)
         if not self._shares.active & 1:
             return 0  # one node does it: whichever has the first shard
-        now = self._clock()
         hour = int(now // HOUR) - KEPT
         some = min(limit, upkeep.BLOCK)
         return (
@@ -678,6 +720,7 @@ async def _let_go(engine: Engine, shards: int) -> None:
     it is another's already, or the database is gone, and not only a connection."""
     for _ in range(2):
         try:
+            await shelves.shelve_all(engine)
             await engine.write(leasing.unlease(shards))
         except StoreFenced:
             return

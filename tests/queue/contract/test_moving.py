@@ -290,7 +290,7 @@ async def test_messages_that_were_under_way_are_marked(
         await rig.aclose()
 
 
-OF_NODES = {"node", "shard", "arrival", "notice", "gateway", "epoch"}
+OF_NODES = {"node", "shard", "slot", "granted", "arrival", "notice", "gateway", "epoch"}
 """Tables of nodes and of what goes on counting (`Numbers`), which a new store has its own of."""
 
 NAMES = {"tenant", "carrier", "lane", "stat_name"}

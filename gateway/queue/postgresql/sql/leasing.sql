@@ -46,7 +46,7 @@ UPDATE message SET state = 1 WHERE id IN (SELECT id FROM message
 UPDATE message SET state = 0, lane = new.lane, due = new.due, at = %(now)s, body = new.body
 FROM unnest(%(ids)s::int8[], %(lanes)s::int4[], %(dues)s::float8[], %(bodies)s::bytea[])
     AS new (id, lane, due, body)
-WHERE message.id = new.id AND state = 1;
+WHERE message.id = new.id AND state + 0 = 1;
 
 -- name: hasten
 UPDATE message SET due = %(now)s WHERE id > %(start)s AND id <= %(stop)s
@@ -72,7 +72,7 @@ UPDATE message SET state = 0, due = %(now)s, at = %(now)s, body = new.body, stat
 FROM unnest(%(ids)s::int8[], %(bodies)s::bytea[]) AS new (id, body) WHERE message.id = new.id;
 
 -- name: sent
-SELECT id, body FROM message WHERE id = ANY(%(ids)s::int8[]) AND state = 2;
+SELECT id, body FROM message WHERE id = ANY(%(ids)s::int8[]) AND state = 2 ORDER BY id;
 
 -- name: forget_parts_of
 DELETE FROM part WHERE carrier = %(carrier)s AND message = ANY(%(ids)s::int8[]);

@@ -18,7 +18,7 @@ WITH old AS MATERIALIZED (SELECT tenant, name FROM key WHERE at < %(before)s
 DELETE FROM key USING old WHERE key.tenant = old.tenant AND key.name = old.name;
 
 -- name: used_lanes
-SELECT DISTINCT lane FROM message;
+SELECT DISTINCT lane FROM message UNION SELECT lane FROM arrived;
 
 -- name: forget_lanes
 DELETE FROM lane WHERE id = ANY(%(lanes)s::int4[]);

@@ -50,8 +50,10 @@ UPDATE tenant SET seq = new.seq FROM unnest(%(tenants)s::int4[], %(seqs)s::int8[
     AS new (id, seq) WHERE tenant.id = new.id;
 
 -- name: forget_parts
-DELETE FROM part USING unnest(%(carriers)s::int4[], %(refs)s::bytea[]) AS gone (carrier, ref)
-WHERE part.carrier = gone.carrier AND part.ref = gone.ref;
+DELETE FROM part WHERE ctid = ANY(ARRAY(SELECT found.ctid
+    FROM unnest(%(carriers)s::int4[], %(refs)s::bytea[]) AS gone (carrier, ref)
+    JOIN LATERAL (SELECT part.ctid FROM part WHERE part.carrier = gone.carrier
+        AND part.ref = gone.ref LIMIT 1) AS found ON true));
 
 -- name: hold
 INSERT INTO held (kind, key, body, expires, shard, node)
@@ -76,8 +78,10 @@ FROM unnest(%(keys)s::bytea[], %(bodies)s::bytea[]) AS new (key, body)
 WHERE held.kind = %(kind)s AND held.key = new.key;
 
 -- name: drop
-DELETE FROM held USING unnest(%(kinds)s::text[], %(keys)s::bytea[]) AS gone (kind, key)
-WHERE held.kind = gone.kind AND held.key = gone.key;
+DELETE FROM held WHERE ctid = ANY(ARRAY(SELECT found.ctid
+    FROM unnest(%(kinds)s::text[], %(keys)s::bytea[]) AS gone (kind, key)
+    JOIN LATERAL (SELECT held.ctid FROM held WHERE held.kind = gone.kind
+        AND held.key = gone.key LIMIT 1) AS found ON true));
 
 -- name: uses_sent
 UPDATE use SET sent = true, at = %(now)s
