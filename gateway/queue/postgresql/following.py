@@ -188,7 +188,8 @@ class Follower:
         if fresh:
             while await engine.write(leasing.mark_block(fresh)):
                 pass
-            lanes, _ = await engine.read(lambda c: upkeep.standing(c, fresh, self._clock()))
+            lanes = await engine.read(lambda c: upkeep.first_due(c, fresh))
+            self._count_at = trio.current_time() + COUNT  # it may take long: they are sent first
             self._heard.held += await engine.read(lambda c: reading.held_of_shards(c, fresh))
             self.active |= fresh
             self._came(lanes)

@@ -48,6 +48,15 @@ def standing(
     return lanes, [Count(*what, count) for what, count in counts.items() if count]
 
 
+def first_due(connection: Connected, shards: int) -> dict[LaneKey, float]:
+    """When the first message of each lane is due that waits in some shards: by an index, where
+    `standing` goes through all that wait."""
+    return {
+        LaneKey(tenant, category, route, bytes(campaign).decode() or None): due
+        for tenant, category, route, campaign, due in ask(connection, "first_due", shards=shards)
+    }
+
+
 def leased(connection: Connected, shards: int) -> list[Count]:
     """How many messages of some shards are leased."""
     found = ask(connection, "leased", shards=shards)

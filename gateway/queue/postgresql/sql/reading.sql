@@ -105,6 +105,11 @@ FROM message JOIN lane ON lane.id = message.lane WHERE state = 0
 AND (%(shards)s::int8 >> shard) & 1 = 1
 GROUP BY tenant, category, route, campaign;
 
+-- name: first_due
+SELECT tenant, category, route, campaign, first.due FROM lane
+JOIN LATERAL (SELECT due FROM message WHERE state = 0 AND message.lane = lane.id
+    AND (%(shards)s::int8 >> shard) & 1 = 1 ORDER BY due LIMIT 1) AS first ON true;
+
 -- name: sent
 SELECT tenant, category, count(*) FROM message JOIN lane ON lane.id = message.lane
 WHERE state = 2 AND (%(shards)s::int8 >> shard) & 1 = 1 GROUP BY tenant, category;
