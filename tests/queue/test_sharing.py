@@ -18,10 +18,11 @@ from gateway.queue.postgresql import (
     schema,
     sharing,
     statements,
+    upkeep,
 )
 from gateway.queue.postgresql.connecting import Target
 from gateway.queue.postgresql.sharing import shard
-from gateway.queue.store import Entry, Held, Progress, Ref, Sent, Settlement
+from gateway.queue.store import Entry, Final, Held, Progress, Ref, Sent, Settlement
 from tests.queue.contract.rig import LANE, change, decoded, notices
 from tests.queue.nodes import Node, opener
 from tests.servers import Postgres
@@ -425,3 +426,59 @@ async def test_what_nodes_count_together_loses_nothing(nodes: MakeNodes) -> None
             found = await node.store.revise("range", ["x", "z"], lambda known: known, 5_000.0)
             assert found == {"x": bytes([40])}
             assert node.heard.held == []
+
+
+async def test_campaigns_that_ended_are_forgotten_once_all_nodes_look_them_up_anew(
+    nodes: MakeNodes,
+    postgres: Postgres,
+    database: str,
+    entry: MakeEntry,
+    delivered: Callable[..., Final],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(upkeep, "HEARD_WITHIN", 0.5)
+
+    def lanes() -> set[str]:
+        rows = postgres.ask(database, "SELECT campaign FROM lane WHERE campaign <> ''")
+        return {bytes(name).decode() for [name] in rows}
+
+    async with nodes("a", "b") as both:
+        # One node prunes: whichever has the first shard.
+        first = next(phone for phone in PHONES if shard(phone) == 0)
+        here, there = sorted(both, key=lambda node: not node.store.sends_to(first))
+        for n, node in enumerate([here, there, here], 1):
+            await node.store.accept([entry(n, campaign="spring" if n < 3 else "live")])
+        for n in (1, 2):
+            message = entry(n, campaign="spring").message
+            await here.store.settle(Settlement(finals=[delivered(message)]))
+        there.deaf = trio.Event()
+        await trio.sleep(0.2)
+        await here.store.prune(0.0, 100)
+        assert lanes() == {"spring", "live"}
+        there.deaf.set()
+        before = 10 * upkeep.PASS
+        for _ in range(3):
+            await here.store.prune(before, 100)
+        assert lanes() == {"live"}
+        for n, (node, other) in enumerate([(there, here), (here, there)], 4):
+            phone = next(one for one in PHONES if other.store.sends_to(one))
+            await node.store.accept([entry(n, to=phone, campaign="spring")])
+        lane = entry(4, campaign="spring").message.lane
+        for node in (here, there):
+            await node.until(lambda heard: lane in heard.lanes)
+        found = [m.id for node in (here, there) for m in await node.leased(lane)]
+        assert sorted(found) == [4, 5]
+
+
+async def test_a_lane_that_a_node_has_looked_up_meanwhile_stays(
+    nodes: MakeNodes, postgres: Postgres, database: str
+) -> None:
+    async with nodes("a", "b") as [here, there]:
+        lane = LANE._replace(campaign="spring")
+        await there.store.lease(lane, 1.0, 1)
+        [[number, version]] = postgres.ask(database, "SELECT id, xmin::text FROM lane")
+        engine = there.store._engine  # noqa: SLF001
+        await engine.write(upkeep.look_lanes_up([number]))
+        await there.store.lease(lane, 1.0, 1)
+        forget = upkeep.forget_unused_lanes({number: version})
+        assert await here.store._engine.write(forget) == 0  # noqa: SLF001

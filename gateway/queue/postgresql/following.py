@@ -129,6 +129,9 @@ class Follower:
                 self._on_notice(kind, body)
                 if kind == "handover":
                     handed += _decode_keys(body)
+                elif kind == "lanes":
+                    gone = [int(name) for name in _decode_keys(body)]
+                    await engine.write(upkeep.look_lanes_up(gone))
                 elif kind == "erased":
                     tenant, *phones = _decode_keys(body)
                     self._heard.erased.append((tenant or None, phones))

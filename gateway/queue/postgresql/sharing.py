@@ -153,6 +153,14 @@ def notify(session: Session, kind: str, body: bytes) -> int:
     return int(row[0])
 
 
+def unheard_by_any(connection: Connected, number: int, me: int) -> bool:
+    """The same, but of nodes too that were silent for so long that others may take what they have,
+    and were not fenced off: they may come back."""
+    asked = {"number": number, "me": me}
+    [[count]] = connection.cursor(binary=True).execute(SQL["unheard_by_any"], asked).fetchall()
+    return bool(count)
+
+
 def unheard(connection: Connected, number: int, me: int) -> bool:
     """Whether some other node, that has not let go, does not go by a notice yet."""
     asked = {"number": number, "me": me}

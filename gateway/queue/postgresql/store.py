@@ -704,15 +704,32 @@ class PostgresStore:
         return await self._engine.write(upkeep.forget_events(old), applied)
 
     async def _prune_lanes(self, before: float) -> int:
-        if self._nodes > 1:  # others may know a lane by its number, and be about to use it
-            return 0
         if before < self._done.get("lanes", -math.inf) + upkeep.PASS:
             return 0
         self._done["lanes"] = before
-        campaigns = await self._engine.read(upkeep.lanes)
-        used = await self._engine.read(upkeep.used_lanes)
-        dead = {number for number, name in campaigns.items() if name and number not in used}
-        return await self._engine.write(upkeep.forget_lanes(dead)) if dead else 0
+        engine = self._engine
+        campaigns = await engine.read(upkeep.campaign_lanes)
+        used = await engine.read(upkeep.used_lanes)
+        dead = {number: of for number, of in campaigns.items() if number not in used}
+        if not dead:
+            return 0
+        if self._nodes == 1:
+            return await engine.write(upkeep.forget_lanes(set(dead)))
+        return await self._prune_shared_lanes(dead)
+
+    async def _prune_shared_lanes(self, dead: Mapping[int, str]) -> int:
+        """Other nodes may know a lane by its number, and be about to use it: they look these up
+        before they do so again, which shows. None is forgotten while one has not heard of that."""
+        engine, names = self._engine, [str(number) for number in dead]
+        number = engine.session.number
+        _, told = await engine.write(_telling(upkeep.look_lanes_up(dead), "lanes", names))
+        with trio.move_on_after(upkeep.HEARD_WITHIN):
+            while await engine.read(  # noqa: ASYNC110
+                lambda c: sharing.unheard_by_any(c, told, number)
+            ):
+                await trio.sleep(POLL / 2)
+            return await engine.write(upkeep.forget_unused_lanes(dead))
+        return 0
 
 
 async def _let_go(engine: Engine, shards: int) -> None:

@@ -1,13 +1,13 @@
 """What an open store does now and then: it says what it holds, and forgets what is old."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from gateway.message import Category, LaneKey, WaitingState
 from gateway.queue import events
 from gateway.queue.postgresql import sharing, statements
-from gateway.queue.postgresql.arrays import int4s, int8s
+from gateway.queue.postgresql.arrays import int4s, int8s, texts
 from gateway.queue.postgresql.connecting import Connected
 from gateway.queue.postgresql.holding import Taken
 from gateway.queue.postgresql.reading import ask
@@ -22,6 +22,9 @@ BLOCK: Final = 5_000
 PASS: Final = 86_400.0
 """Seconds between looks for campaigns whose messages are gone, parts without a message, and counts
 that are too old: how much longer than needed one may be kept."""
+
+HEARD_WITHIN: Final = 15.0
+"""Seconds in which all nodes are to have heard of lanes that are about to be forgotten."""
 
 USES_PASS: Final = 3_600.0
 """Seconds between looks for what counts against no cap any more."""
@@ -126,9 +129,35 @@ def used_lanes(connection: Connected) -> set[int]:
     return set(every(connection.cursor(binary=True).execute(SQL["used_lanes"])))
 
 
-def lanes(connection: Connected) -> Mapping[int, bytes]:
-    """The campaign of each lane."""
-    return dict(connection.cursor(binary=True).execute(b"SELECT id, campaign FROM lane"))
+def campaign_lanes(connection: Connected) -> dict[int, str]:
+    """The lanes of campaigns, with what is another version once a node has looked a lane up."""
+    query = b"SELECT id, xmin::text FROM lane WHERE campaign <> ''"
+    return dict(connection.cursor(binary=True).execute(query))
+
+
+def look_lanes_up(lanes: Collection[int]) -> Work[None]:
+    """Has the node look these lanes up before it uses them again."""
+
+    def work(session: Session) -> Callable[[], None]:
+        session.forget_lanes(set(lanes))
+        return lambda: None
+
+    return work
+
+
+def forget_unused_lanes(versions: Mapping[int, str]) -> Work[int]:
+    """Forgets lanes that no node knows, but for those that one has looked up since they had these
+    versions, and those that have messages."""
+    numbers = [*versions]
+
+    def work(session: Session) -> Callable[[], int]:
+        seen = {"lanes": int4s(numbers), "versions": texts(versions[one] for one in numbers)}
+        # Whoever looks one up now waits, and makes it anew.
+        left = every(session.execute(SQL["lock_lanes"], seen).fetchall())
+        cursor = session.execute(SQL["forget_unused_lanes"], {"lanes": int4s(left)})
+        return lambda: cursor.rowcount
+
+    return work
 
 
 def forget_lanes(dead: set[int]) -> Work[int]:

@@ -23,6 +23,14 @@ SELECT DISTINCT lane FROM message UNION SELECT lane FROM arrived;
 -- name: forget_lanes
 DELETE FROM lane WHERE id = ANY(%(lanes)s::int4[]);
 
+-- name: lock_lanes
+SELECT lane.id FROM unnest(%(lanes)s::int4[], %(versions)s::text[]) AS seen (id, version)
+JOIN lane ON lane.id = seen.id AND lane.xmin::text = seen.version
+ORDER BY lane.id FOR UPDATE OF lane;
+
+-- name: forget_unused_lanes
+DELETE FROM lane WHERE id = ANY(%(lanes)s::int4[]) AND id NOT IN (SELECT lane FROM message);
+
 -- name: forget_parts
 WITH old AS MATERIALIZED (SELECT carrier, ref FROM part WHERE at < %(before)s
     AND NOT EXISTS (SELECT FROM message WHERE message.id = part.message) LIMIT %(limit)s)

@@ -76,6 +76,10 @@ SELECT number, kind, body FROM notice WHERE number > %(after)s ORDER BY number;
 -- name: forget_notices
 DELETE FROM notice WHERE at < clock_timestamp() - interval '1 hour';
 
+-- name: unheard_by_any
+SELECT count(*) FROM node WHERE heard < %(number)s AND number <> %(me)s
+AND NOT clean AND until <> '-infinity';
+
 -- name: unheard
 SELECT count(*) FROM node WHERE heard < %(number)s AND number <> %(me)s
 AND NOT clean AND until >= clock_timestamp();
