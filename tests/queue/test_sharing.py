@@ -470,6 +470,18 @@ async def test_campaigns_that_ended_are_forgotten_once_all_nodes_look_them_up_an
         assert sorted(found) == [4, 5]
 
 
+@pytest.mark.parametrize("leased", [False, True], ids=["waits", "in a lane"])
+async def test_a_lane_that_has_messages_stays(
+    nodes: MakeNodes, postgres: Postgres, database: str, entry: MakeEntry, leased: bool
+) -> None:
+    async with nodes("a", "b") as [here, _]:
+        phone = next(one for one in PHONES if here.store.sends_to(one))
+        await here.store.accept([entry(1, to=phone, campaign="spring", leased=leased)])
+        [[number, version]] = postgres.ask(database, "SELECT id, xmin::text FROM lane")
+        forget = upkeep.forget_unused_lanes({number: version})
+        assert await here.store._engine.write(forget) == 0  # noqa: SLF001
+
+
 async def test_a_lane_that_a_node_has_looked_up_meanwhile_stays(
     nodes: MakeNodes, postgres: Postgres, database: str
 ) -> None:

@@ -29,7 +29,8 @@ JOIN lane ON lane.id = seen.id AND lane.xmin::text = seen.version
 ORDER BY lane.id FOR UPDATE OF lane;
 
 -- name: forget_unused_lanes
-DELETE FROM lane WHERE id = ANY(%(lanes)s::int4[]) AND id NOT IN (SELECT lane FROM message);
+DELETE FROM lane WHERE id = ANY(%(lanes)s::int4[])
+AND id NOT IN (SELECT lane FROM message UNION ALL SELECT lane FROM arrived);
 
 -- name: forget_parts
 WITH old AS MATERIALIZED (SELECT carrier, ref FROM part WHERE at < %(before)s
