@@ -289,7 +289,7 @@ def test_wherever_and_whenever_a_message_says_that_its_phone_is(
     for key in draw(st.sets(st.sampled_from([*WEEKDAYS, "holidays"]))):
         if key != "holidays" or KEPT[name][0]:
             hours[key] = draw(spans() | st.just("closed"))
-    if KEPT[name][0] and draw(st.booleans()):
+    if len(KEPT[name][0]) > 0 and draw(st.booleans()):
         hours["holidays_from"] = draw(st.sampled_from(["06:15", "10:00", "12:30"]))
     region = RegionHours(**hours)
     if region.faults():
@@ -337,8 +337,8 @@ def test_wherever_and_whenever_a_message_says_that_its_phone_is(
     at = max(due, now)
     if verdict is None:
         assert held.fits(at, margin)
-        [end] = QuietHours(options).ends([message], at)
-        assert all(held.open(at + (end - at) * share) for share in (0.0, 0.3, 0.9, 0.999))
+        [last] = QuietHours(options).ends([message], at)
+        assert all(held.open(at + (last - at) * share) for share in (0.0, 0.3, 0.9, 0.999))
         return
     assert not held.fits(at, margin)
     minutes = range(int(at) // 60 * 60 + 60, int(at) + life + 120, 60)
