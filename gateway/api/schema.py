@@ -403,12 +403,13 @@ class Holder(Struct, frozen=True, gc=False, omit_defaults=True):
 
 class OptoutResult(Struct, frozen=True, gc=False, omit_defaults=True):
     """``opted_out``: the number is, now, and by what; ``changed``: an opt-out was added or taken
-    back."""
+    back; ``only``: what it gets no more of beside that, where that was looked for."""
 
     number: str
     opted_out: bool
     changed: bool
     held_by: Sequence[Holder] = ()
+    only: Sequence[str] = ()
 
 
 class ExplainedStep(Struct, frozen=True, gc=False, omit_defaults=True):

@@ -138,12 +138,13 @@ class Cancelled(NamedTuple):
 
 class OptoutResult(NamedTuple):
     """``opted_out``: the number is, now, and by what (maps as in ``docs/api.md``); ``changed``: an
-    opt-out was added or taken back."""
+    opt-out was added or taken back; ``only``: a part of the texts that it gets no more of."""
 
     number: str
     opted_out: bool
     changed: bool
     held_by: Sequence[Mapping[str, Any]] = ()
+    only: Sequence[str] = ()
 
 
 ConsentAction = Literal["add", "withdraw", "ask", "check", "history"]

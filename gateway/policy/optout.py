@@ -113,6 +113,11 @@ def plain_purpose(purpose: str) -> str:
     return purpose
 
 
+def stops(purpose: str) -> bool:
+    """Whether who withdraws a purpose is texted less: others are names of the tenant's own."""
+    return purpose in CATEGORIES or purpose.startswith((SENDER, SIGNATURE))
+
+
 class Optout:
     """Refuses messages to recipients who have opted out, as `opted_out`: of all texts, or of what
     the message is one of. Who withdrew the consent to its category gets none either, whether

@@ -49,9 +49,11 @@ from gateway.dispatch.serving.events import EventHub, Subscription, too_many
 from gateway.dispatch.serving.explaining import explained
 from gateway.errors import RequestError
 from gateway.message import LaneKey, message_id, message_number
-from gateway.numbers import NumberError, read
+from gateway.numbers import NumberError, canonical, read
 from gateway.ops.metrics import Metrics
+from gateway.policy.optout import stops
 from gateway.policy.templates import Definition, Variable
+from gateway.queue.consents import Consent, withdrawn
 from gateway.queue.store import GLOBAL, OptoutChange, OptoutEntry, Record, Refused, Store
 from gateway.queue.tallies import HOUR
 
@@ -226,8 +228,16 @@ class Service:
             if done := sum(changed.values()):
                 self._metrics.optouts.add(done, tenant, source, action)
         held = await self._store.optout_entries(tenant, valid)
+        records: Mapping[str, Sequence[Consent]] = {}
+        if action == "check":
+            records = await self._store.consents(tenant, [canonical(number) for number in valid])
         return [
-            _optout_result(number, changed.get(number, False), held.get(number, ()))
+            _optout_result(
+                number,
+                changed.get(number, False),
+                held.get(number, ()),
+                records.get(canonical(number), ()),
+            )
             if isinstance(number, str)
             else Rejected(Error("invalid_recipient", str(number)))
             for number in readings
@@ -399,7 +409,12 @@ def _status(record: Record, paused: Callable[[LaneKey], bool]) -> MessageStatus:
     )
 
 
-def _optout_result(number: str, changed: bool, held: Sequence[OptoutEntry]) -> OptoutResult:
+def _optout_result(
+    number: str,
+    changed: bool,
+    held: Sequence[OptoutEntry],
+    records: Sequence[Consent] = (),
+) -> OptoutResult:
     """What holds for a number. What a phone wrote to another tenant is not told."""
     holders = []
     for entry in held:
@@ -407,4 +422,5 @@ def _optout_result(number: str, changed: bool, held: Sequence[OptoutEntry]) -> O
         text = None if everybody or entry.text is None else entry.text[:SHOWN]
         name = None if everybody else entry.message
         holders.append(Holder(entry.source, entry.at, everybody, name, text))
-    return OptoutResult(number, bool(holders), changed, holders)
+    only = [one for one in sorted(withdrawn(records)) if stops(one)]
+    return OptoutResult(number, bool(holders), changed, holders, only)

@@ -252,6 +252,8 @@ async def test_a_chinese_r_stops_one_signature(world: Any, make_inbound: Any) ->
     assert (told["type"], told["detail"]["only"]) == ("optout", "signature:海岸百货")
     text = {"to": f"+{chinese}", "text": "【海岸百货】双十一"}
     assert codes(await world.submit(text)) == ["opted_out"]
+    [checked] = await world.service.optout("acme", "check", [f"+{chinese}"], "api")
+    assert (checked.opted_out, [*checked.only]) == (False, ["signature:海岸百货"])
     assert codes(await world.submit({**text, "to": "+8613912345679"})) == [None]
     # Said again it is nothing new; what is taken back is sent again.
     await world.bind.receipts(make_inbound("R", phone=chinese))
@@ -260,6 +262,8 @@ async def test_a_chinese_r_stops_one_signature(world: Any, make_inbound: Any) ->
     said = [event["detail"].get("action") for event in (await world.events())[2:]]
     assert said == [None, None, "remove"]
     assert codes(await world.submit(text)) == [None]
+    [checked] = await world.service.optout("acme", "check", [f"+{chinese}"], "api")
+    assert not checked.only
 
 
 async def test_a_stop_elsewhere_stops_all(world: Any, make_inbound: Any) -> None:
