@@ -146,21 +146,16 @@ def vacate(slots: Collection[Slot]) -> Work[None]:
 
 def grant(connection: Connected, me: int, asks: Sequence[Ask]) -> list[Granted]:
     """Tells what a node wants of rates, see `gateway.queue.store.Store.grant`."""
-    cursor = connection.cursor(binary=True)
-    if not asks:
-        rows = cursor.execute(SQL["granted"]).fetchall()
-    else:
-        names, *numbers = zip(*sorted(asks), strict=True)
-        wants, weights, uses, wished = map(float8s, numbers)
-        values = {
-            "me": me,
-            "names": texts(names),
-            "wants": wants,
-            "weights": weights,
-            "uses": uses,
-            "asks": wished,
-        }
-        rows = cursor.execute(SQL["grant"], values).fetchall()
+    told = sorted(asks)
+    values = {
+        "me": me,
+        "names": texts(one.name for one in told),
+        "wants": float8s([one.want for one in told]),
+        "weights": float8s([one.weight for one in told]),
+        "uses": float8s([one.use for one in told]),
+        "asks": float8s([one.ask for one in told]),
+    }
+    rows = connection.cursor(binary=True).execute(SQL["grant"], values).fetchall()
     return [Granted(*row) for row in rows]
 
 

@@ -21,10 +21,5 @@ WHERE slot.carrier = old.carrier AND slot.number = old.number AND slot.node = %(
 -- name: grant
 SELECT * FROM grants(%(me)s, %(names)s, %(wants)s, %(weights)s, %(uses)s, %(asks)s);
 
--- name: granted
-SELECT granted.* FROM granted JOIN node ON node.number = granted.node
-WHERE NOT node.clean AND node.until >= clock_timestamp()
-    AND granted.name IN (SELECT name FROM granted WHERE want > 0);
-
 -- name: move
 UPDATE node SET moved = %(away)s WHERE name = %(name)s;
