@@ -60,6 +60,7 @@ from gateway.queue.sqlite.backlog import Taken
 from gateway.queue.sqlite.bulk import Execute
 from gateway.queue.sqlite.engine import Engine, Synchronous
 from gateway.queue.sqlite.lineage import Lineage
+from gateway.queue.sqlite.pruning import Pruner
 from gateway.queue.sqlite.schema import GLOBAL_SCOPE
 from gateway.queue.sqlite.session import Session
 from gateway.queue.store import (
@@ -89,7 +90,7 @@ from gateway.queue.store import (
     TemplateVersion,
 )
 from gateway.queue.tail import EventTail
-from gateway.queue.tallies import HOUR, KEPT, Stats
+from gateway.queue.tallies import HOUR, Stats
 
 _OVERTAKEN: Final = "more messages of the same phones or accounts were accepted meanwhile"
 
@@ -159,11 +160,7 @@ class SqliteStore(Alone):
             self._uses_next: uses.UseKey | None = None
             self._uses_done = -math.inf
             self._tail = EventTail(await engine.read(reads.last_seqs))
-            self._pruned_tenant = 0
-            self._lanes_done = -math.inf
-            self._stats_done = 0
-            self._parts_next: upkeep.PartKey | None = None
-            self._parts_done = -math.inf
+            self._pruner = Pruner(engine, self._keys, self._tail, self._clock)
             now = self._clock()
             await self._lineage.begin(engine)
             recovery = await engine.write(lambda s: upkeep.begin(s, clean, now))
@@ -772,83 +769,15 @@ class SqliteStore(Alone):
         if await self._engine.read(lambda e: backlog.accepted_before(e, before)):
             await self._part(before)
         return (
-            await self._prune_events(before, limit)
-            or await self._prune_consumers(before)
-            or await self._prune_keys(before)
-            or await self._prune_lanes(before)
-            or await self._prune_parts(before)
-            or await self._engine.write(lambda s: refusals.forget(s, before, limit))
+            await self._pruner.prune(before, limit)
             or await self._prune_uses()
             or await self._prune_failing(limit)
-            or await self._prune_stats()
         )
 
     async def _part(self, before: float = math.inf) -> None:
         """Have what waits, and was accepted before a moment, be found by itself."""
         while await self._engine.write(lambda s: backlog.part(s, before)):
             pass
-
-    async def _prune_events(self, before: float, limit: int) -> int:
-        old, self._pruned_tenant = await self._engine.read(
-            partial(upkeep.old_events, start=self._pruned_tenant, before=before, limit=limit)
-        )
-        if not old:
-            return 0
-
-        def applied(_: int) -> None:
-            for chunk in old:
-                self._tail.forget(chunk.tenant, chunk.last)
-
-        return await self._engine.write(lambda s: upkeep.forget_events(s, old), applied)
-
-    async def _prune_consumers(self, before: float) -> int:
-        if not await self._engine.read(lambda e: reads.silent_consumers(e, before)):
-            return 0
-        return await self._engine.write(lambda s: upkeep.forget_consumers(s, before))
-
-    async def _prune_keys(self, before: float) -> int:
-        while (generation := self._keys.retire(before)) is not None:
-            newest, now = self._keys.newest(), self._clock()
-            gone, moved = await self._engine.write(
-                partial(keys.drop_block, number=generation, newest=newest, now=now)
-            )
-            self._keys.moved(moved, now)
-            if gone:
-                return gone
-            self._keys.dropped(generation)
-        return 0
-
-    async def _prune_lanes(self, before: float) -> int:
-        if before < self._lanes_done + upkeep.LANES_PASS:
-            return 0
-        self._lanes_done = before
-        lanes = self._engine.session.lanes
-        unused = {name: number for name, number in lanes.unused().items() if name[3]}
-        if not unused:
-            return 0
-        used = await self._engine.read(reads.used_lanes)
-        dead = {name: number for name, number in unused.items() if number not in used}
-        # One that was asked for meanwhile is not known to be unused any more.
-        still = lanes.since(dead.values())
-        dead = {name: number for name, number in dead.items() if number not in still}
-        if not dead:
-            return 0
-        lanes.forget(dead)
-        return await self._engine.write(lambda s: upkeep.forget_lanes(s, [*dead.values()]))
-
-    async def _prune_parts(self, before: float) -> int:
-        if self._parts_next is None:
-            if before < self._parts_done + upkeep.PARTS_PASS:
-                return 0
-            self._parts_next = upkeep.FIRST_PART
-        while self._parts_next is not None:
-            gone, self._parts_next = await self._engine.write(
-                partial(upkeep.forget_parts_block, start=self._parts_next, before=before)
-            )
-            if gone:
-                return gone
-        self._parts_done = before
-        return 0
 
     async def _prune_uses(self) -> int:
         now = self._clock()
@@ -879,18 +808,6 @@ class SqliteStore(Alone):
             return 0
         now = self._clock()
         return await self._engine.write(lambda s: failing.forget(s, now, limit))
-
-    async def _prune_stats(self) -> int:
-        before = int(self._clock() // HOUR) - KEPT
-        if before < self._stats_done + upkeep.STATS_PASS:
-            return 0
-        old = await self._engine.read(lambda e: stats.old(e, before))
-        if old:
-            await self._engine.write(lambda s: stats.forget(s.execute, old))
-            return len(old)
-        await self._engine.write(lambda s: stats.forget_names(s.execute, before))
-        self._stats_done = before
-        return 0
 
 
 async def _shelve_all(engine: Engine) -> None:
