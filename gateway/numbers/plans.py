@@ -155,6 +155,7 @@ class Plan:
 
     Attributes:
         code: the country code.
+        deciding: how many digits of a number decide at most what the table says of it.
         regions: those that share it, the main one first.
         head: where in a number the digits are by which `heads` are found.
         heads: by those digits, the lengths of numbers that are taken for numbers. Those that begin
@@ -163,7 +164,7 @@ class Plan:
         lengths: all there are.
     """
 
-    __slots__ = ("_ends", "_ranges", "code", "head", "heads", "lengths", "regions")
+    __slots__ = ("_ends", "_ranges", "code", "deciding", "head", "heads", "lengths", "regions")
 
     def __init__(self, code: str, regions: Sequence[Region], lines: Sequence[str]) -> None:
         self.code = code
@@ -185,6 +186,7 @@ class Plan:
             for start in {prefix[:head] for prefix in prefixes}:
                 self._found(start, head, ranges, whole=len(prefixes[0]) <= head)
         self._ends = sorted({size + len(prefix) for prefix in self._ranges})
+        self.deciding = self._ends[-1] if self._ends else 0
         self.lengths = sorted({length for ranges in known.values() for length in ranges})
 
     def _described(self, text: str) -> Iterator[tuple[int, Range]]:

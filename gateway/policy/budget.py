@@ -12,7 +12,7 @@ from typing import Final
 
 from gateway.facts import SPENT, Facts
 from gateway.message import Charge, Message
-from gateway.policy.prices import Prices, units
+from gateway.policy.prices import RECENT, Prices, units
 from gateway.policy.rules import Refuse, Verdicts
 
 BALANCE: Final = "balance"
@@ -51,10 +51,23 @@ class Budget:
         self._quota = quota
         self._prices = prices
         self._carriers = {route: tuple(sorted(names)) for route, names in carriers.items()}
+        self._digits = 0 if prices is None else prices.digits
         self._today = (-1.0, "")
+        self._recent: dict[tuple[str, str, int], tuple[Charge, ...]] = {}
 
     def charges(self, message: Message) -> tuple[Charge, ...]:
         """What a message is charged with when it is accepted."""
+        day = message.accepted_at // DAY
+        if self._today[0] != day or len(self._recent) >= RECENT:
+            self._today = (day, month_of(message.accepted_at))
+            self._recent.clear()
+        key = (message.route, message.to[: self._digits], message.parts)
+        charges = self._recent.get(key)
+        if charges is None:
+            charges = self._recent[key] = self._work_out(message)
+        return charges
+
+    def _work_out(self, message: Message) -> tuple[Charge, ...]:
         found: list[Charge] = []
         if self._balance is not None and self._prices is not None:
             price, to, parts = self._prices.of_part, message.to, message.parts
@@ -63,14 +76,8 @@ class Budget:
             differing = len(costs) > 1 and min(costs, key=_cost)[1] != most
             found.append(Charge(BALANCE, most, tuple(costs) if differing else ()))
         if self._quota:
-            found.append(Charge(self._month(message.accepted_at), message.parts))
+            found.append(Charge(self._today[1], message.parts))
         return tuple(found)
-
-    def _month(self, at: float) -> str:
-        day = at // DAY
-        if self._today[0] != day:
-            self._today = (day, month_of(at))
-        return self._today[1]
 
     def limits(self, now: float) -> Mapping[str, int]:
         """What the accounts may come to."""

@@ -4,7 +4,6 @@ message counts as. What follows from the counts is `gateway.policy.frequency`'s.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
-from struct import Struct
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -162,16 +161,21 @@ def problems(caps: Sequence[FrequencyCap]) -> list[str]:
     return found
 
 
+BEGUN: Final = 1_000
+"""Campaigns and signatures whose digests are kept half-way; all are forgotten at once."""
+
 _hash = blake2b(digest_size=8, usedforsecurity=False).copy
-_signed = Struct(">q").unpack
 
 
 def _mark(*names: str) -> int:
     """64 bits, signed, that stand for names."""
     made = _hash()
     made.update("\0".join(names).encode())
-    number: int = _signed(made.digest())[0]
-    return number
+    return _number(made.digest())
+
+
+def _number(digest: bytes) -> int:
+    return int.from_bytes(digest, "big", signed=True)
 
 
 class Selector:
@@ -195,6 +199,7 @@ class Selector:
         self._varies = first.same_text or EACH in (first.campaign, first.signature)
         self._fixed = _mark(self._name)
         self._counted = Counted(self._fixed, self.keep)
+        self._begun: dict[str, blake2b] = {}
 
     def counted(self, message: Message) -> Counted | None:
         """What the message counts as, and for how long, None where it does not."""
@@ -223,8 +228,20 @@ class Selector:
         if not self._varies:
             return self._fixed
         if self._same_text:
-            names.append(message.text)
+            return self._of_text("\0".join(names), message.text)
         return _mark(*names)
+
+    def _of_text(self, names: str, text: str) -> int:
+        """The mark of names and a text; those of a campaign differ in the last alone."""
+        begun = self._begun.get(names)
+        if begun is None:
+            if len(self._begun) >= BEGUN:
+                self._begun.clear()
+            begun = self._begun[names] = _hash()
+            begun.update(names.encode() + b"\0")
+        made = begun.copy()
+        made.update(text.encode())
+        return _number(made.digest())
 
 
 def selectors(caps: Iterable[FrequencyCap]) -> list[Selector]:

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from gateway.facts import USES, Facts, Use
-from gateway.message import Message
+from gateway.message import Counted, Message
 from gateway.numbers import canonical
 from gateway.policy.caps import FrequencyCap, selectors
 from gateway.policy.local import place_for
@@ -67,10 +67,13 @@ class Frequency:
         self._fewest = min((cap.max or 0 for cap in (*caps, *repeats)), default=0)
         self._opens = opens
 
+    def counted(self, message: Message) -> tuple[Counted, ...]:
+        """What a message is to count as."""
+        return tuple([one for by in self._selectors if (one := by.counted(message)) is not None])
+
     def marked(self, message: Message) -> Message:
         """The message with what it is to count as."""
-        counted = [one for by in self._selectors if (one := by.counted(message)) is not None]
-        return msgspec.structs.replace(message, counted=tuple(counted)) if counted else message
+        return msgspec.structs.replace(message, counted=self.counted(message))
 
     def judge(self, messages: Sequence[Message], facts: Facts, now: float) -> Verdicts:
         verdicts: Verdicts = {}

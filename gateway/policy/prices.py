@@ -74,7 +74,11 @@ class Range(NamedTuple):
 
 
 class Prices:
-    """The tariffs, ready to be asked; free of `PriceOptions.problems`."""
+    """The tariffs, ready to be asked; free of `PriceOptions.problems`.
+
+    Attributes:
+        digits: of a number, how many decide its price.
+    """
 
     def __init__(self, options: PriceOptions) -> None:
         self.currency = options.currency
@@ -83,12 +87,12 @@ class Prices:
             theirs = self._prices.setdefault(one.carrier, {})
             for prefix in one.prefix or ("",):
                 theirs[prefix] = micros(one.price)
-        self._digits = max((len(p) for known in self._prices.values() for p in known), default=0)
+        self.digits = max((len(p) for known in self._prices.values() for p in known), default=0)
         self._recent: dict[tuple[str, str], int] = {}
 
     def of_part(self, carrier: str, to: str) -> int:
         """What a part to a number costs."""
-        key = (carrier, to[: self._digits])
+        key = (carrier, to[: self.digits])
         price = self._recent.get(key)
         if price is None:
             if len(self._recent) >= RECENT:

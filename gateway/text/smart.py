@@ -72,9 +72,14 @@ _WORD: Final = re.compile(rf"[^\W_]+(?:[{_DASHES}’·•⁄×…\u00ad\u200b-\u
 """Letters and digits, and what may stand between them in a code."""
 
 
+_NEVER: Final = re.compile("[\u0400-\u167f\u1681-\u180d\u180f-\u1cff\u3040-\u9fff\uac00-\ud7a3]")
+"""Letters that nothing plain stands for, nor for what `unicodedata.normalize` makes of them. To
+look for them first spares a Chinese text nearly all there is to do."""
+
+
 def smart(text: str) -> str:
     """The text in plain characters where that lets it go in GSM 03.38, else as it is."""
-    if gsm7_codes(text) is not None:
+    if (not text.isascii() and _NEVER.search(text)) or gsm7_codes(text) is not None:
         return text
     plain = _plain(text)
     if gsm7_codes(plain) is None:

@@ -1,6 +1,7 @@
 """What a tenant may spend: prices, a balance that was paid in, parts of a month."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from msgspec import structs
@@ -116,3 +117,13 @@ def test_a_quota_says_when_it_begins_anew(make_message: MakeMessage) -> None:
     assert refused.retry_at == 1_796_083_200.0
     assert refused.why == "quota: it takes 2 parts, and of 10 in 2026-11 (UTC) 1 are left"
     assert budget.left({"parts 2026-11": 9}, NOVEMBER) == (None, None, 1)
+
+
+def test_each_month_pays_for_its_own(make_message: MakeMessage) -> None:
+    budget = Budget(1_000_000, 10, PRICES, CARRIERS)
+    december = datetime(2026, 12, 1, tzinfo=UTC).timestamp()
+    for at, month in ((december - 1, "11"), (december, "12"), (december - 1, "11")) * 2:
+        for parts in (1, 2):
+            message = make_message(to="8613812345678", parts=parts, accepted_at=at)
+            assert budget.charges(message)[1] == Charge(f"parts 2026-{month}", parts)
+        assert [*budget.limits(at)] == ["balance", f"parts 2026-{month}"]

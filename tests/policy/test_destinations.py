@@ -118,3 +118,20 @@ def test_what_is_wrong_is_named(options: dict[str, Any], said: str) -> None:
 def test_what_is_hardly_meant(options: dict[str, Any], said: list[str]) -> None:
     found = destinations.advice(DestinationOptions(**options))
     assert [line.split(":")[0] for line in found] == said
+
+
+def test_a_number_is_not_taken_for_one_that_begins_like_it(make_message: MakeMessage) -> None:
+    rule = Destinations(
+        DestinationOptions(allowed=("CN", "GB"), blocked=("861371234567",), kinds=("mobile",))
+    )
+    numbers = [CN[:9] + end for end in ("0000", "0001", "00", "00000")]
+    numbers += ["8613712345670", "8613712345680", "8613712345671", GB, GB_PREMIUM, JERSEY]
+    for _ in range(2):  # the second time, what is known again
+        for to in [*numbers, *reversed(numbers)]:
+            alone = Destinations(
+                DestinationOptions(
+                    allowed=("CN", "GB"), blocked=("861371234567",), kinds=("mobile",)
+                )
+            )
+            message = [make_message(to)]
+            assert rule.judge(message, Facts(), 0.0) == alone.judge(message, Facts(), 0.0), to

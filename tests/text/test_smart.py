@@ -3,6 +3,7 @@
 # ruff: noqa: RUF001  what looks alike is what is replaced
 
 import time
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.text.alphabets import gsm7_codes
 from gateway.text.measuring import measure
-from gateway.text.smart import smart
+from gateway.text.smart import _NEVER, _TABLE, smart
 
 
 @pytest.mark.parametrize(
@@ -90,3 +91,11 @@ def test_no_text_takes_long(unit: str) -> None:
     started = time.process_time()
     smart(text)
     assert time.process_time() - started < 0.5
+
+
+def test_what_is_passed_over_at_once_is_nothing_plain() -> None:
+    for code in range(0x0400, 0xD7A4):
+        char = chr(code)
+        if _NEVER.search(char):
+            plain = unicodedata.normalize("NFC", char).translate(_TABLE)
+            assert gsm7_codes(plain) is None, hex(code)

@@ -483,13 +483,17 @@ class Intake:
             except TextError as error:
                 results[index] = drafting.unsayable(message, error)
                 refused.append(index)
-        frequency = tenant.policy.frequency
-        if frequency is not None:
-            drafts = [(index, frequency.marked(draft)) for index, draft in drafts]
-        budget = tenant.policy.budget
-        if budget is not None:
+        frequency, budget = tenant.policy.frequency, tenant.policy.budget
+        if frequency is not None or budget is not None:
             drafts = [
-                (index, structs.replace(draft, charges=budget.charges(draft)))
+                (
+                    index,
+                    structs.replace(  # once, which costs as much as all that is worked out
+                        draft,
+                        counted=() if frequency is None else frequency.counted(draft),
+                        charges=() if budget is None else budget.charges(draft),
+                    ),
+                )
                 for index, draft in drafts
             ]
         return drafts, refused

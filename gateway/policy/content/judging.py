@@ -7,7 +7,7 @@ from typing import Final
 from gateway.facts import NOTHING, Facts
 from gateway.message import Category, Message
 from gateway.policy.content.banned import Words, compiled
-from gateway.policy.content.contacts import contact, phone
+from gateway.policy.content.contacts import Contact, contact, phone, phone_or_contact
 from gateway.policy.content.links import (
     is_within,
     links,
@@ -119,9 +119,11 @@ class Contents:
             options.shorteners == "refuse" or options.links == "registered"
         ):
             yield self._foreign_link
-        if "phones" in bans:
+        if {"phones", "contacts"} <= bans:
+            yield _any_of_both
+        elif "phones" in bans:
             yield _any_phone
-        if "contacts" in bans:
+        elif "contacts" in bans:
             yield _any_contact
 
     def _foreign_link(self, text: str) -> Refuse | None:
@@ -167,16 +169,27 @@ def _any_link(text: str) -> Refuse | None:
     return _refuse("links", f"{_shown(first.host)}: the carrier takes no links", first.place)
 
 
+def _any_of_both(text: str) -> Refuse | None:
+    number, other = phone_or_contact(text)
+    return _refuse_phone(number) or _refuse_contact(other)
+
+
 def _any_phone(text: str) -> Refuse | None:
-    found = phone(text)
+    return _refuse_phone(phone(text))
+
+
+def _any_contact(text: str) -> Refuse | None:
+    return _refuse_contact(contact(text))
+
+
+def _refuse_phone(found: Contact | None) -> Refuse | None:
     if found is None:
         return None
     what = f"{_shown(found.written)}: the carrier takes no phone numbers"
     return _refuse("phones", what, found.place)
 
 
-def _any_contact(text: str) -> Refuse | None:
-    found = contact(text)
+def _refuse_contact(found: Contact | None) -> Refuse | None:
     if found is None:
         return None
     what = f"{_shown(found.written)}: the carrier takes no contacts"

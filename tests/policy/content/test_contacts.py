@@ -4,7 +4,7 @@
 
 import pytest
 
-from gateway.policy.content.contacts import contact, phone
+from gateway.policy.content.contacts import contact, phone, phone_or_contact
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,21 @@ def test_contacts(text: str, written: str) -> None:
 )
 def test_what_is_no_contact(text: str) -> None:
     assert contact(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Call 212-555-0100 or write to a@b.example",
+        "write to a@b.example",
+        "咨询13812345678，加微信 shop_one",
+        "QQ: 12345678",
+        "SKYPE: shop.one",
+        "Kim 0，凭码00000享八折",
+        "nothing of the kind",
+    ],
+)
+def test_both_are_looked_for_at_once(text: str) -> None:
+    number, other = phone_or_contact(text)
+    assert number == phone(text)
+    assert other == (contact(text) if number is None else None)
