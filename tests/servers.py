@@ -43,6 +43,7 @@ def cluster() -> Iterator[Postgres]:
         try:
             yield server
         finally:
-            server.stop()
+            if server.running:
+                server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -98,8 +98,11 @@ class Postgres:
 
     @property
     def running(self) -> bool:
-        """Whether it runs, as far as anybody knows: one that was killed counts as running."""
-        return (self._data / "postmaster.pid").exists()
+        """Whether it runs."""
+        try:
+            return Path(f"/proc/{self.pid}").exists()
+        except FileNotFoundError:
+            return False
 
     def stop(self, mode: str = "immediate") -> None:
         """Stop the server; ``immediate`` is as a crash."""
@@ -123,10 +126,14 @@ class Postgres:
         """How to reach a database."""
         return f"host={self.folder} port={self._port} user={user} dbname={database}"
 
-    def settings(self, changed: Mapping[str, str]) -> None:
-        """Start anew with these settings beside the usual ones."""
+    def configure(self, changed: Mapping[str, str]) -> None:
+        """Have these settings beside the usual ones, from the next start on."""
         lines = [f"{name} = {value}\n" for name, value in changed.items()]
         (self._data / "postgresql.auto.conf").write_text("".join(lines))
+
+    def settings(self, changed: Mapping[str, str]) -> None:
+        """Start anew with these settings beside the usual ones."""
+        self.configure(changed)
         self.stop("fast")
         self.start()
         self._port = changed.get("port", "5432")
@@ -134,8 +141,7 @@ class Postgres:
     def reload(self, changed: Mapping[str, str]) -> None:
         """Go on with these settings beside the usual ones."""
         before = self.ask("postgres", "SELECT pg_conf_load_time()")
-        lines = [f"{name} = {value}\n" for name, value in changed.items()]
-        (self._data / "postgresql.auto.conf").write_text("".join(lines))
+        self.configure(changed)
         self._control("reload")
         while self.ask("postgres", "SELECT pg_conf_load_time()") == before:
             pass

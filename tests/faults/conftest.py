@@ -4,13 +4,15 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from tests.conftest import LONG
+from tests.faults.nodes import MakeNodes, Nodes
+from tests.servers import Postgres
 
 DISK = Path(__file__).with_name("disk.py")
 
@@ -174,7 +176,12 @@ class Reader(Persistent):
         super().__init__(site)
 
     def session(self, client: Any) -> None:
-        client.ask("subscribe", consumer="campaign")
+        client.send("subscribe", consumer="campaign")
+        reply = client.receive()
+        if not reply["ok"]:
+            assert reply["error"]["code"] == "busy", reply
+            self._stopping.wait(0.05)
+            raise ConnectionError("it is to be tried again")
         expected = 0
         while not self.over:
             frame = client.receive()
@@ -262,3 +269,12 @@ def disk(site: Any) -> BreakableDisk:
 def start_campaign() -> Callable[[Any], tuple[Campaign, Reader]]:
     """Starts a campaign at a site, and a reader of its events."""
     return lambda site: (Campaign(site), Reader(site))
+
+
+@pytest.fixture
+def nodes_of(site: Any, postgres: Postgres, database: str) -> Iterator[MakeNodes]:
+    """Makes a place for so many nodes."""
+    site.leased = lambda: None
+    yield lambda count: Nodes(site, postgres, database, count)
+    for process in site.running():
+        process.kill()

@@ -1,126 +1,16 @@
 """Several nodes at once on one PostgreSQL, under what may befall them: killed, asleep for longer
 than their lease, come and gone in order. The promises are those of one node."""
 
-import itertools
 import json
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from gateway.queue.postgresql.sharing import shard
+from tests.faults.nodes import MakeNodes
 from tests.faults.test_postgresql import settle_accounts
-from tests.servers import Postgres
-
-LEASE = 10.0
-"""Seconds for which a silent node keeps what it has (`gateway.queue.postgresql.holding.LEASE`)."""
-
-
-class Nodes:
-    """Gateways that share a database and carriers, and clients that go to any of them."""
-
-    def __init__(self, site: Any, postgres: Postgres, database: str, count: int) -> None:
-        self.site = site
-        self._postgres = postgres
-        self._database = database
-        self._node, self._ports = "", site.ports()
-        site.change(
-            f'path = "{site.folder}/gateway.db"',
-            f'backend = "postgresql"\ndsn = "{postgres.dsn(database)}"\nnodes = {count}\nnode = ""',
-        )
-        self.apis: dict[str, int] = {}
-        self._turn = itertools.count()
-
-    def start(self, node: str) -> Any:
-        """Start a node; it takes messages when this returns."""
-        site = self.site
-        site.change(f'node = "{self._node}"', f'node = "{node}"')
-        ports = site.free_port(), self.site.free_port()
-        for before, now in zip(self._ports, ports, strict=True):
-            site.change(f"127.0.0.1:{before}", f"127.0.0.1:{now}")
-        self._node, self._ports = node, ports
-        path = Path(site.configure()).rename(site.folder / f"{node}.toml")
-        command = (sys.executable, "-m", "gateway", "serve", "--config", str(path))
-        process = site.start(node, *command)
-        process.wait_for('"serving"', process.text().count('"serving"') + 1)
-        self.apis[node] = ports[0]
-        return process
-
-    def client(self) -> Any:
-        """A connection to some node, another each time."""
-        names = sorted(self.apis)
-        self.site.api = self.apis[names[next(self._turn) % len(names)]]
-        return self.site.client()
-
-    def client_of(self, node: str) -> Any:
-        """A connection to a node."""
-        self.site.api = self.apis[node]
-        return self.site.client()
-
-    def shares(self) -> list[int]:
-        """How many shards each node has that has any, the most first."""
-        query = "SELECT count(*) FROM shard WHERE node IS NOT NULL GROUP BY node ORDER BY 1 DESC"
-        return [count for [count] in self._postgres.ask(self._database, query)]
-
-    def wait_for_shares(self, *shares: int) -> None:
-        """Wait until the shards are shared so."""
-        deadline = time.monotonic() + 60
-        while self.shares() != [*shares]:
-            assert time.monotonic() < deadline, self.shares()
-            time.sleep(0.02)
-
-    def slots(self) -> list[int]:
-        """How many binds of the first carrier each node has that has any, the most first."""
-        query = "SELECT count(*) FROM slot WHERE carrier = 'alpha' GROUP BY node ORDER BY 1 DESC"
-        return [count for [count] in self._postgres.ask(self._database, query)]
-
-    def owners(self) -> dict[int, int]:
-        """The number of the node that has each shard."""
-        return dict(self._postgres.ask(self._database, "TABLE shard"))
-
-    def wait_for_slots(self, *slots: int) -> None:
-        """Wait until the binds are shared so."""
-        deadline = time.monotonic() + 60
-        while self.slots() != [*slots]:
-            assert time.monotonic() < deadline, self.slots()
-            time.sleep(0.02)
-
-    def move(self, node: str, *how: str) -> None:
-        """Move a node away, or back, as an operator of the first one. On a machine that is busy the
-        answer may come too late for the command; what was asked is done even so."""
-        command = ("move", node, *how, "--config", str(self.site.folder / "a.toml"))
-        process = self.site.start("operator", sys.executable, "-m", "gateway", *command)
-        assert process.wait() == 0 or "the store" in process.text(), process.text()
-
-    def stop_carriers(self) -> None:
-        self.site.stop_carriers()
-
-    def carriers(self, *options: str, binds: int) -> list[Path]:
-        """Start two simulated carriers, which refuse more sessions than the account has."""
-        records = []
-        options = ("--max-binds", str(binds), *options)
-        for name in ("alpha", "beta"):
-            port = self.site.free_port()
-            records.append(self.site.simulator(name, port, *options)[1])
-            self.site.account(name, port, binds=binds)
-        return records
-
-
-MakeNodes = Callable[[int], Nodes]
-
-
-@pytest.fixture
-def nodes_of(site: Any, postgres: Postgres, database: str) -> Iterator[MakeNodes]:
-    """Makes a place for so many nodes."""
-    site.leased = lambda: None
-    yield lambda count: Nodes(site, postgres, database, count)
-    for process in site.running():
-        process.kill()
-
 
 Start = Callable[[Any], Any]
 
@@ -271,6 +161,19 @@ def test_a_tenant_s_rate_holds_over_all_nodes(nodes_of: MakeNodes) -> None:
     began = times[0] + 2  # after the burst, and once nodes have heard of one another
     count = sum(began <= at < began + 10 for at in times)
     assert 0.95 * rate * 10 <= count <= 1.05 * rate * 10
+
+
+def test_two_nodes_of_one_name(nodes_of: MakeNodes, start_campaign: Start) -> None:
+    """The second one does not start, and the first goes on as if nothing were."""
+    nodes = nodes_of(2)
+    records = nodes.carriers("--latency", "0.02", binds=2)
+    running = [nodes.start(name) for name in "ab"]
+    campaign, reader = start_campaign(nodes)
+    twin = nodes.twin("b")
+    assert twin.wait() == 1
+    assert "in use by another process that calls itself node b; stop that one" in twin.text()
+    settle_accounts(nodes, campaign, reader, records, 0)
+    assert not any('"fenced"' in process.text() for process in running)
 
 
 SLACK = 0.5

@@ -24,7 +24,7 @@ from gateway.queue.postgresql import (
 from gateway.queue.postgresql.connecting import Target
 from gateway.queue.store import Entry, Known, Settlement
 from tests.queue.contract.rig import LANE, decoded, notices
-from tests.servers import Postgres
+from tests.servers import OWNER, Postgres, cluster
 from tools.ports import free_port
 
 MakeEntry = Callable[..., Entry]
@@ -466,7 +466,8 @@ async def test_connections_that_are_cut_are_made_again(
 async def test_a_commit_whose_answer_is_lost_is_made_once(
     postgres: Postgres, database: str, made: Callable[..., PostgresStore], entry: MakeEntry
 ) -> None:
-    """Its connection is cut while it waits for a standby that is not there: it was made."""
+    """Its connection is cut while it waits for a standby that is not there: it was made, and is
+    answered once the standby does not matter any more."""
     store = made()
     await store.open()
     postgres.reload({"synchronous_standby_names": "'nobody'"})
@@ -482,6 +483,10 @@ async def test_a_commit_whose_answer_is_lost_is_made_once(
                 while not _waits(postgres, database, "SyncRep"):
                     await trio.sleep(0.01)
                 postgres.cut(database)
+                while not _waits(postgres, database, "SyncRep"):
+                    await trio.sleep(0.01)
+                assert answered == []
+                postgres.reload({})
     finally:
         postgres.reload({})
     assert answered == [{1: Known(1, 1, 1, "ucs2", None)}]
@@ -540,6 +545,88 @@ async def test_a_server_that_is_restarted_is_found_again(
     await store.accept([entry(3)])
     assert [m.id for m in (await store.lease(LANE, 9e9, 10)).messages] == [3]
     await store.aclose()
+
+
+# --- another server takes over ---
+
+
+@pytest.fixture
+def primary() -> Iterator[Postgres]:
+    """A server of the test's own, for it is left behind in the end."""
+    with cluster() as server:
+        yield server
+
+
+async def test_an_old_primary_is_passed_over(primary: Postgres, entry: MakeEntry) -> None:
+    """Both servers take writes; the first one that is named does not count, for a node that was
+    there before the failover and for one that comes later."""
+    database = primary.database()
+    with primary.standby() as standby:
+        dsn = f"host={primary.folder},{standby.folder} user={OWNER} dbname={database}"
+        primary.reload({"synchronous_standby_names": "standby"})
+        store = PostgresStore(dsn, node="a", nodes=2)
+        await store.open()
+        await store.accept([entry(1)])
+        standby.promote()
+        primary.reload({})
+        primary.cut(database)
+        await _accepted(store, entry(2, key="k"))
+        assert [len(server.ask(database, KEYS)) for server in (primary, standby)] == [0, 1]
+        with trio.fail_after(30):  # whichever connection finds out first
+            while await store.known("acme", ["k"]) == {}:
+                await trio.sleep(0.01)
+        later = PostgresStore(dsn, node="b", nodes=2)
+        await later.open()
+        assert await later.newest() == 2
+        await later.aclose()
+        standby.kill()
+        with pytest.raises(StoreError):
+            await store.accept([entry(3)])
+        with pytest.raises(StoreError, match="is an old primary, left behind by a failover; stop"):
+            await store.accept([entry(3)])
+        await store.aclose()
+
+
+async def test_a_failover_that_has_lost_what_was_committed_ends_a_node(
+    primary: Postgres, entry: MakeEntry
+) -> None:
+    database = primary.database()
+    with primary.standby() as standby:
+        dsn = f"host={primary.folder},{standby.folder} user={OWNER} dbname={database}"
+        store = PostgresStore(dsn, node="a")
+        await store.open()
+        await store.accept([entry(1)])
+        while not standby.ask(database, "SELECT 1 FROM message"):
+            await trio.sleep(0.01)
+        standby.kill()  # and hears of nothing any more
+        await store.accept([entry(2)])
+        primary.kill()
+        standby.start()
+        standby.promote()
+        with pytest.raises(StoreFenced, match="a failover has lost what was committed here"):
+            await _accepted(store, entry(3))
+        await store.aclose()
+        again = PostgresStore(dsn, node="a")
+        await again.open()
+        assert again.restored
+        assert [m.id for m in (await again.lease(LANE, 9e9, 10)).messages] == [1]
+        await again.aclose()
+
+
+KEYS = "SELECT 1 FROM key"
+
+
+async def _accepted(store: PostgresStore, entry: Entry) -> None:
+    """Accept a message; the connection may have to be made first."""
+    with trio.fail_after(30):
+        while True:
+            try:
+                await store.accept([entry])
+                return
+            except StoreFenced:
+                raise
+            except StoreError:
+                await trio.sleep(0.01)
 
 
 async def test_a_restored_database_begins_an_epoch(

@@ -5,11 +5,12 @@ A DSN may have a password: nothing here shows more of it than whose database it 
 
 import logging
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Literal, NamedTuple
 
 import psycopg
 from psycopg import Connection, errors
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import tuple_row
 
 from gateway.errors import StoreError
@@ -128,11 +129,62 @@ def store_error(target: Target, error: Exception) -> StoreError:
     return StoreError(f"{target.where}: {told}")
 
 
-def connect(target: Target, name: str) -> Connected:
-    """A connection of its own. Raises StoreError where there is none, or none that will do."""
+def connect(target: Target, name: str, seen: int = 0) -> Connected:
+    """A connection of its own: where the DSN names several servers, to the one that leads. All of
+    them are asked, since one that was left behind takes itself for the primary still.
+
+    Args:
+        seen: the highest `timeline` that was met with: a server that has not come so far was left
+            behind by a failover.
+
+    Raises:
+        StoreError: there is none, or none that will do.
+    """
+    hosts = _each_host(target.dsn)
+    with ThreadPoolExecutor(len(hosts)) as threads:
+        answers = [threads.submit(_open, target, dsn, name) for dsn in hosts]
+    refused = [error for one in answers if (error := one.exception()) is not None]
+    found = [one.result() for one in answers if one.exception() is None]
+    if not found:
+        raise refused[-1]
+    newest, connection = max(found, key=lambda one: one[0])
+    for _, other in found:
+        if other is not connection or newest < seen:
+            other.close()
+    if newest < seen:
+        raise StoreError(
+            f"{target.where}: is an old primary, left behind by a failover; stop it, and have it"
+            " follow the new one (pg_rewind) before it is started again"
+        )
+    return connection
+
+
+def timeline(connection: Connected) -> int:
+    """Which timeline a server writes: one more after each failover."""
+    name = show(connection, "SELECT pg_walfile_name(pg_current_wal_lsn())")
+    return int(name[:8], 16)
+
+
+def _each_host(dsn: str) -> list[str]:
+    """The DSN of each of the servers that one names."""
+    parts = conninfo_to_dict(dsn)
+    named = {
+        key: str(parts[key]).split(",") for key in ("host", "hostaddr", "port") if key in parts
+    }
+    count = max((len(each) for each in named.values()), default=1)
+    if count == 1:
+        return [dsn]
+    return [
+        make_conninfo(dsn, **{key: each[number % len(each)] for key, each in named.items()})
+        for number in range(count)
+    ]
+
+
+def _open(target: Target, dsn: str, name: str) -> tuple[int, Connected]:
+    """A connection to one server, and its timeline. Raises StoreError where it will not do."""
     try:
         connection = psycopg.connect(
-            target.dsn,
+            dsn,
             autocommit=True,
             connect_timeout=PATIENCE,
             application_name=f"gateway {name}",
@@ -149,13 +201,13 @@ def connect(target: Target, name: str) -> Connected:
         level = {"synchronous_commit": _LEVELS[target.synchronous]}
         for setting, value in (_SETTINGS | level).items():
             connection.execute("SELECT set_config(%s, %s, false)", (setting, value))
+        return timeline(connection), connection
     except psycopg.Error as error:
         connection.close()
         raise store_error(target, error) from None
     except BaseException:
         connection.close()
         raise
-    return connection
 
 
 def _check(connection: Connected, target: Target) -> None:

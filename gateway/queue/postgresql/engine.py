@@ -14,7 +14,14 @@ import psycopg
 
 from gateway.errors import StoreError, StoreFenced
 from gateway.queue.postgresql import holding, schema
-from gateway.queue.postgresql.connecting import Connected, Target, connect, show, store_error
+from gateway.queue.postgresql.connecting import (
+    Connected,
+    Target,
+    connect,
+    show,
+    store_error,
+    timeline,
+)
 from gateway.queue.postgresql.session import LostError, Session, Work
 from gateway.queue.signals import Signals
 from gateway.queue.threads import Call, CallThread
@@ -52,6 +59,9 @@ class Engine:
         taken: what it has got.
         epoch, restored: see `gateway.queue.store.Store`.
 
+    The writer decides which server leads (``_seen`` is its timeline); after a failover, a
+    connection to one that was left behind is given up.
+
     Args:
         target: the database; its schema is made where there is none.
         node: the name of this node.
@@ -80,7 +90,9 @@ class Engine:
             schema.migrate(connection, target)
             self.taken = holding.take(connection, target, node, lease, nodes)
             self.epoch, self.restored = self._lineage(connection)
-            self._reader: Connected | None = connect(target, f"{node}: reader")
+            self._seen = self._written = timeline(connection)
+            self._reader: Connected | None = connect(target, f"{node}: reader", self._seen)
+            self._read = timeline(self._reader)
         except psycopg.Error as error:
             connection.close()
             raise store_error(target, error) from None
@@ -90,7 +102,8 @@ class Engine:
         session, taken = self.session, self.taken
         session.connection = connection
         session.number, session.token = taken.number, taken.token
-        session.operation, session.heard = taken.operation, taken.heard
+        session.operation = session.made = taken.operation
+        session.heard = taken.heard
 
     def _lineage(self, connection: Connected) -> tuple[str, bool]:
         """The epoch, a new one where the database was restored."""
@@ -152,15 +165,22 @@ class Engine:
     def _connect(self) -> None:
         """Have a connection, and know what was done on the last one."""
         session = self.session
+        if session.connection is not None and self._written < self._seen:
+            session.connection.close()
         if session.connection is None or session.connection.closed:
             session.connection = None
-            connection = connect(self._target, f"{self._node}: writer")
+            connection = connect(self._target, f"{self._node}: writer", self._seen)
+            self._written = timeline(connection)
+            if self._written > self._seen:
+                self._fail_over(connection)
             holding.lock(connection, self._node)
             session.connection = connection
         doubtful = self._doubtful
         if doubtful is not None:
             done = holding.done(session.connection, self.taken, doubtful.operation)
             self._doubtful = None
+            if done:
+                session.made = doubtful.operation
             for call, value in zip(doubtful.calls, doubtful.values, strict=True):
                 if done:
                     call.succeed(value)
@@ -169,6 +189,14 @@ class Engine:
                 else:
                     call.fail(StoreError(f"{self._target.where}: the connection was lost"))
             self._writes.answer(doubtful.calls)
+
+    def _fail_over(self, connection: Connected) -> None:
+        """Another server leads from now on. Raises StoreFenced where it lacks what this node has
+        committed: what is known here is of a past that never was."""
+        if holding.last(connection, self.taken) < self.session.made:
+            connection.close()
+            raise self._fence("a failover has lost what was committed here")
+        self._seen = self._written
 
     def _give_up(self) -> None:
         """Do not wait for ever to learn what was done."""
@@ -236,9 +264,12 @@ class Engine:
             self._writes.post(cast("Callable[[], None]", _nothing))
 
     def _readable(self) -> Connected:
+        if self._reader is not None and self._read < self._seen:
+            self._reader.close()
         if self._reader is None or self._reader.closed:
             self._reader = None
-            self._reader = connect(self._target, f"{self._node}: reader")
+            self._reader = connect(self._target, f"{self._node}: reader", self._seen)
+            self._read = timeline(self._reader)
         return self._reader
 
     def _serve_reads(self, calls: Sequence[Call[Any]]) -> None:

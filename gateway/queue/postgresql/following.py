@@ -12,7 +12,7 @@ import msgspec
 import trio
 
 from gateway.message import LaneKey
-from gateway.queue.postgresql import leasing, reading, sharing, slots, upkeep
+from gateway.queue.postgresql import holding, leasing, reading, sharing, slots, upkeep
 from gateway.queue.postgresql.connecting import Connected
 from gateway.queue.postgresql.engine import Engine
 from gateway.queue.postgresql.shelves import Shelves, taking
@@ -29,6 +29,10 @@ SHARE: Final = 0.5
 
 LEAVE: Final = 0.1
 """Seconds between them meanwhile."""
+
+GRACE: Final = 5.0
+"""Seconds after the database was away for longer than a lease in which no node takes another for
+dead: none could say that it lives."""
 
 COUNT: Final = 5.0
 """Seconds between counts of what has no outcome: a million that wait take the server 100 ms."""
@@ -166,6 +170,8 @@ class Follower:
     async def _share(self) -> None:
         """Take shards and slots that nobody has, go on with those that were taken, and give up some
         of those that are too many."""
+        if holding.now() < self._engine.session.resumed + GRACE:
+            return
         found = await self._who_has_slots()
         if self._engine.session.number not in [node.number for node in found.live]:
             return  # its time is over, unless its next transaction is still made

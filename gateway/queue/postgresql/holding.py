@@ -11,6 +11,8 @@ that the node gives, and says which part of the binds is its own.
 import time
 from typing import Any, Final, NamedTuple
 
+from psycopg import Rollback
+
 from gateway.errors import StoreError
 from gateway.queue.postgresql.connecting import Connected, Target
 
@@ -159,11 +161,21 @@ def cut(connection: Connected, node: str) -> None:
 
 def done(connection: Connected, taken: Taken, operation: int) -> bool | None:
     """Whether a transaction was made; None where the number is another's by now. Waits for one
-    that the server has under way."""
-    with connection.transaction(force_rollback=True):  # whose end waits for nobody
+    that the server has under way, and where it was made, for the standbys that it waited for: its
+    connection may have been lost before they had it."""
+    with connection.transaction() as asking:
         query = "SELECT token, operation FROM node WHERE number = %s FOR UPDATE"
         [[holds, last]] = connection.execute(query, (taken.number,)).fetchall()
+        if (holds, last) != (taken.token, operation):
+            raise Rollback(asking)  # whose end waits for nobody
     return None if holds != taken.token else bool(last == operation)
+
+
+def last(connection: Connected, taken: Taken) -> int:
+    """The last transaction of a node that the database has."""
+    query = "SELECT operation FROM node WHERE number = %s"
+    [[operation]] = connection.execute(query, (taken.number,)).fetchall()
+    return int(operation)
 
 
 def now() -> float:

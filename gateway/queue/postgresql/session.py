@@ -8,6 +8,7 @@ again, so that it is neither lost nor made twice.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import inf
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -50,8 +51,10 @@ class Session:
         number, token: this node's, once it has them; a token of 0 before.
         alone: no other node works beside it.
         operation: the number of the transaction that is under way, or was made last.
+        made: that of the last one that is known to have been made.
         lease: seconds for which a transaction renews what the node has.
         renewed: when the last one began that was made, on `holding.now`'s clock.
+        resumed: when the first one began that was made after the node's time had run out.
         heard: the last notice that this node goes by.
         seqs: the last ``seq`` of tenants, by number, as this node has given it.
         used_lanes: the lanes that were asked for since somebody cleared this.
@@ -61,9 +64,10 @@ class Session:
         self.connection: Connected | None = None
         self.number = self.token = 0
         self.alone = alone
-        self.operation = 0
+        self.operation = self.made = 0
         self.lease = lease
         self.renewed = holding.now()
+        self.resumed = -inf
         self.heard = 0
         self.seqs: dict[int, int] = {}
         self.used_lanes: set[int] = set()
@@ -212,6 +216,9 @@ class Session:
                 raise LostError(str(error)) from error
             raise
         self._newest = (0, 0.0)
+        self.made = self.operation
+        if began > self.renewed + self.lease:
+            self.resumed = began
         self.renewed = began
         return values
 
