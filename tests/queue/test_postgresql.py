@@ -683,6 +683,31 @@ def test_a_step_that_fails_is_not_half_taken(postgres: Postgres, database: str) 
         assert connecting.show(connection, "SELECT version FROM gateway") == len(steps)
 
 
+async def test_a_newer_version_starts_once_no_older_node_works(
+    postgres: Postgres, database: str, made: Callable[..., PostgresStore], entry: MakeEntry
+) -> None:
+    """Unless its schema only adds what that one need not know: then both work side by side."""
+    older = made(nodes=2)
+    await older.open()
+    target = Target.of(postgres.dsn(database), "commit")
+    steps = [*statements.steps(), b"CREATE TABLE more (id int)"]
+    with connecting.connect(target, "test") as connection:
+        with pytest.raises(StoreError, match=r"nodes of an older version \(a\), .*; stop"):
+            schema.migrate(connection, target, steps)
+        assert connecting.show(connection, "SELECT to_regclass('more')") is None
+        schema.migrate(connection, target, steps, beside=frozenset({len(steps)}))
+        await older.accept([entry(1)])
+        steps.append(b"CREATE TABLE still_more (id int)")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(older.aclose)
+            await trio.to_thread.run_sync(
+                lambda: schema.migrate(connection, target, steps, patience=30.0)
+            )
+        assert connecting.show(connection, "SELECT version FROM gateway") == len(steps)
+    with pytest.raises(StoreError, match="run the newer gateway, or restore a backup"):
+        await older.open()
+
+
 INT8 = st.integers(-(1 << 63), (1 << 63) - 1)
 
 

@@ -87,7 +87,7 @@ class Engine:
         self.session = Session(lease, alone=nodes == 1)
         connection = connect(target, f"{node}: writer")
         try:
-            schema.migrate(connection, target)
+            schema.migrate(connection, target, patience=lease + 2.0)
             self.taken = holding.take(connection, target, node, lease, nodes)
             self.epoch, self.restored = self._lineage(connection)
             self._seen = self._written = timeline(connection)

@@ -1,6 +1,8 @@
 """The schema of the database: whose it is, which version it has, and the steps to the newest."""
 
+import time
 from collections.abc import Sequence
+from typing import Final
 
 from gateway.errors import StoreError
 from gateway.queue.postgresql import statements
@@ -13,10 +15,39 @@ _LOCK = 0x534D5347
 """``SMSG``: held while the schema is looked at, so that two processes do not make it at once."""
 
 
-def migrate(connection: Connected, target: Target, steps: Sequence[bytes] | None = None) -> None:
-    """Bring the database to the newest schema, each step in one transaction. Raises StoreError
-    where it is another program's or a newer gateway's, and changes nothing then."""
+BESIDE: Final[frozenset[int]] = frozenset()
+"""The schema versions to which a step leads that nodes of the version before may work beside: one
+that adds what they need not know. Any other one waits until none of them works."""
+
+SHARED: Final = 3
+"""The schema version from which on several nodes may work."""
+
+POLL: Final = 0.25
+"""Seconds between looks whether they have ended."""
+
+
+def migrate(
+    connection: Connected,
+    target: Target,
+    steps: Sequence[bytes] | None = None,
+    *,
+    beside: frozenset[int] = BESIDE,
+    patience: float = 0.0,
+) -> None:
+    """Bring the database to the newest schema, each step in one transaction.
+
+    Args:
+        steps: those of this version, unless others are given.
+        beside: see `BESIDE`.
+        patience: seconds in which other nodes may end, or their time, before a step that they
+            cannot work beside.
+
+    Raises:
+        StoreError: it is another program's or a newer gateway's, or nodes of an older version work
+            on it; nothing is changed then.
+    """
     steps = statements.steps() if steps is None else steps
+    until = time.monotonic() + patience
     while True:
         with connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
@@ -28,8 +59,26 @@ def migrate(connection: Connected, target: Target, steps: Sequence[bytes] | None
                 )
             if version == len(steps):
                 return
-            connection.execute(steps[version], prepare=False)
-            connection.execute("UPDATE gateway SET version = %s", (version + 1,))
+            others = [] if version < SHARED or version + 1 in beside else _working(connection)
+            if not others:
+                connection.execute(steps[version], prepare=False)
+                connection.execute("UPDATE gateway SET version = %s", (version + 1,))
+        if others:
+            if time.monotonic() >= until:
+                raise StoreError(
+                    f"{target.where}: is in use by nodes of an older version"
+                    f" ({', '.join(others)}), which cannot work with this one's schema; stop them"
+                    " all, then start this version"
+                )
+            time.sleep(POLL)
+
+
+def _working(connection: Connected) -> list[str]:
+    """The names of the nodes that work."""
+    rows = connection.execute(
+        "SELECT name FROM node WHERE NOT clean AND until >= clock_timestamp() ORDER BY name"
+    ).fetchall()
+    return [name for [name] in rows]
 
 
 def _version(connection: Connected, target: Target) -> int:
