@@ -73,6 +73,11 @@ class PauseView(View, frozen=True):
     why: str
     held: int
 
+    @property
+    def own(self) -> bool:
+        """Whether the tenant has said so, which alone lifts it."""
+        return self.by.startswith("tenant ")
+
 
 class Finding(View, frozen=True):
     """Something that is worth a sentence: what is stuck, where, why, and what to do.

@@ -250,7 +250,6 @@ def _waits(
 def _paused(pause: PauseView, now: float) -> Finding:
     until = "" if pause.until is None else f", for {duration(pause.until - now)} more"
     why = f" ({pause.why})" if pause.why else ""
-    own = pause.by.startswith("tenant ")
     return Finding(
         kind="paused",
         severity="notice",
@@ -259,8 +258,8 @@ def _paused(pause: PauseView, now: float) -> Finding:
         messages=pause.held,
         oldest_seconds=now - pause.at,
         safe=f"{LOST}; what waits may expire meanwhile",
-        do="its tenant resumes it" if own else "resume it when the reason is gone",
-        verb=None if own else "/resume",
+        do="its tenant resumes it" if pause.own else "resume it when the reason is gone",
+        verb=None if pause.own else "/resume",
         runbook="PausedForLong",
     )
 

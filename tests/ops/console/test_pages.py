@@ -5,8 +5,20 @@ from msgspec.structs import replace
 
 from gateway.ops.console.sites import PAGES
 from gateway.ops.operations import Role
+from gateway.ops.views import Target
 from gateway.ops.watching import ALERTS, BOARDS
-from tests.ops.console.staging import FREE, OPTIONS, Staged, ask, many, serving, signed_in
+from tests.ops.console.staging import (
+    CAMPAIGNS,
+    FREE,
+    OPTIONS,
+    PAUSE,
+    QUEUES,
+    Staged,
+    ask,
+    many,
+    serving,
+    signed_in,
+)
 
 EVERY = [
     *PAGES,
@@ -23,6 +35,26 @@ EVERY = [
 @pytest.fixture
 def staged() -> Staged:
     return Staged()
+
+
+@pytest.mark.parametrize("path", ["/queues", "/campaigns"])
+async def test_what_is_paused_is_resumed_and_a_tenant_s_own_pause_by_none_but_it(
+    staged: Staged, path: str
+) -> None:
+    """A queue may wait because its tenant or its route is paused, and not its campaign."""
+    staged.pause_views = []
+    for pause, told in (
+        (replace(PAUSE, target=Target("tenant", "acme")), "scope=tenant&amp;name=acme&amp;back"),
+        (replace(PAUSE, by="tenant acme"), None),
+    ):
+        staged.queue_views = [replace(QUEUES[0], pause=pause)]
+        staged.campaign_views = [replace(CAMPAIGNS[0], pause=pause)]
+        async with serving(staged) as address:
+            page = (await ask(address, path)).text
+        if told is None:
+            assert "/do/resume" not in page
+        else:
+            assert f"/do/resume?{told}" in page
 
 
 @pytest.mark.parametrize("path", EVERY)
