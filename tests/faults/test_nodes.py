@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.queue.postgresql.sharing import shard
-from tests.faults.nodes import MakeNodes
+from tests.faults.nodes import LEASE, MakeNodes
 from tests.faults.test_postgresql import settle_accounts
+from tests.servers import Postgres
 
 Start = Callable[[Any], Any]
 
@@ -126,6 +127,32 @@ def test_a_node_is_moved_away_for_maintenance(nodes_of: MakeNodes, start_campaig
     campaign.wait_for(len(campaign.accepted) + 500)
     settle_accounts(nodes, campaign, reader, records, 0)
     assert not any(event.get("maybe_duplicate") for event in reader.events.values())
+
+
+def test_sessions_end_before_the_lease_does(
+    nodes_of: MakeNodes, postgres: Postgres, start_campaign: Start
+) -> None:
+    """The database is gone for longer than that: others may take the binds by then. Nobody has when
+    it is back, and they are bound again."""
+    nodes = nodes_of(2)
+    records = nodes.carriers("--latency", "0.02", binds=2)
+    node = nodes.start("a")
+    nodes.wait_for_slots(2)
+    campaign, reader = start_campaign(nodes)
+    campaign.wait_for(500)
+    bound = node.text().count('"bound"')
+    stopped = time.monotonic()
+    postgres.stop()
+    try:
+        node.wait_for('"bind_lost"', 4)
+        assert time.monotonic() - stopped < LEASE
+        assert '"lease_over"' in node.text()
+    finally:
+        postgres.start()
+    node.wait_for('"lease_renewed"')
+    node.wait_for('"bound"', bound + 4)
+    campaign.wait_for(len(campaign.accepted) + 500)
+    settle_accounts(nodes, campaign, reader, records, 1)
 
 
 def test_a_tenant_s_rate_holds_over_all_nodes(nodes_of: MakeNodes) -> None:

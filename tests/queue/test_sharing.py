@@ -322,8 +322,12 @@ async def test_each_node_says_what_it_is(
     async with nodes("a", "b") as [here, there]:
         await here.store.introduce("1.2", "c0ffee", {"alpha": 3})
         await there.store.introduce("1.3", "decaf", {"alpha": 3})
-        for node in (here, there):
-            await node.until(lambda heard: heard.slots and heard.slots["alpha"].numbers)
+        for node, count in ((here, 2), (there, 1)):
+            await node.until(
+                lambda heard, count=count: (
+                    heard.slots and len(heard.slots["alpha"].numbers) == count
+                )
+            )
         assert await there.store.nodes() == [
             NodeState(0, "a", False, True, "1.2", "c0ffee", 0.5, 0, False, {"alpha": 2}),
             NodeState(1, "b", True, True, "1.3", "decaf", 0.5, 0, False, {"alpha": 1}),
