@@ -100,7 +100,7 @@ class Postgres:
     def running(self) -> bool:
         """Whether it runs."""
         try:
-            return Path(f"/proc/{self.pid}").exists()
+            return _runs(self.pid)
         except FileNotFoundError:
             return False
 
@@ -115,8 +115,11 @@ class Postgres:
         for process in every:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
-        while any(Path(f"/proc/{process}").exists() for process in every):
+        while any(_runs(process) for process in every):
             time.sleep(0.01)
+        # Its number stays taken until somebody asks for its status; it holds these for as long.
+        (self._data / "postmaster.pid").unlink()
+        (self.folder / f".s.PGSQL.{self._port}.lock").unlink()
 
     def promote(self) -> None:
         """Have a server that follows another one be a primary itself."""
@@ -200,6 +203,15 @@ class Postgres:
         )
         if ended.returncode:
             raise RuntimeError(f"{program}: {ended.stderr or ended.stdout}")
+
+
+def _runs(process: int) -> bool:
+    """Whether a process runs: one that has ended may not have been asked for its status yet."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
 
 
 def _children(parent: int) -> list[int]:
