@@ -438,6 +438,7 @@ def test_an_opted_out_number_gets_nothing_until_it_is_removed(shop: Run) -> None
         "opted_out": True,
         "changed": True,
         "held_by": [{"source": "api"}],
+        "only": [],
     }
     assert added.err.startswith("gateway: invalid_recipient: ")
     refused = shop("send", "--to", number, "--text", "Hello")
