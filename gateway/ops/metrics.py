@@ -56,7 +56,28 @@ ROUND_TRIP: Final = (
 )
 """Seconds that a carrier takes to answer."""
 
-WAIT: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0, 60.0, 300.0, 3600.0, 43_200.0)
+WAIT: Final = (
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    1.0,
+    5.0,
+    15.0,
+    30.0,
+    60.0,
+    120.0,
+    300.0,
+    600.0,
+    1200.0,
+    1800.0,
+    3600.0,
+    7200.0,
+    14_400.0,
+    43_200.0,
+)
 """Seconds that a message waits for its turn, from an idle gateway to a night of quiet hours."""
 
 DELIVERY: Final = (
@@ -67,9 +88,13 @@ DELIVERY: Final = (
     10.0,
     30.0,
     60.0,
+    120.0,
     300.0,
+    600.0,
+    1200.0,
     1800.0,
     3600.0,
+    7200.0,
     21_600.0,
     86_400.0,
     259_200.0,

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from gateway.message import message_number
 from gateway.ops.admin.gate import Gate
 from gateway.ops.admin.patience import Patience
 from gateway.ops.console.assets import Assets
@@ -161,14 +162,17 @@ class Console:
         return answer
 
     async def _by_id(self, asked: str, caller: Caller) -> str | None:
-        """The page of a message, where an id was asked for."""
+        """The page of a message, where an id was asked for. Raises ProblemError where what was
+        asked for can be nothing but an id, and is no message's."""
         asked = asked.strip()
         if not asked:
             return None
         try:
             found = await self._look.message(asked, caller)
         except ProblemError:
-            return None
+            if asked.isdecimal() or message_number(asked) is None:
+                return None
+            raise
         return f"/messages/{found['message'].id}"
 
     async def _carrier(self, request: Request, visitor: Visitor) -> Response:

@@ -153,6 +153,7 @@ async def test_pages_answer_questions(staged: Staged, path: str, told: list[str]
     [
         ("/carriers/nobody", 404, "no carrier is called"),
         ("/messages/m0", 404, "no message is called"),
+        ("/messages?q=1a21cc75e41cc800", 404, "no message is called"),
         ("/runbooks/Nothing", 404, "no runbook"),
         ("/panels/nothing", 404, "no board"),
         ("/do/explode", 404, "no verb"),
