@@ -51,7 +51,7 @@ fuzz: setup  ## fuzz every parser of what comes from outside, each for FUZZ_SECO
 		--only-binary :all: --require-hashes --target var/fuzz/site -r tests/fuzz/requirements.txt || true
 	@PYTHONPATH=var/fuzz/site $(BIN)/python -m tests.fuzz
 
-bench: setup  ## run every benchmark: some 17 minutes; results in benchmarks/results
+bench: setup  ## run every benchmark: half an hour; results in benchmarks/results
 	$(BIN)/python -m benchmarks
 
 bench-check: setup  ## fail where the CPU time of a message has grown by half
