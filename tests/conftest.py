@@ -13,6 +13,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -147,6 +148,9 @@ GATEWAY: Final = (sys.executable, "-m", "gateway")
 zygote = functools.cache(Zygote)
 """What has imported the gateway, once in a process of tests."""
 
+_forking = threading.Lock()
+"""Some tests start gateways in several threads; `functools.cache` would make one for each."""
+
 
 class Process:
     """A command, with its output in a file; it ends with the site at the latest. One of the gateway
@@ -158,7 +162,8 @@ class Process:
         with output.open("ab") as file:
             if tuple(command[: len(GATEWAY)]) == GATEWAY:
                 arguments = command[len(GATEWAY) :]
-                self._process = zygote().start(arguments, file, output.parent, NO_COLOR="1")
+                with _forking:
+                    self._process = zygote().start(arguments, file, output.parent, NO_COLOR="1")
             else:
                 self._process = subprocess.Popen(
                     command,

@@ -97,7 +97,7 @@ class Follower:
         while True:
             await self._look()
             now = trio.current_time()
-            if now >= self._look_at:
+            if now >= self._look_at and holding.now() >= self._engine.session.resumed + GRACE:
                 self._look_at = now + SHARE
                 await self._share()
             if now >= self._count_at:
@@ -170,8 +170,6 @@ class Follower:
     async def _share(self) -> None:
         """Take shards and slots that nobody has, go on with those that were taken, and give up some
         of those that are too many."""
-        if holding.now() < self._engine.session.resumed + GRACE:
-            return
         found = await self._who_has_slots()
         if self._engine.session.number not in [node.number for node in found.live]:
             return  # its time is over, unless its next transaction is still made

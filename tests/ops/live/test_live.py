@@ -42,13 +42,16 @@ ROUNDS = 3
 def cells(
     site: Any, tmp_path: Path, postgres: Postgres, database: str
 ) -> Iterator[dict[str, Cell]]:
-    """A gateway for each fault; one has a database with a standby for its store."""
+    """A gateway for each fault; one has a database with a standby for its store, which it might
+    share with another."""
     found: dict[str, Cell] = {}
     for fault in FAULTS:
         folder = tmp_path / fault.name
         folder.mkdir()
         found[fault.name] = Cell(fault.name, type(site)(folder), fault.habits)
-    found["quiet"].site.use_postgres(postgres, database)
+    sharing = found["quiet"].site
+    sharing.use_postgres(postgres, database)
+    sharing.change('node = "a"', 'node = "a"\nnodes = 2')  # of which the other is not there
     with postgres.standby():
         yield found
         for cell in found.values():
