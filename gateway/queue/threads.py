@@ -27,12 +27,12 @@ class Call(Generic[T]):
     any caller goes on: it brings what the loop keeps in memory up to the store.
     """
 
-    __slots__ = ("answered", "applied", "caller", "error", "value", "work")
+    __slots__ = ("answered", "applied", "caller", "error", "finished", "value", "work")
 
     def __init__(self, work: Callable[[], T], applied: Callable[[T], None] | None) -> None:
         self.work = work
         self.applied = applied
-        self.answered = False
+        self.answered = self.finished = False
         self.value: T | None = None
         self.error: Exception | None = None
         self.caller: trio.lowlevel.Task | None = None
@@ -122,10 +122,14 @@ class CallThread:
 
 
 def _finish(group: Sequence[Call[Any]]) -> None:
-    for call in group:
+    """Let callers go on, each once: one that its group had left unanswered may have been answered
+    before that group was over."""
+    fresh = [call for call in group if not call.finished]
+    for call in fresh:
+        call.finished = True
         if call.error is None and call.applied is not None:
             call.applied(call.value)
-    for call in group:
+    for call in fresh:
         if call.caller is not None:
             trio.lowlevel.reschedule(call.caller)
 
