@@ -6,7 +6,7 @@ arrays that SQLite reads by itself, and messages come out as one blob.
 """
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar, cast
 
 import apsw
@@ -24,6 +24,9 @@ BLOCKS: Final = tuple(1 << power for power in range(11))
 event loop, each statement more would wait 0.1 ms for the interpreter lock. With 5 columns the
 longest text stays under the 16 KiB up to which apsw keeps statements prepared; one kind of rows, in
 all sizes, takes a megabyte."""
+
+PHONES: Final = 4_096
+"""Phones read at a time: a few milliseconds."""
 
 encode_message = msgspec.msgpack.Encoder().encode
 """The body of a `Message`: an array of its fields, so that fields can be added at its end."""
@@ -107,3 +110,22 @@ def decode_block(count: int, bodies: bytes | None) -> list[Message]:
 def first(execute: Execute, query: str, bindings: Sequence[Any], default: T) -> T:
     """The value that a query for one gives, or ``default`` where it gives none."""
     return cast("T", next((row[0] for row in list(execute(query, bindings))), default))
+
+
+def phones(execute: Execute, owners: Iterable[int], of_owner: str) -> Iterator[Sequence[str]]:
+    """The phones that a table has of each owner, some thousands at a time.
+
+    Args:
+        owners: their numbers.
+        of_owner: a query for the phones of one, each once, in order, that come after another.
+    """
+    query = f"SELECT json_group_array(number) FROM ({of_owner} LIMIT {PHONES})"  # noqa: S608  our own
+    for owner in owners:
+        last = ""
+        while True:
+            [[found]] = execute(query, (owner, last))
+            block = decode_texts(found)
+            if not block:
+                break
+            yield block
+            last = block[-1]

@@ -13,11 +13,11 @@ from gateway.queue.sqlite import reads
 from gateway.queue.sqlite.bulk import (
     Execute,
     Rows,
-    decode_texts,
     encode_message,
     first,
     messages,
     numbers,
+    phones,
 )
 from gateway.queue.sqlite.schema import GLOBAL_SCOPE, TENANT_BITS
 from gateway.queue.sqlite.session import Session
@@ -118,19 +118,12 @@ def load_optouts(execute: Execute) -> BitFilter:
     """The filter of all numbers that are opted out: some 0.5 µs for each."""
     [[count]] = execute("SELECT count(*) FROM optout")
     numbers_out = BitFilter(count)
-    for [scope] in list(execute("SELECT id FROM tenant UNION SELECT ?", (GLOBAL_SCOPE,))):
-        last = ""
-        while True:
-            [[found]] = execute(
-                """SELECT json_group_array(number) FROM (SELECT number FROM optout
-                WHERE scope = ? AND number > ? ORDER BY number LIMIT ?)""",
-                (scope, last, BLOCK),
-            )
-            block = decode_texts(found)
-            if not block:
-                break
-            numbers_out.include(block)
-            last = block[-1]
+    for block in phones(
+        execute,
+        [GLOBAL_SCOPE, *(tenant for [tenant] in execute("SELECT id FROM tenant"))],
+        "SELECT number FROM optout WHERE scope = ? AND number > ? ORDER BY number",
+    ):
+        numbers_out.include(block)
     return numbers_out
 
 

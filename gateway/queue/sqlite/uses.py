@@ -15,7 +15,7 @@ import msgspec
 from gateway.facts import Use
 from gateway.queue import marks
 from gateway.queue.filter import BYTES, SMALLEST, BitFilter
-from gateway.queue.sqlite.bulk import Execute, Rows, decode_texts, texts
+from gateway.queue.sqlite.bulk import Execute, Rows, phones, texts
 from gateway.queue.sqlite.session import Session
 from gateway.queue.store import Seen
 
@@ -82,21 +82,14 @@ class Phones:
 
 def load_phones(execute: Execute) -> BitFilter:
     """The filter of the phones of all rows: some 0.5 µs for each."""
-    phones = BitFilter(count(execute))
-    for [tenant] in list(execute("SELECT id FROM tenant")):
-        last = ""
-        while True:
-            [[found]] = execute(
-                """SELECT json_group_array(number) FROM (SELECT DISTINCT number FROM use
-                WHERE tenant = ? AND number > ? ORDER BY number LIMIT ?)""",
-                (tenant, last, BLOCK),
-            )
-            block = decode_texts(found)
-            if not block:
-                break
-            phones.include(block)
-            last = block[-1]
-    return phones
+    texted = BitFilter(count(execute))
+    for block in phones(
+        execute,
+        [tenant for [tenant] in execute("SELECT id FROM tenant")],
+        "SELECT DISTINCT number FROM use WHERE tenant = ? AND number > ? ORDER BY number",
+    ):
+        texted.include(block)
+    return texted
 
 
 def count(execute: Execute) -> int:
