@@ -18,21 +18,13 @@ from gateway.queue.sqlite import SqliteStore, schema
 from gateway.queue.sqlite.backup import backup
 from gateway.queue.store import Entry, Final, Progress, Ref, Sent, Settlement
 from tests.queue.contract.rig import LANE, decoded
+from tests.queue.on_disk import Clock, rows
 
 MakeEntry = Callable[..., Entry]
 MakeFinal = Callable[..., Final]
 
 DEADLINE = 9e8
 TABLES = ("arrived", "message", "taken", "part", "progress")
-
-
-class Clock:
-    """Says what it is told to."""
-
-    now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -51,17 +43,6 @@ async def store(path: str, clock: Clock) -> AsyncIterator[SqliteStore]:
     await store.open()
     yield store
     await store.aclose()
-
-
-def rows(path: str) -> dict[str, int]:
-    """The rows of the file, for others to see, of the tables that have any."""
-    connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
-    counts = {
-        table: next(iter(connection.execute(f"SELECT count(*) FROM {table}")))[0]
-        for table in TABLES
-    }
-    connection.close()
-    return {table: count for table, count in counts.items() if count}
 
 
 def sent(message: Message) -> Sent:
@@ -130,12 +111,12 @@ async def test_what_is_settled_soon_has_no_row_of_its_own(
     store: SqliteStore, path: str, entry: MakeEntry, delivered: MakeFinal
 ) -> None:
     await store.accept([entry(n, leased=True) for n in (1, 2, 3)])
-    assert rows(path) == {"arrived": 1}
+    assert rows(path, *TABLES) == {"arrived": 1}
     await store.settle(Settlement(sent=[sent(entry(n).message) for n in (1, 2)]))
     await store.settle(Settlement(finals=[delivered(entry(n).message) for n in (1, 2)]))
-    assert rows(path) == {"arrived": 1}
+    assert rows(path, *TABLES) == {"arrived": 1}
     await store.settle(Settlement(finals=[delivered(entry(3).message)]))
-    assert rows(path) == {}
+    assert rows(path, *TABLES) == {}
     assert await states(store, 1, 2, 3) == ["delivered"] * 3
 
 
@@ -144,9 +125,9 @@ async def test_there_is_one_for_each_queue(
 ) -> None:
     spring = [entry(n, leased=True, campaign="spring", variant=f"{n}") for n in (1, 2)]
     await store.accept([*spring, entry(3, leased=True), entry(4, due=9e8)])
-    assert rows(path) == {"arrived": 2, "message": 1}
+    assert rows(path, *TABLES) == {"arrived": 2, "message": 1}
     await store.settle(Settlement(finals=[delivered(one.message) for one in spring]))
-    assert rows(path) == {"arrived": 1, "message": 1}
+    assert rows(path, *TABLES) == {"arrived": 1, "message": 1}
 
 
 async def test_there_is_never_a_second_outcome(
@@ -169,11 +150,11 @@ async def test_duplicates_are_in_no_chunk(
     again = [entry(2, key="a", leased=True), entry(3, key="b", leased=True)]
     assert set(await store.accept([*again, entry(4, key="b", leased=True)])) == {0, 2}
     assert set(await store.accept([entry(5, key="a", leased=True)])) == {0}
-    assert rows(path) == {"arrived": 2}
+    assert rows(path, *TABLES) == {"arrived": 2}
     assert await states(store, 2, 4, 5) == [None] * 3
     await store.settle(Settlement(finals=[delivered(entry(1).message)]))
     await store.settle(Settlement(finals=[delivered(entry(3).message)]))
-    assert rows(path) == {}
+    assert rows(path, *TABLES) == {}
 
 
 async def test_a_campaign_that_is_in_a_chunk_keeps_its_lane(
@@ -199,11 +180,11 @@ async def test_what_waits_longer_gets_its_row(
     await store.settle(Settlement(finals=[delivered(entry(1).message)]))
     clock.now += chunks.AGE
     await store.settle(Settlement(finals=[delivered(entry(2).message)]))
-    assert rows(path) == {"message": 1}
+    assert rows(path, *TABLES) == {"message": 1}
     assert (
         await store.settle(Settlement(finals=[delivered(entry(3).message)]))
     ).passed_over == frozenset()
-    assert rows(path) == {}
+    assert rows(path, *TABLES) == {}
 
 
 @pytest.mark.parametrize("later", [chunks.AGE + 1, -1.0])
@@ -213,7 +194,7 @@ async def test_so_it_does_where_nothing_else_happens(
     await store.accept([entry(1, leased=True)])
     clock.now += later
     await store.prune(0.0, 100)
-    assert rows(path) == {"message": 1}
+    assert rows(path, *TABLES) == {"message": 1}
 
 
 async def test_too_many_are_not_kept(
@@ -223,7 +204,7 @@ async def test_too_many_are_not_kept(
     for n in range(1, 11):
         await store.accept([entry(n, leased=True)])
         await store.settle(Settlement())
-    assert rows(path) == {"arrived": 4, "message": 6}
+    assert rows(path, *TABLES) == {"arrived": 4, "message": 6}
 
 
 async def test_no_outcome_is_forgotten_while_a_chunk_needs_it(
@@ -233,7 +214,7 @@ async def test_no_outcome_is_forgotten_while_a_chunk_needs_it(
     await store.settle(Settlement(finals=[delivered(entry(1).message)]))
     while await store.prune(9e9, 100):
         pass
-    assert rows(path) == {"message": 1}
+    assert rows(path, *TABLES) == {"message": 1}
     assert await waiting(await crash.now()) == {2: True}
 
 
@@ -275,7 +256,7 @@ async def test_who_asks_for_single_messages_finds_them(
     await store.accept([entry(2, key="k2", leased=True), entry(3, leased=True)])
     await store.settle(Settlement(sent=[sent(entry(2).message)]))
     await asks(store)
-    assert rows(path).get("arrived", 0) == left  # of others nothing was asked
+    assert rows(path, *TABLES).get("arrived", 0) == left  # of others nothing was asked
 
 
 async def test_a_receipt_that_nobody_knows_leaves_chunks_alone(
@@ -285,10 +266,10 @@ async def test_a_receipt_that_nobody_knows_leaves_chunks_alone(
     for n in (1, 2):
         await store.settle(Settlement(sent=[sent(entry(n).message)]))
     assert await store.match([Ref("alpha", "early"), Ref("beta", "other")]) == {}
-    assert rows(path) == {"arrived": 1, "taken": 2}
+    assert rows(path, *TABLES) == {"arrived": 1, "taken": 2}
     found = await store.match([Ref("alpha", "early"), Ref("alpha", "r1")])
     assert [match.message.id for match in found.values()] == [1]
-    assert rows(path) == {"message": 2, "part": 1, "taken": 1}
+    assert rows(path, *TABLES) == {"message": 2, "part": 1, "taken": 1}
 
 
 async def test_who_asks_for_how_it_stands_finds_it_in_chunks(
@@ -302,7 +283,7 @@ async def test_who_asks_for_how_it_stands_finds_it_in_chunks(
     await store.settle(Settlement(sent=[sent(entry(3, category="otp").message)]))
     oldest = {(one.category, one.since) for one in await store.oldest(2e3)}
     assert oldest == {("transactional", 1_000.0), ("otp", 1_001.0)}
-    assert rows(path) == {"arrived": 2, "taken": 3}
+    assert rows(path, *TABLES) == {"arrived": 2, "taken": 3}
     await store.match([Ref("alpha", "r2")])  # has them shelved
     assert {(one.category, one.since) for one in await store.oldest(2e3)} == oldest
 
@@ -313,15 +294,15 @@ async def test_one_that_is_put_off_leaves_alone(
     await store.accept([entry(n, leased=True) for n in (1, 2, 3)])
     later = msgspec.structs.replace(entry(2).message, due=5e3, attempts=1, maybe_duplicate=True)
     await store.defer([later])
-    assert rows(path) == {"arrived": 1, "message": 1}
+    assert rows(path, *TABLES) == {"arrived": 1, "message": 1}
     assert (await store.lease(LANE, 4e3, 10)).next_due == 5e3
     left = await crash.now()
     assert await states(left, 1, 2, 3) == ["queued", "deferred", "queued"]
     assert (await store.lease(LANE, 5e3, 10)).messages == [later]
     await store.settle(Settlement(finals=[delivered(entry(n).message) for n in (1, 3)]))
-    assert rows(path) == {"message": 1}
+    assert rows(path, *TABLES) == {"message": 1}
     await store.settle(Settlement(finals=[delivered(later)]))
-    assert rows(path) == {}
+    assert rows(path, *TABLES) == {}
 
 
 async def test_all_of_a_campaign_go_back_when_it_is_paused(
@@ -330,7 +311,7 @@ async def test_all_of_a_campaign_go_back_when_it_is_paused(
     spring = [entry(n, leased=True, campaign="spring") for n in (1, 2)]
     await store.accept(spring)
     await store.defer([one.message for one in spring])
-    assert rows(path) == {"message": 2}
+    assert rows(path, *TABLES) == {"message": 2}
     assert await store.waiting_in("acme", "spring") == 2
 
 
@@ -340,13 +321,13 @@ async def test_one_that_is_marked_leaves_alone(
     await store.accept([entry(n, leased=True) for n in (1, 2)])
     marked = msgspec.structs.replace(entry(1).message, maybe_duplicate=True)
     await store.settle(Settlement(sent=[sent(marked), sent(entry(2).message)]))
-    assert rows(path) == {"arrived": 1, "message": 1, "taken": 1}
+    assert rows(path, *TABLES) == {"arrived": 1, "message": 1, "taken": 1}
     for one in (await crash.now(), store):
         found = await one.match([Ref("alpha", "r1"), Ref("alpha", "r2")])
         assert [m.message.maybe_duplicate for _, m in sorted(found.items())] == [True, False]
     ends = [delivered(m, refs=[Ref("alpha", f"r{m.id}")]) for m in (marked, entry(2).message)]
     await store.settle(Settlement(finals=ends))
-    assert rows(path) == {}
+    assert rows(path, *TABLES) == {}
 
 
 async def test_what_receipts_have_said_of_a_long_message_is_kept(
@@ -357,13 +338,13 @@ async def test_what_receipts_have_said_of_a_long_message_is_kept(
     taken = [Sent(one.message, "alpha", (f"r{one.message.id}", "x"), DEADLINE) for one in long]
     await store.settle(Settlement(sent=taken, progress=[Progress(1, 0, 2, 3)]))
     await store.settle(Settlement(progress=[Progress(2, 1, 2, 3), Progress(1, 1, 5, 3)]))
-    assert rows(path) == {"arrived": 1, "taken": 1, "progress": 2}
+    assert rows(path, *TABLES) == {"arrived": 1, "taken": 1, "progress": 2}
     await store.settle(Settlement(finals=[delivered(long[1].message)]))
-    assert rows(path) == {"arrived": 1, "taken": 1, "progress": 1}
+    assert rows(path, *TABLES) == {"arrived": 1, "taken": 1, "progress": 1}
     for one in (await crash.now(), store):
         found = await one.match([Ref("alpha", f"r{n}") for n in (1, 2, 3)])
         assert [m.states for _, m in sorted(found.items())] == [b"\2\5\0", b"\0\0\0"]
-    assert rows(path) == {"message": 2, "part": 3}
+    assert rows(path, *TABLES) == {"message": 2, "part": 3}
     await store.settle(Settlement(progress=[Progress(3, 1, 2, 3)]))
     [match] = (await store.match([Ref("alpha", "r3")])).values()
     assert match.states == b"\0\2\0"
@@ -409,7 +390,7 @@ async def test_a_store_that_is_closed_in_order_marks_nothing(
     await store.accept([entry(n, leased=True) for n in (1, 2)])
     await store.settle(Settlement(finals=[delivered(entry(1).message)]))
     await store.aclose()
-    assert rows(path) == {"message": 1}
+    assert rows(path, *TABLES) == {"message": 1}
     await store.open()
     assert await waiting(store) == {2: False}
 
@@ -451,13 +432,13 @@ async def test_a_settlement_that_fails_can_be_made_again(
         with pytest.raises(StoreError):
             await store.settle(settlement)
         allow()
-        assert rows(path) == {"arrived": 1}
+        assert rows(path, *TABLES) == {"arrived": 1}
     assert (await store.settle(settlement)).passed_over == frozenset()
-    assert rows(path) == {"message": 1}
+    assert rows(path, *TABLES) == {"message": 1}
     assert (
         await store.settle(Settlement(finals=[delivered(entry(2).message)]))
     ).passed_over == frozenset()
-    assert rows(path) == {}
+    assert rows(path, *TABLES) == {}
 
 
 async def test_a_chunk_is_not_gone_before_all_have_left_it(
@@ -478,10 +459,10 @@ async def test_a_chunk_is_not_gone_before_all_have_left_it(
             nursery.start_soon(settle, number)
     allow()
     assert failed == [1]
-    assert rows(path) == {"arrived": 1}
+    assert rows(path, *TABLES) == {"arrived": 1}
     assert await states(store, 1, 2) == ["queued", "delivered"]
     await settle(1)
-    assert rows(path) == {}
+    assert rows(path, *TABLES) == {}
 
 
 async def test_what_could_not_be_put_off_stays(
@@ -497,7 +478,7 @@ async def test_what_could_not_be_put_off_stays(
         await store.defer([entry(1).message])
     allow()
     await store.defer([entry(1).message])
-    assert rows(path) == {"message": 2}
+    assert rows(path, *TABLES) == {"message": 2}
     assert await waiting(store) == {1: False}
 
 
@@ -545,5 +526,5 @@ async def test_a_store_without_chunks_goes_on(
     await store.accept([entry(3, leased=True)])
     finals = [delivered(entry(n).message) for n in (1, 2, 3)]
     assert (await store.settle(Settlement(finals=finals))).passed_over == frozenset()
-    assert rows(path) == {"part": 1}
+    assert rows(path, *TABLES) == {"part": 1}
     await store.aclose()

@@ -15,21 +15,13 @@ from gateway.queue.sqlite import SqliteStore, backlog, schema
 from gateway.queue.sqlite.backup import backup
 from gateway.queue.store import Entry, Final, Oldest, Progress, Sent, Settlement
 from tests.queue.contract.rig import LANE
+from tests.queue.on_disk import Clock, rows
 
 MakeEntry = Callable[..., Entry]
 MakeFinal = Callable[..., Final]
 
 SPRING = LANE._replace(campaign="spring")
 TABLES = ("arrived", "backlog", "message", "taken", "progress")
-
-
-class Clock:
-    """Says what it is told to."""
-
-    now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -48,17 +40,6 @@ async def store(path: str, clock: Clock) -> AsyncIterator[SqliteStore]:
     await store.open()
     yield store
     await store.aclose()
-
-
-def rows(path: str) -> dict[str, int]:
-    """The rows of the file, for others to see, of the tables that have any."""
-    connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
-    counts = {
-        table: next(iter(connection.execute(f"SELECT count(*) FROM {table}")))[0]
-        for table in TABLES
-    }
-    connection.close()
-    return {table: count for table, count in counts.items() if count}
 
 
 async def crashed(path: str, clock: Clock) -> SqliteStore:
@@ -92,21 +73,21 @@ async def test_what_waits_is_a_row_until_the_last_is_done(
 ) -> None:
     later = [entry(n, due=5_000.0) for n in range(11, 21)]
     await store.accept([*(entry(n) for n in range(1, 11)), *later, entry(21, route="fr")])
-    assert rows(path) == {"backlog": 2, "message": 1}  # a single one would not gain by it
+    assert rows(path, *TABLES) == {"backlog": 2, "message": 1}  # a single one would not gain by it
     lease = await store.lease(LANE, 1_000.0, 100)
     assert [m.id for m in lease.messages] == [*range(1, 11)]
     assert lease.next_due == 5_000.0
     await store.settle(Settlement(finals=[delivered(m) for m in lease.messages[:9]]))
-    assert rows(path) == {"backlog": 2, "message": 1}
+    assert rows(path, *TABLES) == {"backlog": 2, "message": 1}
     await store.settle(Settlement(finals=[delivered(lease.messages[9])]))
-    assert rows(path) == {"backlog": 1, "message": 1}
+    assert rows(path, *TABLES) == {"backlog": 1, "message": 1}
     assert await states(store, [1, 10, 11, 21]) == ["delivered", "delivered", "deferred", "queued"]
 
 
 async def test_many_are_several_rows(store: SqliteStore, path: str, entry: MakeEntry) -> None:
     count = 2 * backlog.LARGEST + 10
     await store.accept([entry(n) for n in range(1, count + 1)])
-    assert rows(path) == {"backlog": 3}
+    assert rows(path, *TABLES) == {"backlog": 3}
     assert await leased(store, limit=300) == [*range(1, 301)]
     assert await leased(store, limit=1_000) == [*range(301, count + 1)]
 
@@ -141,7 +122,7 @@ async def test_what_is_put_off_together_is_a_row_again(
     await leased(store)
     everything = [entry(n).message for n in range(1, 21)]
     await store.defer(at(everything, 7_000.0))
-    assert rows(path) == {"backlog": 1}
+    assert rows(path, *TABLES) == {"backlog": 1}
     assert await leased(store, 6_999.0) == []
     assert await leased(store, 7_000.0) == [*range(1, 21)]
     assert await leased(store) == []
@@ -155,14 +136,14 @@ async def test_those_that_are_not_put_off_stay_where_they_were(
     others = [entry(n).message for n in range(11, 21)]
     await store.defer(at([*lease[:6], *others[:6]], 7_000.0))
     await store.settle(Settlement(finals=[delivered(lease[9])]))
-    assert rows(path) == {"arrived": 1, "backlog": 2}
+    assert rows(path, *TABLES) == {"arrived": 1, "backlog": 2}
     other = await crashed(path, clock)
     marked = {m.id: m.maybe_duplicate for m in (await other.lease(LANE, 1e9, 100)).messages}
     put_off = [*range(1, 7), *range(11, 17)]
     assert marked == dict.fromkeys(put_off, False) | dict.fromkeys([7, 8, 9, *range(17, 21)], True)
     await other.aclose()
     await store.settle(Settlement(finals=[delivered(m) for m in [*lease[6:9], *others[6:]]]))
-    assert rows(path) == {"backlog": 1}
+    assert rows(path, *TABLES) == {"backlog": 1}
     assert await leased(store) == put_off
 
 
@@ -173,7 +154,7 @@ async def test_one_whose_parts_are_partly_done_is_put_off_with_them(
     await store.accept(entries)
     await store.settle(Settlement(progress=[Progress(3, 0, 2, 2)]))
     await store.defer(at([one.message for one in entries], 7_000.0))
-    assert rows(path) == {"backlog": 1, "message": 1}
+    assert rows(path, *TABLES) == {"backlog": 1, "message": 1}
     assert await leased(store) == [*range(1, 9)]
 
 
@@ -210,7 +191,7 @@ async def test_single_ones_are_found_and_cancelled(
                 for n in range(1, 101)
             ]
         )
-    assert rows(path) == {"backlog": 20}
+    assert rows(path, *TABLES) == {"backlog": 20}
     assert await states(store, [1, 500, 1_000, 1_001]) == ["queued", "queued", "queued", None]
     _, [by_key] = await store.find("acme", [], ["k777"])
     assert by_key is not None
@@ -219,7 +200,7 @@ async def test_single_ones_are_found_and_cancelled(
     assert await store.lease_ids("b", [1, 2]) == []
     [cancelled] = await store.lease_ids("acme", [500])
     await store.settle(Settlement(finals=[delivered(cancelled)]))
-    assert rows(path) == {"backlog": 20}
+    assert rows(path, *TABLES) == {"backlog": 20}
     assert await states(store, [498, 500, 502]) == ["queued", "delivered", "queued"]
     assert len(await leased(store, lane=LANE)) == 499
     # Leased, they are found too, and what has left is not.
@@ -316,7 +297,7 @@ async def test_what_is_old_keeps_its_key(
     assert sorted(await store.known("acme", [f"k{n}" for n in range(1, 11)])) == sorted(
         f"k{n}" for n in range(1, 11)
     )
-    assert rows(path) == {"message": 10}
+    assert rows(path, *TABLES) == {"message": 10}
     assert await states(store, [1, 10]) == ["deferred", "deferred"]
 
 
@@ -373,9 +354,9 @@ async def test_a_store_of_before_is_drained(
     store = SqliteStore(path, clock=clock)
     await store.open()
     await store.accept([entry(n) for n in range(11, 21)])
-    assert rows(path) == {"backlog": 1, "message": 10}
+    assert rows(path, *TABLES) == {"backlog": 1, "message": 10}
     while lease := (await store.lease(LANE, 1_000.0, 3)).messages:
         await store.settle(Settlement(finals=[delivered(m) for m in lease]))
-    assert rows(path) == {}
+    assert rows(path, *TABLES) == {}
     assert await states(store, [1, 20]) == ["delivered", "delivered"]
     await store.aclose()

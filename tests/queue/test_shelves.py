@@ -17,6 +17,7 @@ from gateway.queue.postgresql import PostgresStore, holding
 from gateway.queue.store import Entry, Final, Progress, Ref, Sent, Settlement
 from tests.queue.contract.rig import LANE, decoded
 from tests.queue.nodes import opener
+from tests.queue.on_disk import Clock
 from tests.servers import Postgres
 
 MakeEntry = Callable[..., Entry]
@@ -26,15 +27,6 @@ Rows = Callable[[], dict[str, int]]
 DEADLINE = 9e8
 TABLES = ("arrived", "message", "taken", "part")
 PHONES = [f"4479{n:08}" for n in range(100)]
-
-
-class Clock:
-    """Says what it is told to."""
-
-    now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
