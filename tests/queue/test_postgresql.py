@@ -22,6 +22,7 @@ from gateway.queue.postgresql import (
     statements,
 )
 from gateway.queue.postgresql.connecting import Target
+from gateway.queue.postgresql.following import Follower
 from gateway.queue.store import Entry, Known, Settlement
 from tests.queue.contract.rig import LANE, decoded, notices
 from tests.servers import OWNER, Postgres, cluster
@@ -750,3 +751,26 @@ def test_arrays_come_back_as_they_went(
         texts,
     )
     assert row == sent
+
+
+async def test_a_node_whose_time_is_over_once_it_has_opened_has_all_phones(
+    postgres: Postgres,
+    database: str,
+    made: Callable[..., PostgresStore],
+    entry: MakeEntry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """To read what is there, and to put away what a node has left behind, may take longer than a
+    lease; where there is one node, nothing would look again."""
+    begin = Follower.begin
+
+    async def late(follower: Follower) -> None:
+        postgres.ask(database, "UPDATE node SET until = clock_timestamp() - interval '1 s'")
+        await begin(follower)
+
+    monkeypatch.setattr(Follower, "begin", late)
+    store = made()
+    await store.open()
+    await store.accept([entry(1)])
+    assert [message.id for message in (await store.lease(LANE, 1e9, 10)).messages] == [1]
+    await store.aclose()

@@ -84,6 +84,7 @@ class Follower:
 
     async def begin(self) -> None:
         """Take what is free of the shards, up to an even share, and what nodes have left behind."""
+        await self._engine.write(lambda _: lambda: None)  # opening may have taken its time
         await self._share()
         await self._engine.write(taking(sharing.take_held))  # for the recovery to find
         await self._engine.write(sharing.take_texts(self.active))
