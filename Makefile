@@ -30,7 +30,10 @@ demo-nodes: setup  ## show three nodes on a PostgreSQL: one is killed, and a tab
 		--no-deps --only-binary :all: --require-hashes --target var/postgresql -r tools/postgresql.lock
 	@$(BIN)/python -m examples.nodes
 
-test: setup  ## run every test, as many at a time as there are processors
+# What is imported is compiled once, though the environment say otherwise: tests start programs by the
+# hundred, which takes each of them a third of the time then.
+test: export PYTHONDONTWRITEBYTECODE =
+test: setup  ## run every test, several at a time on each processor
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 soak: setup  ## break it for longer, in every way there is a test for, on both stores: some 30 minutes

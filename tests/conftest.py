@@ -26,8 +26,11 @@ from hypothesis import HealthCheck, settings
 
 from tests.holding import check_process, leased_in
 from tests.servers import Postgres, cluster
+from tests.workers import pytest_collection_modifyitems, pytest_xdist_auto_num_workers
 from tests.zygote import Forked, Zygote
 from tools.ports import free_port
+
+__all__ = ["pytest_collection_modifyitems", "pytest_xdist_auto_num_workers"]
 
 # The same examples in every run, and as long as a busy machine takes for them.
 settings.register_profile(
