@@ -441,9 +441,10 @@ LONG = bool(os.environ.get("SOAK"))
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Have what is tried with whole gateways be tried on every store: of that which is not about a
-    file, some in every run (``both_stores``), all of it in the long form."""
-    marked = metafunc.definition.get_closest_marker
-    if "site" not in metafunc.fixturenames or marked("own_store"):
+    file, some in every run (``both_stores``), all of it in the long form. What asks for a
+    ``postgres`` brings its own."""
+    marked, asked = metafunc.definition.get_closest_marker, metafunc.fixturenames
+    if "site" not in asked or "postgres" in asked or marked("own_store"):
         return
     whole = metafunc.definition.path.parent.name in ("endtoend", "faults")
     if marked("both_stores") or (LONG and whole):

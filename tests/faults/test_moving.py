@@ -26,7 +26,6 @@ def migrate(site: Any, name: str, urls: tuple[str, str]) -> Any:
     return site.command(name, "migrate", "--from", urls[0], "--to", urls[1])
 
 
-@pytest.mark.own_store
 def test_a_move_that_is_killed_goes_on_and_loses_nothing(
     site: Any, urls: tuple[str, str], postgres: Postgres, database: str
 ) -> None:

@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from tests.faults.nodes import LEASE, MakeNodes
 from tests.faults.test_postgresql import settle_accounts
 from tests.faults.wire import Wire
@@ -36,7 +34,6 @@ def test_the_database_is_gone_for_longer_than_a_lease(
     assert not any('"fenced"' in node.text() for node in running)
 
 
-@pytest.mark.own_store
 def test_answers_of_commits_are_lost(
     site: Any, postgres: Postgres, database: str, start_campaign: Start, long_or_short: Chosen
 ) -> None:

@@ -72,7 +72,6 @@ def namespace() -> Iterator[Namespace]:
         made.close()
 
 
-@pytest.mark.own_store
 def test_a_node_is_cut_off_from_the_database_alone(
     site: Any,
     postgres: Postgres,

@@ -66,7 +66,6 @@ Start = Callable[[Any], Any]
 Chosen = Callable[[float, float], float]
 
 
-@pytest.mark.own_store
 def test_killed_under_load(on_postgres: Any, start_campaign: Start, long_or_short: Chosen) -> None:
     site, chance = on_postgres, random.Random(7)
     records = [site.carrier("alpha", "--latency", "0.02"), site.carrier("beta")]
@@ -80,7 +79,6 @@ def test_killed_under_load(on_postgres: Any, start_campaign: Start, long_or_shor
     settle_accounts(site, campaign, reader, records, kills)
 
 
-@pytest.mark.own_store
 def test_the_database_is_restarted_and_its_connections_cut(
     on_postgres: Any,
     postgres: Postgres,
@@ -105,7 +103,6 @@ def test_the_database_is_restarted_and_its_connections_cut(
     assert '"fenced"' not in gateway.text()
 
 
-@pytest.mark.own_store
 def test_a_spare_takes_over_from_a_gateway_that_sleeps(
     on_postgres: Any, start_campaign: Start
 ) -> None:
