@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 LAYERS = [
-    {"message", "errors", "facts"},
+    {"message", "errors", "facts", "sockets"},
     {"text", "numbers"},
     {"api", "smpp", "queue", "policy", "ops"},
     {"dispatch"},

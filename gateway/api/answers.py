@@ -13,7 +13,7 @@ from gateway.api.shared import Shared
 from gateway.errors import RequestError, StoreError
 
 Subscriber = Callable[[schema.Subscribe], Awaitable[Reply]]
-Put = Callable[[Reply], None]
+Put = Callable[[Sequence[Reply]], None]
 
 _UNREAD: Final = (
     "too many bytes of replies wait to be read by this tenant; nothing was done, read them first"
@@ -55,7 +55,7 @@ class Answers:
 
     async def give(self, bodies: Sequence[bytes], first: int, put: Put) -> None:
         """Answer requests that arrived together, the first of them the ``first``-th of its
-        connection; ``put`` is called once for each."""
+        connection; ``put`` gets one reply for each, as they come."""
         submits: list[schema.Submit] = []
         for request in self._requests(bodies, first, put):
             if isinstance(request, schema.Submit):
@@ -80,7 +80,7 @@ class Answers:
                     if self._is_unread():
                         raise RequestError("busy", _UNREAD)
             except RequestError as error:
-                put(self._refusal(codec.request_id(body), error, number))
+                put([self._refusal(codec.request_id(body), error, number)])
             else:
                 counts[type(request).__name__.lower()] += 1
                 accepted.append(request)
@@ -97,8 +97,7 @@ class Answers:
             replies = await work
         except (RequestError, StoreError) as error:
             replies = [self._refusal(request.id, error) for request in requests]
-        for reply in replies:
-            put(reply)
+        put(replies)
 
     def _refusal(
         self, request_id: Echo | None, error: RequestError | StoreError, number: int | None = None

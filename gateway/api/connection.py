@@ -4,7 +4,7 @@ requests in, replies and events out.
 Frames are answered in the groups they arrive in; replies and events leave through one `Outbox`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -97,7 +97,7 @@ class Connection:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 nursery.start_soon(self._write)
-                too_large = await self._read()
+                too_large = await self._read(frames)
                 while self._unsent:
                     await self._released.park()
                 nursery.cancel_scope.cancel()
@@ -107,7 +107,7 @@ class Connection:
             number = self._taken + 1
             raise Refused("frame_too_large", "frame_too_large", str(too_large), request=number)
 
-    async def _read(self) -> FrameTooLargeError | None:
+    async def _read(self, frames: FrameReader) -> FrameTooLargeError | None:
         """Start on requests as they come, until the client has no more, or goes away, or sends a
         frame after which there is no telling where the next one starts."""
         try:
@@ -120,7 +120,8 @@ class Connection:
                     if arrival is None:
                         return None
                     self._begin(arrival)
-                    await trio.lowlevel.checkpoint()  # they begin in the order of their coming
+                    if frames.buffered:  # they begin in the order of their coming
+                        await trio.lowlevel.checkpoint()
             self._shared.ended("idle", self._peer)
         except StalledError:
             self._shared.ended("stalled", self._peer)
@@ -152,11 +153,13 @@ class Connection:
     async def _answer(self, arrival: Arrival, first: int) -> None:
         unanswered = len(arrival.bodies)
 
-        def put(reply: schema.Reply) -> None:
+        def put(replies: Sequence[schema.Reply]) -> None:
             nonlocal unanswered
-            unanswered -= 1
-            codec.encode(reply, self._outbox.buffer)
-            self._outbox.wake(1)
+            unanswered -= len(replies)
+            for reply in replies:
+                codec.encode(reply, self._outbox.buffer)
+                self._outbox.answered()
+            self._outbox.wake()
 
         with self._contained():
             try:
@@ -177,7 +180,8 @@ class Connection:
         them off: what it may send must be read then, though it does not read what else there is."""
         if answers:
             self._in_flight -= answers
-            self._released.unpark_all()
+            if self._released:
+                self._released.unpark_all()
 
     def _sent(self, answers: int) -> None:
         self._inlet.touch()
@@ -188,8 +192,10 @@ class Connection:
         if requests:
             self._unsent -= requests
             self._shared.stats.in_flight -= requests
-            self._released.unpark_all()
-            self._shared.progress.unpark_all()
+            if self._released:
+                self._released.unpark_all()
+            if self._shared.progress:
+                self._shared.progress.unpark_all()
 
     def _still_welcome(self) -> bool:
         """Whether the token is valid still; else this is the end of the connection."""

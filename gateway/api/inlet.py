@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 import trio
 
+from gateway import sockets
 from gateway.api.frames import FrameReader, FrameTooLargeError
 from gateway.api.options import ServerOptions
 from gateway.api.outbox import Outbox
@@ -20,6 +21,10 @@ from gateway.api.turnstile import Turnstile
 READ: Final = SMALL
 """Bytes read at a time, at most. They, and the small frame that they complete, are all that a
 connection holds without having room for it."""
+
+SLACK: Final = 0.5
+"""Seconds for which a client may be idle beyond its time: a deadline that moves with every frame is
+not cheap."""
 
 
 class StalledError(Exception):
@@ -65,7 +70,9 @@ class Inlet:
 
     def touch(self) -> None:
         """Something was done for the client, or by it."""
-        self.idle.deadline = trio.current_time() + self._options.idle_timeout
+        deadline = trio.current_time() + self._options.idle_timeout
+        if not deadline <= self.idle.deadline <= deadline + SLACK:
+            self.idle.deadline = deadline + SLACK
 
     async def receive(self) -> Arrival | None:
         """Wait for requests; None at the end.
@@ -118,18 +125,19 @@ class Inlet:
 
     async def _enter(self, turnstile: Turnstile, size: int) -> None:
         """Wait for room. The client can do nothing about it, so no time runs against it."""
-        self.idle.deadline = math.inf
-        self._outbox.waive(True)
-        await turnstile.enter(size)
-        self._outbox.waive(False)
+        if not turnstile.enter_nowait(size):
+            self.idle.deadline = math.inf
+            self._outbox.waive(True)
+            await turnstile.enter(size)
+            self._outbox.waive(False)
         self.touch()
 
     async def _read(self) -> bytes | bytearray:
         """The next bytes; none at the end."""
         if not self._room:
-            return await self._stream.receive_some(READ)
+            return await sockets.receive(self._stream, READ)
         while True:
             with trio.move_on_after(self._options.stall_timeout):
-                return await self._stream.receive_some(READ)
+                return await sockets.receive(self._stream, READ)
             if self._tenant.large.crowded:
                 raise StalledError

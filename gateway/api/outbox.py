@@ -1,4 +1,5 @@
-"""What waits to be written to one peer: one task writes, the others put bytes down and go on.
+"""What waits to be written to one peer: the others put bytes down and go on, and one task writes
+what the socket does not take at once.
 
 Frames that are put down while a write is under way leave together in the next one, and no frame
 ever lands inside another. Used by the server and by the trio client, so it needs trio only.
@@ -10,6 +11,8 @@ from collections.abc import Callable
 from typing import Final
 
 import trio
+
+from gateway import sockets
 
 _PIECE: Final = 256 * 1024
 """Bytes given to the socket at a time; each piece has the whole timeout, so a peer that reads
@@ -27,7 +30,8 @@ class Outbox:
     """The bytes on their way to one peer.
 
     Attributes:
-        buffer: append whole frames here, then call `wake`.
+        buffer: append whole frames here, each followed by `answered` if it answers one, then call
+            `wake`.
         closed: nothing more will be written.
         waiting: bytes that the socket has not taken, as of the last `wake` or write.
     """
@@ -38,11 +42,11 @@ class Outbox:
         on_offered: Callable[[int], None] = _nothing,
         on_waiting: Callable[[int], None] = _nothing,
     ) -> None:
-        """The first two are told how many of the answers announced to `wake` have come so far. An
-        answer is *offered* before the socket is given its last byte, so always before the peer can
-        have read it; it is *sent* once the socket has taken it and what was written with it. What
-        is dropped because the peer has gone counts as both. ``on_waiting`` is told how many bytes
-        more wait, or fewer."""
+        """The first two are told how many more answers (`answered`) have come so far. An answer is
+        *offered* before the peer can say that it has read it: before the socket is given its last
+        byte, or in the same breath; it is *sent* once the socket has taken it and what was written
+        with it. What is dropped because the peer has gone counts as both. ``on_waiting`` is told
+        how many bytes more wait, or fewer."""
         self.buffer = bytearray()
         self.closed = False
         self.waiting = 0
@@ -50,23 +54,38 @@ class Outbox:
         self._on_waiting = on_waiting
         self._on_offered = on_offered
         self._on_sent = on_sent
-        self._ends: deque[tuple[int, int]] = deque()  # where answers in `buffer` end, and how many
+        self._ends: deque[int] = deque()  # where answers in `buffer` end
         self._offered = 0  # answers that are not sent yet
+        self._stream: trio.abc.SendStream | None = None
         self._sending = trio.CancelScope()
         self._patience = math.inf
         self._waived = False
         self._writer = trio.lowlevel.ParkingLot()
         self._producers = trio.lowlevel.ParkingLot()
 
-    def wake(self, answers: int = 0) -> None:
-        """Have what was appended written; it ends in so many answers."""
-        if answers:
-            self._ends.append((len(self.buffer), answers))
+    def answered(self) -> None:
+        """What was appended ends in an answer."""
+        self._ends.append(len(self.buffer))
+
+    def wake(self) -> None:
+        """Have what was appended written."""
         if self.closed:
             self._drop()
-        else:
+            return
+        if self._stream is not None and not self._under_way:
+            self._taken(sockets.offer(self._stream, self.buffer))
+        if self.buffer or self.waiting:
             self._weigh()
+        if self.buffer:
             self._writer.unpark()
+
+    def _taken(self, size: int) -> None:
+        """So many bytes were taken at once."""
+        if size:
+            self._offer(self._ends, size)
+            self._count_sent()
+            del self.buffer[:size]
+            self._ends = deque([end - size for end in self._ends])
 
     def heard(self) -> None:
         """The peer gives a sign of life: it may be busy sending, and read what it gets later."""
@@ -89,6 +108,7 @@ class Outbox:
         and is not `heard` of (True)."""
         try:
             with self._sending:  # one for all pieces: entering one is not cheap
+                self._stream = stream
                 while True:
                     while not self.buffer:
                         await self._writer.park()
@@ -104,9 +124,7 @@ class Outbox:
             self.close()
         return True
 
-    async def _pieces(
-        self, stream: trio.abc.SendStream, data: bytearray, ends: deque[tuple[int, int]]
-    ) -> None:
+    async def _pieces(self, stream: trio.abc.SendStream, data: bytearray, ends: deque[int]) -> None:
         try:
             with memoryview(data) as view:
                 for start in range(0, len(data), _PIECE):
@@ -121,11 +139,12 @@ class Outbox:
             self._weigh()
             self._offer(ends, len(data))
 
-    def _offer(self, ends: deque[tuple[int, int]], position: int) -> None:
+    def _offer(self, ends: deque[int], position: int) -> None:
         """Count the answers that end up to a position."""
         offered = 0
-        while ends and ends[0][0] <= position:
-            offered += ends.popleft()[1]
+        while ends and ends[0] <= position:
+            ends.popleft()
+            offered += 1
         self._offered += offered
         self._on_offered(offered)
 

@@ -23,21 +23,28 @@ class Turnstile:
         """Whether somebody waits."""
         return self._queue.locked()
 
+    def enter_nowait(self, size: int) -> bool:
+        """Go in if nobody waits and there is room for so much; says whether it is in, and then
+        `leave` must follow."""
+        if self._queue.locked() or not self._fits(size):
+            return False
+        self._inside += size
+        return True
+
     async def enter(self, size: int) -> None:
         """Wait until there is room for so much; `leave` must follow."""
-        if self._queue.locked() or not self._fits(size):
+        if not self.enter_nowait(size):
             async with self._queue:
                 while not self._fits(size):
                     await self._left.wait()
                 self._inside += size
-        else:
-            self._inside += size
 
     def leave(self, size: int) -> None:
         """So much needs no room any more."""
         self._inside -= size
-        self._left.set()
-        self._left = trio.Event()
+        if self.crowded:
+            self._left.set()
+            self._left = trio.Event()
 
     def _fits(self, size: int) -> bool:
         return not self._inside or self._inside + size <= self._most

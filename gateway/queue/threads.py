@@ -20,6 +20,11 @@ GROUP: Final = 64
 """Calls in a group at most: with a thousand messages each, some 30 MB of one transaction."""
 
 
+PATIENCE: Final = 0.005
+"""Seconds that a call waits for others to share its group with, where nobody is held up by it: an
+acknowledgement, which would be a commit of its own, and beside much else is hardly ever alone."""
+
+
 class Call(Generic[T]):
     """Something to do in the thread, and what came of it.
 
@@ -55,15 +60,22 @@ class CallThread:
 
     def __init__(self, name: str, serve: Callable[[Sequence[Call[Any]]], None]) -> None:
         self._serve = serve
-        self._waiting: queue.SimpleQueue[Call[Any] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Sequence[Call[Any]] | None] = queue.SimpleQueue()
+        self._riding: list[Call[Any]] = []
         self._token = trio.lowlevel.current_trio_token()
         self._ended = trio.Event()
         self._closed = False
         # A daemon, so that an event loop that ends without `stop` does not hang the process.
         threading.Thread(target=self._main, name=name, daemon=True).start()
 
-    async def call(self, work: Callable[[], T], applied: Callable[[T], None] | None = None) -> T:
-        """Do ``work`` in the thread.
+    async def call(
+        self,
+        work: Callable[[], T],
+        applied: Callable[[T], None] | None = None,
+        patience: float = 0.0,
+    ) -> T:
+        """Do ``work`` in the thread: with what others ask for within ``patience`` seconds, or
+        when they are over.
 
         Once made, a call takes its course: cancellation waits for it, so that nobody gives up on
         a commit that happens nevertheless.
@@ -72,15 +84,30 @@ class CallThread:
             raise StoreError("the store is closed")
         call = Call(work, applied)
         call.caller = trio.lowlevel.current_task()
-        self._waiting.put(call)
-        await trio.lowlevel.wait_task_rescheduled(_not_to_be_cancelled)
+        self._riding.append(call)
+        if patience and self._waiting.empty():
+            with trio.move_on_after(patience):
+                await trio.lowlevel.wait_task_rescheduled(self._wait_no_longer)
+        else:
+            self._set_out()
+            await trio.lowlevel.wait_task_rescheduled(_not_to_be_cancelled)
         if call.error is not None:
             raise call.error
         return cast("T", call.value)
 
+    def _set_out(self) -> None:
+        """Hand over the calls that were made, together."""
+        calls, self._riding = self._riding, []
+        if calls:
+            self._waiting.put(calls)
+
+    def _wait_no_longer(self, _: object) -> trio.lowlevel.Abort:
+        self._set_out()
+        return trio.lowlevel.Abort.FAILED
+
     def post(self, work: Callable[[], T]) -> None:
         """Do ``work`` in the thread, some time; called in any thread."""
-        self._waiting.put(Call(work, None))
+        self._waiting.put([Call(work, None)])
 
     def answer(self, calls: Sequence[Call[Any]]) -> None:
         """Let callers of earlier groups go on; called in the thread."""
@@ -95,6 +122,7 @@ class CallThread:
         """End the thread after the calls that were made."""
         if not self._closed:
             self._closed = True
+            self._set_out()
             self._waiting.put(None)
         with trio.CancelScope(shield=True):
             await self._ended.wait()
@@ -102,11 +130,13 @@ class CallThread:
     def _main(self) -> None:
         ending = False
         while not ending:
-            group = [self._waiting.get()]
-            while len(group) < GROUP and not self._waiting.empty():
-                group.append(self._waiting.get())
-            ending = group[-1] is None
-            calls = [call for call in group if call is not None]
+            calls: list[Call[Any]] = []
+            while not calls or (len(calls) < GROUP and not self._waiting.empty()):
+                made = self._waiting.get()
+                if made is None:
+                    ending = True
+                    break
+                calls += made
             try:
                 if calls:
                     self._serve(calls)

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple, Protocol
 import structlog
 import trio
 
+from gateway import sockets
 from gateway.errors import LocalProtocolError
 from gateway.smpp import events
 from gateway.smpp.link import Link, cause, connect
@@ -182,7 +183,8 @@ class Bind:
         for kind, sequences in ((DeliverSm, rest), (DataSm, data)):
             if sequences:
                 link.send(link.session.answer(sequences, ANSWERS[kind], status))
-        link.progress.unpark_all()
+        if link.progress:
+            link.progress.unpark_all()
         if link.session.parting:
             link.rearm.unpark_all()
 
@@ -279,7 +281,7 @@ class Bind:
                 if link.choked or link.swamped:
                     await self._without_reading(link, self._progress(link))
                     continue
-                data = await link.stream.receive_some(_READ_SIZE)
+                data = await sockets.receive(link.stream, _READ_SIZE)
                 if data:
                     await self._handle(link, link.session.receive(bytes(data), self._clock()))
                 else:

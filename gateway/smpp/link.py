@@ -10,6 +10,7 @@ from typing import Final
 
 import trio
 
+from gateway import sockets
 from gateway.smpp.options import BindOptions
 from gateway.smpp.session import MAX_UNANSWERED, Session
 
@@ -64,7 +65,9 @@ class Link:
         return self.session.unanswered >= MAX_UNANSWERED
 
     def send(self, data: bytes) -> None:
-        """Have ``data`` written soon, together with what else comes until then."""
+        """Have ``data`` written: at once, or soon, together with what else comes until then."""
+        if data and not self._outgoing and not self._being_written:
+            data = data[sockets.offer(self.stream, data) :]
         if data:
             self._outgoing += data
             self._to_write.unpark_all()

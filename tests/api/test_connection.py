@@ -7,6 +7,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from gateway.api import shared
+from gateway.api.inlet import SLACK
 
 SUBMIT = {"op": "submit", "id": 1, "messages": [{"to": "1", "text": "x"}]}
 
@@ -155,7 +156,7 @@ async def test_an_idle_connection_ends(connect: Any, autojump_clock: Any) -> Non
     await peer.hello()
     start = trio.current_time()
     assert await peer.receive(1000) is None
-    assert trio.current_time() - start == pytest.approx(300.0)
+    assert 300.0 <= trio.current_time() - start <= 300.0 + SLACK
 
 
 async def test_part_of_a_frame_keeps_nothing_alive(connect: Any, autojump_clock: Any) -> None:
@@ -166,7 +167,7 @@ async def test_part_of_a_frame_keeps_nothing_alive(connect: Any, autojump_clock:
         await trio.sleep(140)
         await peer.stream.send_all(bytes([byte]))
     assert await peer.receive(1000) is None
-    assert trio.current_time() - start == pytest.approx(300.0)
+    assert 300.0 <= trio.current_time() - start <= 300.0 + SLACK
 
 
 async def test_any_request_keeps_a_connection_alive(connect: Any, autojump_clock: Any) -> None:

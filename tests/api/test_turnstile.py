@@ -35,3 +35,15 @@ async def test_a_batch_that_is_larger_goes_alone() -> None:
     assert scope.cancelled_caught
     turnstile.leave(50)
     await turnstile.enter(1)
+
+
+async def test_who_does_not_want_to_wait_overtakes_nobody() -> None:
+    turnstile = Turnstile(10)
+    assert turnstile.enter_nowait(6)
+    assert not turnstile.enter_nowait(5)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(turnstile.enter, 5)
+        await wait_all_tasks_blocked()
+        assert not turnstile.enter_nowait(1), "it would fit, but another one waits"
+        turnstile.leave(6)
+    assert turnstile.enter_nowait(5)

@@ -266,9 +266,13 @@ class Settler:
             self._tell()
 
     def _answer(self, this: "_Round") -> None:
+        """Answer what was delivered, all of a bind in one write."""
+        by_bind: dict[Bind, list[Delivery]] = {}
         for _, bind, deliveries in this.delivered:
-            bind.answer(deliveries)
-            self._unanswered -= len(deliveries)
+            by_bind.setdefault(bind, []).extend(deliveries)
+        for bind, answered in by_bind.items():
+            bind.answer(answered)
+            self._unanswered -= len(answered)
 
     def _tell(self) -> None:
         """Something is durable."""

@@ -121,11 +121,15 @@ class Engine:
         self._checkpoints = CallThread("store-checkpoints", self._serve_checkpoints)
 
     async def write(
-        self, work: Callable[[Session], T], applied: Callable[[T], None] | None = None
+        self,
+        work: Callable[[Session], T],
+        applied: Callable[[T], None] | None = None,
+        patience: float = 0.0,
     ) -> T:
-        """Do ``work`` in the next transaction; durable on return. For ``applied`` see `Call`."""
+        """Do ``work`` in the next transaction; durable on return. For ``applied`` see `Call`, for
+        ``patience`` `CallThread.call`."""
         try:
-            return await self._writes.call(lambda: work(self.session), applied)
+            return await self._writes.call(lambda: work(self.session), applied, patience)
         except StoreFenced as error:
             self.signals.fenced(str(error))
             raise

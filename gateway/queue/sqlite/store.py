@@ -91,6 +91,7 @@ from gateway.queue.store import (
 )
 from gateway.queue.tail import EventTail
 from gateway.queue.tallies import HOUR, Stats
+from gateway.queue.threads import PATIENCE
 
 _OVERTAKEN: Final = "more messages of the same phones or accounts were accepted meanwhile"
 
@@ -570,7 +571,7 @@ class SqliteStore(Alone):
     ) -> int | None:
         number, now = self._engine.session.tenants.number(tenant), self._clock()
         return await self._engine.write(
-            lambda s: writes.acknowledge(s, number, consumer, seq, most, now)
+            lambda s: writes.acknowledge(s, number, consumer, seq, most, now), patience=PATIENCE
         )
 
     async def consumers(self, tenant: str | None = None) -> list[Consumer]:
