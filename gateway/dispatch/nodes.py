@@ -41,7 +41,10 @@ WATCH: Final = 0.1
 """Seconds between looks whether the time of this node is over."""
 
 INTERVAL: Final = 0.1
-"""Seconds between statements by which nodes share rates."""
+"""Seconds between statements by which nodes share rates, where there is anything to say or hear."""
+
+LONGEST: Final = 1.0
+"""Seconds between them where there is nothing."""
 
 PATIENCE: Final = 5.0
 """Seconds without an answer after which a node goes by none of them: long before its time is over,
@@ -117,6 +120,7 @@ class Nodes:
         self._rates = rates
         self._grants = Grants()
         self._granted_at = 0.0
+        self._wanted = True
         self._news = trio.Event()
         self._slots: Mapping[str, OwnSlots] = {}
         self._over = False
@@ -183,11 +187,15 @@ class Nodes:
         if self._store.lapsed or now - self._granted_at > PATIENCE:
             self._on_rates(self._grants.forget())
         asks = self._grants.asks(self._rates(), now)
+        if not (asks or self._wanted or now > self._granted_at + LONGEST):
+            return
+        self._wanted = False
         if self._grants:
             try:
                 rows = await self._store.grant(asks)
             except StoreError:
                 self._grants.untold()
+                self._wanted = True
                 raise
             if changed := self._grants.take(rows):
                 self._on_rates(changed)
@@ -219,6 +227,7 @@ class Nodes:
         """Go by what was heard; it counts as done once this returns."""
         now = self._clock()
         self._numbers.follow(heard.newest)
+        self._wanted |= heard.rates
         if "memo" in heard.notices:
             await self._steering.holds.reload()
             await self._steering.stops.reload()

@@ -492,6 +492,7 @@ class Heard(msgspec.Struct):
             those that are not.
         notices: the kinds of what all nodes are to go by from now on: ``memo`` (`Store.agree`),
             ``template``, or what the store has seen to itself.
+        rates: somebody wants, or has, something else of rates (`Store.grant`).
         slots: by carrier, those of its binds that this node may use; None where that is as before.
         leaving: slots that it gives up: once no session uses one any more, it is to be vacated.
     """
@@ -505,6 +506,7 @@ class Heard(msgspec.Struct):
     erased: list[tuple[str | None, list[str]]] = []
     handed: dict[str, float] = {}
     notices: list[str] = []
+    rates: bool = False
     slots: dict[str, OwnSlots] | None = None
     leaving: list[Slot] = []
 

@@ -32,6 +32,7 @@ class SharedStore(MemoryStore):
         self.tell, self._heard = trio.open_memory_channel[Heard](100)
         self.introduced: list[Mapping[str, int]] = []
         self.vacated: list[Slot] = []
+        self.grants = 0
         self.granted: dict[str, Granted] = {}
         self.others: list[Granted] = []
 
@@ -52,6 +53,7 @@ class SharedStore(MemoryStore):
         ]
 
     async def grant(self, asks: Sequence[Ask]) -> Sequence[Granted]:
+        self.grants += 1
         for ask in asks:
             self.granted[ask.name] = Granted(ask.name, 0, ask.want, ask.weight, ask.ask)
         return [*self.granted.values(), *self.others]
@@ -74,6 +76,11 @@ class Node:
         )
         await self.store.tell.send(heard)
         await self.world.calm()
+
+    async def wanted(self, others: list[Granted]) -> None:
+        """Another node has told what it wants of rates."""
+        self.store.others = others
+        await self.store.tell.send(Heard(rates=True))
 
     async def sent(self, parts: int) -> int:
         """Answer all that is sent until it is so many parts; returns how many it is then."""
@@ -175,12 +182,12 @@ async def test_it_sends_at_its_part_of_rates(node: Node) -> None:
     await node.store.tell.send(Heard(share=0.5))
     await node.hear(0, 1)
     for want, part in ((0.0, 0.5), (1.0, 0.005)):  # it wants nothing itself
-        node.store.others = [Granted(name, 1, want, 0.5, want) for name in names]
+        await node.wanted([Granted(name, 1, want, 0.5, want) for name in names])
         await trio.sleep(0.5)
         assert [node.world.dispatch.nodes.part(name) for name in names] == [part, part]
         assert carrier.limit(START) == pytest.approx(100 * part)
     for want, seconds in ((1.0, 30 / 25), (0.0, 30 / 50)):
-        node.store.others = [Granted("tenant acme", 1, want, 0.5, want)]
+        await node.wanted([Granted("tenant acme", 1, want, 0.5, want)])
         before = await node.sent(0)
         await node.world.accepted(*["a"] * 60)
         sent = await node.sent(before + 20)
@@ -188,6 +195,18 @@ async def test_it_sends_at_its_part_of_rates(node: Node) -> None:
         await node.sent(sent + 30)
         assert trio.current_time() - began == pytest.approx(seconds, rel=0.15)
         await node.sent(before + 60)
+
+
+async def test_rates_that_nobody_wants_are_hardly_asked_for(node: Node) -> None:
+    await node.hear(0, 1)
+    await trio.sleep(1.0)
+    before = node.store.grants
+    await trio.sleep(3.0)
+    assert 2 <= node.store.grants - before <= 3
+    before = node.store.grants
+    await node.wanted([Granted("carrier alpha", 1, 1.0, 0.5, 0.5)])
+    await trio.sleep(0.2)
+    assert node.store.grants > before
 
 
 async def test_it_tells_of_all_nodes_in_its_metrics(node: Node) -> None:

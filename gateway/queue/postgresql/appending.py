@@ -49,6 +49,7 @@ def append(session: "Session", streams: Sequence[Stream]) -> None:
         first = last[tenant] + 1
         one.chunks = events.chunks(one.tenant, first, one.encoded)
         last[tenant] += len(one.encoded)
+        session.news.seqs[one.tenant] = last[tenant]
         made += one.chunks
         tenants += [tenant] * len(one.chunks)
         times += [one.newest] * len(one.chunks)

@@ -1,4 +1,5 @@
-"""Connections and threads: one that writes with group commit, one that reads, one that renews.
+"""Connections and threads: one that writes with group commit, one that reads, one that renews, and
+where there are several nodes one that listens.
 
 A connection that is lost is made again when the next call comes; until then calls fail, and
 nothing of them was done. A commit whose answer was lost is in doubt: its calls are answered once it
@@ -22,6 +23,7 @@ from gateway.queue.postgresql.connecting import (
     store_error,
     timeline,
 )
+from gateway.queue.postgresql.listening import Listener, News
 from gateway.queue.postgresql.session import LostError, Session, Work
 from gateway.queue.signals import Signals
 from gateway.queue.threads import Call, CallThread
@@ -56,6 +58,7 @@ class Engine:
     """A database that this node holds.
 
     Attributes:
+        listener: hears of other nodes, and tells them; None where there are none.
         taken: what it has got.
         epoch, restored: see `gateway.queue.store.Store`.
 
@@ -84,6 +87,7 @@ class Engine:
         self._doubtful: _Doubtful | None = None
         self._ended = threading.Event()
         self.signals = Signals()
+        self.listener: Listener | None = None
         self.session = Session(lease, alone=nodes == 1)
         connection = connect(target, f"{node}: writer")
         try:
@@ -122,6 +126,10 @@ class Engine:
         self._writes = CallThread("store-writer", self._serve_writes)
         self._reads = CallThread("store-reader", self._serve_reads)
         threading.Thread(target=self._renew, name="store-lease", daemon=True).start()
+        if not self.session.alone:
+            self.listener = Listener(
+                lambda: connect(self._target, f"{self._node}: listener", self._seen)
+            )
 
     async def write(self, work: Work[T], applied: Callable[[T], None] | None = None) -> T:
         """Do ``work`` in the next transaction; durable on return. For ``applied`` see `Call`."""
@@ -131,11 +139,18 @@ class Engine:
         """Ask on the reading connection, which sees all that is durable by now."""
         return await self._reads.call(lambda: work(self._readable()))
 
+    def tell(self, news: News) -> None:
+        """Have other nodes hear of what was committed; called in any thread."""
+        if self.listener is not None and news:
+            self.listener.tell(news)
+
     async def aclose(self) -> None:
         """End the threads and close the connections."""
         self._ended.set()
         for thread in (self._reads, self._writes):
             await thread.stop()
+        if self.listener is not None:
+            await self.listener.aclose()
         for connection in (self.session.connection, self._reader):
             if connection is not None:
                 connection.close()
@@ -181,6 +196,7 @@ class Engine:
             self._doubtful = None
             if done:
                 session.made = doubtful.operation
+                self.tell(News(others=True, shares=True))
             for call, value in zip(doubtful.calls, doubtful.values, strict=True):
                 if done:
                     call.succeed(value)
@@ -197,6 +213,8 @@ class Engine:
             connection.close()
             raise self._fence("a failover has lost what was committed here")
         self._seen = self._written
+        if self.listener is not None:
+            self.listener.again()
 
     def _give_up(self) -> None:
         """Do not wait for ever to learn what was done."""
@@ -239,6 +257,7 @@ class Engine:
             if session.connection is None or session.connection.closed:
                 return self._connected(calls)
             return len(calls) > 1
+        self.tell(session.news)
         for call, value in zip(calls, values, strict=True):
             call.succeed(value)
         return False

@@ -1,20 +1,25 @@
-"""What a node learns of the others, by looking: their events and notices, messages that they have
-accepted for it, and how the shards are to be shared.
+"""What a node learns of the others: their events and notices, messages that they have accepted for
+it, and how the shards are to be shared.
 
-A look is one cheap statement, twenty times a second; what it shows to be new is then asked for. A
-NOTIFY would take a lock of the whole cluster at each commit.
+It is told, within moments (`gateway.queue.postgresql.listening`), and then asks for what it was
+told of. Beneath that it looks, with one statement, since what is told may be lost: once a second,
+and while it is not listening, or has found something of which it was told nothing, as often as it
+takes to hear of everything in time.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 import msgspec
 import trio
 
+from gateway.errors import StoreError
 from gateway.message import LaneKey
 from gateway.queue.postgresql import holding, leasing, reading, sharing, slots, upkeep
 from gateway.queue.postgresql.connecting import Connected
 from gateway.queue.postgresql.engine import Engine
+from gateway.queue.postgresql.listening import SPACING, Listener, News
+from gateway.queue.postgresql.sharing import Shares
 from gateway.queue.postgresql.shelves import Shelves, taking
 from gateway.queue.postgresql.slots import Slots
 from gateway.queue.store import Count, Heard, OwnSlots, Slot
@@ -22,9 +27,15 @@ from gateway.queue.store import Count, Heard, OwnSlots, Slot
 _decode_keys = msgspec.msgpack.Decoder(list[str]).decode
 
 POLL: Final = 0.04
-"""Seconds between looks."""
+"""Seconds between looks where nothing is told."""
 
-SHARE: Final = 0.5
+NET: Final = 1.0
+"""Seconds between looks at what should have been told."""
+
+DOUBT: Final = 10.0
+"""Seconds for which a node looks that has found something of which it was told nothing."""
+
+SHARE: Final = 1.0
 """Seconds between looks at the shards and slots, while nothing is being given up."""
 
 LEAVE: Final = 0.1
@@ -49,7 +60,7 @@ class Follower:
         engine: that of the node.
         shelves: its chunks.
         clock: Unix time.
-        on_seqs: told the last ``seq`` of every tenant when others have given some.
+        on_seqs: told the last ``seq`` of tenants; says whether others have given one.
         on_notice: told each notice, its kind and body.
     """
 
@@ -58,7 +69,7 @@ class Follower:
         engine: Engine,
         shelves: Shelves,
         clock: Callable[[], float],
-        on_seqs: Callable[[dict[str, int]], None],
+        on_seqs: Callable[[Mapping[str, int]], bool],
         on_notice: Callable[[str, bytes], None],
     ) -> None:
         self._engine = engine
@@ -74,7 +85,9 @@ class Follower:
         self._slots: dict[str, OwnSlots] = {}
         self._leaving: set[Slot] = set()
         self._heeded = engine.session.heard
-        self._look_at = self._count_at = 0.0
+        self._share_at = self._look_at = self._count_at = 0.0
+        self._next = self._doubt_until = 0.0
+        self._doubtful = False
         self._heard = Heard()
 
     @property
@@ -96,10 +109,12 @@ class Follower:
         """Wait until others have done what concerns this node, see `gateway.queue.store.Heard`."""
         await self._heed()
         while True:
-            await self._look()
+            await self._until_something()
             now = trio.current_time()
-            if now >= self._look_at and holding.now() >= self._engine.session.resumed + GRACE:
-                self._look_at = now + SHARE
+            self._next = now + SPACING
+            await self._go_by(self._listener.take(), now)
+            if now >= self._share_at and holding.now() >= self._engine.session.resumed + GRACE:
+                self._share_at = now + SHARE
                 await self._share()
             if now >= self._count_at:
                 self._count_at = now + COUNT
@@ -107,7 +122,36 @@ class Follower:
             if self._heard != Heard():
                 heard, self._heard = self._heard, Heard()
                 return heard
-            await trio.sleep(POLL)
+
+    @property
+    def _listener(self) -> Listener:
+        if self._engine.listener is None:
+            raise StoreError("there are no other nodes")
+        return self._engine.listener
+
+    async def _until_something(self) -> None:
+        """Wait until something was told, or it is time to look; no more often than `SPACING`."""
+        await trio.sleep_until(self._next)
+        with trio.move_on_at(min(self._look_at, self._share_at, self._count_at)):
+            await self._listener.wait()
+
+    async def _go_by(self, news: News, now: float) -> None:
+        """Ask for what was told, and look where it is time to."""
+        look, self._look_at = news.others or now >= self._look_at, 0.0  # where this fails
+        if self._doubtful and not news:
+            self._doubt_until = now + DOUBT
+        if news.shares:
+            self._share_at = 0.0
+        self._heard.rates |= news.rates
+        if news.seqs:
+            self._on_seqs(news.seqs)
+        self._note_newest(news.newest)
+        if news.arrived & self.active:
+            await self._arrivals()
+        found = look and await self._look()
+        self._doubtful = found and not news
+        sure = self._listener.listening and now >= self._doubt_until and not self._doubtful
+        self._look_at = now + (NET if sure else POLL)
 
     async def _heed(self) -> None:
         """Say that this node goes by all notices that it was told. What had begun before is over:
@@ -119,14 +163,16 @@ class Follower:
             session.heard = self._heeded
             await self._engine.write(lambda _: lambda: None)
 
-    async def _look(self) -> None:
+    async def _look(self) -> bool:
+        """Look for all that is new; says whether anything is that should have been told."""
         engine, active = self._engine, self.active
         seen = await engine.read(lambda c: sharing.tick(c, active))
-        seqs, notices, newest = seen.seqs, seen.notices, seen.newest
+        seqs, notices = seen.seqs, seen.notices
+        found = seen.arrived or seen.texts or notices > self._heeded
         if seqs != self._seqs:
             known = await engine.read(reading.last_seqs)
             self._seqs = sum(known.values())
-            self._on_seqs(known)
+            found |= self._on_seqs(known)
         if notices > self._heeded:
             after = self._heeded
             handed: list[str] = []
@@ -147,11 +193,18 @@ class Follower:
             if handed:  # as it is by now, whoever has changed it last
                 self._heard.handed |= await engine.read(lambda c: reading.handed(c, handed))
         if seen.arrived:
-            self._came(await engine.write(sharing.arrived(active)))
+            await self._arrivals()
         if seen.texts:
             self._heard.held += await engine.write(sharing.take_texts(active))
-        if newest > self._newest:
-            self._newest = self._heard.newest = newest
+        self._note_newest(seen.newest)
+        return found
+
+    def _note_newest(self, number: int) -> None:
+        if number > self._newest:
+            self._newest = self._heard.newest = number
+
+    async def _arrivals(self) -> None:
+        self._came(await self._engine.write(sharing.arrived(self.active)))
 
     def _came(self, lanes: dict[LaneKey, float]) -> None:
         known = self._heard.lanes
@@ -160,7 +213,9 @@ class Follower:
 
     def soon(self) -> None:
         """Look at once how the work is shared."""
-        self._look_at = 0.0
+        self._share_at = 0.0
+        if self._engine.listener is not None:
+            self._engine.listener.wake()
 
     async def vacate(self, given: Collection[Slot]) -> None:
         """Give up slots that no session uses any more."""
@@ -171,24 +226,24 @@ class Follower:
     async def _share(self) -> None:
         """Take shards and slots that nobody has, go on with those that were taken, and give up some
         of those that are too many."""
-        found = await self._who_has_slots()
-        if self._engine.session.number not in [node.number for node in found.live]:
+        me = self._engine.session.number
+        found, shares = await self._engine.read(lambda c: (slots.look(c, me), sharing.look(c, me)))
+        if me not in [node.number for node in found.live]:
             return  # its time is over, unless its next transaction is still made
-        await self._share_shards(found)
+        await self._share_shards(found, shares)
         await self._share_slots(found)
         if self.leaving or self._leaving:
-            self._look_at = trio.current_time() + LEAVE
+            self._share_at = trio.current_time() + LEAVE
 
-    async def _share_shards(self, found: Slots) -> None:
+    async def _share_shards(self, found: Slots, shares: Shares) -> None:
         engine, me = self._engine, self._engine.session.number
         sending = slots.senders(found.live)
         most = -(-sharing.SHARDS // len(sending)) if me in sending else 0
-        shares = await self._shares()
         missing = most - sharing.size(shares.mine)
         if shares.free and missing > 0:
             await self._cut(shares.silent)
             if await engine.write(taking(sharing.take(missing))):
-                shares = await self._shares()
+                shares = await engine.read(lambda c: sharing.look(c, me))
         if len(found.live) < self._live:
             self._heard.held += await engine.write(taking(sharing.take_held))
         self._live = len(found.live)
@@ -223,7 +278,7 @@ class Follower:
         if missing:
             await self._cut(found.silent)
             if await engine.write(slots.take(missing)):
-                found = await self._who_has_slots()
+                found = await engine.read(lambda c: slots.look(c, me))
         self._leaving |= found.surplus(me, sending=bool(self.mine))
         self._heard.leaving = sorted(self._leaving)
         mine = {
@@ -236,14 +291,6 @@ class Follower:
     async def _cut(self, silent: frozenset[str]) -> None:
         if silent:
             await self._engine.read(lambda c: sharing.cut(c, silent))
-
-    async def _shares(self) -> sharing.Shares:
-        number = self._engine.session.number
-        return await self._engine.read(lambda c: sharing.look(c, number))
-
-    async def _who_has_slots(self) -> Slots:
-        number = self._engine.session.number
-        return await self._engine.read(lambda c: slots.look(c, number))
 
     async def _count(self) -> None:
         shards, now = self.mine, self._clock()

@@ -20,6 +20,7 @@ from gateway.queue.postgresql import appending, holding, statements
 from gateway.queue.postgresql.appending import Stream
 from gateway.queue.postgresql.arrays import int4s, int8s, octets, texts
 from gateway.queue.postgresql.connecting import Connected
+from gateway.queue.postgresql.listening import News
 from gateway.queue.tallies import NAMES, Key
 
 T = TypeVar("T")
@@ -58,6 +59,7 @@ class Session:
         heard: the last notice that this node goes by.
         seqs: the last ``seq`` of tenants, by number, as this node has given it.
         used_lanes: the lanes that were asked for since somebody cleared this.
+        news: what the transaction under way, or the last one, has of concern to other nodes.
     """
 
     def __init__(self, lease: float, *, alone: bool) -> None:
@@ -71,6 +73,7 @@ class Session:
         self.heard = 0
         self.seqs: dict[int, int] = {}
         self.used_lanes: set[int] = set()
+        self.news = News()
         self._tenants: dict[str, int] = {}
         self._carriers: dict[str, int] = {"": 0}
         self._lanes: dict[LaneKey, int] = {}
@@ -193,6 +196,7 @@ class Session:
         `LostError`."""
         connection = self._live
         self.operation += 1
+        self.news = News()
         committing = False
         began = holding.now()
         try:
@@ -215,7 +219,7 @@ class Session:
             if lost:
                 raise LostError(str(error)) from error
             raise
-        self._newest = (0, 0.0)
+        self.news.newest, self._newest = self._newest[0], (0, 0.0)
         self.made = self.operation
         if began > self.renewed + self.lease:
             self.resumed = began

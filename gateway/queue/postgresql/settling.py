@@ -80,6 +80,7 @@ class _Rows(msgspec.Struct):
     refs: list[tuple[str, bytes]] = []
     hold: dict[str, Any] | None = None
     drop: dict[str, Any] | None = None
+    texts: bool = False
     uses_sent: list[tuple[str, str, int]] = []
     uses_back: list[tuple[str, str, int]] = []
 
@@ -191,6 +192,7 @@ def _add_held(rows: _Rows, settlement: Settlement) -> None:
                 [-1 if one.phone is None else shard(one.phone) for one in held.values()]
             ),
         }
+        rows.texts = any(one.kind == "text" for one in held.values())
     if settlement.drop:
         rows.drop = {
             "kinds": texts(kind for kind, _ in settlement.drop),
@@ -252,6 +254,7 @@ def settle(
             execute(SQL["forget_parts"], {"carriers": carriers, "refs": refs})
         if rows.hold is not None:
             execute(SQL["hold"], rows.hold | {"node": session.number})
+            session.news.others |= rows.texts
         if rows.drop is not None:
             execute(SQL["drop"], rows.drop)
         if changes:

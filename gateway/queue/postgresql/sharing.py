@@ -88,6 +88,7 @@ def arrive(session: Session, away: Away) -> None:
             "dues": float8s([*away.values()]),
         }
         session.execute(SQL["arrive"], values)
+        session.news.arrived |= combined(number for number, _ in away)
 
 
 def arrived(shards: int) -> Work[dict[LaneKey, float]]:
@@ -148,6 +149,7 @@ def notices(connection: Connected, after: int) -> list[tuple[int, str, bytes]]:
 
 def notify(session: Session, kind: str, body: bytes) -> int:
     """Tell all nodes something; gives the number of the notice."""
+    session.news.others = True
     session.execute(SQL["forget_notices"])
     [row] = session.execute(SQL["notify"], {"kind": kind, "body": body}).fetchall()
     return int(row[0])
@@ -231,6 +233,7 @@ def introduce(version: str, config: str, binds: Mapping[str, int]) -> Work[None]
         told = msgspec.json.encode(binds).decode()
         values = {"version": version, "config": config, "binds": told, "me": session.number}
         session.execute(SQL["introduce"], values)
+        session.news.shares = True
         return lambda: None
 
     return work
@@ -258,6 +261,7 @@ def take(limit: int) -> Work[int]:
         taken = [number for number, owner in rows if owner is None or owner in gone]
         if taken:
             session.execute(SQL["take"], {"me": me, "shards": int4s(taken)})
+            session.news.shares = True
         return lambda: len(taken)
 
     return work
@@ -295,6 +299,7 @@ def leave(shards: int) -> Work[None]:
     def work(session: Session) -> Callable[[], None]:
         values = {"me": session.number, "shards": int4s(members(shards))}
         session.execute(SQL["leave"], values)
+        session.news.shares = True
         return lambda: None
 
     return work
@@ -305,3 +310,4 @@ def let_go(session: Session) -> None:
     session.execute(SQL["leave_all"], {"me": session.number})
     session.execute(SQL["vacate_all"], {"me": session.number})
     session.execute(b"UPDATE node SET clean = true WHERE number = %s", (session.number,))
+    session.news.shares = True

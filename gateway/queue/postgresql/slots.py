@@ -139,6 +139,7 @@ def vacate(slots: Collection[Slot]) -> Work[None]:
 
     def work(session: Session) -> Callable[[], None]:
         session.execute(SQL["vacate"], _values(slots, session.number))
+        session.news.shares = True
         return lambda: None
 
     return work
@@ -164,6 +165,7 @@ def move(name: str, *, away: bool) -> Work[None]:
 
     def work(session: Session) -> Callable[[], None]:
         session.execute(SQL["move"], {"name": name, "away": away})
+        session.news.shares = True
         return lambda: None
 
     return work

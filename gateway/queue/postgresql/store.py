@@ -55,6 +55,7 @@ from gateway.queue.postgresql.connecting import Synchronous, Target
 from gateway.queue.postgresql.engine import Engine
 from gateway.queue.postgresql.following import POLL, Follower
 from gateway.queue.postgresql.holding import LEASE
+from gateway.queue.postgresql.listening import News
 from gateway.queue.postgresql.session import Session, Work
 from gateway.queue.search import Search
 from gateway.queue.store import (
@@ -216,12 +217,13 @@ class PostgresStore:
             await trio.sleep_forever()
         return await self._shares.heard()
 
-    def _followed(self, seqs: Mapping[str, int]) -> None:
-        """Other nodes have recorded events, or this one has."""
+    def _followed(self, seqs: Mapping[str, int]) -> bool:
+        """Other nodes have recorded events, or this one has; says whether others have."""
         news = [tenant for tenant, seq in seqs.items() if seq > self._tail.last(tenant)]
         for tenant in news:
             self._tail.skip(tenant, seqs[tenant])
         self._engine.signals.told(news)
+        return bool(news)
 
     def _told(self, kind: str, body: bytes) -> None:
         """A node has told all of something."""
@@ -264,8 +266,12 @@ class PostgresStore:
             await trio.sleep(POLL / 2)
 
     async def grant(self, asks: Sequence[Ask]) -> Sequence[Granted]:
-        number = self._engine.session.number
-        return await self._engine.read(lambda c: slots.grant(c, number, asks))
+        engine = self._engine
+        number = engine.session.number
+        granted = await engine.read(lambda c: slots.grant(c, number, asks))
+        if asks:
+            engine.tell(News(rates=True))
+        return granted
 
     # --- the way in ---
 
