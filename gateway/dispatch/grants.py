@@ -105,11 +105,17 @@ class Grants:
     def __init__(self) -> None:
         self.me = 0
         self._own: dict[str, _Own] = {}
+        self._wanting = True
         self._at = -math.inf
 
     def __bool__(self) -> bool:
         """Whether there is any rate."""
         return bool(self._own)
+
+    @property
+    def wanting(self) -> bool:
+        """Whether this node wants something, or has something to tell."""
+        return self._wanting
 
     def untold(self) -> None:
         """What was told last may not have been heard."""
@@ -141,6 +147,7 @@ class Grants:
             if ask != own.told:
                 own.told = ask
                 found.append(ask)
+        self._wanting = bool(found) or any(own.want or own.short for own in self._own.values())
         return found
 
     def _measure(self, own: _Own, rate: Rate, seconds: float) -> None:

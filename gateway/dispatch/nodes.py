@@ -43,8 +43,11 @@ WATCH: Final = 0.1
 INTERVAL: Final = 0.1
 """Seconds between statements by which nodes share rates, where there is anything to say or hear."""
 
-LONGEST: Final = 1.0
+LONGEST: Final = 2.5
 """Seconds between them where there is nothing."""
+
+QUIET: Final = 0.25
+"""Seconds between looks whether there is, while nobody has wanted anything of late."""
 
 PATIENCE: Final = 5.0
 """Seconds without an answer after which a node goes by none of them: long before its time is over,
@@ -182,7 +185,7 @@ class Nodes:
 
     async def _grant(self) -> None:
         """Tell what this node wants of rates, and go by what all have told."""
-        await trio.sleep(INTERVAL)
+        await trio.sleep(INTERVAL if self._grants.wanting or self._wanted else QUIET)
         now = trio.current_time()
         if self._store.lapsed or now - self._granted_at > PATIENCE:
             self._on_rates(self._grants.forget())

@@ -7,6 +7,7 @@ and while it is not listening, or has found something of which it was told nothi
 takes to hear of everything in time.
 """
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
@@ -36,10 +37,10 @@ DOUBT: Final = 10.0
 """Seconds for which a node looks that has found something of which it was told nothing."""
 
 SHARE: Final = 1.0
-"""Seconds between looks at the shards and slots, while nothing is being given up."""
+"""Seconds until shards and slots are seen to again where that has failed."""
 
 LEAVE: Final = 0.1
-"""Seconds between them meanwhile."""
+"""Seconds between looks whether what is given up is done with."""
 
 GRACE: Final = 5.0
 """Seconds after the database was away for longer than a lease in which no node takes another for
@@ -88,6 +89,7 @@ class Follower:
         self._share_at = self._look_at = self._count_at = 0.0
         self._next = self._doubt_until = 0.0
         self._doubtful = False
+        self._shared = self._seen_shared = ""
         self._heard = Heard()
 
     @property
@@ -101,6 +103,7 @@ class Follower:
         await self._share()
         await self._engine.write(taking(sharing.take_held))  # for the recovery to find
         await self._engine.write(sharing.take_texts(self.active))
+        self._engine.tell(News(shares=True))  # there is one more
         self._heard = Heard()
         self._told = -1.0
         self._slots = {}
@@ -114,8 +117,10 @@ class Follower:
             self._next = now + SPACING
             await self._go_by(self._listener.take(), now)
             if now >= self._share_at and holding.now() >= self._engine.session.resumed + GRACE:
-                self._share_at = now + SHARE
-                await self._share()
+                self._share_at = again = now + SHARE
+                if await self._share() and self._share_at == again:  # `soon` says otherwise
+                    giving_up = self.leaving or self._leaving
+                    self._share_at = now + LEAVE if giving_up else math.inf
             if now >= self._count_at:
                 self._count_at = now + COUNT
                 await self._count()
@@ -168,6 +173,9 @@ class Follower:
         engine, active = self._engine, self.active
         seen = await engine.read(lambda c: sharing.tick(c, active))
         seqs, notices = seen.seqs, seen.notices
+        self._seen_shared = seen.shared
+        if seen.shared != self._shared:
+            self._share_at = 0.0
         found = seen.arrived or seen.texts or notices > self._heeded
         if seqs != self._seqs:
             known = await engine.read(reading.last_seqs)
@@ -223,17 +231,17 @@ class Follower:
         self._leaving.difference_update(given)
         self.soon()
 
-    async def _share(self) -> None:
+    async def _share(self) -> bool:
         """Take shards and slots that nobody has, go on with those that were taken, and give up some
-        of those that are too many."""
-        me = self._engine.session.number
+        of those that are too many; says whether all is done that can be by now."""
+        me, seen = self._engine.session.number, self._seen_shared
         found, shares = await self._engine.read(lambda c: (slots.look(c, me), sharing.look(c, me)))
         if me not in [node.number for node in found.live]:
-            return  # its time is over, unless its next transaction is still made
+            return False  # its time is over, unless its next transaction is still made
         await self._share_shards(found, shares)
         await self._share_slots(found)
-        if self.leaving or self._leaving:
-            self._share_at = trio.current_time() + LEAVE
+        self._shared = seen
+        return True
 
     async def _share_shards(self, found: Slots, shares: Shares) -> None:
         engine, me = self._engine, self._engine.session.number

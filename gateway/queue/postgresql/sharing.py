@@ -119,6 +119,7 @@ class Tick(NamedTuple):
         notices: the number of the last notice.
         arrived, texts: whether messages have come for some shards, and texts from their phones.
         newest: the highest message number.
+        shared: something else where nodes, shards or slots stand otherwise.
     """
 
     seqs: int
@@ -126,6 +127,7 @@ class Tick(NamedTuple):
     arrived: bool
     texts: bool
     newest: int
+    shared: str
 
 
 def tick(connection: Connected, shards: int) -> Tick:

@@ -64,7 +64,12 @@ GROUP BY tenant, category, route, campaign;
 SELECT (SELECT sum(seq)::int8 FROM tenant), (SELECT notices FROM gateway),
     EXISTS (SELECT FROM arrival WHERE shard = ANY(%(shards)s::int2[])),
     EXISTS (SELECT FROM held WHERE node = -1 AND shard = ANY(%(shards)s::int2[])),
-    (SELECT max(last_id) FROM node);
+    (SELECT max(last_id) FROM node), md5(concat(
+        (SELECT string_agg(concat_ws(' ', number, clean, until < clock_timestamp(), moved, binds), ','
+            ORDER BY number) FROM node),
+        (SELECT string_agg(coalesce(node::text, ''), ',' ORDER BY number) FROM shard),
+        (SELECT string_agg(concat_ws(' ', carrier, number, node), ',' ORDER BY carrier, number)
+            FROM slot)));
 
 -- name: notify
 WITH next AS (UPDATE gateway SET notices = notices + 1 RETURNING notices)
