@@ -834,5 +834,7 @@ class Store(Protocol):
         """Forget events, outcomes, keys and unmatched parts from before a moment, and consumers not
         seen since, about ``limit`` rows; returns how many rows went, 0 once there is nothing left
         to do. The keys of messages without an outcome stay. Keys and parts may stay for a day
-        longer. What was counted for ``stats`` goes after `gateway.queue.tallies.KEPT` hours,
-        whatever ``before`` is."""
+        longer; where history goes by dropping tables (`gateway.queue.postgresql.generations`),
+        events and outcomes for an eighth of the time that they are kept for, and keys for half of
+        it, and what is counted are steps. What was counted for ``stats`` goes after
+        `gateway.queue.tallies.KEPT` hours, whatever ``before`` is."""

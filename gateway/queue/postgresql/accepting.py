@@ -161,7 +161,7 @@ def accept(
         offered, stored = None, rows
         twice: set[int] = set()
         if keys.ids:
-            offered = session.execute(SQL["keys"], keys.columns(session))
+            offered = session.execute(session.placed(SQL["keys"]), keys.columns(session))
             # Whoever leases, or counts, in the same transaction must not find a duplicate.
             if keys.waits or counting or charges is not None:
                 twice = set(keys.ids).difference(every(offered.fetchall()))

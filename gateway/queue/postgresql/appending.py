@@ -65,7 +65,7 @@ def append(session: "Session", streams: Sequence[Stream]) -> None:
         "ats": float8s(times),
         "bodies": octets([chunk.body for chunk in made]),
     }
-    session.execute(SQL["events"], values)
+    session.execute(session.placed(SQL["events"]), values)
     session.execute(SQL["seqs"], {"tenants": int4s([*last]), "seqs": int8s([*last.values()])})
     if finished[0]:
         values = {
@@ -74,7 +74,7 @@ def append(session: "Session", streams: Sequence[Stream]) -> None:
             "seqs": int8s(finished[2]),
             "lives": octets(finished[3]),
         }
-        session.execute(SQL["finished"], values)
+        session.execute(session.placed(SQL["finished"]), values)
 
 
 def _last(session: "Session", tenants: set[int]) -> dict[int, int]:

@@ -31,6 +31,9 @@ OLDEST: Final = 15
 PATIENCE: Final = 5
 """Seconds that a connection may take to be made."""
 
+LOCK_TIMEOUT: Final = "10s"
+"""How long a statement waits for others' locks."""
+
 _SETTINGS: Final = {
     # Tables go from empty to millions of rows and back between two looks of the planner's: every
     # statement is to go by an index, whatever was counted last.
@@ -40,7 +43,7 @@ _SETTINGS: Final = {
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
     "timezone": "UTC",
-    "lock_timeout": "10s",
+    "lock_timeout": LOCK_TIMEOUT,
     "statement_timeout": "60s",
     "idle_in_transaction_session_timeout": "60s",
 }

@@ -9,6 +9,7 @@ is known whether it was made, and no other one is made before.
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import psycopg
@@ -33,8 +34,11 @@ T = TypeVar("T")
 Read = Callable[[Connected], T]
 """Asks on a connection."""
 
-_FENCED: Final = "SG001"
-"""The SQLSTATE of the function ``fence``."""
+_FENCED, _TURNED = "SG001", "SG002"
+"""The SQLSTATEs of ``fence``: the node's place is another's, a generation has ended."""
+
+_NO_TABLE: Final = "42P01"
+"""The SQLSTATE of a table that is not there."""
 
 DOUBT: Final = 300.0
 """Seconds after which a process that does not know what was recorded ends: the one that is started
@@ -42,7 +46,8 @@ next reads it."""
 
 
 TRIES: Final = 3
-"""Times that a transaction is made again which waited for another node's, and that one for it."""
+"""Times that a transaction is made again which waited for another node's, and that one for it, or
+that wrote to a generation which another node has ended."""
 
 
 class _Doubtful(NamedTuple):
@@ -108,6 +113,7 @@ class Engine:
         session.number, session.token = taken.number, taken.token
         session.operation = session.made = taken.operation
         session.heard = taken.heard
+        session.learn()
 
     def _lineage(self, connection: Connected) -> tuple[str, bool]:
         """The epoch, a new one where the database was restored."""
@@ -228,7 +234,7 @@ class Engine:
     def _commit(self, calls: Sequence[Call[Any]], tries: int = TRIES) -> bool:
         """Do calls in one transaction; returns whether they are to be tried one by one: one of them
         has failed, or the connection had been lost before. Two nodes that waited for each other are
-        told so, and one of them tries again."""
+        told so, and one of them tries again; so does one whose generation another has ended."""
         values: list[Any] = []
 
         def gather(work: Work[Any]) -> Work[Any]:
@@ -250,7 +256,7 @@ class Engine:
             self._doubtful = _Doubtful(session.operation, calls, values, time.monotonic())
             return False
         except Exception as error:  # noqa: BLE001  every caller is told
-            if isinstance(error, psycopg.errors.DeadlockDetected) and tries:
+            if tries and self._is_worth_another(error):
                 return self._commit(calls, tries - 1)
             for call in calls:
                 call.fail(self._meaning(error))
@@ -260,6 +266,15 @@ class Engine:
         self.tell(session.news)
         for call, value in zip(calls, values, strict=True):
             call.succeed(value)
+        return False
+
+    def _is_worth_another(self, error: Exception) -> bool:
+        if isinstance(error, psycopg.errors.DeadlockDetected):
+            return True
+        # A generation that ended long ago has no tables any more.
+        if isinstance(error, psycopg.Error) and error.sqlstate in (_TURNED, _NO_TABLE):
+            with suppress(psycopg.Error):
+                return self.session.learn()
         return False
 
     def _meaning(self, error: Exception) -> Exception:

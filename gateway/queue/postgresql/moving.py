@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from gateway.message import LaneKey
 from gateway.queue.moving import MOVING, TABLES, Kind, Numbers, Place, Row
-from gateway.queue.postgresql import settling
+from gateway.queue.postgresql import generations, settling
 from gateway.queue.postgresql.arrays import decode_message
 from gateway.queue.postgresql.connecting import Connected
 from gateway.queue.postgresql.session import Session, Work
@@ -142,8 +142,9 @@ def _insert(session: Session, table: str, rows: Sequence[Row]) -> None:
     names = ", ".join(columns)
     given = ", ".join(f"%s::{_KINDS[kind].type}[]" for kind in columns.values())
     written = ", ".join(_KINDS[kind].write.format(name) for name, kind in columns.items())
+    place = generations.mixed(table)
     statement = (
-        f"INSERT INTO {table} ({names}) SELECT {written} FROM unnest({given}) AS new ({names})"  # noqa: S608  texts of this module
+        f"INSERT INTO {place} ({names}) SELECT {written} FROM unnest({given}) AS new ({names})"  # noqa: S608  texts of this module
     )
     session.execute(statement.encode(), [list(column) for column in zip(*values, strict=True)])
     if table == "audit":

@@ -61,6 +61,7 @@ def migrate(
                 return
             others = [] if version < SHARED or version + 1 in beside else _working(connection)
             if not others:
+                connection.execute("SET LOCAL statement_timeout = 0")  # it may read whole tables
                 connection.execute(steps[version], prepare=False)
                 connection.execute("UPDATE gateway SET version = %s", (version + 1,))
         if others:

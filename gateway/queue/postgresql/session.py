@@ -4,7 +4,8 @@ All calls that wait share a transaction. Their statements are sent without waiti
 answers (a pipeline); what a call needs to know beforehand it asks for, and waits. The last
 statement is the fence: it compares the token, and puts on record the *operation*, the number of the
 transaction. A commit whose answer was lost is looked for by that number once there is a connection
-again, so that it is neither lost nor made twice.
+again, so that it is neither lost nor made twice. History is written to the newest generation that
+the node knows; where that has ended, the last statement says so, and the transaction is made again.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,10 +17,11 @@ from psycopg import Cursor
 
 from gateway.errors import StoreError
 from gateway.message import LaneKey
-from gateway.queue.postgresql import appending, holding, statements
+from gateway.queue.postgresql import appending, generations, holding, statements
 from gateway.queue.postgresql.appending import Stream
 from gateway.queue.postgresql.arrays import int4s, int8s, octets, texts
 from gateway.queue.postgresql.connecting import Connected
+from gateway.queue.postgresql.generations import Generation
 from gateway.queue.postgresql.listening import News
 from gateway.queue.tallies import NAMES, Key
 
@@ -57,6 +59,7 @@ class Session:
         renewed: when the last one began that was made, on `holding.now`'s clock.
         resumed: when the first one began that was made after the node's time had run out.
         heard: the last notice that this node goes by.
+        generation: the one that history is written to.
         seqs: the last ``seq`` of tenants, by number, as this node has given it.
         used_lanes: the lanes that were asked for since somebody cleared this.
         news: what the transaction under way, or the last one, has of concern to other nodes.
@@ -71,6 +74,8 @@ class Session:
         self.renewed = holding.now()
         self.resumed = -inf
         self.heard = 0
+        self.generation = self._generation = generations.NONE
+        self._placed: dict[bytes, bytes] = {}
         self.seqs: dict[int, int] = {}
         self.used_lanes: set[int] = set()
         self.news = News()
@@ -91,6 +96,27 @@ class Session:
         if self.connection is None:
             raise StoreError("the database is not connected")
         return self.connection
+
+    # --- generations ---
+
+    def placed(self, statement: bytes) -> bytes:
+        """A statement that writes history, with the names of the partitions."""
+        found = self._placed.get(statement)
+        if found is None:
+            found = self._placed[statement] = generations.placed(statement, self.generation)
+        return found
+
+    def turn(self, generation: Generation) -> None:
+        """The transaction under way has begun a generation: what follows goes there."""
+        self.generation = generation
+        self._placed.clear()
+
+    def learn(self) -> bool:
+        """Learn which generation is the newest; whether it is another one."""
+        before = self.generation
+        self.turn(generations.current(self._live))
+        self._generation = self.generation
+        return self.generation.number != before.number
 
     # --- names ---
 
@@ -220,6 +246,7 @@ class Session:
                 raise LostError(str(error)) from error
             raise
         self.news.newest, self._newest = self._newest[0], (0, 0.0)
+        self._generation = self.generation
         self.made = self.operation
         if began > self.renewed + self.lease:
             self.resumed = began
@@ -229,9 +256,12 @@ class Session:
     def _fence(self) -> None:
         if self.token:
             self.execute(
-                b"SELECT fence(%s, %s, %s, %s, %s, %s, %s)",
-                (self.number, self.token, self.operation, self.lease, *self._newest, self.heard),
-            )
+                b"SELECT fence(%s, %s, %s, %s, %s, %s, %s, %s)",
+                (
+                    self.number, self.token, self.operation, self.lease, *self._newest, self.heard,
+                    self.generation.number,
+                ),
+            )  # fmt: skip
 
     @property
     def lapsed(self) -> bool:
@@ -247,6 +277,8 @@ class Session:
         self._tenants.clear()
         self._carriers = {"": 0}
         self._lanes.clear()
+        if self.generation != self._generation:
+            self.turn(self._generation)
         connection = self.connection
         if connection is not None and not connection.closed:
             try:

@@ -54,6 +54,7 @@ from gateway.queue.postgresql import (
 from gateway.queue.postgresql.connecting import Synchronous, Target
 from gateway.queue.postgresql.engine import Engine
 from gateway.queue.postgresql.following import POLL, Follower
+from gateway.queue.postgresql.history import History
 from gateway.queue.postgresql.holding import LEASE
 from gateway.queue.postgresql.listening import News
 from gateway.queue.postgresql.session import Session, Work
@@ -146,6 +147,7 @@ class PostgresStore:
                 self._nobody |= UNREACHABLE
             self._tail = EventTail(await engine.read(reading.last_seqs))
             self._done: dict[str, float] = {}
+            self._history = History(engine, self._tail, self._clock)
             await shelves.shelve_all(engine)
             self._shelves = shelves.Shelves(engine)
             follower = Follower(engine, self._shelves, self._clock, self._followed, self._told)
@@ -283,6 +285,7 @@ class PostgresStore:
     ) -> Mapping[int, Known]:
         if not entries:
             return {}
+        await self._history.turn_in_time()
         hour, chunks = int(self._clock() // HOUR), self._shelves.arrived
         work, rows = accepting.accept(entries, seen, limits, hour, self._shares.active, chunks)
         try:
@@ -373,6 +376,7 @@ class PostgresStore:
 
     async def settle(self, settlement: Settlement) -> Settled:
         engine = self._engine
+        await self._history.turn_in_time()
         forbidden = [canonical(one.number) for one in settlement.optouts if one.out]
         gone = [canonical(one.number) for one in settlement.consents if one.state == "withdrawn"]
         work, leaving = settling.settle(
@@ -674,9 +678,7 @@ class PostgresStore:
         hour = int(now // HOUR) - KEPT
         some = min(limit, upkeep.BLOCK)
         return (
-            await self._prune_events(before, limit)
-            or await self._forget("forget_consumers", before=before)
-            or await self._forget("forget_keys", before=before, limit=some)
+            await self._forget("forget_consumers", before=before)
             or await self._prune_lanes(before)
             or await self._in_turn("forget_parts", before, upkeep.PASS, before=before, limit=some)
             or await self._in_turn("forget_uses", now, upkeep.USES_PASS, now=now, limit=some)
@@ -684,6 +686,7 @@ class PostgresStore:
             or await self._forget("forget_ranges", now=now, limit=some)
             or await self._forget("forget_refusals", before=before, limit=some, most=MOST_REFUSED)
             or await self._in_turn("forget_stats", now, upkeep.PASS, before=hour)
+            or await self._history.prune(before, limit)
         )
 
     async def _forget(self, name: str, **values: float) -> int:
@@ -697,17 +700,6 @@ class PostgresStore:
         if not gone:
             self._done[name] = moment
         return gone
-
-    async def _prune_events(self, before: float, limit: int) -> int:
-        old = await self._engine.read(lambda c: upkeep.old_events(c, before, limit))
-        if not old:
-            return 0
-
-        def applied(_: int) -> None:
-            for tenant, _number, first, size, _body in old:
-                self._tail.forget(tenant, first + size - 1)
-
-        return await self._engine.write(upkeep.forget_events(old), applied)
 
     async def _prune_lanes(self, before: float) -> int:
         if before < self._done.get("lanes", -math.inf) + upkeep.PASS:

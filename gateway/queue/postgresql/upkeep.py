@@ -1,18 +1,17 @@
 """What an open store does now and then: it says what it holds, and forgets what is old."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from gateway.message import Category, LaneKey, WaitingState
-from gateway.queue import events
 from gateway.queue.postgresql import sharing, statements
-from gateway.queue.postgresql.arrays import int4s, int8s, texts
+from gateway.queue.postgresql.arrays import int4s, texts
 from gateway.queue.postgresql.connecting import Connected
 from gateway.queue.postgresql.holding import Taken
 from gateway.queue.postgresql.reading import ask
 from gateway.queue.postgresql.session import Session, Work, every
-from gateway.queue.store import Count, EventChunk, Recovery
+from gateway.queue.store import Count, Recovery
 
 SQL: Final = statements.load("pruning")
 
@@ -28,9 +27,6 @@ HEARD_WITHIN: Final = 15.0
 
 USES_PASS: Final = 3_600.0
 """Seconds between looks for what counts against no cap any more."""
-
-Old = tuple[str, int, int, int, bytes]
-"""The name and number of a tenant, and a chunk of its events."""
 
 
 def standing(
@@ -82,36 +78,6 @@ def recovery(connection: Connected, taken: Taken, nodes: int, shards: int, now: 
         held=sharing.held(ask(connection, "held", node=taken.number, nodes=nodes, shards=shards)),
         nodes=nodes,
     )
-
-
-def old_events(connection: Connected, before: float, limit: int) -> list[Old]:
-    """The oldest chunks whose events are all from before a moment: about ``limit`` events."""
-    values = {"before": before, "limit": max(1, limit)}
-    found: list[Old] = []
-    total = 0
-    for row in connection.cursor(binary=True).execute(SQL["old_events"], values):
-        found.append(row)
-        total += row[3]
-        if total >= limit:
-            break
-    return found
-
-
-def forget_events(old: Sequence[Old]) -> Work[int]:
-    """Forgets chunks and whose outcomes they tell; gives how many rows went."""
-    chunks = [EventChunk(name, first, size, bytes(body)) for name, _, first, size, body in old]
-    told = [number for chunk in chunks for number in events.message_numbers(chunk)]
-
-    def work(session: Session) -> Callable[[], int]:
-        values = {
-            "tenants": int4s([number for _, number, *_ in old]),
-            "firsts": int8s([chunk.first for chunk in chunks]),
-        }
-        gone = session.execute(SQL["forget_events"], values)
-        finished = session.execute(SQL["forget_finished"], {"ids": int8s(told)})
-        return lambda: gone.rowcount + finished.rowcount
-
-    return work
 
 
 def forget(name: str, **values: Any) -> Work[int]:

@@ -4,9 +4,12 @@ SELECT * FROM unnest(%(ids)s::int8[], %(lanes)s::int4[], %(shards)s::int2[], %(s
     %(dues)s::float8[], %(expires)s::float8[], %(ats)s::float8[], %(bodies)s::bytea[]);
 
 -- name: keys
-INSERT INTO key (tenant, name, message, digest, got, not_before, at)
+INSERT INTO {key} (tenant, name, message, digest, got, not_before, at)
 SELECT * FROM unnest(%(tenants)s::int4[], %(names)s::bytea[], %(ids)s::int8[],
     %(digests)s::int8[], %(got)s::int4[], %(not_befores)s::float8[], %(ats)s::float8[])
+    AS new (tenant, name, message, digest, got, not_before, at)
+WHERE (tenant, name) NOT IN (SELECT tenant, name FROM key WHERE generation < {keys}
+    AND tenant = ANY(%(tenants)s::int4[]) AND name = ANY(%(names)s::bytea[]))
 ON CONFLICT DO NOTHING RETURNING message;
 
 -- name: duplicates

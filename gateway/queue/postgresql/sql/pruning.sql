@@ -1,21 +1,5 @@
--- name: old_events
-SELECT tenant.name, event.tenant, first, size, body FROM event
-JOIN tenant ON tenant.id = event.tenant WHERE at < %(before)s ORDER BY at LIMIT %(limit)s;
-
--- name: forget_events
-DELETE FROM event USING unnest(%(tenants)s::int4[], %(firsts)s::int8[]) AS old (tenant, first)
-WHERE event.tenant = old.tenant AND event.first = old.first;
-
--- name: forget_finished
-DELETE FROM finished WHERE id = ANY(%(ids)s::int8[]);
-
 -- name: forget_consumers
 DELETE FROM cursor WHERE seen < %(before)s;
-
--- name: forget_keys
-WITH old AS MATERIALIZED (SELECT tenant, name FROM key WHERE at < %(before)s
-    AND NOT EXISTS (SELECT FROM message WHERE message.id = key.message) LIMIT %(limit)s)
-DELETE FROM key USING old WHERE key.tenant = old.tenant AND key.name = old.name;
 
 -- name: used_lanes
 SELECT DISTINCT lane FROM message UNION SELECT lane FROM arrived;

@@ -36,12 +36,12 @@ DELETE FROM message WHERE id = ANY(%(ids)s::int8[]) RETURNING id;
 SELECT id, seq FROM tenant WHERE id = ANY(%(tenants)s::int4[]) ORDER BY id FOR NO KEY UPDATE;
 
 -- name: events
-INSERT INTO event (tenant, first, size, at, body)
+INSERT INTO {event} (tenant, first, size, at, body)
 SELECT * FROM unnest(%(tenants)s::int4[], %(firsts)s::int8[], %(sizes)s::int4[],
     %(ats)s::float8[], %(bodies)s::bytea[]);
 
 -- name: finished
-INSERT INTO finished (id, tenant, seq, life)
+INSERT INTO {finished} (id, tenant, seq, life)
 SELECT * FROM unnest(%(ids)s::int8[], %(tenants)s::int4[], %(seqs)s::int8[], %(lives)s::bytea[])
 ON CONFLICT (id) DO UPDATE SET tenant = excluded.tenant, seq = excluded.seq, life = excluded.life;
 

@@ -1,6 +1,9 @@
 -- name: tables
-SELECT relname, pg_total_relation_size(relid), n_dead_tup FROM pg_stat_user_tables
-WHERE schemaname = current_schema();
+SELECT coalesce(whole.relname, found.relname),
+    coalesce(sum(pg_total_relation_size(relid)), 0)::int8, sum(n_dead_tup)::int8
+FROM pg_stat_user_tables AS found LEFT JOIN pg_inherits ON inhrelid = relid
+LEFT JOIN pg_class AS whole ON whole.oid = inhparent
+WHERE schemaname = current_schema() GROUP BY 1;
 
 -- name: oldest_transaction
 SELECT coalesce(extract(epoch FROM clock_timestamp() - min(began)), 0) FROM (
