@@ -247,7 +247,9 @@ async def test_a_route_uses_the_tables_that_all_its_carriers_take(
     await world.check_finished()
 
 
-async def test_what_waits_goes_on_when_its_tables_are_taken_away(world: Any) -> None:
+async def test_what_waits_goes_on_when_its_tables_are_taken_away(
+    world: Any, autojump_clock: object
+) -> None:
     await world.configure(carriers=[carrier_settings(shift_tables=("tr",))])
     [result] = await world.submit({"text": TURKISH * 35, "send_at": world.clock() + 60})
     assert (result.encoding, result.parts) == ("gsm7", 1)
