@@ -167,10 +167,10 @@ BEGUN: Final = 1_000
 _hash = blake2b(digest_size=8, usedforsecurity=False).copy
 
 
-def _mark(*names: str) -> int:
-    """64 bits, signed, that stand for names."""
+def _mark(name: str) -> int:
+    """64 bits, signed, that stand for a name."""
     made = _hash()
-    made.update("\0".join(names).encode())
+    made.update(name.encode())
     return _number(made.digest())
 
 
@@ -178,11 +178,16 @@ def _number(digest: bytes) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
+_Names = tuple[str | None, ...]
+"""A campaign and a signature, of those that a mark is made of."""
+
+
 class Selector:
     """What caps count that count the same messages.
 
     Attributes:
         caps: those.
+        category: of the messages that they count; None where they count those of every category.
         keep: seconds for which a message counts in one of them after it was sent.
     """
 
@@ -190,58 +195,46 @@ class Selector:
         first = caps[0]
         self.caps = tuple(caps)
         self.keep = max(cap.width for cap in caps)
-        self._category = first.category
+        self.category = first.category
         self._campaign = first.campaign
         self._signature = first.signature
         self._same_text = first.same_text
         self._regions = with_territories(first.regions)
         self._name = repr(first.selection)
         self._varies = first.same_text or EACH in (first.campaign, first.signature)
-        self._fixed = _mark(self._name)
-        self._counted = Counted(self._fixed, self.keep)
-        self._begun: dict[str, blake2b] = {}
+        self._fixed = Counted(_mark(self._name), self.keep)
+        self._begun: dict[_Names, blake2b] = {}
 
     def counted(self, message: Message) -> Counted | None:
         """What the message counts as, and for how long, None where it does not."""
-        mark = self.mark(message)
-        if mark is None:
-            return None
-        return self._counted if mark == self._fixed else Counted(mark, self.keep)
-
-    def mark(self, message: Message) -> int | None:
-        """What the message counts as, None where it does not."""
-        if self._category is not None and message.category != self._category:
+        if self.category is not None and message.category != self.category:
             return None
         if self._regions and place_of(message.to).region not in self._regions:
             return None
-        names = [self._name]
+        campaign = signed = None
         if self._campaign is not None:
             campaign = message.campaign
             if campaign is None or self._campaign not in (EACH, campaign):
                 return None
-            names.append(campaign)
         if self._signature is not None:
             signed = signature(message.text)
             if signed is None or self._signature not in (EACH, signed):
                 return None
-            names.append(signed)
         if not self._varies:
             return self._fixed
-        if self._same_text:
-            return self._of_text("\0".join(names), message.text)
-        return _mark(*names)
-
-    def _of_text(self, names: str, text: str) -> int:
-        """The mark of names and a text; those of a campaign differ in the last alone."""
-        begun = self._begun.get(names)
-        if begun is None:
-            if len(self._begun) >= BEGUN:
-                self._begun.clear()
-            begun = self._begun[names] = _hash()
-            begun.update(names.encode() + b"\0")
+        begun = self._begun.get((campaign, signed)) or self._begin(campaign, signed)
         made = begun.copy()
-        made.update(text.encode())
-        return _number(made.digest())
+        if self._same_text:
+            made.update(b"\0" + message.text.encode())
+        return Counted(_number(made.digest()), self.keep)
+
+    def _begin(self, *names: str | None) -> blake2b:
+        """The digest of names; the marks of a campaign's texts begin alike."""
+        if len(self._begun) >= BEGUN:
+            self._begun.clear()
+        begun = self._begun[names] = _hash()
+        begun.update("\0".join([self._name, *filter(None, names)]).encode())
+        return begun
 
 
 def selectors(caps: Iterable[FrequencyCap]) -> list[Selector]:

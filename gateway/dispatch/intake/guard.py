@@ -13,7 +13,7 @@ from msgspec import structs
 from gateway.dispatch.intake.tenants import Tenant
 from gateway.errors import StoreError
 from gateway.facts import Facts
-from gateway.message import Message
+from gateway.message import URGENT, Message
 from gateway.ops.logs import Sparing
 from gateway.policy.pumping import RANGE, Pumping, PumpingOptions, Ranges, was_held
 from gateway.policy.rules import Verdicts
@@ -101,13 +101,18 @@ class Guard:
     def note(
         self, tenant: Tenant, messages: Sequence[Message], verdicts: Verdicts, now: float
     ) -> Sequence[Message]:
-        """A batch was judged: count what may go, which is returned, and report what is held."""
+        """A batch was judged: count the passwords that may go, which are returned, and report what
+        is held."""
         rule = tenant.policy.pumping
         if rule is None:
             return ()
         held = {index for index, verdict in verdicts.items() if verdict.rule == Pumping.name}
         name = tenant.options.id
-        going = [message for index, message in enumerate(messages) if index not in verdicts]
+        going = [
+            message
+            for index, message in enumerate(messages)
+            if message.category == URGENT and index not in verdicts
+        ]
         self._ranges.note(name, rule.ranges(going), now)
         for where, count in Counter(messages[index].to[:-RANGE] for index in held).items():
             self._warn(

@@ -40,7 +40,7 @@ from gateway.message import (
 from gateway.numbers import NumberError, read, region_of
 from gateway.ops.metrics import Metrics
 from gateway.policy.budget import count_spent
-from gateway.policy.frequency import count_in, seen_in
+from gateway.policy.frequency import any_twice, count_in, phones_of, seen_in
 from gateway.policy.prices import Pricing, units
 from gateway.policy.rules import Defer, Refuse, Verdicts
 from gateway.queue.lanes import Lanes
@@ -240,9 +240,11 @@ class Intake:
         facts = await self._facts(tenant, drafts)
         seen: Seen | None = None
         uses: dict[str, Sequence[Use]] = {}
+        again = False
         if tenant.policy.frequency is not None:
             seen, uses = seen_in(facts), dict(facts.uses)
             facts = structs.replace(facts, uses=uses)
+            again = any_twice(phones_of(draft for _, draft in drafts))
         budget, spent = tenant.policy.budget, dict(facts.spent)
         if budget is not None:
             facts = structs.replace(facts, spent=spent)
@@ -287,7 +289,7 @@ class Intake:
                         if one.send_at is None and one.send_at_local is None
                         else drafting.note(one, message, now),
                     )
-                if seen is not None:
+                if again:
                     count_in(uses, messages[passed:])
                 if budget is not None:
                     count_spent(spent, messages[passed:])
@@ -488,7 +490,7 @@ class Intake:
             drafts = [
                 (
                     index,
-                    structs.replace(  # once, which costs as much as all that is worked out
+                    structs.replace(
                         draft,
                         counted=() if frequency is None else frequency.counted(draft),
                         charges=() if budget is None else budget.charges(draft),

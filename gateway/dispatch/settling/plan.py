@@ -111,9 +111,16 @@ class Plan:
 
 def _costs(taken: Sequence[Flight], prices: Prices) -> Counter[tallies.Key]:
     """What messages cost that carriers have taken."""
+    digits = prices.digits
+    alike = Counter(
+        [
+            (m.tenant, m.campaign, m.variant, one.carrier, m.to[:digits], len(one.refs))
+            for one in taken
+            for m in (one.message,)
+        ]
+    )
     costs: Counter[tallies.Key] = Counter()
-    for one in taken:
-        m = one.message
-        cost = prices.of_part(one.carrier, m.to) * len(one.refs)
-        costs[m.tenant, m.campaign, m.variant, one.carrier, "cost"] += cost
+    for (tenant, campaign, variant, carrier, prefix, parts), count in alike.items():
+        cost = prices.of_part(carrier, prefix) * parts * count
+        costs[tenant, campaign, variant, carrier, "cost"] += cost
     return costs

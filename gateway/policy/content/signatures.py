@@ -7,7 +7,7 @@ brackets further on in the text are refused, since carriers refuse the text for 
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.policy.content.options import SignatureOptions
 from gateway.policy.rules import Refuse
@@ -18,6 +18,13 @@ RULE: Final = "signature"
 
 SENDERS: Final = 4_096
 """Senders and routes whose signatures are kept at hand; all are forgotten at once."""
+
+
+class _Known(NamedTuple):
+    """The signatures that some messages may have, and how their texts begin with these."""
+
+    options: tuple[SignatureOptions, ...]
+    beginnings: tuple[str, ...]
 
 
 class Signatures:
@@ -34,16 +41,18 @@ class Signatures:
         self._options = tuple(options)
         self._carriers = carriers
         self._names = frozenset(one.name for one in options)
-
-        self._known: dict[tuple[str, str], tuple[SignatureOptions, ...]] = {}
+        self._known: dict[tuple[str, str], _Known] = {}
 
     def put(self, text: str, sender: str, route: str) -> str | Refuse:
         """The text of a message from a sender, on a route, with its signature in front."""
         known = self._known.get((sender, route))
         if known is None:
             known = self._look_up(sender, route)
-        if "【" not in text and "】" not in text:
-            return self._begin(text, known)
+        opening, closing = text.count("【"), text.count("】")
+        if not opening and not closing:
+            return self._begin(text, known.options)
+        if opening == closing == 1 and text.startswith(known.beginnings):
+            return text
         found = _FIRST.match(text)
         name, place = "", 0
         if found is not None:
@@ -51,7 +60,7 @@ class Signatures:
             if name not in self._names:
                 theirs = "、".join(one.name for one in self._options)
                 return _refuse(f"【{name}】 is not one of this tenant's signatures: {theirs}", 0)
-            if not any(one.name == name for one in known):
+            if not any(one.name == name for one in known.options):
                 return _refuse(
                     f"【{name}】 is not known to the sender {sender} or its carriers; use another",
                     0,
@@ -64,7 +73,7 @@ class Signatures:
                 second.start(),
             )
         # Spaces before it or in it: carriers look for the bare one, and opt-outs and caps go by it.
-        return self._begin(text, known) if found is None else f"【{name}】{text[place:]}"
+        return self._begin(text, known.options) if found is None else f"【{name}】{text[place:]}"
 
     def _begin(self, text: str, known: Sequence[SignatureOptions]) -> str | Refuse:
         """A text without a signature, with the first of those that it may have."""
@@ -74,17 +83,19 @@ class Signatures:
             return _refuse(f"begins with no signature; put 【{known[0].name}】 in front", 0)
         return f"【{known[0].name}】{text}"
 
-    def _look_up(self, sender: str, route: str) -> tuple[SignatureOptions, ...]:
+    def _look_up(self, sender: str, route: str) -> _Known:
         """Those that such messages may have."""
         carriers = self._carriers.get(route, ())
         if len(self._known) >= SENDERS:
             self._known.clear()
-        found = self._known[sender, route] = tuple(
+        options = tuple(
             one
             for one in self._options
             if (not one.senders or sender in one.senders)
             and (not one.carriers or all(carrier in one.carriers for carrier in carriers))
         )
+        beginnings = tuple(f"【{one.name}】" for one in options)
+        found = self._known[sender, route] = _Known(options, beginnings)
         return found
 
 
