@@ -214,6 +214,11 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case(True, 20, own("store_oldest_transaction_seconds", "0+60x90")),
         Case(False, 20, own("store_oldest_transaction_seconds", "0 60 120 0x90")),
     ),
+    "DeadRowsStay": (
+        Case(True, 80, own("store_dead_rows", "2000000x120", table="message")),
+        Case(False, 80, own("store_dead_rows", "2000000x40 5000 2000000x80", table="message")),
+        Case(False, 80, own("store_dead_rows", "90000x120", table="message")),
+    ),
     "StandbyLost": (
         Case(True, 15, own("store_standbys", "2x10 1x90")),
         Case(False, 15, own("store_standbys", "1x10 2x90")),

@@ -185,6 +185,26 @@ FAULTS: Final = (
         "The oldest transaction is of seconds, and dead rows get fewer.",
     ),
     Alert(
+        "DeadRowsStay",
+        "warning",
+        "min_over_time(gateway_store_dead_rows[1h]) > 1e6",
+        "5m",
+        "{{ $value | humanize }} dead rows of {{ $labels.table }} are not cleared away",
+        ("store", "Dead rows in the database"),
+        "The table grows, and what is looked up in it takes longer.",
+        (
+            "`SELECT relname, n_dead_tup, last_autovacuum FROM pg_stat_user_tables`",
+            "who keeps them: `SELECT pid, backend_type, age(backend_xmin) FROM pg_stat_activity`",
+            "`SELECT slot_name, active, age(xmin) FROM pg_replication_slots`",
+            "`SHOW autovacuum`, `SELECT * FROM pg_stat_progress_vacuum`",
+        ),
+        "End what keeps them (`pg_terminate_backend`; a walsender is a standby with"
+        " `hot_standby_feedback`), drop a slot that nobody uses any more, turn"
+        " autovacuum on, `VACUUM` the table by hand.",
+        "`VACUUM FULL`: it locks the queue.",
+        "Dead rows go down to thousands within minutes.",
+    ),
+    Alert(
         "StandbyLost",
         "critical",
         "gateway_store_standbys < max_over_time(gateway_store_standbys[1h])",

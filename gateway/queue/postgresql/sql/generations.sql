@@ -1,3 +1,6 @@
+-- The keys of messages without an outcome are not forgotten: wherever such messages are is asked by
+-- `all_old`, `keep_keys` and `forget_keys`.
+
 -- name: current
 SELECT number, keys, since, keys_since FROM generation WHERE newest IS NULL;
 
