@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 
 from gateway.dispatch.core import Dispatch
 from gateway.message import Category
-from gateway.ops.metrics import Labels, Metrics
+from gateway.ops.instruments import Labels
+from gateway.ops.metrics import Metrics
 from gateway.ops.views import Reason
 from gateway.queue.lanes import Lane
 from gateway.queue.operators import NodeState, Vitals

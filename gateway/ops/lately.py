@@ -7,7 +7,7 @@ from itertools import accumulate
 from math import inf, isinf
 from typing import Final
 
-from gateway.ops.metrics import Histogram, Labels
+from gateway.ops.instruments import Histogram, Labels
 from gateway.ops.views import SpreadView
 
 SPAN: Final = 600.0

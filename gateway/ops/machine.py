@@ -17,7 +17,8 @@ import msgspec
 import trio
 
 from gateway.ops.certificates import expiry
-from gateway.ops.metrics import Labels, Metrics
+from gateway.ops.instruments import Labels
+from gateway.ops.metrics import Metrics
 
 LOOK_EVERY, EXPIRIES_EVERY = 5.0, 3600.0
 """Seconds between looks at the disk, and at what expires."""

@@ -4,7 +4,8 @@ attempt to replace it was refused."""
 from collections.abc import Callable
 from importlib.metadata import version
 
-from gateway.ops.metrics import Labels, Metrics
+from gateway.ops.instruments import Labels
+from gateway.ops.metrics import Metrics
 from gateway.ops.operations import Running
 
 

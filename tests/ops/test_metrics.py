@@ -6,7 +6,8 @@ import pytest
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.ops.metrics import OTHER, SERIES, Counter, Gauge, Histogram, Labels, Metrics
+from gateway.ops.instruments import OTHER, SERIES, Counter, Gauge, Histogram, Labels
+from gateway.ops.metrics import Metrics
 
 
 def scrape(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:

@@ -10,7 +10,8 @@ from typing import Final
 import pytest
 
 from gateway import cli
-from gateway.ops.metrics import Counter, Gauge, Histogram, Metrics
+from gateway.ops.instruments import Counter, Gauge, Histogram
+from gateway.ops.metrics import Metrics
 
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = (ROOT / "docs" / "operations.md").read_text()

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import pytest
 
-from gateway.ops.metrics import Counter, Gauge, Histogram, Metrics, Tally
+from gateway.ops.instruments import Counter, Gauge, Histogram, Tally
+from gateway.ops.metrics import Metrics
 from gateway.ops.watching import ALERTS, BOARDS, QUESTIONS, RECORDINGS
 from gateway.ops.watching.declared import Panel
 from tests.ops.reading import RATE_INTERVAL, selected

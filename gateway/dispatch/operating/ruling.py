@@ -6,7 +6,7 @@ from typing import Final
 
 from gateway.dispatch.core import Dispatch
 from gateway.dispatch.operating.week import Week
-from gateway.ops.metrics import Counter as Counted
+from gateway.ops.instruments import Counter as Counted
 from gateway.ops.metrics import Metrics
 from gateway.ops.views import PolicyView, QueueView, TenantRuleView
 

@@ -11,8 +11,9 @@ from gateway.dispatch.operating.owed import Owed
 from gateway.dispatch.release.stops import Stop
 from gateway.dispatch.serving.events import in_use
 from gateway.message import CATEGORIES, Category, LaneKey
+from gateway.ops.instruments import Labels
 from gateway.ops.lately import Lately
-from gateway.ops.metrics import Labels, Metrics
+from gateway.ops.metrics import Metrics
 from gateway.ops.views import (
     BindState,
     BindView,

@@ -6,8 +6,9 @@ from typing import Literal
 
 from gateway.dispatch.core import Dispatch
 from gateway.message import CATEGORIES
+from gateway.ops.instruments import Gauge, Labels
 from gateway.ops.lately import Lately
-from gateway.ops.metrics import Gauge, Labels, Metrics
+from gateway.ops.metrics import Metrics
 from gateway.ops.operations import Running
 from gateway.ops.views import ExpiryView, LatencyView, SystemView
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from gateway.ops.console.queries import Aggregate, Binary, Call, Matcher, Number, Query, Select
+from gateway.ops.instruments import Labels, Table
 from gateway.ops.lately import within
-from gateway.ops.metrics import Labels, Table
 
 NOTHING: Final = Table((), {})
 

@@ -9,7 +9,8 @@ import trio
 
 from gateway.ops.console import words
 from gateway.ops.console.samples import EVERY, Line, Samples
-from gateway.ops.metrics import Metrics, Table
+from gateway.ops.instruments import Table
+from gateway.ops.metrics import Metrics
 from gateway.ops.problems import ProblemError
 from gateway.ops.watching import BOARDS, RECORDINGS
 from gateway.ops.watching.declared import Board, Panel

@@ -14,7 +14,7 @@ import msgspec
 
 from gateway.ops.console.evaluating import Facts, Past, evaluate
 from gateway.ops.console.queries import Query, QueryError, ranges, read, selects
-from gateway.ops.metrics import Labels, Table
+from gateway.ops.instruments import Labels, Table
 from gateway.ops.watching.declared import Panel, Recording
 
 EVERY: Final = 5.0

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.ops.console.evaluating import Facts, Past, evaluate
 from gateway.ops.console.queries import read
-from gateway.ops.metrics import Labels, Table
+from gateway.ops.instruments import Labels, Table
 
 SENT = Table(
     ("carrier", "status"),

@@ -6,7 +6,8 @@ import msgspec
 
 from gateway.ops.console.panels import LOOKED, SELDOM, Panels
 from gateway.ops.console.samples import EVERY
-from gateway.ops.metrics import Metrics, Table
+from gateway.ops.instruments import Table
+from gateway.ops.metrics import Metrics
 from tests.ops.console.staging import Clock
 
 

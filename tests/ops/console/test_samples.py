@@ -1,7 +1,8 @@
 import pytest
 
 from gateway.ops.console.samples import EVERY, FINE, KEPT, LINES, THIN, Samples
-from gateway.ops.metrics import Metrics, Table
+from gateway.ops.instruments import Table
+from gateway.ops.metrics import Metrics
 from gateway.ops.watching import BOARDS, RECORDINGS
 from gateway.ops.watching.declared import Panel, Query, Recording
 
