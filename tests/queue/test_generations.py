@@ -149,6 +149,78 @@ async def test_an_idle_gateway_makes_no_tables(
     await store.aclose()
 
 
+async def test_clocks_that_are_days_apart_make_hardly_more_tables(
+    postgres: Postgres, database: str, made: Make, clock: Clock, entry: MakeEntry
+) -> None:
+    right = made("a", nodes=2)
+    wrong = PostgresStore(postgres.dsn(database), node="b", nodes=2, clock=lambda: clock.now + 9e5)
+    await right.open()
+    await wrong.open()
+    rounds = 60
+    for number in range(rounds):
+        for at, (store, ahead) in enumerate(((right, 0.0), (wrong, 9e5))):
+            assert await store.accept([entry(2 * number + at, key=f"{number}.{at}")]) == {}
+            while await store.prune(clock.now + ahead - KEPT, 1_000):
+                pass
+        clock.now += history.AGAIN
+    [[count]] = postgres.ask(database, "SELECT count(*) FROM generation")
+    assert count <= 4
+    keys = [f"{number}.{at}" for number in range(rounds) for at in (0, 1)]
+    assert len(await right.known("acme", keys)) == len(keys)
+    for store in (wrong, right):
+        await store.aclose()
+
+
+async def test_nodes_that_do_not_prune_go_by_the_retention_too(
+    postgres: Postgres, database: str, made: Make, clock: Clock, entry: MakeEntry
+) -> None:
+    both = [made("a", nodes=2), made("b", nodes=2)]
+    for store in both:
+        await store.open()
+        await prune(store, clock)
+    clock.now += 0.9 * DAY
+    await both[1].accept([entry(1, key="a")])
+    assert postgres.ask(database, "SELECT max(number) FROM generation") == [(1,)]
+    clock.now += 0.2 * DAY
+    await both[1].accept([entry(2, key="b")])
+    assert postgres.ask(database, "SELECT max(number) FROM generation") == [(2,)]
+    for store in both:
+        await store.aclose()
+
+
+async def test_a_walk_that_another_partition_was_begun_with_begins_anew(
+    made: Make,
+    clock: Clock,
+    tables: Callable[[], list[str]],
+    entry: MakeEntry,
+    delivered: MakeFinal,
+    postgres: Postgres,
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No key of a message that waits is passed over, though the dropping is held up for long."""
+    monkeypatch.setattr(generations, "PAGES", 1)
+    store = made()
+    await store.open()
+    for start in (0, 100):
+        waiting = [
+            entry(10_000 + start + n, key=f"w{start + n:03}" * 30, due=9e8) for n in range(90)
+        ]
+        await store.accept(waiting)
+        await days(store, clock, range(start + 1, start + 7), entry, delivered)
+    with psycopg.connect(postgres.dsn(database)) as other:
+        other.execute("SELECT count(*) FROM key")
+        clock.now += 30 * DAY
+        for _ in range(2):
+            with pytest.raises(StoreError, match="is held up"):
+                await prune(store, clock)
+    await prune(store, clock)
+    assert "key_1" not in tables()
+    keys = [f"w{start + n:03}" * 30 for start in (0, 100) for n in range(90)]
+    assert len(await store.known("acme", keys)) == len(keys)
+    await store.aclose()
+
+
 @pytest.mark.parametrize("hour", [3_600.0, -3_600.0, 400 * DAY, -999.0])
 async def test_a_clock_that_jumps_takes_nothing(
     made: Make, clock: Clock, entry: MakeEntry, delivered: MakeFinal, hour: float
@@ -278,6 +350,34 @@ async def test_no_key_is_taken_twice_while_generations_end(
     [[ended]] = postgres.ask(database, "SELECT count(*) FROM generation WHERE newest IS NOT NULL")
     assert stored == rounds * size
     assert ended > rounds / 2
+
+
+async def test_a_node_that_was_idle_for_long_writes_to_the_newest_generation(
+    postgres: Postgres,
+    database: str,
+    made: Make,
+    clock: Clock,
+    tables: Callable[[], list[str]],
+    entry: MakeEntry,
+    delivered: MakeFinal,
+) -> None:
+    """The one that it knows was ended and dropped by another; its own clock stands still."""
+    other = made("a", nodes=2)
+    idle = PostgresStore(postgres.dsn(database), node="b", nodes=2, clock=lambda: 1_000.0)
+    await other.open()
+    await days(other, clock, range(1, 2), entry, delivered)
+    await idle.open()
+    await idle.accept([entry(100, key="x")])
+    await days(other, clock, range(2, 30), entry, delivered)
+    assert "key_1" not in tables()
+    again = [entry(101, key="k29"), entry(102, key="new", leased=True)]
+    assert {at: known.message for at, known in (await idle.accept(again)).items()} == {0: 29}
+    await idle.settle(Settlement(finals=[delivered(again[1].message, at=clock.now)]))
+    [newest] = postgres.ask(database, "SELECT number, keys FROM generation WHERE newest IS NULL")
+    placed = "SELECT (SELECT max(generation) FROM finished), max(generation) FROM key"
+    assert postgres.ask(database, placed) == [newest]
+    for store in (idle, other):
+        await store.aclose()
 
 
 # --- from before there were any ---

@@ -37,9 +37,9 @@ class History:
         self._tail = tail
         self._clock = clock
         self._newest = engine.session.generation
-        self._kept = LEAST  # until `prune` says
+        self._kept = LEAST  # until it is said
         self._tried = -math.inf
-        self._page = 0
+        self._walked = (0, 0)
         self._emptied_at = -math.inf
 
     async def turn_in_time(self) -> None:
@@ -52,6 +52,10 @@ class History:
         with suppress(StoreError):
             await self._turn(now)
 
+    def keep(self, before: float) -> None:
+        """Go by how long history is kept: what is from before a moment is old."""
+        self._kept = max(self._clock() - before, LEAST)
+
     def _is_over(self, now: float) -> bool:
         return generations.is_over(self._newest.since, now, self._kept / generations.TURNS)
 
@@ -63,7 +67,6 @@ class History:
         """Forget some of what is from before a moment; returns how many rows, tables or pages of
         them went, 0 where nothing is left."""
         now = self._clock()
-        self._kept = max(now - before, LEAST)
         self._newest = await self._engine.read(generations.current)
         if gone := await self._prune_mixed(before, limit) or await self._drop(before):
             return gone
@@ -80,15 +83,23 @@ class History:
                 return 0
             await self._turn(self._clock(), anew=True)
             return await self._drop(before)
-        if old.last:
-            if self._page < await engine.read(lambda c: generations.key_pages(c, old.keys)):
-                await engine.write(generations.keep_keys(old.keys, self._page))
-                self._page += generations.PAGES
-                return 1
-            self._page = 0
+        if old.last and await self._keep_keys(old.keys):
+            return 1
         await engine.write(generations.drop(old))
         await self._forget_tail()
         return 1
+
+    async def _keep_keys(self, keys: int) -> bool:
+        """Take some of the keys over that go with an old partition and are needed; False where all
+        were looked at."""
+        of, page = self._walked
+        if of != keys:
+            page = 0
+        if page >= await self._engine.read(lambda c: generations.key_pages(c, keys)):
+            return False
+        await self._engine.write(generations.keep_keys(keys, page))
+        self._walked = (keys, page + generations.PAGES)
+        return True
 
     async def _forget_tail(self) -> None:
         for tenant, first in (await self._engine.read(generations.first_kept)).items():
@@ -99,7 +110,8 @@ class History:
         engine = self._engine
         if old := await engine.read(lambda c: generations.old_events(c, before, limit)):
             gone = await engine.write(generations.forget_events(old))
-            await self._forget_tail()
+            for tenant, _, first, size, _ in old:
+                self._tail.forget(tenant, first + size - 1)
             return gone
         some = min(limit, generations.BLOCK)
         if gone := await engine.write(generations.forget_keys(before, some)):

@@ -673,6 +673,7 @@ class PostgresStore:
         now = self._clock()
         # Before any outcome is forgotten: it is what tells that a message has left its chunk.
         await self._shelves.aged(now, before)
+        self._history.keep(before)
         if not self._shares.active & 1:
             return 0  # one node does it: whichever has the first shard
         hour = int(now // HOUR) - KEPT
