@@ -82,6 +82,26 @@ class FrameReader:
         self._let_go()
         return None
 
+    def next_frames(self, most: int, longest: int) -> list[bytes]:
+        """The bodies of the next frames that are complete: ``most`` of them at most, up to the
+        first that is longer than ``longest``, or too long altogether (see `announced`)."""
+        found: list[bytes] = []
+        buffer, start = self._buffer, self._start
+        longest = min(longest, self.max_frame)
+        with memoryview(buffer) as view:
+            size = len(buffer)
+            while len(found) < most and size - start >= HEADER_SIZE:
+                (length,) = _LENGTH.unpack_from(view, start)
+                end = start + HEADER_SIZE + length
+                if length > longest or end > size:
+                    break
+                found.append(bytes(view[start + HEADER_SIZE : end]))
+                start = end
+        if found:
+            self._start = start
+            self._let_go()
+        return found
+
     def clear(self) -> None:
         """Nothing more is to be given out."""
         self._start = len(self._buffer)

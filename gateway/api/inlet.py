@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import trio
 
 from gateway import sockets
-from gateway.api.frames import FrameReader, FrameTooLargeError
+from gateway.api.frames import FrameReader
 from gateway.api.options import ServerOptions
 from gateway.api.outbox import Outbox
 from gateway.api.shared import SMALL, Tenant
@@ -92,7 +92,7 @@ class Inlet:
                     size, self._room = self._room, 0
                     self.touch()
                     return Arrival([body], self._tenant.large, size)
-            elif bodies := self._small():
+            elif bodies := self._frames.next_frames(self._free(), SMALL):
                 size = sum(map(len, bodies))
                 await self._enter(self._tenant.small, size)
                 return Arrival(bodies, self._tenant.small, size)
@@ -107,21 +107,6 @@ class Inlet:
         self._frames.clear()
         self._tenant.large.leave(self._room)
         self._room = 0
-
-    def _small(self) -> list[bytes]:
-        """The complete frames that have come, up to a large one."""
-        bodies: list[bytes] = []
-        most = self._free()
-        try:
-            while len(bodies) < most and self._frames.announced <= SMALL:
-                body = self._frames.next_frame()
-                if body is None:
-                    break
-                bodies.append(body)
-        except FrameTooLargeError:
-            if not bodies:
-                raise
-        return bodies
 
     async def _enter(self, turnstile: Turnstile, size: int) -> None:
         """Wait for room. The client can do nothing about it, so no time runs against it."""

@@ -167,16 +167,19 @@ class Places:
         found.pop(source, None)
         self._on_wrong(Wrong(source, target, dict(found)))
         self._place(ids, target)
+        counts = Counter(self._where.values())
+        self._counts = {place: counts[place] for place in PLACES}
 
     def _place(self, ids: Collection[int], target: Where) -> None:
         """Have messages in a place, wherever they are."""
+        where, counts = self._where, self._counts
         for number in ids:
-            if target == "store":
-                self._where.pop(number, None)
-            else:
-                self._where[number] = target
-        counts = Counter(self._where.values())
-        self._counts = {place: counts[place] for place in PLACES}
+            before = where.pop(number, None)
+            if before is not None:
+                counts[before] -= 1
+            if target != "store":
+                where[number] = target
+                counts[target] += 1
 
     # --- what is where ---
 

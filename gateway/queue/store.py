@@ -601,7 +601,11 @@ class Store(Protocol):
 
     async def heard(self) -> Heard:
         """Wait until other nodes have done what concerns this one. Whoever calls it again goes by
-        all that it has told before. For one caller; it never returns where there is one node."""
+        all that it has told before. For one caller; it never returns where there is one node.
+
+        That messages are ready is told here (`Heard.lanes`), of those that other nodes have put
+        in, and nowhere else: of its own a node knows without asking when they are due, by what it
+        has accepted and deferred and by what `open` and `lease` have said."""
 
     async def newest(self) -> int:
         """The highest message number that other nodes have accepted; 0 where there are none."""

@@ -1,4 +1,5 @@
 import struct
+from itertools import takewhile
 
 import pytest
 from hypothesis import given
@@ -28,6 +29,28 @@ def test_frames_come_out_as_they_went_in_however_they_were_cut(
         reader.receive(stream[start:end])
         received += taken(reader)
     assert received == sent
+
+
+@given(bodies, st.integers(0, 40), st.integers(1, 9))
+def test_frames_come_out_together_up_to_a_long_one(
+    sent: list[bytes], longest: int, most: int
+) -> None:
+    reader = FrameReader(40)
+    reader.receive(b"".join(map(frame, sent)) + frame(b"begun")[:-1])
+    found = reader.next_frames(most, longest)
+    wanted = [*takewhile(lambda body: len(body) <= longest, sent)][:most]
+    assert found == wanted
+    reader.receive(b"n")
+    assert taken(reader) == [*sent[len(found) :], b"begun"]
+
+
+def test_frames_come_out_together_up_to_one_that_is_too_long() -> None:
+    reader = FrameReader(5)
+    reader.receive(frame(b"one") + frame(b"two") + struct.pack(">I", 6))
+    assert reader.next_frames(9, 100) == [b"one", b"two"]
+    assert reader.next_frames(9, 100) == []
+    with pytest.raises(FrameTooLargeError):
+        _ = reader.announced
 
 
 def test_a_byte_at_a_time_gives_the_frame_at_its_last_byte() -> None:

@@ -120,6 +120,7 @@ def test_messages_are_put_from_wherever_they_may_come() -> None:
     assert places.members("settlement") == {1, 2, 3}
     places.put("settlement", [3])  # an attempt that was cut off is made again
     assert places.members("lane") == {4}
+    assert {place: n for place, n in places.counts().items() if n} == {"lane": 1, "settlement": 3}
     with pytest.raises(LocalProtocolError, match="anywhere -> settlement: 1 in store"):
         places.put("settlement", [4, 5])
     places = holding("settlement", 1)

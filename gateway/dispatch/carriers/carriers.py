@@ -48,6 +48,9 @@ a response to a campaign's message otherwise."""
 RESERVED_FOR = 600.0
 """Seconds after the last one-time password for which places are kept."""
 
+ENOUGH = 256
+"""Parts for which room is looked for at most: nobody sends more in one go, and to ask two hundred
+idle binds for each message would be a tenth of a processor at twenty messages a second."""
 
 LEAST_PART = 1e-6
 """Of a rate, what counts as none: a rate of 0 is none that limits."""
@@ -120,6 +123,7 @@ class Carrier:
         # messages are not in their lanes again, and no others go out before them.
         self._returning: dict[int, Sequence[Response]] = {}
         self._reserved_until = 0.0
+        self._reserved: int | None = None  # places, until it is known that other binds are up
         # When the first part was taken of those after the last receipt; 0 where there is none.
         self._owes_since = 0.0
         self._torn = Torn()
@@ -133,7 +137,8 @@ class Carrier:
         """Send on these binds from now on."""
         self.all_binds = tuple(binds)
         self.binds = tuple(bind for bind in binds if bind.options.mode != "receiver")
-        self._windows.binds = self.binds
+        self._windows.use(self.binds)
+        self._reserved = None
         self.standing.use(binds)
 
     def reconfigure(self, options: CarrierOptions) -> None:
@@ -213,8 +218,9 @@ class Carrier:
         return self._pace.limit(now)
 
     def room(self, now: float, category: Category = URGENT) -> int:
-        """Parts of a category that could go out at once: free window, within the rate. While
-        there are one-time passwords, some places in the window are kept for them."""
+        """Parts of a category that could go out at once: free window, within the rate, but no more
+        than `ENOUGH` and a window. While there are one-time passwords, some places in the window
+        are kept for them."""
         if self._returning or self.paused:
             return 0
         free = self._free(now, category)
@@ -223,11 +229,12 @@ class Carrier:
         return min(free, self._pace.room(now))
 
     def _free(self, now: float, category: Category) -> int:
-        """Parts of a category that the windows have room for."""
-        free = self._windows.free
-        if category != URGENT and now < self._reserved_until:
-            free -= sum(bind.options.window for bind in self.binds if bind.up) // RESERVED
-        return free
+        """Parts of a category that the windows have room for, as far as that matters."""
+        if category == URGENT or now >= self._reserved_until:
+            return self._windows.free(ENOUGH)
+        if self._reserved is None:
+            self._reserved = sum(bind.options.window for bind in self.binds if bind.up) // RESERVED
+        return self._windows.free(ENOUGH + self._reserved) - self._reserved
 
     def limited_by(self, now: float, category: Category) -> Limit | None:
         """Why it has no `room` for a category though it is up; None where it has some."""
@@ -248,10 +255,10 @@ class Carrier:
 
     def ready_at(self, now: float) -> float | None:
         """When time alone will give room, or parts to send once more; None where it will not."""
-        moments = [self._pace.ready_at(now)]
-        if (again := self._torn.next_at) is not None:
-            moments.append(again)
-        return min((at for at in moments if at > now), default=None)
+        paced, again = self._pace.ready_at(now), self._torn.next_at
+        if again is None or again <= now:
+            return paced if paced > now else None
+        return min(paced, again) if paced > now else again
 
     def action(self, status: int) -> Action:
         """What to do about a status other than 0."""
@@ -369,10 +376,12 @@ class Carrier:
     # --- what binds tell (`gateway.smpp.bind.BindListener`) ---
 
     def bound(self, bind: Bind) -> None:
+        self._reserved = None
         self.standing.bound(bind, self._clock())
         self._on_room()
 
     def lost(self, bind: Bind, unanswered: Sequence[object], reason: str) -> None:
+        self._reserved = None
         self.standing.lost(bind, reason, self._clock())
         self._metrics.binds_lost.add(1, self.options.id)
         contexts = [*unanswered, *self._windows.lost(bind)]

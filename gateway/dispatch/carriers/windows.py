@@ -41,6 +41,7 @@ class Windows:
     ) -> None:
         self.binds: tuple[Bind, ...] = ()
         self.shut = False
+        self._widest = 0
         self._renewed = renewed
         self._on_late = on_late
         self._clock = clock
@@ -48,10 +49,19 @@ class Windows:
         self._waiting: dict[Bind, list[Request]] = {}
         self._handed_over = trio.Event()
 
-    @property
-    def free(self) -> int:
-        """How many parts all of them have room for."""
-        return sum(map(self._room, self.binds))
+    def use(self, binds: Sequence[Bind]) -> None:
+        """Go on with these binds."""
+        self.binds = tuple(binds)
+        self._widest = max((bind.options.window for bind in binds), default=0)
+
+    def free(self, enough: int) -> int:
+        """How many parts they have room for; once that is ``enough``, the others are not asked."""
+        found = 0
+        for bind in self.binds:
+            found += self._room(bind)
+            if found >= enough:
+                break
+        return found
 
     @property
     def waiting(self) -> int:
@@ -64,8 +74,14 @@ class Windows:
     def roomiest(self) -> Bind | None:
         """The bind with the most free window; None where none has any. One that is lost has none,
         and is given nothing: it would never hand it back."""
-        bind = max(self.binds, key=self._room, default=None)
-        return bind if bind is not None and self._room(bind) > 0 else None
+        most, found = 0, None
+        for bind in self.binds:
+            room = self._room(bind)
+            if room > most:
+                most, found = room, bind
+                if room >= self._widest:
+                    break
+        return found
 
     def hand_over(self, bind: Bind, requests: Sequence[Request]) -> None:
         """Give a bind what its window has room for, what waits for it first."""

@@ -309,6 +309,9 @@ class Intake:
     ) -> None:
         """Count what waits of what was accepted, by what it waits for."""
         messages, put_off = judged.messages, judged.put_off
+        later = [n for n, m in enumerate(messages) if m.due > now]
+        if not (later or put_off):
+            return
         counts = Counter(
             [
                 (rule, messages[position].campaign, messages[position].variant)
@@ -319,7 +322,6 @@ class Intake:
         for (rule, campaign, variant), count in counts.items():
             self._metrics.messages_deferred.add(count, tenant.options.id, rule)
             self._aside.note(tenant.options.id, campaign, variant, f"deferred {rule}", count)
-        later = [n for n, m in enumerate(messages) if m.due > now]
         if wished := sum(n not in known and n not in put_off for n in later):
             self._metrics.messages_deferred.add(wished, tenant.options.id, "send_at")
 
@@ -590,17 +592,19 @@ class Intake:
         results: Sequence[Accepted | Rejected | None],
     ) -> list[Refused]:
         """Count what became of a batch; returns what was refused, for the record."""
+        repeated = sum([isinstance(one, Accepted) and one.duplicate for one in results])
+        if repeated:
+            self._metrics.messages_repeated.add(repeated, tenant)
         pairs = [
             (result.error, message)
             for message, result in zip(submitted, results, strict=True)
             if isinstance(result, Rejected)
         ]
+        if not pairs:
+            return []
         refused = [(error, message.campaign, message.variant) for error, message in pairs]
         codes = Counter((e.code, campaign, variant) for e, campaign, variant in refused)
         rules = Counter((e.rule, campaign, variant) for e, campaign, variant in refused if e.rule)
-        repeated = sum([isinstance(one, Accepted) and one.duplicate for one in results])
-        if repeated:
-            self._metrics.messages_repeated.add(repeated, tenant)
         for (code, campaign, variant), count in codes.items():
             self._metrics.messages_refused.add(count, tenant, code)
             self._aside.note(tenant, campaign, variant, f"refused {code}", count)

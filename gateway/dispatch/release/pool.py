@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
-from gateway.dispatch.carriers.carriers import Carrier, Limit
+from gateway.dispatch.carriers.carriers import ENOUGH, Carrier, Limit
 from gateway.dispatch.release.routing import (
     DEFAULT_ROUTE,
     CarrierShare,
@@ -141,12 +141,18 @@ class CarrierPool:
         return [name for name in self._routes if not is_direct(name)]
 
     def room(self, route: str, now: float, category: Category = URGENT) -> int:
-        """Parts of a category that could go out on a route at once. One that a reload has removed
-        has room for its messages to be given another route."""
+        """Parts of a category that could go out on a route at once, as far as that matters
+        (`ENOUGH`). One that a reload has removed has room for its messages to be given another
+        route."""
         found = self._routes.get(route)
         if found is None:
             return REROUTED
-        return sum(carrier.room(now, category) for carrier, _ in found.usable())
+        room = 0
+        for carrier, _ in found.usable():
+            room += carrier.room(now, category)
+            if room >= ENOUGH:
+                break
+        return room
 
     def limited_by(
         self, route: str, now: float, category: Category

@@ -182,7 +182,8 @@ class Releaser:
             return self._pool.room(route, now, category)
 
         for carrier in self._pool.carriers.values():
-            await self._release_again(carrier, now)
+            if carrier.torn:
+                await self._release_again(carrier, now)
         count = 0
         while self._until is None and not self._settler.congested:
             if self._clock() - now > STALE:

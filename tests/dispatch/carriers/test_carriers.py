@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.dispatch.carriers.actions import Action
-from gateway.dispatch.carriers.carriers import FULL_PAUSE
+from gateway.dispatch.carriers.carriers import ENOUGH, FULL_PAUSE
 from gateway.dispatch.carriers.flights import UNANSWERED, Flight
 from gateway.dispatch.carriers.full_queues import CROWD
 from gateway.dispatch.carriers.pace import PAUSE
@@ -36,6 +36,40 @@ def test_messages_go_to_the_bind_with_most_room_in_one_write(
     assert carrier.binds[0].writes == [3]
     carrier.submit(flights(bench, carrier, make_message, 1), start)
     assert spread(carrier)[1] == [(1, 0)]
+
+
+@pytest.mark.parametrize("category", ["marketing", "otp"])
+async def test_idle_binds_cost_nothing(
+    bench: Any, make_message: Any, start: float, monkeypatch: pytest.MonkeyPatch, category: str
+) -> None:
+    carrier = bench.carrier(binds=50, window=ENOUGH)
+    kind = type(carrier.binds[0])
+    room = kind.room
+    asked: list[Any] = []
+
+    def ask(bind: Any) -> Any:
+        asked.append(bind)
+        return room.__get__(bind)
+
+    monkeypatch.setattr(kind, "room", property(ask))
+    carrier.submit([bench.flight(carrier, make_message(1, category=category))], start)
+    carrier.binds[0].reply()
+    assert carrier.room(start, "marketing") >= ENOUGH  # beside places that are kept
+    assert carrier.room(start, "otp") >= ENOUGH
+    assert {*asked} <= {*carrier.binds[:5]}
+    assert len(asked) < 15
+
+
+def test_the_roomiest_of_many_is_found_where_none_is_idle(
+    bench: Any, make_message: Any, start: float
+) -> None:
+    carrier = bench.carrier(binds=5, window=10)
+    for size in (5, 4, 3, 2, 6):
+        carrier.submit(flights(bench, carrier, make_message, *[1] * size), start)
+    assert [bind.in_use for bind in carrier.binds] == [5, 4, 3, 2, 6]
+    assert carrier.room(start) == 30
+    carrier.submit(flights(bench, carrier, make_message, 1), start)
+    assert [bind.in_use for bind in carrier.binds] == [5, 4, 3, 3, 6]
 
 
 def test_all_parts_of_a_message_go_to_one_bind_in_order(
