@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from gateway.errors import StoreError
-from gateway.queue.postgresql import connecting, following, listening
+from gateway.queue.postgresql import connecting, following, listening, sharing
 from gateway.queue.postgresql.connecting import Target
 from gateway.queue.postgresql.engine import Engine
 from gateway.queue.postgresql.listening import Listener, News
@@ -120,6 +120,27 @@ async def test_many_commits_are_told_together(
         took = time.monotonic() - began
         await there.until(lambda heard: LANE in heard.lanes)
         assert 0 < len(told) <= (took + 1.0) / listening.SPACING
+
+
+async def test_whoever_is_told_something_all_the_time_looks_as_well(
+    nodes: MakeNodes, entry: MakeEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a node that dies nobody tells."""
+    monkeypatch.setattr(following, "NET", 1.0)
+    monkeypatch.setattr(following, "POLL", 1.0)
+    looking, tick = set[int](), sharing.tick
+
+    def noted(connection: connecting.Connected, shards: int) -> sharing.Tick:
+        looking.add(shards)
+        return tick(connection, shards)
+
+    async with nodes("a", "b") as [here, _]:
+        monkeypatch.setattr(sharing, "tick", noted)
+        number = 0
+        with trio.fail_after(30):
+            while len(looking) < 2:
+                number += 1
+                await here.store.accept([entry(number, to=theirs(here))])
 
 
 # --- that it comes ---

@@ -142,7 +142,8 @@ class Follower:
 
     async def _go_by(self, news: News, now: float) -> None:
         """Ask for what was told, and look where it is time to."""
-        look, self._look_at = news.others or now >= self._look_at, 0.0  # where this fails
+        planned, self._look_at = self._look_at, 0.0  # where this fails
+        look = news.others or now >= planned
         if self._doubtful and not news:
             self._doubt_until = now + DOUBT
         if news.shares:
@@ -156,7 +157,8 @@ class Follower:
         found = look and await self._look()
         self._doubtful = found and not news
         sure = self._listener.listening and now >= self._doubt_until and not self._doubtful
-        self._look_at = now + (NET if sure else POLL)
+        again = now + (NET if sure else POLL)
+        self._look_at = again if look else min(again, planned)  # whatever is told meanwhile
 
     async def _heed(self) -> None:
         """Say that this node goes by all notices that it was told. What had begun before is over:
