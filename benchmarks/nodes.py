@@ -77,7 +77,8 @@ EVERY: Final = 0.05
 _LOG: Final = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::float8"
 _KEPT: Final = """SELECT sum(pg_total_relation_size(oid))::float8 FROM pg_class
     WHERE relname ~ '^(event|finished|key)_[0-9]+$'"""
-_QUEUED: Final = "SELECT count(*)::float8 FROM message WHERE state = 0"
+_QUEUED: Final = """SELECT ((SELECT count(*) FROM message WHERE state = 0)
+    + (SELECT coalesce(sum(size), 0) FROM backlog))::float8"""
 _SHARDS: Final = """SELECT name, array_agg(shard.number) FROM shard
     JOIN node ON node.number = shard.node GROUP BY name"""
 

@@ -286,7 +286,7 @@ async def test_how_the_database_fares(
     await store.open()
     await store.accept([entry(number) for number in range(500)])
     idle = await store.vitals()
-    assert idle.sizes["message"] > 100_000
+    assert idle.sizes["backlog"] > 100_000
     assert (idle.oldest_transaction, idle.standbys, idle.lags) == (0.0, 0, {})
     with psycopg.connect(postgres.dsn(database)) as other:
         other.execute("SELECT 1")
@@ -295,7 +295,7 @@ async def test_how_the_database_fares(
         assert 0.0 < before.oldest_transaction < after.oldest_transaction
     await store.lease(LANE, 2_000.0, 500)
     postgres.ask(database, "SELECT pg_stat_force_next_flush()")
-    while not (await store.vitals()).dead["message"]:  # counted by the server in its own time
+    while not (await store.vitals()).dead["backlog"]:  # counted by the server in its own time
         await store.remember("x", b"")
     with postgres.standby():
         while not (followed := await store.vitals()).lags:

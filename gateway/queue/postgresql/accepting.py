@@ -14,7 +14,7 @@ from gateway.numbers import canonical
 from gateway.queue.accounts import charged
 from gateway.queue.chunks import Chunks
 from gateway.queue.marks import keep, marks
-from gateway.queue.postgresql import accounts, arrived, sharing, statements
+from gateway.queue.postgresql import accounts, arrived, backlog, sharing, statements
 from gateway.queue.postgresql.arrays import (
     encode_message,
     float8s,
@@ -26,9 +26,11 @@ from gateway.queue.postgresql.arrays import (
     texts,
 )
 from gateway.queue.postgresql.arrived import ArrivedRow
+from gateway.queue.postgresql.backlog import Gathered
 from gateway.queue.postgresql.connecting import Connected
 from gateway.queue.postgresql.schema import LEASED, WAITING
 from gateway.queue.postgresql.session import Session, Work, every
+from gateway.queue.postgresql.sharing import Division
 from gateway.queue.store import Entry, Known, Seen
 from gateway.queue.tallies import accepted
 
@@ -45,34 +47,36 @@ Answer = Mapping[int, Known] | None
 class _Rows(msgspec.Struct):
     """Columns of messages."""
 
-    entries: list[Entry] = []
+    messages: list[Message] = []
     lanes: list[LaneKey] = []
+    states: list[int] = []
     bodies: list[bytes] = []
 
-    def add(self, entry: Entry, lane: LaneKey, body: bytes) -> None:
-        self.entries.append(entry)
+    def add(self, message: Message, lane: LaneKey, leased: bool) -> None:
+        self.messages.append(message)
         self.lanes.append(lane)
-        self.bodies.append(body)
+        self.states.append(LEASED if leased else WAITING)
+        self.bodies.append(encode_message(message))
 
     def without(self, ids: Container[int]) -> "_Rows":
         """The same but for some messages."""
-        kept = [at for at, one in enumerate(self.entries) if one.message.id not in ids]
+        kept = [at for at, one in enumerate(self.messages) if one.id not in ids]
         return _Rows(
-            [self.entries[at] for at in kept],
+            [self.messages[at] for at in kept],
             [self.lanes[at] for at in kept],
+            [self.states[at] for at in kept],
             [self.bodies[at] for at in kept],
         )
 
     def columns(self, session: Session) -> dict[str, Any]:
-        found = [entry.message for entry in self.entries]
         return {
-            "ids": int8s([m.id for m in found]),
+            "ids": int8s([m.id for m in self.messages]),
             "lanes": int4s([session.lane(lane) for lane in self.lanes]),
-            "shards": int2s([sharing.shard(m.to) for m in found]),
-            "states": int2s([LEASED if entry.leased else WAITING for entry in self.entries]),
-            "dues": float8s([m.due for m in found]),
-            "expires": float8s([m.expires_at for m in found]),
-            "ats": float8s([m.accepted_at for m in found]),
+            "shards": int2s([sharing.shard(m.to) for m in self.messages]),
+            "states": int2s(self.states),
+            "dues": float8s([m.due for m in self.messages]),
+            "expires": float8s([m.expires_at for m in self.messages]),
+            "ats": float8s([m.accepted_at for m in self.messages]),
             "bodies": octets(self.bodies),
         }
 
@@ -125,12 +129,13 @@ def accept(
     seen: Seen | None,
     limits: Mapping[str, int] | None,
     hour: int,
-    shards: int,
+    division: Division,
     chunks: Chunks,
 ) -> tuple[Work[Answer], Sequence[ArrivedRow]]:
-    """Accepts entries, at least one, that come in an hour, at a node that has some shards; those of
-    one part that go straight to a lane come as chunks, whose rows are returned too."""
-    rows, keys = _Rows(), _Keys()
+    """Accepts entries, at least one, that come in an hour, at a node that knows who has which
+    shards; those of one part are in chunks, and the rows of those that go straight to a lane are
+    returned too."""
+    rows, keys, gathered = _Rows(), _Keys(), Gathered(division)
     lanes: dict[tuple[Any, ...], LaneKey] = {}
     leased: dict[LaneKey, list[Message]] = {}
     for entry in entries:
@@ -139,16 +144,22 @@ def accept(
         lane = lanes.get(name) or lanes.setdefault(name, m.lane)
         if entry.leased and m.parts == 1:
             leased.setdefault(lane, []).append(m)
+        elif m.parts == 1:
+            gathered.add(m, lane, m.accepted_at)
         else:
-            rows.add(entry, lane, encode_message(m))
+            rows.add(m, lane, entry.leased)
+            if not entry.leased:
+                gathered.add_alone(m, lane)
         if m.key is not None:
             keys.add(entry, m.key)
+    waiting, few = gathered.chunks()
+    for m in few:
+        rows.add(m, m.lane, leased=False)
     newest = max(entry.message.id for entry in entries)
     came = entries[0].message.accepted_at
     charges = charged(entries, limits)
     counting = [] if seen is None else [entry for entry in entries if entry.message.counted]
 
-    away = sharing.away([one.message for one in entries if not one.leased], shards)
     of_chunks = arrived.rows(chunks, leased)  # from here on nothing fails any more
 
     def work(session: Session) -> Callable[[], Answer]:
@@ -172,10 +183,11 @@ def accept(
         if charges is not None:
             without = [at for at, one in enumerate(entries) if one.message.id in twice]
             accounts.add(session, charges.without(without))
-        if stored.entries:
+        if stored.messages:
             session.execute(SQL["messages"], stored.columns(session))
         arrived.insert(session, of_chunks)
-        sharing.arrive(session, away)
+        backlog.insert(session, waiting, twice)
+        sharing.arrive(session, gathered.away)
 
         def finish() -> Answer:
             duplicates: dict[int, Known] = {}

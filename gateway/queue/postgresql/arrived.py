@@ -1,5 +1,6 @@
 """What was accepted a moment ago and went straight to a lane of this node: a row for all messages
-of one queue that came in one call (`gateway.queue.chunks`).
+of one queue that came in one call (`gateway.queue.chunks`). So is, once this node has leased it,
+what waited as a chunk (`gateway.queue.postgresql.backlog`).
 
 A message is in its chunk for as long as neither ``finished`` nor ``message`` knows it. One that
 parts ways gets a row of its own; what waits longer is shelved, all of it, into ``message``; and so
@@ -8,7 +9,7 @@ anything leave its chunks; others that look for single messages read them. Messa
 have rows from the start: what receipts say of each part is kept there.
 """
 
-from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -23,6 +24,7 @@ from gateway.queue.postgresql.arrays import (
     int2s,
     int4s,
     int8s,
+    maybe_float8s,
     octets,
 )
 from gateway.queue.postgresql.connecting import Connected
@@ -40,12 +42,14 @@ _decode = msgspec.msgpack.Decoder(list[Message]).decode
 
 
 class ArrivedRow(NamedTuple):
-    """A row of ``arrived``, and what its body says."""
+    """A row of ``arrived``, and what its body says; with the time that it has where it waited."""
 
     number: int
     lane: LaneKey
     messages: Sequence[Message]
     body: bytes
+    due: float | None = None
+    at: float | None = None
 
 
 def rows(chunks: Chunks, by_lane: Mapping[LaneKey, Sequence[Message]]) -> list[ArrivedRow]:
@@ -73,6 +77,8 @@ def insert(session: Session, rows: Sequence[ArrivedRow]) -> None:
             "lanes": int4s([session.lane(row.lane) for row in rows]),
             "lows": int8s([min([m.id for m in row.messages]) for row in rows]),
             "highs": int8s([max([m.id for m in row.messages]) for row in rows]),
+            "dues": maybe_float8s([row.due for row in rows]),
+            "ats": maybe_float8s([row.at for row in rows]),
             "bodies": octets([row.body for row in rows]),
         }
         session.execute(SQL["insert_arrived"], values)
@@ -81,7 +87,24 @@ def insert(session: Session, rows: Sequence[ArrivedRow]) -> None:
 def never_came(session: Session, rows: Sequence[ArrivedRow], ids: Container[int]) -> None:
     """Take messages out that turn out to be duplicates. Where they have been shelved meanwhile,
     they are rows like others."""
-    kept = [(row.number, [m for m in row.messages if m.id not in ids]) for row in rows]
+    _rewrite(session, [(row.number, [m for m in row.messages if m.id not in ids]) for row in rows])
+
+
+def take_out(session: Session, leaving: Mapping[int, Container[int]]) -> None:
+    """Some messages, given by their row, wait in others from now on: take them out of it."""
+    if leaving:
+        asked = {"node": session.number, "numbers": int8s([*leaving])}
+        found = session.execute(SQL["read_arrived"], asked).fetchall()
+        _rewrite(
+            session,
+            [
+                (number, [m for m in _decode(body) if m.id not in leaving[number]])
+                for number, body in found
+            ],
+        )
+
+
+def _rewrite(session: Session, kept: Sequence[tuple[int, Sequence[Message]]]) -> None:
     values = {
         "node": session.number,
         "numbers": int8s([number for number, _ in kept]),
@@ -151,7 +174,7 @@ def shelve(session: Session, numbers: Sequence[int]) -> None:
     """Give all messages of chunks rows of their own, but for those that have left."""
     if numbers:
         asked = {"node": session.number, "numbers": int8s(numbers)}
-        _shelve(session, every(session.execute(SQL["delete_arrived"], asked).fetchall()))
+        _shelve(session, session.execute(SQL["delete_arrived"], asked).fetchall())
 
 
 def shelve_some(session: Session) -> bool:
@@ -164,17 +187,20 @@ def shelve_some(session: Session) -> bool:
 def shelve_left(session: Session) -> None:
     """Shelve what nodes have left behind that are gone: whoever fences one off does so."""
     cursor = session.execute(SQL["left_arrived"], {"node": session.number})
-    _shelve(session, every(cursor.fetchall()))
+    _shelve(session, cursor.fetchall())
 
 
-def _shelve(session: Session, bodies: Iterable[Any]) -> None:
-    messages = [message for body in bodies for message in _decode(body)]
-    if not messages:
+def _shelve(session: Session, chunks: Iterable[tuple[float | None, float | None, Any]]) -> None:
+    rows = [
+        parted(m, LEASED, at or m.accepted_at, due or m.due)
+        for due, at, body in chunks
+        for m in _decode(body)
+    ]
+    if not rows:
         return
-    asked = {"ids": int8s([m.id for m in messages])}
+    asked = {"ids": int8s([row.id for row in rows])}
     gone = session.ending.union(every(session.execute(SQL["gone"], asked).fetchall()))
-    there = [m for m in messages if m.id not in gone]
-    part(session, [parted(m, LEASED, m.accepted_at, m.due) for m in there])
+    part(session, [row for row in rows if row.id not in gone])
 
 
 def first(session: Session, statement: str) -> list[int]:
@@ -193,25 +219,12 @@ def first(session: Session, statement: str) -> list[int]:
 # --- for others to find ---
 
 
-def among(connection: Connected, ids: Collection[int]) -> dict[int, Message]:
-    """Those of these messages that are in a chunk of any node, by their number; they may have left
-    it since, which whoever asks finds out by looking for them afterwards."""
-    if not ids:
-        return {}
-    return _read(connection, "among", {"ids": int8s([*ids])}, lambda m: m.id in ids)
-
-
 def telling(connection: Connected, phones: Collection[str]) -> dict[int, Message]:
-    """The messages to phones that are in a chunk of any node, likewise."""
+    """The messages to phones that are in a chunk of any node, by their number; they may have left
+    it since, which `left` tells."""
     asked = {"phones": octets([phone.encode() for phone in phones])}
-    return _read(connection, "telling", asked, lambda m: m.to in phones)
-
-
-def _read(
-    connection: Connected, statement: str, asked: Any, wanted: Callable[[Message], bool]
-) -> dict[int, Message]:
-    cursor = connection.cursor(binary=True).execute(SQL[statement], asked)
-    return {m.id: m for [body] in cursor.fetchall() for m in _decode(body) if wanted(m)}
+    cursor = connection.cursor(binary=True).execute(SQL["telling"], asked)
+    return {m.id: m for [body] in cursor.fetchall() for m in _decode(body) if m.to in phones}
 
 
 def left(connection: Connected, ids: Collection[int]) -> set[int]:

@@ -8,7 +8,7 @@ takes to hear of everything in time.
 """
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -79,6 +79,7 @@ class Follower:
         self._on_seqs = on_seqs
         self._on_notice = on_notice
         self.active = self.leaving = 0
+        self._owners: Sequence[int | None] = [None] * sharing.SHARDS
         self._seqs = -1
         self._newest = 0
         self._told = -1.0
@@ -96,6 +97,11 @@ class Follower:
     def mine(self) -> int:
         """The shards of which this node has leased messages."""
         return self.active | self.leaving
+
+    @property
+    def division(self) -> sharing.Division:
+        """Who has which shards, as far as this node knows."""
+        return sharing.Division(self.active, self._owners)
 
     async def begin(self) -> None:
         """Take what is free of the shards, up to an even share, and what nodes have left behind."""
@@ -257,6 +263,7 @@ class Follower:
         if len(found.live) < self._live:
             self._heard.held += await engine.write(taking(sharing.take_held))
         self._live = len(found.live)
+        self._owners = shares.owners
         fresh = shares.mine & ~self.mine
         if fresh:
             while await engine.write(leasing.mark_block(fresh)):

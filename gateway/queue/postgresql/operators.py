@@ -9,7 +9,7 @@ import msgspec
 from gateway.message import LaneKey, Message
 from gateway.queue import events
 from gateway.queue.operators import KEPT, Change, Counted, HourCount, Means, Owing, QueueCount
-from gateway.queue.postgresql import arrived, reading, statements
+from gateway.queue.postgresql import arrived, backlog, reading, statements
 from gateway.queue.postgresql.arrays import decode_life, decode_message, int8s, messages, octets
 from gateway.queue.postgresql.connecting import Connected
 from gateway.queue.postgresql.reading import ask
@@ -24,18 +24,18 @@ SAMPLE: Final = 8
 
 
 def waiting(connection: Connected, now: float, means: Means) -> list[QueueCount]:
-    """What waits by lane."""
+    """What waits by lane. What is in chunks has one part each."""
     counts = []
-    for tenant, category, route, campaign, lane, due, later, earliest, following in ask(
+    for tenant, category, route, campaign, lane, due, later, alone, earliest, following in ask(
         connection, "waiting", now=now
     ):
-        mean = means.of(lane, now, partial(_sample, connection, lane))
+        mean = means.of(lane, now, partial(_sample, connection, lane)) if alone else 1.0
         counts.append(
             QueueCount(
                 LaneKey(tenant, category, route, bytes(campaign).decode() or None),
                 due,
                 later,
-                round(mean * (due + later)),
+                due + later - alone + round(mean * alone),
                 earliest if due else None,
                 following,
             )
@@ -69,14 +69,12 @@ def owed_slice(
     return found, None if last is None else bytes(last).decode()
 
 
-def find_any(
-    connection: Connected, number: int, now: float, *, shared: bool
-) -> tuple[str, Record] | None:
+def find_any(connection: Connected, number: int, now: float) -> tuple[str, Record] | None:
     """What became of a message, whoever's it is."""
-    elsewhere = arrived.among(connection, [number]) if shared else {}
+    in_chunks = backlog.find(connection, [number])
     owners = [tenant for [tenant] in ask(connection, "owner", id=number)]
-    for tenant in owners or [m.tenant for m in elsewhere.values()]:
-        record = reading.find(connection, tenant, [number], now, shared=shared).get(number)
+    for tenant in owners or [one.message.tenant for one in in_chunks.values()]:
+        record = reading.find(connection, tenant, [number], now).get(number)
         return None if record is None else (tenant, record)
     return None
 
@@ -88,9 +86,20 @@ def _octets_of(phones: Sequence[str]) -> Any:
 def live_slice(
     connection: Connected, phones: Sequence[str], below: int, now: float
 ) -> tuple[list[tuple[str, Record]], int | None]:
-    """Messages to these phones among the next that are numbered ``below``, and where to go on; at
-    first those that are in chunks of other nodes, too."""
-    found = _elsewhere(connection, phones) if below == NEWEST else []
+    """Messages to these phones among the next that are numbered ``below``, and where to go on:
+    first, and under 0, among the chunks of those that wait, then those that nodes have, then the
+    rows. So does a message go."""
+    found: list[tuple[str, Record]] = []
+    if below < 0 or below == NEWEST:
+        first = -below if below < 0 else NEWEST
+        chunks, lowest = backlog.with_phones(connection, phones, first, CHUNKS)
+        for place, due, at, m in chunks:
+            state = reading.waiting_state(place, due > now)
+            found.append((m.tenant, Record(m.id, at, message=m, state=state)))
+        if lowest is not None:
+            return found, -lowest
+        below = NEWEST
+        found += _elsewhere(connection, phones)
     rows = ask(connection, "live_slice", phones=_octets_of(phones), below=below, limit=ROWS)
     for number, place, due, at, body in rows:
         if body is not None and (message := decode_message(body)).to in phones:

@@ -7,7 +7,7 @@ from gateway.facts import Use
 from gateway.message import WaitingState
 from gateway.queue import events, marks
 from gateway.queue.chunks import Owner
-from gateway.queue.postgresql import arrived, sharing, statements
+from gateway.queue.postgresql import backlog, sharing, statements
 from gateway.queue.postgresql.arrays import (
     decode_handed,
     decode_life,
@@ -64,16 +64,13 @@ def owed(body: Any, states: Any, at: float, handed: Any) -> Owed:
     return Owed(message, bytes(states or bytes(message.parts)), at, decode_handed(handed))
 
 
-def find(
-    connection: Connected, tenant: str, asked: Iterable[int], now: float, *, shared: bool
-) -> dict[int, Record]:
-    """What became of a tenant's messages; unknown ones are left out. Where the database is shared,
-    some may be in chunks of other nodes."""
+def find(connection: Connected, tenant: str, asked: Iterable[int], now: float) -> dict[int, Record]:
+    """What became of a tenant's messages; unknown ones are left out."""
     wanted = set(asked)
     records = {}
     # In this order, so that a message which leaves its chunk or gets its outcome in between is
     # found.
-    elsewhere = arrived.among(connection, wanted) if shared else {}
+    in_chunks = backlog.find(connection, wanted)
     for place, due, at, body, handed in ask(
         connection, "live", ids=int8s([*wanted]), tenant=tenant
     ):
@@ -83,10 +80,11 @@ def find(
         records[message.id] = Record(message.id, at, message=message, state=state, handed=how)
     if missing := wanted - records.keys():
         records |= _finished(connection, tenant, missing)
-    for number in elsewhere.keys() - records.keys():
-        m = elsewhere[number]
+    for number in in_chunks.keys() - records.keys():
+        place, due, at, m = in_chunks[number]
         if m.tenant == tenant:
-            records[number] = Record(number, m.accepted_at, message=m, state="queued")
+            state = waiting_state(place, due > now)
+            records[number] = Record(number, at, message=m, state=state)
     return records
 
 

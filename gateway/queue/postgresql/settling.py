@@ -13,7 +13,16 @@ from gateway.numbers import canonical
 from gateway.queue import events, store
 from gateway.queue.accounts import settling
 from gateway.queue.chunks import Owner
-from gateway.queue.postgresql import accounts, arrived, optouts, phones, records, statements, taken
+from gateway.queue.postgresql import (
+    accounts,
+    arrived,
+    backlog,
+    optouts,
+    phones,
+    records,
+    statements,
+    taken,
+)
 from gateway.queue.postgresql.appending import Stream
 from gateway.queue.postgresql.arrays import (
     encode_handed,
@@ -226,12 +235,16 @@ def settle(
     counts = ended(rows.finals)
     add(counts, settlement.tallies)
     parted = [row.id for row in rows.parted]
+    beside = told_of.union(
+        [m.id for m in (one.message for one in settlement.sent) if not shelves.arrived.holds(m.id)]
+    ).difference(rows.final)
     # From here on nothing fails any more.
     leaving = shelves.settle(rows.final, parted, rows.entries, rows.owners, now)
 
     def work(session: Session) -> Callable[[], Settled]:
         execute = session.execute
         leaving.begin(session)
+        _have_rows(session, beside)
         arrived.part(session, rows.parted)
         if rows.sent is not None:
             execute(SQL["sent"], rows.sent | {"now": now})
@@ -317,12 +330,28 @@ def _spend(session: Session, name: str, uses: Sequence[tuple[str, str, int]], no
         session.execute(SQL[name], values)
 
 
+def _have_rows(session: Session, ids: Collection[int]) -> None:
+    """See to it that messages in no chunk of ``arrived`` have rows, and wait no more. Nearly always
+    they have, and do not."""
+    if ids:
+        asked = {"ids": int8s([*ids])}
+        [[present]] = session.execute(SQL["not_waiting"], asked).fetchall()
+        if present < len(ids):
+            backlog.part_with(session, ids)
+            session.execute(SQL["wait_no_more"], asked)
+
+
 def _end(session: Session, ids: Sequence[int]) -> set[int]:
     """Take messages with an outcome out of the queue; returns those that were not in it."""
     if not ids:
         return set()
     found = session.execute(SQL["end"], {"ids": int8s(ids)}).fetchall()
-    return set() if len(found) == len(ids) else set(ids).difference(every(found))
+    if len(found) == len(ids):
+        return set()
+    gone = set(ids).difference(every(found))
+    backlog.part_with(session, gone)
+    found = session.execute(SQL["end"], {"ids": int8s([*gone])}).fetchall()
+    return gone.difference(every(found))
 
 
 def _append(session: Session, streams: Mapping[str, _Stream], gone: set[int]) -> list[Stream]:

@@ -15,7 +15,7 @@ from gateway.message import LaneKey, Message
 from gateway.numbers import canonical
 from gateway.queue.operators import NodeState
 from gateway.queue.postgresql import holding, statements
-from gateway.queue.postgresql.arrays import float8s, int2s, int4s
+from gateway.queue.postgresql.arrays import float8s, int2s, int4s, int8s
 from gateway.queue.postgresql.connecting import Connected
 from gateway.queue.postgresql.session import Session, Work, every
 from gateway.queue.store import Held
@@ -31,8 +31,29 @@ ALL: Final = -1
 STEP: Final = 8
 """Shards that are given up at a time: what is on its way to a carrier of theirs is waited for."""
 
-Away = dict[tuple[int, LaneKey], float]
-"""Messages for others' shards: by shard and lane, when the first of them is due."""
+
+class Division(NamedTuple):
+    """Who has what, as a node knows it: it looks now and then, so that it may be otherwise by now.
+
+    Attributes:
+        active: the shards whose messages it leases and sends.
+        owners: the node that has each shard, None for none.
+    """
+
+    active: int
+    owners: Sequence[int | None]
+
+
+class Arrival(NamedTuple):
+    """Messages that have come for the shards of another node, and when the first is due."""
+
+    lane: LaneKey
+    shards: int
+    due: float
+
+
+Away = dict[tuple[int | None, LaneKey], Arrival]
+"""Messages for others' shards, by who has these and by lane."""
 
 
 def shard(number: str) -> int:
@@ -52,8 +73,12 @@ def members(shards: int) -> list[int]:
 
 def combined(numbers: Iterable[int]) -> int:
     """Shards of these numbers."""
-    found = sum(1 << number for number in set(numbers))
-    return found - (1 << SHARDS) if found >= 1 << (SHARDS - 1) else found
+    return signed(sum(1 << number for number in set(numbers)))
+
+
+def signed(bits: int) -> int:
+    """Shards as PostgreSQL has them, from bits that are all above zero."""
+    return bits - (1 << SHARDS) if bits >= 1 << (SHARDS - 1) else bits
 
 
 def size(shards: int) -> int:
@@ -64,18 +89,20 @@ def size(shards: int) -> int:
 # --- what is accepted or put back here and is another's ---
 
 
-def away(messages: Iterable[Message], shards: int) -> Away:
-    """What of some messages is in no shard of these."""
+def add_away(away: Away, division: Division, lane: LaneKey, number: int, due: float) -> None:
+    """A message of a shard waits, due then: whoever has that is to hear of it."""
+    if not division.active >> number & 1:
+        key = division.owners[number], lane
+        _, shards, first = away.get(key) or (lane, 0, due)
+        away[key] = Arrival(lane, shards | 1 << number, min(first, due))
+
+
+def away(messages: Iterable[Message], division: Division) -> Away:
+    """What of some messages is in no shard of this node's."""
     found: Away = {}
-    if shards == ALL:
-        return found
-    lanes: dict[tuple[object, ...], LaneKey] = {}
-    for m in messages:
-        number = shard(m.to)
-        if not shards >> number & 1:
-            name = (m.tenant, m.category, m.route, m.campaign)
-            key = number, lanes.get(name) or lanes.setdefault(name, m.lane)
-            found[key] = min(found.get(key, m.due), m.due)
+    if division.active != ALL:
+        for m in messages:
+            add_away(found, division, m.lane, shard(m.to), m.due)
     return found
 
 
@@ -83,19 +110,20 @@ def arrive(session: Session, away: Away) -> None:
     """Have the nodes that have these shards look at their lanes."""
     if away:
         values = {
-            "shards": int2s([number for number, _ in away]),
-            "lanes": int4s([session.lane(lane) for _, lane in away]),
-            "dues": float8s([*away.values()]),
+            "shards": int8s([signed(one.shards) for one in away.values()]),
+            "lanes": int4s([session.lane(one.lane) for one in away.values()]),
+            "dues": float8s([one.due for one in away.values()]),
         }
         session.execute(SQL["arrive"], values)
-        session.news.arrived |= combined(number for number, _ in away)
+        for one in away.values():
+            session.news.arrived |= signed(one.shards)
 
 
 def arrived(shards: int) -> Work[dict[LaneKey, float]]:
     """Takes what has come for some shards: when the first message of each lane is due."""
 
     def work(session: Session) -> Callable[[], dict[LaneKey, float]]:
-        cursor = session.execute(SQL["arrived"], {"shards": int2s(members(shards))})
+        cursor = session.execute(SQL["arrived"], {"shards": shards})
 
         def finish() -> dict[LaneKey, float]:
             return {
@@ -132,7 +160,7 @@ class Tick(NamedTuple):
 
 def tick(connection: Connected, shards: int) -> Tick:
     """What has changed, as far as some shards go."""
-    asked = {"shards": int2s(members(shards))}
+    asked = {"mine": shards, "shards": int2s(members(shards))}
     [[seqs, *rest]] = connection.cursor(binary=True).execute(SQL["tick"], asked).fetchall()
     return Tick(seqs or 0, *rest)
 
@@ -182,25 +210,29 @@ class Shares(NamedTuple):
         mine: those of this node.
         free: how many nobody has, or a node that has let go or whose time is over.
         silent: the names of the latter.
+        owners: the node of each shard, None for none.
     """
 
     mine: int
     free: int
     silent: frozenset[str]
+    owners: Sequence[int | None]
 
 
 def look(connection: Connected, me: int) -> Shares:
     """See who has what."""
     cursor = connection.cursor(binary=True)
     mine, free, silent = [], 0, set()
+    owners: list[int | None] = [None] * SHARDS
     for number, node, is_free, clean, name in cursor.execute(SQL["shards"]).fetchall():
+        owners[number] = node
         if node == me:
             mine.append(number)
         elif is_free:
             free += 1
             if not clean:
                 silent.add(name)
-    return Shares(combined(mine), free, frozenset(silent))
+    return Shares(combined(mine), free, frozenset(silent), owners)
 
 
 def nodes(connection: Connected, me: int) -> list[NodeState]:

@@ -11,6 +11,7 @@ import trio
 
 from gateway.queue.chunks import NOBODY, Chunks, Leaving, Owner
 from gateway.queue.postgresql import arrived, taken
+from gateway.queue.postgresql.backlog import Taken
 from gateway.queue.postgresql.engine import Engine
 from gateway.queue.postgresql.session import Session, Work
 from gateway.queue.postgresql.taken import Entry, TakenRow
@@ -64,6 +65,21 @@ class Shelves:
         self.taken = Chunks()
         self._engine = engine
         self._shelving = trio.Lock()
+        self._coming = 0
+
+    async def lease(self, work: Work[Taken], now: float) -> Taken:
+        """Do what leases messages, some of them in chunks, which are this node's from then on."""
+
+        def come(taken: Taken) -> None:
+            for number, lane, messages in taken.chunks:
+                owners = [(lane.tenant, lane.category)]
+                self.arrived.note(messages, now, owners=owners, number=number)
+
+        self._coming += 1
+        try:
+            return await self._engine.write(work, come)
+        finally:
+            self._coming -= 1
 
     # --- what leaves with a call ---
 
@@ -127,6 +143,7 @@ class Shelves:
 
     async def all(self) -> None:
         """Have single messages and parts be found."""
+        await self._come()
         await self._shelve(self.arrived.all(), self.taken.all())
 
     async def all_taken(self) -> None:
@@ -135,7 +152,13 @@ class Shelves:
 
     async def messages(self, numbers: Collection[int]) -> None:
         """Have these messages be found."""
+        await self._come()
         await self._shelve(self.arrived.with_any(numbers), self.taken.with_any(numbers))
+
+    async def _come(self) -> None:
+        """Wait until what is being leased is known: it may be asked for."""
+        if self._coming:
+            await self._engine.write(lambda _: _nothing)
 
     async def parts(self, refs: Collection[str]) -> None:
         """Have the parts be found that carriers have given these ids."""

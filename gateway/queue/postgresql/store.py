@@ -34,6 +34,7 @@ from gateway.queue.operators import (
 )
 from gateway.queue.postgresql import (
     accepting,
+    backlog,
     consumers,
     erasing,
     facts,
@@ -51,6 +52,7 @@ from gateway.queue.postgresql import (
     upkeep,
     vitals,
 )
+from gateway.queue.postgresql.backlog import Taken
 from gateway.queue.postgresql.connecting import Synchronous, Target
 from gateway.queue.postgresql.engine import Engine
 from gateway.queue.postgresql.following import POLL, Follower
@@ -287,7 +289,7 @@ class PostgresStore:
             return {}
         await self._history.turn_in_time()
         hour, chunks = int(self._clock() // HOUR), self._shelves.arrived
-        work, rows = accepting.accept(entries, seen, limits, hour, self._shares.active, chunks)
+        work, rows = accepting.accept(entries, seen, limits, hour, self._shares.division, chunks)
         try:
             duplicates = await self._engine.write(work)
             if duplicates is None:
@@ -327,12 +329,18 @@ class PostgresStore:
     # --- lanes ---
 
     async def lease(self, lane: LaneKey, now: float, limit: int) -> Lease:
-        return await self._engine.write(leasing.lease(lane, now, limit, self._shares.active))
+        chunks, shards = self._shelves.arrived, self._shares.active
+        taken = await self._take(leasing.lease(lane, now, limit, shards, chunks))
+        return Lease(taken.messages, taken.next_due)
+
+    async def _take(self, work: Work[Taken]) -> Taken:
+        return await self._shelves.lease(work, self._clock())
 
     async def lease_ids(self, tenant: str, numbers: Sequence[int]) -> list[Message]:
         if not numbers:
             return []
-        return await self._engine.write(leasing.lease_ids(tenant, numbers))
+        work = leasing.lease_ids(tenant, numbers, self._shelves.arrived)
+        return (await self._take(work)).messages
 
     async def lease_campaign(
         self, tenant: str, campaign: str, last: int, limit: int
@@ -346,9 +354,13 @@ class PostgresStore:
         after: int | None = 0
         while after is not None:
             after = await self._engine.write(leasing.extend_block(tenant, campaign, seconds, after))
+        chunks = await self._engine.read(lambda c: backlog.of_campaign(c, tenant, campaign))
+        for start in range(0, len(chunks), backlog.EXTENDED):
+            some = chunks[start : start + backlog.EXTENDED]
+            await self._engine.write(backlog.extend(some, seconds))
 
     async def defer(self, messages: Sequence[Message]) -> None:
-        work, leaving = leasing.defer(messages, self._shelves, self._clock(), self._shares.active)
+        work, leaving = leasing.defer(messages, self._shelves, self._clock(), self._shares.division)
         try:
             await self._engine.write(work)
         except BaseException:
@@ -421,8 +433,9 @@ class PostgresStore:
         return await self._engine.read(lambda c: reading.overdue(c, now, limit, self._shares.mine))
 
     async def expired(self, now: float, limit: int) -> list[Message]:
-        found = await self._engine.write(leasing.lease_expired(now, limit, self._shares.active))
-        return sorted(found, key=lambda m: (m.expires_at, m.id))
+        chunks, shards = self._shelves.arrived, self._shares.active
+        found = await self._take(leasing.lease_expired(now, limit, shards, chunks))
+        return sorted(found.messages, key=lambda m: (m.expires_at, m.id))
 
     async def hasten(self, now: float, moment: float) -> None:
         start: int | None = 0
@@ -461,9 +474,7 @@ class PostgresStore:
         standing = await self.known(tenant, keys)
         wanted = {*numbers, *(known.message for known in standing.values())}
         await self._shelves.messages(wanted)
-        records = await engine.read(
-            lambda c: reading.find(c, tenant, wanted, now, shared=self.shared)
-        )
+        records = await engine.read(lambda c: reading.find(c, tenant, wanted, now))
         by_key = [records.get(standing[key].message) if key in standing else None for key in keys]
         return [records.get(number) for number in numbers], by_key
 
@@ -541,7 +552,8 @@ class PostgresStore:
         return await self._engine.read(lambda c: operators.waiting(c, now, self._means))
 
     async def lease_where(self, which: Which, last: int, limit: int) -> list[Message]:
-        return await self._engine.write(leasing.lease_where(which, last, limit))
+        work = leasing.lease_where(which, last, limit, self._shelves.arrived)
+        return (await self._take(work)).messages
 
     async def waiting_where(self, which: Which, last: int = NEWEST) -> int:
         return await self._engine.read(lambda c: leasing.waiting_where(c, which, last))
@@ -560,15 +572,13 @@ class PostgresStore:
     async def requeue(self, owed: Owing, numbers: Sequence[int], now: float) -> list[Message]:
         await self._shelves.messages(numbers)
         return await self._engine.write(
-            leasing.requeue(owed.carrier, numbers, now, self._shares.active)
+            leasing.requeue(owed.carrier, numbers, now, self._shares.division)
         )
 
     async def find_any(self, number: int) -> tuple[str, Record] | None:
         now = self._clock()
         await self._shelves.messages([number])
-        return await self._engine.read(
-            lambda c: operators.find_any(c, number, now, shared=self.shared)
-        )
+        return await self._engine.read(lambda c: operators.find_any(c, number, now))
 
     async def search(self, phones: Sequence[str], after: str | None, limit: int) -> Found:
         await self._shelves.all()
@@ -644,7 +654,8 @@ class PostgresStore:
         await self._engine.write(moving.adopt(numbers))
 
     async def part(self) -> None:
-        pass  # they are
+        while await self._engine.write(backlog.part_some):
+            pass
 
     async def rows_in(self, table: str) -> int:
         return await self._engine.read(lambda c: moving.count(c, table))

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway.queue.postgresql import backlog as of_postgresql
 from gateway.queue.postgresql import schema
 from gateway.queue.postgresql.connecting import Target, connect
-from gateway.queue.sqlite import backlog
+from gateway.queue.sqlite import backlog as of_sqlite
 from gateway.queue.store import Store
 from tests.queue.contract.rig import ENGINES, READY, Rig, engine
 from tests.servers import Postgres
@@ -27,8 +28,9 @@ def ready(postgres: Postgres) -> Postgres:
 async def rig(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Rig]:
-    if request.param == "chunks":
-        monkeypatch.setattr(backlog, "SMALLEST", 1)
+    if request.param.endswith("chunks"):
+        for backlog in (of_sqlite, of_postgresql):
+            monkeypatch.setattr(backlog, "SMALLEST", 1)
     rig = Rig(engine(request.param, tmp_path, lambda: request.getfixturevalue("ready")))
     await rig.store.open()
     yield rig

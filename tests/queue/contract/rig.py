@@ -121,8 +121,8 @@ class Postgresql:
         return self.store(clock)
 
 
-ENGINES = ("memory", "sqlite", "chunks", "postgresql")
-"""Every engine, and the file with a chunk for whatever waits."""
+ENGINES = ("memory", "sqlite", "chunks", "postgresql", "postgresql-chunks")
+"""Every engine, and those on disk with a chunk for whatever waits."""
 
 REFUSING = ("memory", "sqlite", "postgresql")
 """Those that refuse a message whose number another has that waits. Chunks do not look."""

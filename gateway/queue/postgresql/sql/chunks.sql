@@ -1,7 +1,10 @@
 -- name: insert_arrived
-INSERT INTO arrived (node, number, lane, low, high, body)
+INSERT INTO arrived (node, number, lane, low, high, due, at, body)
 SELECT %(node)s, * FROM unnest(%(numbers)s::int8[], %(lanes)s::int4[], %(lows)s::int8[],
-    %(highs)s::int8[], %(bodies)s::bytea[]);
+    %(highs)s::int8[], %(dues)s::float8[], %(ats)s::float8[], %(bodies)s::bytea[]);
+
+-- name: read_arrived
+SELECT number, body FROM arrived WHERE node = %(node)s AND number = ANY(%(numbers)s::int8[]);
 
 -- name: rewrite_arrived
 UPDATE arrived SET body = new.body
@@ -12,7 +15,8 @@ WHERE node = %(node)s AND arrived.number = new.number;
 INSERT INTO taken (node, number, at, body) VALUES (%(node)s, %(number)s, %(at)s, %(body)s);
 
 -- name: delete_arrived
-DELETE FROM arrived WHERE node = %(node)s AND number = ANY(%(numbers)s::int8[]) RETURNING body;
+DELETE FROM arrived WHERE node = %(node)s AND number = ANY(%(numbers)s::int8[])
+RETURNING due, at, body;
 
 -- name: delete_taken
 DELETE FROM taken WHERE node = %(node)s AND number = ANY(%(numbers)s::int8[]) RETURNING at, body;
@@ -25,7 +29,7 @@ SELECT number, length(body) FROM taken WHERE node = %(node)s ORDER BY number LIM
 
 -- name: left_arrived
 DELETE FROM arrived USING node WHERE arrived.node = node.number AND node.number <> %(node)s
-AND (clean OR until = '-infinity') RETURNING body;
+AND (clean OR until = '-infinity') RETURNING due, arrived.at, body;
 
 -- name: left_taken
 DELETE FROM taken USING node WHERE taken.node = node.number AND node.number <> %(node)s
@@ -43,10 +47,6 @@ INSERT INTO message (id, lane, shard, state, due, expires, at, body, handed)
 SELECT * FROM unnest(%(ids)s::int8[], %(lanes)s::int4[], %(shards)s::int2[], %(places)s::int2[],
     %(dues)s::float8[], %(expires)s::float8[], %(ats)s::float8[], %(bodies)s::bytea[],
     %(handed)s::bytea[]) ON CONFLICT DO NOTHING;
-
--- name: among
-SELECT body FROM arrived WHERE EXISTS (SELECT FROM unnest(%(ids)s::int8[]) AS id
-    WHERE id BETWEEN low AND high);
 
 -- name: telling
 SELECT body FROM arrived WHERE EXISTS (SELECT FROM unnest(%(phones)s::bytea[]) AS phone

@@ -52,7 +52,9 @@ VALUES (%(number)s, %(keys)s, %(since)s, %(keys_since)s, NULL);
 SELECT CASE WHEN (SELECT max(last_accepted) FROM node) < %(before)s
     AND coalesce((SELECT max(at) FROM {event}) < %(before)s, true)
     THEN EXISTS (SELECT FROM {event}) OR EXISTS (SELECT FROM {key} AS key
-        WHERE NOT EXISTS (SELECT FROM message WHERE message.id = key.message)) ELSE false END;
+        WHERE NOT EXISTS (SELECT FROM message WHERE message.id = key.message)
+        AND NOT EXISTS (SELECT FROM backlog WHERE int8range(low, high, '[]') @> key.message)
+        AND NOT EXISTS (SELECT FROM arrived WHERE key.message BETWEEN low AND high)) ELSE false END;
 
 -- name: oldest
 SELECT number, keys, (SELECT count(*) FROM generation AS other WHERE other.keys = generation.keys) = 1
@@ -67,7 +69,11 @@ WITH old AS MATERIALIZED (SELECT tenant, name, message FROM key_{old}
     AND ctid < format('(%%s,0)', %(stop)s::int8)::tid),
 live AS MATERIALIZED (SELECT id FROM message
     WHERE id = ANY(ARRAY(SELECT message FROM old)) FOR KEY SHARE),
-moved AS (DELETE FROM key_{old} AS key USING old WHERE old.message IN (SELECT id FROM live)
+chunked AS (SELECT message FROM old
+    WHERE EXISTS (SELECT FROM backlog WHERE int8range(low, high, '[]') @> old.message)
+    OR EXISTS (SELECT FROM arrived WHERE old.message BETWEEN low AND high)),
+moved AS (DELETE FROM key_{old} AS key USING old
+    WHERE old.message IN (SELECT id FROM live UNION ALL SELECT message FROM chunked)
     AND key.tenant = old.tenant AND key.name = old.name
     RETURNING key.tenant, key.name, key.message, digest, not_before, at, got)
 INSERT INTO {key} (tenant, name, message, digest, not_before, at, got)
@@ -99,7 +105,9 @@ DELETE FROM finished_0 WHERE id = ANY(%(ids)s::int8[]);
 
 -- name: forget_keys
 WITH old AS MATERIALIZED (SELECT tenant, name FROM key_0 WHERE at < %(before)s
-    AND NOT EXISTS (SELECT FROM message WHERE message.id = key_0.message) LIMIT %(limit)s)
+    AND NOT EXISTS (SELECT FROM message WHERE message.id = key_0.message)
+    AND NOT EXISTS (SELECT FROM backlog WHERE int8range(low, high, '[]') @> key_0.message)
+    AND NOT EXISTS (SELECT FROM arrived WHERE key_0.message BETWEEN low AND high) LIMIT %(limit)s)
 DELETE FROM key_0 USING old WHERE key_0.tenant = old.tenant AND key_0.name = old.name;
 
 -- name: emptied

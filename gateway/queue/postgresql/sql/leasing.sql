@@ -6,9 +6,18 @@ leased AS (UPDATE message SET state = 1 FROM found WHERE message.id = found.id
     RETURNING found.due, message.id, body)
 SELECT body FROM leased ORDER BY due, id;
 
+-- name: due_rows
+SELECT due, id FROM message WHERE state = 0 AND lane = %(lane)s AND due <= %(now)s
+AND (%(shards)s::int8 >> shard) & 1 = 1 ORDER BY due, id LIMIT %(limit)s;
+
+-- name: these
+UPDATE message SET state = 1 WHERE id = ANY(%(ids)s::int8[]) AND state = 0 RETURNING body;
+
 -- name: next_due
-SELECT due FROM message WHERE state = 0 AND lane = %(lane)s
-AND (%(shards)s::int8 >> shard) & 1 = 1 ORDER BY due LIMIT 1;
+SELECT least((SELECT due FROM message WHERE state = 0 AND lane = %(lane)s
+    AND (%(shards)s::int8 >> shard) & 1 = 1 ORDER BY due LIMIT 1),
+    (SELECT due FROM backlog WHERE lane = %(lane)s AND shards & %(shards)s::int8 <> 0
+    ORDER BY due LIMIT 1));
 
 -- name: ids
 UPDATE message SET state = 1 FROM lane WHERE message.id = ANY(%(ids)s::int8[]) AND state = 0

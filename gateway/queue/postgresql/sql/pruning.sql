@@ -2,7 +2,7 @@
 DELETE FROM cursor WHERE seen < %(before)s;
 
 -- name: used_lanes
-SELECT DISTINCT lane FROM message UNION SELECT lane FROM arrived;
+SELECT DISTINCT lane FROM message UNION SELECT lane FROM arrived UNION SELECT lane FROM backlog;
 
 -- name: forget_lanes
 DELETE FROM lane WHERE id = ANY(%(lanes)s::int4[]);
@@ -14,7 +14,8 @@ ORDER BY lane.id FOR UPDATE OF lane;
 
 -- name: forget_unused_lanes
 DELETE FROM lane WHERE id = ANY(%(lanes)s::int4[])
-AND id NOT IN (SELECT lane FROM message UNION ALL SELECT lane FROM arrived);
+AND id NOT IN (SELECT lane FROM message UNION ALL SELECT lane FROM arrived
+    UNION ALL SELECT lane FROM backlog);
 
 -- name: forget_parts
 WITH old AS MATERIALIZED (SELECT carrier, ref FROM part WHERE at < %(before)s

@@ -76,8 +76,9 @@ SELECT scope, number, source FROM optout WHERE (scope, number, source) >
     (%(scope)s, %(number)s, %(source)s) ORDER BY scope, number, source LIMIT %(limit)s;
 
 -- name: oldest_waiting
-SELECT tenant, category, min(due) FROM (SELECT tenant, category, (SELECT min(due) FROM message
-    WHERE message.lane = lane.id AND state = 0) AS due FROM lane) AS first
+SELECT tenant, category, min(due) FROM (SELECT tenant, category, least((SELECT min(due) FROM message
+    WHERE message.lane = lane.id AND state = 0), (SELECT min(due) FROM backlog
+    WHERE backlog.lane = lane.id)) AS due FROM lane) AS first
 WHERE due <= %(now)s GROUP BY tenant, category;
 
 -- name: oldest_sent
@@ -100,15 +101,20 @@ AND hour >= %(start)s AND hour < %(stop)s AND campaign = coalesce(%(campaign)s, 
 ORDER BY hour, campaign, variant, stat.carrier, code LIMIT %(limit)s;
 
 -- name: lanes
-SELECT tenant, category, route, campaign, count(*), count(*) FILTER (WHERE due > %(now)s), min(due)
-FROM message JOIN lane ON lane.id = message.lane WHERE state = 0
-AND (%(shards)s::int8 >> shard) & 1 = 1
-GROUP BY tenant, category, route, campaign;
+SELECT tenant, category, route, campaign, sum(size)::int8, coalesce(sum(later), 0)::int8, min(due)
+FROM (SELECT lane, count(*) AS size, count(*) FILTER (WHERE due > %(now)s) AS later, min(due) AS due
+    FROM message WHERE state = 0 AND (%(shards)s::int8 >> shard) & 1 = 1 GROUP BY lane
+    UNION ALL SELECT lane, sum(size), sum(size) FILTER (WHERE due > %(now)s), min(due)
+    FROM (SELECT lane, due, of_shards(size, counts, shards, %(shards)s::int8) AS size FROM backlog
+        WHERE shards & %(shards)s::int8 <> 0) AS mine GROUP BY lane) AS waiting
+JOIN lane ON lane.id = waiting.lane GROUP BY tenant, category, route, campaign;
 
 -- name: first_due
-SELECT tenant, category, route, campaign, first.due FROM lane
-JOIN LATERAL (SELECT due FROM message WHERE state = 0 AND message.lane = lane.id
-    AND (%(shards)s::int8 >> shard) & 1 = 1 ORDER BY due LIMIT 1) AS first ON true;
+SELECT tenant, category, route, campaign, due FROM (SELECT lane.*, least(
+    (SELECT due FROM message WHERE state = 0 AND message.lane = lane.id
+        AND (%(shards)s::int8 >> shard) & 1 = 1 ORDER BY due LIMIT 1),
+    (SELECT due FROM backlog WHERE backlog.lane = lane.id AND shards & %(shards)s::int8 <> 0
+        ORDER BY due LIMIT 1)) AS due FROM lane) AS first WHERE due IS NOT NULL;
 
 -- name: sent
 SELECT tenant, category, count(*) FROM message JOIN lane ON lane.id = message.lane
@@ -134,10 +140,11 @@ SELECT key, expires FROM held WHERE kind = 'handover' AND key = ANY(%(keys)s::by
 SELECT count(*) FROM held WHERE kind = 'text' AND key = ANY(%(keys)s::bytea[]);
 
 -- name: waiting
-SELECT tenant, category, route, campaign, message.lane, count(*) FILTER (WHERE due <= %(now)s),
-    count(*) FILTER (WHERE due > %(now)s), min(due), min(due) FILTER (WHERE due > %(now)s)
-FROM message JOIN lane ON lane.id = message.lane WHERE state = 0
-GROUP BY tenant, category, route, campaign, message.lane;
+SELECT tenant, category, route, campaign, lane, coalesce(sum(size) FILTER (WHERE due <= %(now)s), 0)::int8,
+    coalesce(sum(size) FILTER (WHERE due > %(now)s), 0)::int8, count(*) FILTER (WHERE alone), min(due), min(due) FILTER (WHERE due > %(now)s)
+FROM (SELECT lane, due, 1 AS size, true AS alone FROM message WHERE state = 0
+    UNION ALL SELECT lane, due, size, false FROM backlog) AS waiting JOIN lane ON lane.id = waiting.lane
+GROUP BY tenant, category, route, campaign, lane;
 
 -- name: sample
 SELECT body FROM message WHERE state = 0 AND lane = %(lane)s ORDER BY due LIMIT %(limit)s;

@@ -4,6 +4,12 @@ FROM unnest(%(ids)s::int8[], %(deadlines)s::float8[], %(handed)s::bytea[])
     AS new (id, deadline, handed)
 WHERE message.id = new.id;
 
+-- name: not_waiting
+SELECT count(*) FROM message WHERE id = ANY(%(ids)s::int8[]) AND state <> 0;
+
+-- name: wait_no_more
+UPDATE message SET state = 1 WHERE id = ANY(%(ids)s::int8[]) AND state = 0;
+
 -- name: marked
 UPDATE message SET body = new.body
 FROM unnest(%(ids)s::int8[], %(bodies)s::bytea[]) AS new (id, body) WHERE message.id = new.id;

@@ -52,17 +52,19 @@ UPDATE shard SET node = NULL WHERE node = %(me)s;
 DELETE FROM slot WHERE node = %(me)s;
 
 -- name: arrive
-INSERT INTO arrival (shard, lane, due)
-SELECT * FROM unnest(%(shards)s::int2[], %(lanes)s::int4[], %(dues)s::float8[]);
+INSERT INTO arrival (shards, lane, due)
+SELECT * FROM unnest(%(shards)s::int8[], %(lanes)s::int4[], %(dues)s::float8[]);
 
 -- name: arrived
-WITH gone AS (DELETE FROM arrival WHERE shard = ANY(%(shards)s::int2[]) RETURNING lane, due)
+WITH gone AS (DELETE FROM arrival WHERE shards & %(shards)s::int8 <> 0 RETURNING shards, lane, due),
+others AS (INSERT INTO arrival (shards, lane, due) SELECT shards & ~%(shards)s::int8, lane, due
+    FROM gone WHERE shards & ~%(shards)s::int8 <> 0)
 SELECT tenant, category, route, campaign, min(due) FROM gone JOIN lane ON lane.id = gone.lane
 GROUP BY tenant, category, route, campaign;
 
 -- name: tick
 SELECT (SELECT sum(seq)::int8 FROM tenant), (SELECT notices FROM gateway),
-    EXISTS (SELECT FROM arrival WHERE shard = ANY(%(shards)s::int2[])),
+    EXISTS (SELECT FROM arrival WHERE shards & %(mine)s::int8 <> 0),
     EXISTS (SELECT FROM held WHERE node = -1 AND shard = ANY(%(shards)s::int2[])),
     (SELECT max(last_id) FROM node), md5(concat(
         (SELECT string_agg(concat_ws(' ', number, clean, until < clock_timestamp(), moved, binds), ','
