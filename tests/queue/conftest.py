@@ -1,13 +1,16 @@
-"""Messages and entries to store."""
+"""Messages and entries to store, and a file to store them in."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from gateway.message import Event, Message, message_id
+from gateway.queue.sqlite import SqliteStore
 from gateway.queue.store import Entry, Final
+from tests.queue.on_disk import Clock
 
 TEMPLATE = Message(
     id=1,
@@ -56,3 +59,23 @@ def delivered() -> Callable[..., Final]:
         return Final(m, event, refs)
 
     return make
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    """Of a file that is not there yet."""
+    return str(tmp_path / "store.db")
+
+
+@pytest.fixture
+async def store(path: str, clock: Clock) -> AsyncIterator[SqliteStore]:
+    """A store in that file, open."""
+    store = SqliteStore(path, clock=clock)
+    await store.open()
+    yield store
+    await store.aclose()

@@ -27,24 +27,6 @@ DEADLINE = 9e8
 TABLES = ("arrived", "message", "taken", "part", "progress")
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> str:
-    return str(tmp_path / "store.db")
-
-
-@pytest.fixture
-async def store(path: str, clock: Clock) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(path, clock=clock)
-    await store.open()
-    yield store
-    await store.aclose()
-
-
 def sent(message: Message) -> Sent:
     return Sent(message, "alpha", (f"r{message.id}",), DEADLINE)
 

@@ -1,7 +1,7 @@
 """What waits in chunks: one row for many messages, split only where some of them part ways."""
 
 import shutil
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import apsw
@@ -22,24 +22,6 @@ MakeFinal = Callable[..., Final]
 
 SPRING = LANE._replace(campaign="spring")
 TABLES = ("arrived", "backlog", "message", "taken", "progress")
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> str:
-    return str(tmp_path / "store.db")
-
-
-@pytest.fixture
-async def store(path: str, clock: Clock) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(path, clock=clock)
-    await store.open()
-    yield store
-    await store.aclose()
 
 
 async def crashed(path: str, clock: Clock) -> SqliteStore:

@@ -25,11 +25,6 @@ MakeEntry = Callable[..., Entry]
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> str:
-    return str(tmp_path / "store.db")
-
-
-@pytest.fixture
 async def store(path: str) -> AsyncIterator[SqliteStore]:
     store = SqliteStore(path, clock=lambda: NOW)
     await store.open()

@@ -30,11 +30,6 @@ PHONES = [f"4479{n:08}" for n in range(100)]
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
 async def store(postgres: Postgres, database: str, clock: Clock) -> AsyncIterator[PostgresStore]:
     store = PostgresStore(postgres.dsn(database), node="a", clock=clock)
     await store.open()

@@ -1,7 +1,7 @@
 """Messages between their response and their receipt: one row for many, and found all the same."""
 
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -11,6 +11,7 @@ from gateway.errors import StoreError
 from gateway.queue import chunks
 from gateway.queue.sqlite import SqliteStore
 from gateway.queue.store import Entry, Final, Ref, Sent, Settlement
+from tests.queue.on_disk import Clock
 
 MakeEntry = Callable[..., Entry]
 MakeFinal = Callable[..., Final]
@@ -18,31 +19,11 @@ MakeFinal = Callable[..., Final]
 DEADLINE = 9e8
 
 
-class Clock:
-    """Says what it is told to."""
-
-    now = 1e6
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> str:
-    return str(tmp_path / "store.db")
-
-
-@pytest.fixture
-async def store(path: str, clock: Clock) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(path, clock=clock)
-    await store.open()
-    yield store
-    await store.aclose()
+    clock = Clock()
+    clock.now = 1e6
+    return clock
 
 
 def rows(path: str) -> dict[str, int]:
