@@ -109,7 +109,7 @@ class Gathered:
     def add(self, message: Message, lane: LaneKey, at: float) -> None:
         """One of a single part, which waits since then."""
         division, number = self._division, shard(message.to)
-        together, place = self._together, (lane, message.due, at, division.owners[number])
+        together, place = self._together, (lane, message.due, at, division.owner(number))
         if place in together:
             together[place].append(message)
         else:

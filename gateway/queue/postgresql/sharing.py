@@ -43,6 +43,10 @@ class Division(NamedTuple):
     active: int
     owners: Sequence[int | None]
 
+    def owner(self, number: int) -> int | None:
+        """The node that has a shard; -1 for this one, while it is not giving it up."""
+        return -1 if self.active >> number & 1 else self.owners[number]
+
 
 class Arrival(NamedTuple):
     """Messages that have come for the shards of another node, and when the first is due."""
