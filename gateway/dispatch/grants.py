@@ -85,18 +85,23 @@ def shared_out(claims: Mapping[int, Claim]) -> dict[int, float]:
 
 
 class _Own:
-    """What is known of a rate here: its use, ``part``, is what this node goes by."""
+    """What is known of a rate here: ``part`` is what this node goes by; ``quiet``, that nothing of
+    it is to be told unless something is sent under it."""
 
-    __slots__ = ("ask", "before", "part", "short", "told", "use", "want", "weight")
+    __slots__ = ("ask", "before", "part", "quiet", "short", "told", "use", "want", "weight")
 
     def __init__(self, rate: Rate) -> None:
         self.weight = rate.weight
         self.before = rate.passed
-        self.short = False
+        self.short = self.quiet = False
         self.use = self.want = 0.0
         self.part = 0.0
         self.ask = rate.weight
         self.told: Ask | None = None
+
+
+def _says_nothing_new(rate: Rate, own: _Own) -> bool:
+    return not rate.short and rate.passed == own.before and rate.weight == own.weight
 
 
 class Grants:
@@ -120,7 +125,7 @@ class Grants:
     def untold(self) -> None:
         """What was told last may not have been heard."""
         for own in self._own.values():
-            own.told = None
+            own.told, own.quiet = None, False
 
     def part(self, name: str) -> float:
         """Of a rate, what this node may use."""
@@ -131,7 +136,7 @@ class Grants:
         """What this node had may be others' by now; returns what it has no part of any more."""
         gone = [name for name, own in self._own.items() if own.part]
         for own in self._own.values():
-            own.part, own.told = 0.0, None
+            own.part, own.told, own.quiet = 0.0, None, False
         return gone
 
     def asks(self, rates: Iterable[Rate], now: float) -> list[Ask]:
@@ -142,8 +147,11 @@ class Grants:
         found = []
         for rate in rates:
             own = self._own[rate.name] = known.get(rate.name) or _Own(rate)
+            if own.quiet and _says_nothing_new(rate, own):
+                continue  # as nearly all, where there are thousands
             self._measure(own, rate, seconds)
             ask = Ask(rate.name, own.want, own.weight, own.part, own.ask)
+            own.quiet = ask == own.told and not (own.use or own.short)
             if ask != own.told:
                 own.told = ask
                 found.append(ask)
@@ -155,8 +163,9 @@ class Grants:
         if seconds:
             now = max(passed / seconds / rate.whole, 0.0)
             own.use = max(now, own.use + (now - own.use) * min(1.0, seconds / MEMORY))
-        wanted = own.use * HEADROOM if own.use >= NEAR else 0.0
-        own.want = min(1.0, math.ceil(wanted * STEPS) / STEPS)
+            if own.use < NEAR:
+                own.use = 0.0
+        own.want = min(1.0, math.ceil(own.use * HEADROOM * STEPS) / STEPS)
         if rate.short and own.short:
             own.want = 1.0
         own.short, own.weight = rate.short, rate.weight
@@ -177,7 +186,7 @@ class Grants:
             due = shared_out(claims[name])[self.me]
             if abs(due - mine) < NEAR:
                 due = mine
-            own.ask = due
+            own.ask, own.quiet = due, False
             part = min(mine, due)
             if due > mine:
                 own.told = None  # ask again until the others have left it

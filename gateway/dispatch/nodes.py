@@ -257,6 +257,9 @@ class Nodes:
             await self._on_erased(tenant, phones)
         if heard.held:
             self._on_held(heard.held)
+        self._places.enter("lane", [message.id for message in heard.came])
+        self._ledger.leased(heard.came)
+        self._lanes.insert(heard.came)
         for lane, due in heard.lanes.items():
             self._lanes.deferred(lane, due, now)
         if heard.left:

@@ -216,8 +216,8 @@ class Upkeep:
     async def look_for_responses(self) -> None:
         """Have receipts looked at again that have just come and matched nothing: another node may
         have had the response since."""
+        await self._settler.until_parked()
         self._settler.look_for_responses(self._clock())
-        await trio.lowlevel.checkpoint()
 
     async def look_at_carriers(self) -> None:
         """Have told what time alone has ended."""

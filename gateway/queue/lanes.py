@@ -44,6 +44,7 @@ RETRY: Final = 1.0
 """Seconds before a lane is asked for again after a lease that brought nothing."""
 
 _of_lane = attrgetter("tenant", "category", "route", "campaign")
+_order = attrgetter("due", "id")
 
 
 class Lane:
@@ -250,6 +251,18 @@ class Lanes:
             lane.resting = True
             self._note(lane, now + RETRY, now)
         self._settle(lane)
+
+    def insert(self, messages: Iterable[Message]) -> None:
+        """Put leased messages among those that are in their lanes, each in its place: they have
+        come from another node, and have waited there. They may be more than there is room for."""
+        by_lane: dict[LaneKey, list[Message]] = {}
+        for message in messages:
+            by_lane.setdefault(message.lane, []).append(message)
+        for name, run in by_lane.items():
+            lane = self.get(name)
+            lane.messages = deque(heapq.merge(lane.messages, run, key=_order))
+            self._held += len(run)
+            self._settle(lane)
 
     def look_again(self) -> None:
         """The clock was set back, and what was known of the store's due times with it: every lane

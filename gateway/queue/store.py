@@ -479,6 +479,8 @@ class Heard(msgspec.Struct):
 
     Attributes:
         lanes: messages wait now that are this node's to send: when the first of each lane is due.
+        came: messages to phones that are this node's from now on, leased: the first of those lanes,
+            not to wait behind what is in memory.
         left: this node gives up some of its share: what is `Store.elsewhere` now and has not begun
             is to be put back.
         share: of all phones, how many are this node's now; None where that is as before.
@@ -498,6 +500,7 @@ class Heard(msgspec.Struct):
     """
 
     lanes: dict[LaneKey, float] = {}
+    came: list[Message] = []
     left: bool = False
     share: float | None = None
     counts: list[Count] | None = None

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -178,3 +179,44 @@ def test_a_node_that_may_have_been_taken_for_dead_goes_by_nothing() -> None:
     [ask] = node.grants.asks([Rate("x", 1.0, 1_000, 0, False)], 1.0)
     assert ask.use == 0.0
     assert node.grants.forget() == []
+
+
+def test_rates_that_nobody_uses_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until they are used, waited for or shared out otherwise, or may not have been told."""
+    measured: list[str] = []
+    measure = Grants._measure  # noqa: SLF001
+
+    def noting(self: Grants, own: object, rate: Rate, seconds: float) -> None:
+        measured.append(rate.name)
+        measure(self, own, rate, seconds)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Grants, "_measure", noting)
+    grants, clock = Grants(), iter(range(1_000))
+
+    def asks(**changes: Any) -> list[str]:
+        """What is told of ten rates, of which one has changed."""
+        measured.clear()
+        rates = [Rate(f"tenant {n}", 0.5, 10.0, 0.0, short=False) for n in range(10)]
+        rates[3] = rates[3]._replace(**changes)
+        return [one.name for one in grants.asks(rates, next(clock) / 10)]
+
+    assert len(asks()) == 10
+    for _ in range(3):
+        assert asks() == []
+    assert measured == []
+    assert asks(passed=5.0) == ["tenant 3"]
+    assert measured == ["tenant 3"]
+    for _ in range(100):
+        if not asks(passed=5.0) and not measured:
+            break
+    assert measured == []
+    assert asks(passed=5.0, weight=0.25) == ["tenant 3"]
+    asks(passed=5.0, weight=0.25, short=True)
+    assert asks(passed=5.0, weight=0.25, short=True) == ["tenant 3"]
+    grants.untold()
+    assert len(asks(passed=5.0)) == 10
+    grants.take([Granted("tenant 7", 0, 0.0, 0.5, 0.25)])
+    asks(passed=5.0)
+    assert "tenant 7" in measured
+    assert grants.forget() == ["tenant 7"]
+    assert len(asks(passed=5.0)) == 10

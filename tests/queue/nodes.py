@@ -36,6 +36,7 @@ class Node:
             for lane, due in heard.lanes.items():
                 self.heard.lanes[lane] = min(due, self.heard.lanes.get(lane, due))
             self.heard.share = self.heard.share if heard.share is None else heard.share
+            self.heard.came += heard.came
             self.heard.newest = max(self.heard.newest, heard.newest)
             self.heard.notices += heard.notices
             self.heard.held += heard.held
@@ -51,8 +52,10 @@ class Node:
                 await trio.sleep(0.01)
 
     async def leased(self, lane: LaneKey = LANE) -> list[Message]:
-        """Lease what is due and this node's."""
-        return (await self.store.lease(lane, 9e9, 10_000)).messages
+        """Lease what is due and this node's, beside what has come leased."""
+        found = [m for m in self.heard.came if m.lane == lane]
+        self.heard.came = [m for m in self.heard.came if m.lane != lane]
+        return found + (await self.store.lease(lane, 9e9, 10_000)).messages
 
 
 def opener(postgres: Postgres, database: str) -> Callable[..., Any]:

@@ -141,6 +141,25 @@ def test_a_lease_that_brought_nothing_is_tried_again_a_little_later() -> None:
     assert [k for k, _ in lanes.wanting(1.0 + RETRY)] == [KEY]
 
 
+def test_what_comes_from_another_node_is_put_in_its_place() -> None:
+    """It has waited as long as what is there, and may not fit: what is there goes out first."""
+    lanes = Lanes(capacity=10)
+    assert fill(lanes, [message(n) for n in (2, 4, 6, 8, 10, 12, 14, 16, 18, 20)]) == 10
+    lanes.insert([*(message(n) for n in (1, 5, 99)), message(7, tenant="other")])
+    [lane, other] = [lanes.known(key) for key in (KEY, KEY._replace(tenant="other"))]
+    assert lane is not None
+    assert other is not None
+    assert lane in lanes.woken()
+    assert lanes.statistics().messages == 14
+    assert [m.id for m in lane.messages] == [1, 2, 4, 5, 6, 8, 10, 12, 14, 16, 18, 20, 99]
+    assert [m.id for m in other.messages] == [7]
+    lanes.deferred(KEY, 0.0, 0.0)
+    assert lanes.wanting(0.0) == []  # it is full
+    assert len(ready(lanes)) == 14
+    lanes.deferred(KEY, 0.0, 0.0)
+    assert lanes.wanting(0.0) == [(KEY, 10)]
+
+
 def test_room_of_messages_that_were_not_accepted_is_free_again() -> None:
     lanes = Lanes(capacity=10)
     batch = [message(n) for n in range(10)]

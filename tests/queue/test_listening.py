@@ -102,6 +102,25 @@ async def test_nodes_that_have_nothing_to_do_ask_next_to_nothing(
         assert len(asked) <= 2 * (3 + 3)
 
 
+async def test_counts_that_take_long_are_made_seldom(
+    nodes: MakeNodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A count that takes a tenth of a second comes after two seconds, not after a hundredth."""
+    counts = list[None]()
+
+    async def slow(_: following.Follower) -> None:
+        counts.append(None)
+        await trio.sleep(0.1)
+
+    monkeypatch.setattr(following, "COUNT", 0.01)
+    monkeypatch.setattr(following.Follower, "_count", slow)
+    async with nodes("a"):
+        counts.clear()
+        began = trio.current_time()
+        await trio.sleep(1.0)
+        assert len(counts) <= 1 + (trio.current_time() - began) / 2.0
+
+
 async def test_many_commits_are_told_together(
     nodes: MakeNodes, entry: MakeEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -194,6 +194,36 @@ async def test_a_text_goes_to_the_node_that_sends_to_its_phone(
         assert taken.is_set()
 
 
+async def test_the_first_messages_of_shards_that_come_are_leased_at_once(
+    nodes: MakeNodes, entry: MakeEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of each lane, what is due: the lanes of the node may be full of others for half a minute."""
+    monkeypatch.setattr(following, "FIRST", 20)
+    other = LANE._replace(campaign="spring")
+    async with nodes("a") as [here]:
+        there = Node(PostgresStore(here.store._target.dsn, node="b", nodes=2))  # noqa: SLF001
+        there.recovery = await there.store.open()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(there.listen)
+            await there.until(lambda heard: heard.share == 0.5)
+            theirs = [phone for phone in PHONES if there.store.sends_to(phone)]
+            entries = [entry(n, to=phone) for n, phone in enumerate(theirs[:30], 1)]
+            entries += [
+                entry(n, to=phone, campaign="spring") for n, phone in enumerate(theirs[:5], 101)
+            ]
+            entries.append(entry(200, to=theirs[0], due=9e9))
+            await here.store.accept(entries)
+            nursery.cancel_scope.cancel()
+        await there.store.aclose()
+        await here.until(lambda heard: heard.share == 1.0)
+        came = {m.id for m in here.heard.came}
+        assert len(here.heard.came) == len(came) == 15
+        assert came < {*range(1, 31), *range(101, 106)}
+        assert came > {*range(101, 106)}
+        assert {LANE, other} <= here.heard.lanes.keys()
+        assert sorted(m.id for m in await here.leased()) == [*range(1, 31), 200]
+
+
 async def test_a_text_that_a_dead_node_had_taken_goes_to_the_next(
     nodes: MakeNodes, postgres: Postgres, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -203,6 +203,13 @@ class Settler:
         self._looks = True
         self._note_work()
 
+    async def until_parked(self) -> None:
+        """Wait while no receipt waits for its part, and none was settled that may."""
+        if any(one.correlator.parked for one in self._pool.carriers.values()):
+            await trio.lowlevel.checkpoint()
+        else:
+            await self._settled.wait()
+
     def look_for_responses(self, now: float) -> None:
         """Other nodes may have had the responses that receipts have overtaken."""
         after = now + unmatched.PARKED_FOR - OVERTAKEN

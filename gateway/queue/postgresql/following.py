@@ -15,7 +15,7 @@ import msgspec
 import trio
 
 from gateway.errors import StoreError
-from gateway.message import LaneKey
+from gateway.message import CATEGORIES, LaneKey
 from gateway.queue.postgresql import holding, leasing, reading, sharing, slots, upkeep
 from gateway.queue.postgresql.connecting import Connected
 from gateway.queue.postgresql.engine import Engine
@@ -47,7 +47,17 @@ GRACE: Final = 5.0
 dead: none could say that it lives."""
 
 COUNT: Final = 5.0
-"""Seconds between counts of what has no outcome: a million that wait take the server 100 ms."""
+"""Seconds between counts of what has no outcome."""
+
+SELDOM: Final = 20.0
+"""Between counts, times what the last one took: a million that wait may take a busy server a
+second, in which this node reads nothing else."""
+
+FIRST: Final = 2_048
+"""Messages of shards that are new here which are leased at once, beside what is in memory."""
+
+LANES: Final = 64
+"""Lanes of which they are at most, the most urgent."""
 
 
 class Follower:
@@ -89,7 +99,8 @@ class Follower:
         self._heeded = engine.session.heard
         self._share_at = self._look_at = self._count_at = 0.0
         self._next = self._doubt_until = 0.0
-        self._doubtful = False
+        self._doubtful = self._begun = False
+        self._left = NET
         self._shared = self._seen_shared = ""
         self._heard = Heard()
 
@@ -109,6 +120,7 @@ class Follower:
         await self._share()
         await self._engine.write(taking(sharing.take_held))  # for the recovery to find
         await self._engine.write(sharing.take_texts(self.active))
+        self._begun = True
         self._engine.tell(News(shares=True))  # there is one more
         self._heard = Heard()
         self._told = -1.0
@@ -130,6 +142,8 @@ class Follower:
             if now >= self._count_at:
                 self._count_at = now + COUNT
                 await self._count()
+                took = trio.current_time() - now
+                self._count_at += SELDOM * took
             if self._heard != Heard():
                 heard, self._heard = self._heard, Heard()
                 return heard
@@ -148,10 +162,10 @@ class Follower:
 
     async def _go_by(self, news: News, now: float) -> None:
         """Ask for what was told, and look where it is time to."""
-        planned, self._look_at = self._look_at, 0.0  # where this fails
-        look = news.others or now >= planned
+        look_at, self._look_at = self._look_at, 0.0  # where this fails
         if self._doubtful and not news:
             self._doubt_until = now + DOUBT
+        self._doubtful = False
         if news.shares:
             self._share_at = 0.0
         self._heard.rates |= news.rates
@@ -160,11 +174,12 @@ class Follower:
         self._note_newest(news.newest)
         if news.arrived & self.active:
             await self._arrivals()
-        found = look and await self._look()
-        self._doubtful = found and not news
+        if not (news.others or now >= look_at):
+            self._look_at = look_at
+            return
+        self._doubtful = await self._look() and not news
         sure = self._listener.listening and now >= self._doubt_until and not self._doubtful
-        again = now + (NET if sure else POLL)
-        self._look_at = again if look else min(again, planned)  # whatever is told meanwhile
+        self._look_at = now + (min(NET, self._left) if sure else POLL)
 
     async def _heed(self) -> None:
         """Say that this node goes by all notices that it was told. What had begun before is over:
@@ -182,6 +197,7 @@ class Follower:
         seen = await engine.read(lambda c: sharing.tick(c, active))
         seqs, notices = seen.seqs, seen.notices
         self._seen_shared = seen.shared
+        self._left = NET if seen.left is None else seen.left + SPACING
         if seen.shared != self._shared:
             self._share_at = 0.0
         found = seen.arrived or seen.texts or notices > self._heeded
@@ -241,22 +257,23 @@ class Follower:
 
     async def _share(self) -> bool:
         """Take shards and slots that nobody has, go on with those that were taken, and give up some
-        of those that are too many; says whether all is done that can be by now."""
+        of those that are too many; says whether there was nothing to take: else it is looked again
+        whether that was done."""
         me, seen = self._engine.session.number, self._seen_shared
         found, shares = await self._engine.read(lambda c: (slots.look(c, me), sharing.look(c, me)))
         if me not in [node.number for node in found.live]:
             return False  # its time is over, unless its next transaction is still made
-        await self._share_shards(found, shares)
-        await self._share_slots(found)
+        lacked = [await self._share_shards(found, shares), await self._share_slots(found)]
         self._shared = seen
-        return True
+        return not any(lacked)
 
-    async def _share_shards(self, found: Slots, shares: Shares) -> None:
+    async def _share_shards(self, found: Slots, shares: Shares) -> bool:
         engine, me = self._engine, self._engine.session.number
         sending = slots.senders(found.live)
         most = -(-sharing.SHARDS // len(sending)) if me in sending else 0
         missing = most - sharing.size(shares.mine)
-        if shares.free and missing > 0:
+        lacked = bool(shares.free) and missing > 0
+        if lacked:
             await self._cut(shares.silent)
             if await engine.write(taking(sharing.take(missing))):
                 shares = await engine.read(lambda c: sharing.look(c, me))
@@ -273,6 +290,8 @@ class Follower:
             self._heard.held += await engine.read(lambda c: reading.held_of_shards(c, fresh))
             self.active |= fresh
             self._came(lanes)
+            if self._begun:
+                await self._lease_first(lanes, fresh)
         if not self.leaving and missing < 0:
             some = sharing.members(self.active)[: min(-missing, sharing.STEP)]
             self.leaving = sharing.combined(some)
@@ -288,8 +307,20 @@ class Follower:
         share = sharing.size(self.active) / sharing.SHARDS
         if share != self._told:
             self._heard.share = self._told = share
+        return lacked
 
-    async def _share_slots(self, found: Slots) -> None:
+    async def _lease_first(self, lanes: Mapping[LaneKey, float], fresh: int) -> None:
+        """Lease the first messages of shards that are new here: this node may have those of its
+        others in memory for half a minute."""
+        now = self._clock()
+        due = [lane for lane, at in lanes.items() if at <= now]
+        due.sort(key=lambda lane: (CATEGORIES.index(lane.category), lanes[lane]))
+        some = due[:LANES]
+        for lane in some:
+            work = leasing.lease(lane, now, FIRST // len(some), fresh, self._shelves.arrived)
+            self._heard.came += (await self._shelves.lease(work, now)).messages
+
+    async def _share_slots(self, found: Slots) -> bool:
         engine, me = self._engine, self._engine.session.number
         missing = found.missing(me)
         if missing:
@@ -304,6 +335,7 @@ class Follower:
         }
         if mine != self._slots:
             self._heard.slots = self._slots = mine
+        return bool(missing)
 
     async def _cut(self, silent: frozenset[str]) -> None:
         if silent:

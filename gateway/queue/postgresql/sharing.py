@@ -152,6 +152,7 @@ class Tick(NamedTuple):
         arrived, texts: whether messages have come for some shards, and texts from their phones.
         newest: the highest message number.
         shared: something else where nodes, shards or slots stand otherwise.
+        left: seconds until a node's time is over that says nothing more; None where there is none.
     """
 
     seqs: int
@@ -160,6 +161,7 @@ class Tick(NamedTuple):
     texts: bool
     newest: int
     shared: str
+    left: float | None
 
 
 def tick(connection: Connected, shards: int) -> Tick:

@@ -71,7 +71,9 @@ SELECT (SELECT sum(seq)::int8 FROM tenant), (SELECT notices FROM gateway),
             ORDER BY number) FROM node),
         (SELECT string_agg(coalesce(node::text, ''), ',' ORDER BY number) FROM shard),
         (SELECT string_agg(concat_ws(' ', carrier, number, node), ',' ORDER BY carrier, number)
-            FROM slot)));
+            FROM slot))),
+    (SELECT extract(epoch FROM min(until) - clock_timestamp())::float8 FROM node
+        WHERE NOT clean AND until >= clock_timestamp());
 
 -- name: notify
 WITH next AS (UPDATE gateway SET notices = notices + 1 RETURNING notices)
