@@ -29,6 +29,7 @@ class Persistent:
     def __init__(self, site: Any) -> None:
         self._site = site
         self._stopping = threading.Event()
+        self._abandoned = False
         self._failure: Exception | None = None
         self._client: Any = None
         self._thread = threading.Thread(target=self._main, daemon=True)
@@ -42,6 +43,13 @@ class Persistent:
         self._thread.join(300)
         assert not self._thread.is_alive()
         self.check()
+
+    def abandon(self) -> None:
+        """End it whatever is under way, where a test has failed: its port is soon another's."""
+        self._abandoned = True
+        self._stopping.set()
+        if self._client is not None:
+            self._client.interrupt()
 
     def hang_up(self) -> None:
         """End its connection, as somebody does who has waited for long enough; it makes another."""
@@ -78,7 +86,7 @@ class Persistent:
         return self._stopping.is_set()
 
     def _main(self) -> None:
-        while not (self.over and self.idle):
+        while not (self._abandoned or (self.over and self.idle)):
             try:
                 client = self._client = self._site.client()
             except OSError:
@@ -97,21 +105,25 @@ class Persistent:
 
 
 class Campaign(Persistent):
-    """Submits messages with keys, as fast as they are answered; what was not answered when a
-    connection is lost is submitted again on the next.
+    """Submits messages with keys, as fast as they are answered while somebody waits for them, and
+    else so that there are always some under way; in the long form always as fast. What was not
+    answered when a connection is lost is submitted again on the next.
 
     Attributes:
         accepted: the message ids that were told, by key.
         recipients: by key.
+        pause: seconds between batches that nobody waits for.
     """
 
     BATCH = 25
+    PAUSE = 0.0 if LONG else 0.1
 
     def __init__(self, site: Any) -> None:
         self.accepted: dict[str, str] = {}
         self.recipients: dict[str, str] = {}
         self.refused: Counter[str] = Counter()
-        self._number = 0
+        self.pause = self.PAUSE
+        self._number = self._wanted = 0
         self._unanswered: dict[int, list[dict[str, Any]]] = {}
         self._left: list[list[dict[str, Any]]] = []
         super().__init__(site)
@@ -129,6 +141,7 @@ class Campaign(Persistent):
 
     def wait_for(self, count: int) -> None:
         """Wait until so many messages are accepted."""
+        self._wanted = count
         self.wait_until(lambda: len(self.accepted) >= count)
 
     @property
@@ -160,6 +173,8 @@ class Campaign(Persistent):
             key, number = message["key"], result.get("message_id")
             assert number is not None, result
             assert self.accepted.setdefault(key, number) == number, "a key stands for one message"
+        if len(self.accepted) > self._wanted:
+            self._stopping.wait(self.pause)
 
 
 class Reader(Persistent):
@@ -266,9 +281,18 @@ def disk(site: Any) -> BreakableDisk:
 
 
 @pytest.fixture
-def start_campaign() -> Callable[[Any], tuple[Campaign, Reader]]:
+def start_campaign() -> Iterator[Callable[[Any], tuple[Campaign, Reader]]]:
     """Starts a campaign at a site, and a reader of its events."""
-    return lambda site: (Campaign(site), Reader(site))
+    started: list[Persistent] = []
+
+    def start(site: Any) -> tuple[Campaign, Reader]:
+        both = Campaign(site), Reader(site)
+        started.extend(both)
+        return both
+
+    yield start
+    for one in started:
+        one.abandon()
 
 
 @pytest.fixture

@@ -69,6 +69,7 @@ def test_a_standby_is_lost_and_takes_over(
     records = nodes.carriers("--latency", "0.02", binds=2)
     running = {name: nodes.start(name) for name in "ab"}
     campaign, reader = start_campaign(nodes)
+    campaign.pause = 0.0  # both nodes are to have commits under way whenever something happens
     campaign.wait_for(500)
 
     # Nothing is answered while no standby has it, but what the operator says needs none.
