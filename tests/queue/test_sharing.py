@@ -280,6 +280,33 @@ async def test_an_opt_out_is_answered_once_every_node_goes_by_it(nodes: MakeNode
         assert answered.is_set()
 
 
+@pytest.mark.parametrize("away", [7_000.0, 10_000.0])
+async def test_a_node_that_is_slow_to_come_back_to_the_database_is_not_dead(
+    nodes: MakeNodes,
+    postgres: Postgres,
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
+    away: float,
+) -> None:
+    """It may have begun to connect a moment before the database came back, and waits until it tries
+    again: no other one takes it for dead until it could have been heard of. Nor where the time of
+    the other one is not over yet: it has renewed that later."""
+    monkeypatch.setattr(holding, "RENEW", 3_600.0)
+    clock = 1_000.0
+    monkeypatch.setattr(holding, "now", lambda: clock)
+    async with nodes("a", "b", lease=9_999.0) as [first, silent]:
+        silent.listening.cancel()
+        clock += away
+        await first.store.remember("forms", b"x")
+        postgres.ask(database, "UPDATE node SET until = '-infinity' WHERE name = 'b'")
+        clock += 3.0 + 2 * connecting.PATIENCE
+        with trio.move_on_after(0.5) as early:
+            await first.until(lambda heard: heard.share == 1.0)
+        assert early.cancelled_caught
+        clock += holding.FIRST
+        await first.until(lambda heard: heard.share == 1.0)
+
+
 async def test_a_node_that_is_dead_holds_nobody_up(
     nodes: MakeNodes, postgres: Postgres, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

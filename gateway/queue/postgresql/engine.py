@@ -294,7 +294,7 @@ class Engine:
 
     def _renew(self) -> None:
         """Have a transaction made now and then, so that the hold goes on."""
-        while not self._ended.wait(min(holding.RENEW, self.session.lease / 3)):
+        while not self._ended.wait(holding.renewal(self.session.lease)):
             self._writes.post(cast("Callable[[], None]", _nothing))
 
     def _readable(self) -> Connected:

@@ -42,10 +42,6 @@ SHARE: Final = 1.0
 LEAVE: Final = 0.1
 """Seconds between looks whether what is given up is done with."""
 
-GRACE: Final = 5.0
-"""Seconds after the database was away for longer than a lease in which no node takes another for
-dead: none could say that it lives."""
-
 COUNT: Final = 5.0
 """Seconds between counts of what has no outcome."""
 
@@ -134,7 +130,10 @@ class Follower:
             now = trio.current_time()
             self._next = now + SPACING
             await self._go_by(self._listener.take(), now)
-            if now >= self._share_at and holding.now() >= self._engine.session.resumed + GRACE:
+            if (
+                now >= self._share_at
+                and holding.now() >= self._engine.session.resumed + holding.GRACE
+            ):
                 self._share_at = again = now + SHARE
                 if await self._share() and self._share_at == again:  # `soon` says otherwise
                     giving_up = self.leaving or self._leaving

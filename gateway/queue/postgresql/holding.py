@@ -14,13 +14,21 @@ from typing import Any, Final, NamedTuple
 from psycopg import Rollback
 
 from gateway.errors import StoreError
-from gateway.queue.postgresql.connecting import Connected, Target
+from gateway.queue.postgresql.connecting import PATIENCE, Connected, Target
 
 LEASE: Final = 10.0
 """Seconds for which a node keeps what it has: how long others wait where its machine is gone."""
 
 RENEW: Final = 3.0
 """Seconds between transactions that do nothing but renew that."""
+
+FIRST: Final = 2.0
+"""Seconds that the first transaction on a new connection may take."""
+
+GRACE: Final = RENEW + 2 * PATIENCE + FIRST
+"""Seconds after the database was away in which no node takes another for dead: none could say that
+it lives. Each can by then, though it began to connect while the database was away still, waited
+before it tried again, and then connected as slowly as may be."""
 
 MARGIN: Final = 0.1
 """The part of a lease before whose end a node sends nothing any more: it was not renewed."""
@@ -176,6 +184,11 @@ def last(connection: Connected, taken: Taken) -> int:
     query = "SELECT operation FROM node WHERE number = %s"
     [[operation]] = connection.execute(query, (taken.number,)).fetchall()
     return int(operation)
+
+
+def renewal(lease: float) -> float:
+    """Seconds between the transactions by which a node says that it lives."""
+    return min(RENEW, lease / 3)
 
 
 def now() -> float:

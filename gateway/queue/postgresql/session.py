@@ -57,7 +57,8 @@ class Session:
         made: that of the last one that is known to have been made.
         lease: seconds for which a transaction renews what the node has.
         renewed: when the last one began that was made, on `holding.now`'s clock.
-        resumed: when the first one began that was made after the node's time had run out.
+        resumed: when the first one began that was made after so long that the time of some other
+            node may have run out, if it was the database that did not answer.
         heard: the last notice that this node goes by.
         generation: the one that history is written to.
         seqs: the last ``seq`` of tenants, by number, as this node has given it.
@@ -248,7 +249,7 @@ class Session:
         self.news.newest, self._newest = self._newest[0], (0, 0.0)
         self._generation = self.generation
         self.made = self.operation
-        if began > self.renewed + self.lease:
+        if began > self.renewed + self.lease - holding.renewal(self.lease):
             self.resumed = began
         self.renewed = began
         return values
