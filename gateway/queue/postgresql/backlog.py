@@ -407,7 +407,7 @@ def part_with(session: Session, messages: Collection[int]) -> None:
 
 def _holding(session: Session, messages: Collection[int]) -> list[int]:
     """The chunks that may have some of these messages."""
-    return every(session.execute(SQL["holding"], {"ids": int8s([*messages])}).fetchall())
+    return every(session.execute(SQL["holding"], {"ids": int8s(sorted(messages))}).fetchall())
 
 
 def extend(chunks: Sequence[int], seconds: float) -> Work[None]:
@@ -472,7 +472,7 @@ def find(connection: Connected, ids: Collection[int]) -> dict[int, Found]:
     have left it since, which whoever asks finds out by looking for them afterwards."""
     if not ids:
         return {}
-    asked = {"ids": int8s([*ids])}
+    asked = {"ids": int8s(sorted(ids))}
     cursor = connection.cursor(binary=True).execute(SQL["find"], asked)
     return {
         m.id: Found(LEASED if leased else WAITING, due or m.due, at or m.accepted_at, m)
