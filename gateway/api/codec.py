@@ -317,6 +317,10 @@ whole frame of it if it likes, which would take the patterns above a quarter of 
 _INDEX = re.compile(r"\[[^\]]*\]")
 """Which one of a list or a map a path goes through."""
 
+_STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+_SOME: Final = "[...]"
+"""Which value of a map it is, as msgspec has it: it does not say."""
+
 
 def _choices(kind: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """The paths at which there is one of a few words, without indices, and these words."""
@@ -336,6 +340,43 @@ _CHOICES: Final = {
     for kind in get_args(_Partial)
     for name, words in _choices(kind)
 }
+
+
+def _maps(kind: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The paths at which there is a map, without indices, and the type of its values."""
+    if get_origin(kind) is dict:
+        yield path, get_args(kind)[1]
+    elif isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        for field in msgspec.structs.fields(kind):
+            yield from _maps(field.type, f"{path}.{field.encode_name}".lstrip("."))
+    else:
+        for inner in get_args(kind):
+            yield from _maps(inner, path)
+
+
+_MAPS: Final = {
+    (str(kind.__struct_config__.tag), name): values
+    for kind in get_args(_Partial)
+    for name, values in _maps(kind)
+}
+
+
+def _named(body: bytes, path: str) -> str:
+    """A path into a map, with the key of the first value there that is refused."""
+    before, some, after = path.partition(_SOME)
+    if not some:
+        return path
+    values = _MAPS.get((_op(_fields.decode(body)) or "", _INDEX.sub("", before)))
+    found = Raw(body)
+    with suppress(KeyError, IndexError, *_UNDECODABLE):  # of a field that is there twice
+        for index, name in _STEP.findall(before):
+            found = _rows.decode(found)[int(index)] if index else _fields.decode(found)[name]
+        for key, value in _fields.decode(found).items():
+            try:
+                msgspec.msgpack.decode(value, type=values)
+            except msgspec.ValidationError:
+                return f"{before}.{key[:_QUOTED_MAX]}{after}"
+    return path
 
 
 def _explain(body: bytes, error: str) -> RequestError:
@@ -362,6 +403,7 @@ def _explain(body: bytes, error: str) -> RequestError:
             what = "expected Unix seconds, and this looks like milliseconds"
     if in_key:
         what = f"a key of the map: {what}"
+    path = _named(body, path)
     return RequestError("bad_request", f"{path}: {what}" if path else what)
 
 

@@ -127,6 +127,13 @@ WRONG: list[tuple[Any, str]] = [
     (submit({"to": "1", "text": b"x"}), "messages[0].text: expected str, got bytes"),
     (submit({**M, "send_at": "now"}), "messages[0].send_at: expected float | nil, got str"),
     (submit({**M, "tlvs": 5}), "messages[0].tlvs: expected map | nil, got int"),
+    (
+        submit(M, {**M, "vars": {"name": "Kim", "code": [7], "day": None}}),
+        "messages[1].vars.code: expected int | float | str, got array",
+    ),
+    (submit(M, defaults={"vars": {"day": None}}), "defaults.vars.day: expected int | float | str"),
+    (submit({**M, "vars": {"n" * 99: {}}}), f"messages[0].vars.{'n' * 64}: expected int | float"),
+    (submit({**M, "vars": {7: "x"}}), "messages[0].vars: a key of the map: expected str, got int"),
     (submit({**M, "tlvs": {1.5: "x"}}), "messages[0].tlvs: a key of the map: expected int | str"),
     (submit({**M, 5: 6}), "messages[0]: a key of the map: expected str, got int"),
     (submit(None), "messages[0]: expected map, got nil"),
@@ -149,7 +156,7 @@ WRONG: list[tuple[Any, str]] = [
     ({"op": "optout", "id": 1, "action": "add", "numbers": ["1"] * 101}, "numbers: 101 are more"),
     (
         {"op": "template", "id": 1, "action": "put", "vars": {"y": {"type": "date"}}},
-        "vars[...].type: 'date' is not text, digits, number, code or link",
+        "vars.y.type: 'date' is not text, digits, number, code or link",
     ),
     (
         {"op": "template", "id": 1, "action": "put", "allow": ["links", "html"]},
