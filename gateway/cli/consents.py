@@ -15,6 +15,7 @@ from cyclopts import Parameter
 
 from gateway.api.blocking import Client
 from gateway.api.wire import ConsentAction, ConsentResult, Rejected
+from gateway.cli import cells
 from gateway.cli.access import Access
 from gateway.cli.lists import Desk, Line, carry, is_whole, pages
 from gateway.cli.output import UsageError, record, show
@@ -87,6 +88,8 @@ def consent(
         return _list(access, as_csv=csv_)
     if bool(numbers) == (file is not None):
         raise UsageError("name phone numbers, or a file of them with --file")
+    if all_or_nothing and file is None:
+        raise UsageError("--all-or-nothing is for a list: name a file of numbers with --file")
     shared = {"purpose": purpose, "source": source, "wording": wording, "by": by}
     if source is None:
         shared["source"] = "api" if file is None else "import"
@@ -167,16 +170,25 @@ def _row(line: Line, number: str) -> Fields:
 
 def moment(written: str) -> float:
     """Unix seconds, of these or of a date and time by ISO 8601, in UTC where it names no zone.
-    Raises ValueError for anything else."""
+    Raises ValueError for anything else, and for what a spreadsheet makes of either."""
     try:
-        return float(written)
+        return _moment(cells.plain("at", written))
+    except ValueError as error:
+        raise ValueError(f"at: {error}") from None
+
+
+def _moment(written: str) -> float:
+    try:
+        float(written)
     except ValueError:
         pass
+    else:
+        return cells.moment(written)
     try:
         found = datetime.fromisoformat(written)
     except ValueError:
         mend = "Unix seconds or a time such as 2026-11-11T10:00+08:00"
-        raise ValueError(f"at: {written[:40]!r} is not {mend}") from None
+        raise ValueError(f"{written[:40]!r} is not {mend}") from None
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 

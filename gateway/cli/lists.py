@@ -27,6 +27,10 @@ BATCH: Final = 1000
 COLUMNS: Final = ("number", "to", "phone", "phone_number", "mobile", "msisdn")
 """What a column of numbers may be called."""
 
+DECIDING: Final = "state"
+"""A column that each line must reach where there is one: a line that is cut off before it would
+give a consent that was withdrawn."""
+
 ALIKE: Final = 0.85
 """How much the name of a column is like one that says more, for a slip of the pen."""
 
@@ -74,6 +78,7 @@ class Numbers:
         )
         self._index = 0
         self._others: dict[str, int] = {}
+        self._columns = 0
         first = next(self._records, None)
         if first is not None and not self._is_header(first, others):
             self._records = chain([first], self._records)
@@ -89,7 +94,12 @@ class Numbers:
         if len(found) == 1:
             self._index = names.index(found[0])
             self._others = {name: names.index(name) for name in others if name in names}
+            self._columns = len(names)
             for name in names:
+                if name in others and names.count(name) > 1:
+                    raise UsageError(
+                        f"line {first.line}: there are two columns {name!r}: rename one of them"
+                    )
                 if name not in others and (close := get_close_matches(name, others, 1, ALIKE)):
                     raise UsageError(f"line {first.line}: {name!r}: did you mean {close[0]!r}?")
         elif found:
@@ -107,9 +117,21 @@ class Numbers:
     def __iter__(self) -> Iterator[Line]:
         for one in self._records:
             cell = _cell(one, self._index)
-            fault = one.fault or ("" if cell else "has no number")
+            fault = one.fault or self._odd(one.cells) or ("" if cell else "has no number")
             cells = {name: _cell(one, index) for name, index in self._others.items()}
             yield Line(f"line {one.line}", cell, fault, cells)
+
+    def _odd(self, cells: Sequence[str]) -> str:
+        """Why cells cannot be those of the columns: a separator or a line break too many."""
+        count, columns = len(cells), self._columns
+        if columns and any(map(str.strip, cells[columns:])):
+            return (
+                f"{count} fields, but there are {columns} columns: a separator or a line break "
+                "within a text needs quotation marks around it"
+            )
+        if count <= self._others.get(DECIDING, -1):
+            return f"{DECIDING}: missing: {count} fields, but there are {columns} columns"
+        return ""
 
 
 def _cell(record: Record, index: int) -> str:
@@ -220,7 +242,15 @@ def pages(ask: Callable[[str], Page]) -> Iterator[Page]:
 
 
 def is_whole(path: Path, trial: Desk[Any, Any], others: Collection[str] = ()) -> bool:
-    """Whether every line of a file can be heeded; tells so where not."""
+    """Whether every line of a file can be heeded; tells so where not.
+
+    Raises:
+        UsageError: it is a pipe, which would be empty when it is read again.
+    """
+    if path.exists() and not path.is_file():
+        raise UsageError(
+            f"--all-or-nothing: {path} cannot be read twice: save the list as a file first"
+        )
     carry(path, trial, None, others)
     if trial.refused:
         print(

@@ -79,6 +79,8 @@ def optout(
         return _list(access.required(), as_csv=csv_)
     if bool(numbers) == (file is not None):
         raise UsageError("name phone numbers, or a file of them with --file")
+    if all_or_nothing and file is None:
+        raise UsageError("--all-or-nothing is for a list: name a file of numbers with --file")
     by = source or ("api" if file is None else "import")
     tally = Tally()
     with access.required().client() as client:
@@ -105,7 +107,7 @@ def _desk(
 
     def row(line: Line) -> Row:
         # A keyword of elsewhere came in with the list, and so did what programs said there.
-        says = "complaint" if line.cells.get("source") == "complaint" else by
+        says = "complaint" if line.cells.get("source", "").lower() == "complaint" else by
         return line.number(read), says
 
     def ask(rows: Sequence[Row]) -> Sequence[OptoutResult | Rejected]:

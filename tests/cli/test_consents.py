@@ -1,5 +1,7 @@
 """Consents from the command line: by number, from files, and out to files again."""
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +78,52 @@ def test_a_misspelt_column_is_not_passed_over(shop: Any, tmp_path: Path) -> None
 
 def test_a_complaint_stays_one(shop: Any, tmp_path: Path) -> None:
     file = tmp_path / "gone.csv"
-    file.write_text("number,source\n+447700900258,complaint\n+447700900259,keyword\n")
+    file.write_text("number,source\n+447700900258,Complaint\n+447700900259,keyword\n")
     shop("optout", "add", f"--file={file}")
     lines = shop("optout", "list", "--csv").out.splitlines()
     assert any(line.startswith("447700900258,complaint,") for line in lines)
     assert any(line.startswith("447700900259,import,") for line in lines)
     left = shop("optout", "remove", "+447700900258", "+447700900259").records
     assert [one["opted_out"] for one in left] == [True, False]
+
+
+def test_a_line_that_is_cut_off_gives_no_consent(shop: Any, tmp_path: Path) -> None:
+    """Else one that was withdrawn would hold again."""
+    file = tmp_path / "cut.csv"
+    file.write_text(
+        "number,wording,state\n+447700900271,Yes\n+447700900272,Yes, all,withdrawn\n"
+        "+447700900273,Yes,with"
+    )
+    done = shop("consent", "add", f"--file={file}")
+    assert done.records == [{"numbers": 0, "changed": 0, "consented": 0, "refused": 3}]
+    for told in (
+        "line 2: state: missing: 2 fields, but there are 3 columns",
+        "line 3: 4 fields, but there are 3 columns: a separator or a line break within a text",
+        "line 4: state: 'with' is neither 'given' nor 'withdrawn'",
+    ):
+        assert told in done.err
+
+
+def test_a_column_that_is_there_twice_says_nothing_certain(shop: Any, tmp_path: Path) -> None:
+    file = tmp_path / "twice.csv"
+    file.write_text("number,State,state\n+447700900274,given,withdrawn\n")
+    done = shop("consent", "add", f"--file={file}")
+    assert (done.status, done.records) == (2, [])
+    assert "line 1: there are two columns 'state': rename one of them" in done.err
+
+
+@pytest.mark.parametrize("command", ["consent", "optout"])
+def test_all_or_nothing_is_for_a_file_that_can_be_read_twice(
+    shop: Any, tmp_path: Path, command: str
+) -> None:
+    done = shop(command, "add", "+447700900275", "nobody", "--all-or-nothing")
+    assert (done.status, done.records) == (2, [])
+    assert "--all-or-nothing is for a list: name a file of numbers with --file" in done.err
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    done = shop(command, "add", f"--file={pipe}", "--all-or-nothing")
+    assert (done.status, done.records) == (2, [])
+    assert f"--all-or-nothing: {pipe} cannot be read twice: save the list as a file" in done.err
 
 
 BROKEN = (
@@ -145,6 +186,20 @@ def test_without_a_question_nobody_is_asked(shop: Any) -> None:
 )
 def test_times(written: str, at: float) -> None:
     assert moment(written) == at
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ("45413", "at: '45413' is the date of a spreadsheet as a number, not Unix seconds"),
+        ("1.71E+09", "at: '1.71E+09' is a number that a spreadsheet has rounded"),
+        ("#VALUE!", "at: '#VALUE!' is the error of a spreadsheet"),
+        ("11/12/2026", "at: '11/12/2026' is not Unix seconds or a time such as"),
+    ],
+)
+def test_a_time_that_a_spreadsheet_has_spoilt(written: str, why: str) -> None:
+    with pytest.raises(ValueError, match="^" + re.escape(why)):
+        moment(written)
 
 
 def test_a_message_is_explained(shop: Any) -> None:
