@@ -23,6 +23,7 @@ from gateway.queue.postgresql import (
 from gateway.queue.postgresql.connecting import Target
 from gateway.queue.store import Entry, Final, Known, Settlement
 from tests.queue.nodes import opener
+from tests.queue.on_disk import Clock
 from tests.servers import Postgres
 
 MakeEntry = Callable[..., Entry]
@@ -34,21 +35,12 @@ KEPT = 8 * DAY
 """A generation lasts a day then, and the keys of four are together."""
 
 
-class Clock:
-    now = 1_000.0
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
 @pytest.fixture
 def made(postgres: Postgres, database: str, clock: Clock) -> Make:
     """Makes a store on the test's database."""
 
     def make(node: str = "a", **options: Any) -> PostgresStore:
-        return PostgresStore(postgres.dsn(database), node=node, clock=lambda: clock.now, **options)
+        return PostgresStore(postgres.dsn(database), node=node, clock=clock, **options)
 
     return make
 

@@ -13,23 +13,12 @@ from gateway.queue.sqlite import SqliteStore, lineage
 from gateway.queue.sqlite.backup import backup as make_backup
 from gateway.queue.sqlite.lock import Lock
 from gateway.queue.store import Notice, Settlement
+from tests.queue.on_disk import Clock
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "store.db"
-
-
-class Clock:
-    now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
