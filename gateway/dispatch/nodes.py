@@ -53,6 +53,10 @@ PATIENCE: Final = 5.0
 """Seconds without an answer after which a node goes by none of them: long before its time is over,
 and others may have what it had."""
 
+ASTRAY: Final = 2.0
+"""Seconds by which a node's clock may differ from the database's before it says so: clocks that
+anything keeps together differ by far less."""
+
 
 class Nodes:
     """Follows the other nodes.
@@ -218,13 +222,16 @@ class Nodes:
                 self._on_slots()
 
     async def _compare(self, now: float) -> None:
-        """See whether all nodes go by the same configuration."""
+        """See whether all nodes go by the same configuration, and this one by the right time."""
         self.seen = await self._store.nodes()
         there = [one for one in self.seen if one.alive and one.config]
         mine = next((one.config for one in there if one.here), "")
         others = {one.name: one.config for one in there if one.config != mine}
         if others:
             self._warn("configurations_differ", str(others), now, mine=mine, others=others)
+        ahead = await self._store.ahead()
+        if abs(ahead) > ASTRAY:
+            self._warn("clock_differs", "", now, ahead=round(ahead, 1))
 
     async def _take(self, heard: Heard) -> None:
         """Go by what was heard; it counts as done once this returns."""

@@ -46,6 +46,9 @@ class Alone:
     async def nodes(self) -> Sequence[NodeState]:
         return ()
 
+    async def ahead(self) -> float:
+        return 0.0
+
     async def introduce(self, _version: str, _config: str, _binds: Mapping[str, int]) -> None:
         pass
 

@@ -189,6 +189,10 @@ class OperatorStore(Store, Protocol):
     async def nodes(self) -> Sequence[NodeState]:
         """The nodes that share the storage, by number; none where it is never shared."""
 
+    async def ahead(self) -> float:
+        """Seconds by which this machine's clock is at least ahead of the storage's, below 0 where
+        it is behind; 0 where the time that asking takes may be all there is, or they are one."""
+
     async def introduce(self, version: str, config: str, binds: Mapping[str, int]) -> None:
         """Tell the others what this node is, see `NodeState`, and how many binds (pairs, where they
         are of two kinds) each carrier may have."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import structlog
 import trio
 
 from gateway.dispatch import gauges
@@ -24,6 +25,7 @@ class SharedStore(MemoryStore):
         introduced: the binds that this node has told of, each time.
         vacated: the slots that it gave up.
         others: what the other node wants of rates.
+        astray: seconds by which the clock is ahead of the storage's.
     """
 
     def __init__(self, clock: Any) -> None:
@@ -35,6 +37,7 @@ class SharedStore(MemoryStore):
         self.grants = 0
         self.granted: dict[str, Granted] = {}
         self.others: list[Granted] = []
+        self.astray = 0.0
 
     async def open(self) -> Recovery:
         return msgspec.structs.replace(await super().open(), node=0, nodes=2)
@@ -51,6 +54,9 @@ class SharedStore(MemoryStore):
             NodeState(1, "b", False, True, "1.0", "decaf", 0.5, 3, True, {"alpha": 1}),
             NodeState(2, "c", False, False, "0.9", "decaf", 0.0, 7, False, {"alpha": 1}),
         ]
+
+    async def ahead(self) -> float:
+        return self.astray
 
     async def grant(self, asks: Sequence[Ask]) -> Sequence[Granted]:
         self.grants += 1
@@ -224,3 +230,16 @@ async def test_it_tells_of_all_nodes_in_its_metrics(node: Node) -> None:
     assert metrics.node_slots.values()["b", "alpha"] == 1
     assert set(metrics.node_info.values()) == {("a", "1.0", "c0ffee"), ("b", "1.0", "decaf")}
     assert metrics.slots_unused.values() == {("alpha",): 1}
+
+
+@pytest.mark.parametrize(("astray", "told"), [(1.9, []), (3_600.0, [3_600.0]), (-2.14, [-2.1])])
+async def test_it_warns_of_a_clock_that_is_not_the_database_s(
+    node: Node, astray: float, told: list[float]
+) -> None:
+    """Once a minute, however often it looks."""
+    node.store.astray = astray
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(3):
+            await node.store.tell.send(Heard(counts=[]))
+            await node.world.calm()
+    assert [line["ahead"] for line in lines if line["event"] == "clock_differs"] == told

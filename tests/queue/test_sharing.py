@@ -1,5 +1,6 @@
 """Several nodes at once on one database: who sends to which phone, what each hears of others."""
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -305,6 +306,19 @@ async def test_a_node_that_is_slow_to_come_back_to_the_database_is_not_dead(
         assert early.cancelled_caught
         clock += holding.FIRST
         await first.until(lambda heard: heard.share == 1.0)
+
+
+async def test_a_node_knows_how_far_its_clock_is_from_the_database_s(nodes: MakeNodes) -> None:
+    """The other's is right, and a slow answer is no difference."""
+    for wrong in (3_600.0, -3_600.0):
+        async with nodes("a", clock=lambda wrong=wrong: time.time() + wrong) as [astray]:
+            assert abs(await astray.store.ahead() - wrong) < 60.0
+    slow: list[float] = []
+    async with nodes("a", clock=lambda: time.time() + (slow.pop() if slow else 0.0)) as [right]:
+        assert abs(await right.store.ahead()) < 1.0
+        right.listening.cancel()
+        slow += [60.0, -60.0]
+        assert await right.store.ahead() == 0.0
 
 
 async def test_a_node_that_is_dead_holds_nobody_up(

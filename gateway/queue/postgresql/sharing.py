@@ -266,6 +266,15 @@ def nodes(connection: Connected, me: int) -> list[NodeState]:
     ]
 
 
+def ahead(connection: Connected, clock: Callable[[], float]) -> float:
+    """See `gateway.queue.operators.OperatorStore.ahead`. The server looks at its clock some time
+    between the two looks at this one: a slow answer is no difference."""
+    before = clock()
+    [[told]] = connection.execute(SQL["clock"]).fetchall()
+    there = float(told)
+    return max(before - there, 0.0) + min(clock() - there, 0.0)
+
+
 def introduce(version: str, config: str, binds: Mapping[str, int]) -> Work[None]:
     """Says of this node what it is."""
 

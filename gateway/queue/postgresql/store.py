@@ -240,6 +240,9 @@ class PostgresStore:
         number = self._engine.session.number
         return await self._engine.read(lambda c: sharing.nodes(c, number))
 
+    async def ahead(self) -> float:
+        return await self._engine.read(lambda c: sharing.ahead(c, self._clock))
+
     async def introduce(self, version: str, config: str, binds: Mapping[str, int]) -> None:
         await self._engine.write(sharing.introduce(version, config, binds))
         self._shares.soon()

@@ -9,6 +9,9 @@ SELECT number, name, NOT clean AND until >= clock_timestamp(), version, config,
     (SELECT notices FROM gateway) - heard, moved
 FROM node WHERE name <> '' ORDER BY number;
 
+-- name: clock
+SELECT extract(epoch FROM clock_timestamp())::float8;
+
 -- name: slots
 SELECT node, carrier, count(*) FROM slot GROUP BY node, carrier ORDER BY carrier;
 
