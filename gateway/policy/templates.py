@@ -186,8 +186,18 @@ class Template:
             found[name] + literal for name, literal in zip(self.names, literals, strict=True)
         )
         if self.guards_links and [link.host for link in links(text)] != self.hosts:
-            return _refuse(f"vars: bring a link, which {self.name!r} does not allow")
+            return self._brings_link(found)
         return text
+
+    def _brings_link(self, found: Mapping[str, str]) -> Refuse:
+        """Says which variable has a link, unless it is one only with what is beside it."""
+        for name, value in found.items():
+            if first := next(iter(links(value)), None):
+                what = f"vars.{name}: has a link to {first.host[:40]}"
+                break
+        else:
+            what = "vars: make a link of the text around them"
+        return _refuse(f"{what}, which {self.name!r} does not allow")
 
 
 def _wrong(path: str, why: str) -> Refuse:

@@ -92,7 +92,11 @@ def test_a_template_is_filled(values: dict[str, Any], text: str) -> None:
             ({"code": "1", "name": f"a{end}b"}, "content_refused", "vars.name: has a line break")
             for end in "\n\r\v\f\x85\u2028\u2029"
         ),
-        ({"code": "1", "name": "evil.com"}, "content_refused", "vars: bring a link"),
+        (
+            {"code": "1", "name": "evil.com"},
+            "content_refused",
+            "template: vars.name: has a link to evil.com, which ",
+        ),
     ],
 )
 def test_what_does_not_fill_a_template(values: dict[str, Any], code: str, why: str) -> None:
@@ -100,6 +104,12 @@ def test_what_does_not_fill_a_template(values: dict[str, Any], code: str, why: s
     assert isinstance(refused, Refuse)
     assert (refused.rule, refused.code) == ("template", code)
     assert why in refused.why
+
+
+def test_a_link_that_is_one_only_with_the_text_is_told_as_such() -> None:
+    refused = template("See shop${end} now").fill({"end": ".com"})
+    assert isinstance(refused, Refuse)
+    assert "vars: make a link of the text around them, which " in refused.why
 
 
 @pytest.mark.parametrize("value", ["@evil.com/", ".evil.com", "x.evil.com"])
