@@ -25,8 +25,9 @@ from gateway.api.schema import (
     Rejected,
 )
 from gateway.dispatch.intake.drafting import LATE, Question
-from gateway.dispatch.intake.intake import TURN, Intake
+from gateway.dispatch.intake.intake import Intake
 from gateway.dispatch.intake.tenants import Tenant
+from gateway.dispatch.intake.turns import TURN
 from gateway.errors import RequestError
 from gateway.numbers import NumberError, canonical, read, region_of
 from gateway.ops.metrics import Metrics

@@ -12,7 +12,7 @@ anything of a batch is refused, it is asked first and the rest is judged without
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from itertools import accumulate, compress
+from itertools import accumulate
 from typing import Final, NamedTuple, cast
 
 import trio
@@ -21,10 +21,12 @@ from msgspec import structs
 from gateway.api.schema import Accepted, Price, Quoted, Rejected, SubmitMessage
 from gateway.api.turnstile import Turnstile
 from gateway.dispatch.ids import MessageNumbers
-from gateway.dispatch.intake import contents, drafting
-from gateway.dispatch.intake.drafting import ENCODINGS, Drafter, Refusal
+from gateway.dispatch.intake import contents, drafting, duplicates
+from gateway.dispatch.intake.accepting import Accepting
+from gateway.dispatch.intake.drafting import Drafter, Refusal
 from gateway.dispatch.intake.guard import Guard
 from gateway.dispatch.intake.tenants import Tenant
+from gateway.dispatch.intake.turns import TURN, turn
 from gateway.dispatch.ledger import Ledger
 from gateway.dispatch.places import Places
 from gateway.dispatch.release.aside import Aside
@@ -37,16 +39,15 @@ from gateway.message import (
     Message,
     message_id,
 )
-from gateway.numbers import NumberError, read, region_of
+from gateway.numbers import region_of
 from gateway.ops.metrics import Metrics
 from gateway.policy.budget import count_spent
 from gateway.policy.frequency import any_twice, count_in, phones_of, seen_in
 from gateway.policy.prices import Pricing, units
 from gateway.policy.rules import Defer, Refuse, Verdicts
 from gateway.queue.lanes import Lanes
-from gateway.queue.store import Entry, Known, Overtaken, Record, Refused, Seen, Store
+from gateway.queue.store import Known, Overtaken, Refused, Seen, Store
 from gateway.text.errors import TextError
-from gateway.text.measuring import measure
 
 BULK = 2_000
 """Messages, but for one-time passwords, that may be on their way into the store at once: some ten
@@ -60,25 +61,9 @@ OVERTAKEN: Final = 20
 """Times that a batch is judged anew because others were accepted meanwhile that text the same
 phones. Each time one of them got through, so that with fewer at once all do."""
 
-TURN = 100
-"""Messages after which others get a turn, at every step but for the handing over to the store: some
-two milliseconds of work. The handing over is one step for all of a batch, 2 µs a message: what was
-given room in a lane has to be on its way before anybody asks the store for more."""
-
 SCHEDULED: Final = 10
 """Messages that one with a ``send_at``, or with a clock of its own, counts for: a day that nobody
 asked for before takes a place with 42 time zones up to a millisecond."""
-
-ENDS: Final[Mapping[str, str]] = {
-    "failed": "has failed",
-    "expired": "has expired",
-    "cancelled": "was cancelled",
-    "blocked": "was blocked",
-}
-"""The outcomes after which somebody may want to submit a message anew, as a sentence."""
-
-Again = tuple[int, Known]
-"""The index of a message that was submitted, and what its key stands for."""
 
 
 class _Judged(NamedTuple):
@@ -122,14 +107,19 @@ class Intake:
         self.pricing: Pricing | None = None
         self._store = store
         self._guard = guard
-        self._lanes = lanes
-        self._places = places
         self._ledger = ledger
         self._aside = aside
         self._metrics = metrics
         self._numbers = numbers
         self._clock = clock
-        self._on_ready = on_ready
+        self._accepting = Accepting(
+            store=store,
+            lanes=lanes,
+            places=places,
+            ledger=ledger,
+            metrics=metrics,
+            on_ready=on_ready,
+        )
         self._bulk = Turnstile(BULK)
 
     async def submit(
@@ -175,7 +165,7 @@ class Intake:
         known: Mapping[int, Known] = {}
         if judged.messages:
             try:
-                known = await self._accept(
+                known = await self._accepting.accept(
                     judged.messages, judged.digests, now, judged.seen, judged.limits
                 )
             except BaseException:
@@ -189,11 +179,11 @@ class Intake:
         again = [(judged.indices[position], earlier) for position, earlier in known.items()]
         if judged.refused:
             # One that stands twice in a batch may be refused for the room that the first one took.
-            first = _first(judged.messages, judged.digests, known)
+            first = duplicates.stands_for(judged.messages, judged.digests, known)
             keys = ((index, submitted[index].key) for index in judged.refused)
             again += [(index, first[key]) for index, key in keys if key in first]
         if again:
-            await self._answer_again(tenant, submitted, again, results)
+            await duplicates.answer(self._store, tenant, submitted, again, results)
         return results
 
     async def _judged(
@@ -210,7 +200,7 @@ class Intake:
         recognised = 0
         while judged.refused:
             try:
-                again = await self._recognise(tenant, submitted)
+                again = await duplicates.recognise(self._store, tenant, submitted)
             except BaseException:
                 self._take_back(tenant, judged, now)
                 raise
@@ -219,7 +209,7 @@ class Intake:
             recognised = len(again)
             self._take_back(tenant, judged, now)
             results[:] = [None] * len(results)
-            await self._answer_again(tenant, submitted, again, results)
+            await duplicates.answer(self._store, tenant, submitted, again, results)
             judged = await self._judge_all(tenant, submitted, results, now)
         return judged
 
@@ -251,7 +241,7 @@ class Intake:
         await self._guard.look(tenant, [draft for _, draft in drafts], now)
         try:
             for start in range(0, len(drafts), TURN):
-                await _turn(start)
+                await turn(start)
                 passed, places = len(messages), drafts[start : start + TURN]
                 verdicts = self._judge(tenant, places, facts, now)
                 if tenant.policy.pumping is not None:
@@ -294,11 +284,11 @@ class Intake:
                 if budget is not None:
                     count_spent(spent, messages[passed:])
                 # At once: what else is judged meanwhile is told how much waits.
-                self._count_in(messages[passed:], now)
+                self._accepting.count_in(messages[passed:], now)
             if guarded:
                 await self._guard.tell(now)
         except BaseException:
-            self._count_out(messages, now)
+            self._accepting.count_out(messages, now)
             self._guard.take_back(tenant, guarded, now)
             raise
         limits = None if budget is None else budget.limits(now)
@@ -327,7 +317,7 @@ class Intake:
 
     def _take_back(self, tenant: Tenant, judged: "_Judged", now: float) -> None:
         """What was judged is not accepted, or not as it was judged."""
-        self._count_out(judged.messages, now)
+        self._accepting.count_out(judged.messages, now)
         self._guard.take_back(tenant, judged.guarded, now)
 
     async def quote(
@@ -336,13 +326,13 @@ class Intake:
         """What submitting now would give; nothing is stored."""
         now = self._clock()
         found: list[Accepted | Rejected | None] = [None] * len(submitted)
-        again = await self._recognise(tenant, submitted)
+        again = await duplicates.recognise(self._store, tenant, submitted)
         if again:
-            await self._answer_again(tenant, submitted, again, found)
+            await duplicates.answer(self._store, tenant, submitted, again, found)
         drafts, _ = await self._drafts(tenant, submitted, found, now)
         facts = await self._facts(tenant, drafts)
         results: list[Quoted | Rejected | None] = [
-            _quoted(one, message, tenant) if isinstance(one, Accepted) else one
+            duplicates.quoted(one, message, tenant) if isinstance(one, Accepted) else one
             for one, message in zip(found, submitted, strict=True)
         ]
         counts = tenant.policy.frequency is not None
@@ -354,7 +344,7 @@ class Intake:
             facts = structs.replace(facts, uses=uses)
         waiting = 0  # of those before, if this were submitted
         for start in range(0, len(drafts), TURN):
-            await _turn(start)
+            await turn(start)
             places = drafts[start : start + TURN]
             passed: list[Message] = []
             verdicts = self._judge(tenant, places, facts, now, waiting)
@@ -401,55 +391,16 @@ class Intake:
     async def reply(self, messages: Sequence[Message]) -> None:
         """Accept messages of our own making (confirmations of opt-outs)."""
         now = self._clock()
-        self._count_in(messages, now)
+        self._accepting.count_in(messages, now)
         try:
-            await self._accept(messages, [0] * len(messages), now)
+            await self._accepting.accept(messages, [0] * len(messages), now)
         except BaseException:
-            self._count_out(messages, now)
+            self._accepting.count_out(messages, now)
             raise
 
     def number(self) -> int:
         """A number for a message of our own making."""
         return self._numbers.take(1, self._clock())[0]
-
-    # --- what was submitted before ---
-
-    async def _recognise(
-        self, tenant: Tenant, submitted: Sequence[SubmitMessage]
-    ) -> Sequence[Again]:
-        """The messages whose key was accepted before."""
-        keys = [message.key for message in submitted if message.key is not None]
-        known = await self._store.known(tenant.options.id, keys) if keys else {}
-        return [
-            (index, known[message.key])
-            for index, message in enumerate(submitted)
-            if message.key is not None and message.key in known
-        ]
-
-    async def _answer_again(
-        self,
-        tenant: Tenant,
-        submitted: Sequence[SubmitMessage],
-        again: Sequence[Again],
-        results: list[Accepted | Rejected | None],
-    ) -> None:
-        """Answer messages whose key stands for one: with what that one got, if it is the same."""
-        numbers = [known.message for _, known in again]
-        records: Sequence[Record | None]
-        try:
-            records, _ = await self._store.find(tenant.options.id, numbers, ())
-        except StoreError:
-            # What became of them is a courtesy. Others of the batch may have been made durable.
-            records = [None] * len(numbers)
-        for at, ((index, known), record) in enumerate(zip(again, records, strict=True)):
-            if at % TURN == 0:
-                await _turn(at)
-            message = submitted[index]
-            if contents.is_same(message, known, record, tenant.options):
-                results[index] = _duplicate(message, known, record)
-            else:
-                why = f"key: {message.key!r} stands for a message with other content"
-                results[index] = drafting.rejected("key_conflict", why)
 
     # --- a draft ---
 
@@ -525,65 +476,7 @@ class Intake:
             facts = self._guard.informed(tenant, messages, facts, now)
         return tenant.policy.admission.judge(messages, facts, now)
 
-    # --- acceptance ---
-
-    async def _accept(
-        self,
-        messages: Sequence[Message],
-        digests: Sequence[int],
-        now: float,
-        seen: Seen | None = None,
-        limits: Mapping[str, int] | None = None,
-    ) -> Mapping[int, Known]:
-        """Make messages durable that are counted, and pass on what is due; returns what the keys of
-        duplicates stand for, by index. Those are counted out. Of ``seen`` and
-        ``limits`` see `Store.accept`."""
-        direct = self._reserve(messages, now)
-        entries = list(map(Entry, messages, digests, direct))
-        try:
-            known = await self._store.accept(entries, seen, limits)
-        except BaseException:
-            self._lanes.unreserve(compress(messages, direct))
-            raise
-        if known:
-            self._count_out([messages[index] for index in known], now)
-            self._lanes.unreserve(messages[index] for index in known if direct[index])
-            direct = [leased and index not in known for index, leased in enumerate(direct)]
-        ready = [*compress(messages, direct)]
-        self._lanes.admit(ready)
-        self._places.enter("lane", [message.id for message in ready])
-        self._on_ready()
-        fresh = messages
-        if known:
-            fresh = [m for position, m in enumerate(messages) if position not in known]
-        counts: dict[tuple[str, str], int] = {}
-        for message in fresh:
-            key = (message.tenant, message.category)
-            counts[key] = counts.get(key, 0) + 1
-        for (tenant, category), count in counts.items():
-            self._metrics.messages_accepted.add(count, tenant, category)
-        return known
-
-    def _reserve(self, messages: Sequence[Message], now: float) -> list[bool]:
-        """Which messages go straight to their lane; those that another node sends wait for it."""
-        away = self._store.elsewhere(messages)
-        if not away:
-            return self._lanes.reserve(messages, now)
-        here = [m for position, m in enumerate(messages) if position not in away]
-        found = iter(self._lanes.reserve(here, now))
-        return [position not in away and next(found) for position in range(len(messages))]
-
-    def _count_in(self, messages: Sequence[Message], now: float) -> None:
-        """Messages are about to be accepted."""
-        waiting = [message for message in messages if message.due > now]
-        queued = [message for message in messages if message.due <= now] if waiting else messages
-        self._ledger.enter(queued, "queued")
-        self._ledger.enter(waiting, "deferred")
-
-    def _count_out(self, messages: Sequence[Message], now: float) -> None:
-        """They were not accepted after all."""
-        self._ledger.leave([m for m in messages if m.due <= now], "queued")
-        self._ledger.leave([m for m in messages if m.due > now], "deferred")
+    # --- what became of it ---
 
     def _count(
         self,
@@ -627,12 +520,6 @@ class Intake:
         ]
 
 
-async def _turn(start: int) -> None:
-    """Give others a turn before the messages from ``start`` on, but for the first."""
-    if start:
-        await trio.lowlevel.checkpoint()
-
-
 def _urgent(tenant: Tenant, submitted: Sequence[SubmitMessage]) -> bool:
     """Whether these are one-time passwords and nothing else."""
     category = tenant.options.category
@@ -647,44 +534,6 @@ def put_off_by(message: Message, verdict: Defer, now: float) -> Message:
 
 def _deferred(message: Message, until: float) -> Message:
     return structs.replace(message, due=max(message.due, until))
-
-
-def _first(
-    messages: Sequence[Message], digests: Sequence[int], known: Mapping[int, Known]
-) -> dict[str | None, Known]:
-    """What the keys stand for that a batch brought, by key."""
-    return {
-        message.key: known.get(position) or Known.of(Entry(message, digest, leased=False))
-        for position, (message, digest) in enumerate(zip(messages, digests, strict=True))
-        if message.key is not None
-    }
-
-
-def _duplicate(submitted: SubmitMessage, known: Known, record: Record | None) -> Accepted:
-    """What the first message under a key got, and what became of it where that was no good."""
-    number = message_id(known.message)
-    state = note = None
-    if record is not None and record.event is not None and record.event.type in ENDS:
-        state = record.event.type
-        note = (
-            f"the message {number} that this key stands for {ENDS[state]} and is not sent again: "
-            "to send it, submit it under another key"
-        )
-    parts, encoding, not_before = known.parts, known.encoding, known.not_before
-    if not parts:  # stored by an earlier version, which kept neither, and had no others
-        encoding, parts = measure(submitted.text, ENCODINGS[submitted.encoding], narrow=True)
-    return Accepted(number, parts, encoding, not_before, duplicate=True, state=state, note=note)
-
-
-def _quoted(first: Accepted, submitted: SubmitMessage, tenant: Tenant) -> Quoted:
-    """What a duplicate would get."""
-    to = region = None
-    with suppress(NumberError):
-        to = read(submitted.to, tenant.options.default_region)
-        region = region_of(to)
-    return Quoted(
-        first.parts, first.encoding, first.not_before, True, first.note, to=to, region=region
-    )
 
 
 def _by_batch(

@@ -39,9 +39,10 @@ from gateway.api.schema import (
 )
 from gateway.dispatch.inbound.consents import Consents
 from gateway.dispatch.inbound.conversations import Conversations
-from gateway.dispatch.intake.intake import TURN, Intake
+from gateway.dispatch.intake.intake import Intake
 from gateway.dispatch.intake.templates import Templates
 from gateway.dispatch.intake.tenants import Tenant, Tenants
+from gateway.dispatch.intake.turns import TURN
 from gateway.dispatch.release.steering import Steering
 from gateway.dispatch.serving import counted
 from gateway.dispatch.serving.erasure import Erasure

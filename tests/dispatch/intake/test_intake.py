@@ -9,7 +9,8 @@ import pytest
 import trio
 
 from gateway.api.schema import Accepted, SubmitMessage
-from gateway.dispatch.intake import contents, drafting, intake
+from gateway.dispatch.intake import contents, drafting
+from gateway.dispatch.intake.turns import TURN
 from gateway.dispatch.release.routing import CarrierShare, Match, RouteOptions
 from gateway.dispatch.serving import service
 from gateway.errors import RequestError, StoreError
@@ -562,7 +563,7 @@ async def test_a_year_of_times_in_any_order_holds_nobody_up(
     assert sum(first) <= zones * (360 + 2 * windows.AHEAD + windows.HORIZON)
     assert sum(turns.turns) == 0
     # And others have had turns between.
-    assert min(len(first), len(turns.turns)) >= 5_000 // intake.TURN
+    assert min(len(first), len(turns.turns)) >= 5_000 // TURN
 
 
 def _batch(count: int = 2_000) -> list[SubmitMessage]:
@@ -618,7 +619,7 @@ async def test_no_turn_is_longer_than_for_so_many_messages(
         nursery.start_soon(work, world)
     trio.lowlevel.remove_instrument(turns)
     assert sum(turns.turns) >= 2_000
-    assert max(turns.turns) <= intake.TURN
+    assert max(turns.turns) <= TURN
 
 
 async def test_batches_that_are_judged_by_turns_keep_to_the_limit_of_the_queue(world: Any) -> None:
