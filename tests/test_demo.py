@@ -63,6 +63,7 @@ def line_with(running: "subprocess.Popen[str]", words: str) -> str:
     raise AssertionError(f"no {words!r} in:\n{''.join(shown)}")
 
 
+@pytest.mark.slow  # a campaign of some ten seconds
 def test_the_demo_adds_up_and_leaves_nothing_behind(tmp_path: Path) -> None:
     with demo(tmp_path, 400) as running:
         shown, _ = running.communicate()
@@ -87,6 +88,7 @@ def test_whatever_ends_the_demo_ends_its_processes(tmp_path: Path, number: signa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow  # the campaign again
 def test_its_console_stays_until_it_is_told_to_end_and_moves(tmp_path: Path) -> None:
     with demo(tmp_path, "200", "--stay") as running:
         address = re.search(r"http://\S+/", line_with(running, "The console stays at"))

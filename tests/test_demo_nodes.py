@@ -45,6 +45,7 @@ def demo(folder: Path) -> "subprocess.Popen[str]":
     )
 
 
+@pytest.mark.slow  # a lease has to pass
 def test_it_adds_up_with_a_node_killed(demo: "subprocess.Popen[str]", folder: Path) -> None:
     with demo:
         shown, _ = demo.communicate()
@@ -57,6 +58,7 @@ def test_it_adds_up_with_a_node_killed(demo: "subprocess.Popen[str]", folder: Pa
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.slow  # three nodes and a database start
 def test_whatever_ends_it_ends_its_processes(demo: "subprocess.Popen[str]", folder: Path) -> None:
     with demo:
         line_with(demo, "runs, and these nodes on it")

@@ -318,6 +318,7 @@ class Limited:
         return sum(self.taken[second] for second in seconds) / len(seconds)
 
 
+@pytest.mark.slow  # minutes of a campaign are worked out
 async def test_the_rate_of_a_carrier_is_found_again(autojump_clock: MockClock) -> None:
     smsc = Smsc()
     smsc.behaviour = limited = Limited(smsc)
@@ -341,6 +342,7 @@ async def test_the_rate_of_a_carrier_is_found_again(autojump_clock: MockClock) -
         assert not [event for event in found.values() if event.get("maybe_duplicate")]
 
 
+@pytest.mark.slow  # minutes of a campaign are worked out
 async def test_a_campaign_takes_little_longer_than_it_must(autojump_clock: MockClock) -> None:
     smsc = Smsc()
     limited = Limited(smsc, 500)
