@@ -121,6 +121,21 @@ class Postgres:
         (self._data / "postmaster.pid").unlink()
         (self.folder / f".s.PGSQL.{self._port}.lock").unlink()
 
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop all of the server's processes meanwhile, as where its machine hangs: the kernel
+        still takes connections and what is sent by them."""
+        postmaster = self.pid
+        os.kill(postmaster, signal.SIGSTOP)
+        every = [postmaster, *_children(postmaster)]
+        try:
+            for process in every:
+                os.kill(process, signal.SIGSTOP)
+            yield
+        finally:
+            for process in every:
+                os.kill(process, signal.SIGCONT)
+
     def promote(self) -> None:
         """Have a server that follows another one be a primary itself."""
         self._control("promote")

@@ -107,3 +107,28 @@ def test_a_standby_is_lost_and_takes_over(
     assert '"fenced"' not in running["a"].text()
     for process in site.running():
         process.kill()
+
+
+@pytest.mark.own_store
+def test_a_primary_that_hangs_is_left_for_the_one_that_took_over(
+    site: Any, primary: Postgres, standby: Postgres, start_campaign: Callable[[Any], Any]
+) -> None:
+    site.leased = lambda: None
+    database = primary.database()
+    dsn = f"host={primary.folder},{standby.folder} user=gateway dbname={database}"
+    nodes = Nodes(site, standby, database, 2, dsn)
+    records = nodes.carriers("--latency", "0.02", binds=2)
+    running = [nodes.start(name) for name in "ab"]
+    campaign, reader = start_campaign(nodes)
+    campaign.wait_for(500)
+    with primary.frozen():
+        standby.promote()
+        standby.reload({"synchronous_standby_names": "''"})
+        campaign.wait_for(len(campaign.accepted) + 500)
+    primary.reload({})  # it waits for no standby, and makes what it had under way
+    wait_for(primary, CONNECTED, 0)
+    campaign.wait_for(len(campaign.accepted) + 200)
+    settle_accounts(nodes, campaign, reader, records, 0)
+    assert not any('"fenced"' in node.text() for node in running)
+    for process in site.running():
+        process.kill()

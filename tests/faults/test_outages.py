@@ -34,6 +34,28 @@ def test_the_database_is_gone_for_longer_than_a_lease(
     assert not any('"fenced"' in node.text() for node in running)
 
 
+def test_the_database_hangs(
+    nodes_of: MakeNodes, postgres: Postgres, start_campaign: Start, long_or_short: Chosen
+) -> None:
+    """The kernel of its machine still acknowledges what is sent: whoever waits is told even so,
+    sessions end before the lease does, and all goes on with what was under way."""
+    nodes = nodes_of(2)
+    records = nodes.carriers("--latency", "0.02", binds=2)
+    running = [nodes.start(name) for name in "ab"]
+    nodes.wait_for_shares(32, 32)
+    campaign, reader = start_campaign(nodes)
+    for turn in range(1, int(long_or_short(6, 2))):
+        campaign.wait_for(len(campaign.accepted) + 500)
+        with postgres.frozen():
+            for told in ('"nodes_not_heard"', '"lease_over"'):
+                for node in running:
+                    node.wait_for(told, turn)
+    campaign.wait_for(len(campaign.accepted) + 500)
+    nodes.wait_for_shares(32, 32)
+    settle_accounts(nodes, campaign, reader, records, 0)
+    assert not any('"fenced"' in node.text() for node in running)
+
+
 def test_answers_of_commits_are_lost(
     site: Any, postgres: Postgres, database: str, start_campaign: Start, long_or_short: Chosen
 ) -> None:

@@ -1,6 +1,10 @@
 """What is the PostgreSQL engine's own: its errors, its schema, its connections."""
 
+import contextlib
+import os
 import secrets
+import signal
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,7 +25,7 @@ from gateway.queue.postgresql import (
     session,
     statements,
 )
-from gateway.queue.postgresql.connecting import Target
+from gateway.queue.postgresql.connecting import Connected, Target
 from gateway.queue.postgresql.following import Follower
 from gateway.queue.store import Entry, Known, Settlement
 from tests.queue.contract.rig import LANE, decoded, notices
@@ -513,6 +517,68 @@ async def test_a_commit_that_was_not_made_is_told_so(
             locking.rollback()
     assert await store.known("acme", ["a"]) == {}
     assert await store.accept([entry(1, key="a")]) == {}
+    await store.aclose()
+
+
+async def test_a_commit_that_hung_is_not_made_after_it_was_said_not_to_be(
+    postgres: Postgres,
+    database: str,
+    made: Callable[..., PostgresStore],
+    entry: MakeEntry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The server had all of it when the connection was lost, and goes on with it later."""
+    store = made()
+    await store.open()
+    query = (
+        "SELECT pid FROM pg_stat_activity WHERE application_name LIKE '%: writer'"
+        f" AND datname = '{database}'"
+    )
+    [[process]] = postgres.ask(database, query)
+    fence = session.Session._fence  # noqa: SLF001  the last statement but for COMMIT
+    hung: list[Connected] = []
+
+    def hang(self: session.Session) -> None:
+        if not hung and self.connection is not None:
+            os.kill(process, signal.SIGSTOP)
+            hung.append(self.connection)
+        fence(self)
+
+    monkeypatch.setattr(session.Session, "_fence", hang)
+    monkeypatch.setattr(holding, "CUT", 0.1)
+    answers: list[bool] = []
+
+    async def accept() -> None:
+        try:
+            await store.accept([entry(1, key="k")])
+        except StoreError:
+            answers.append(False)
+        else:
+            answers.append(True)
+
+    try:
+        with trio.fail_after(30):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(accept)
+                while not hung:
+                    await trio.sleep(0.01)
+                await trio.sleep(0.3)  # for all of it to be on its way
+                with socket.socket(fileno=os.dup(hung[0].fileno())) as wire:
+                    wire.shutdown(socket.SHUT_RDWR)
+                with contextlib.suppress(StoreError):
+                    await store.accept([entry(2)])
+                os.kill(process, signal.SIGCONT)
+                while (process,) in postgres.ask(database, query):
+                    await trio.sleep(0.01)
+                number = 2
+                while not answers:
+                    number += 1
+                    with contextlib.suppress(StoreError):
+                        await store.accept([entry(number)])
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGCONT)
+    assert answers == [bool(await store.known("acme", ["k"]))]
     await store.aclose()
 
 

@@ -15,6 +15,7 @@ from psycopg.rows import tuple_row
 
 from gateway.errors import StoreError
 from gateway.queue.postgresql import arrays
+from gateway.queue.postgresql.hanging import Impatient
 
 Synchronous = Literal["commit", "remote_apply", "local", "off"]
 """Before what a commit is answered: it is on this server's disk and, where there are synchronous
@@ -186,7 +187,7 @@ def _each_host(dsn: str) -> list[str]:
 def _open(target: Target, dsn: str, name: str) -> tuple[int, Connected]:
     """A connection to one server, and its timeline. Raises StoreError where it will not do."""
     try:
-        connection = psycopg.connect(
+        connection = Impatient.connect(
             dsn,
             autocommit=True,
             connect_timeout=PATIENCE,
@@ -197,7 +198,8 @@ def _open(target: Target, dsn: str, name: str) -> tuple[int, Connected]:
             **_KEEPALIVES,
         )
     except psycopg.Error as error:
-        raise store_error(target, error) from None
+        # Its frames would hold the socket of an attempt that took too long, until a collection.
+        raise store_error(target, error.with_traceback(None)) from None
     try:
         arrays.register(connection)
         _check(connection, target)

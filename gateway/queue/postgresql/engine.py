@@ -109,7 +109,7 @@ class Engine:
             connection.close()
             raise
         session, taken = self.session, self.taken
-        session.connection = connection
+        session.connection, self._process = connection, connection.info.backend_pid
         session.number, session.token = taken.number, taken.token
         session.operation = session.made = taken.operation
         session.heard = taken.heard
@@ -194,8 +194,9 @@ class Engine:
             self._written = timeline(connection)
             if self._written > self._seen:
                 self._fail_over(connection)
+            self._end_last(connection)
             holding.lock(connection, self._node)
-            session.connection = connection
+            session.connection, self._process = connection, connection.info.backend_pid
         doubtful = self._doubtful
         if doubtful is not None:
             done = holding.done(session.connection, self.taken, doubtful.operation)
@@ -211,6 +212,13 @@ class Engine:
                 else:
                     call.fail(StoreError(f"{self._target.where}: the connection was lost"))
             self._writes.answer(doubtful.calls)
+
+    def _end_last(self, connection: Connected) -> None:
+        """Have the server do nothing more of what the last connection has sent: one that hung goes
+        on with that once it can, though nobody waits for it."""
+        if not holding.cut(connection, self._node, self._process):
+            connection.close()
+            raise StoreError(f"{self._target.where}: goes on with a connection that was lost")
 
     def _fail_over(self, connection: Connected) -> None:
         """Another server leads from now on. Raises StoreFenced where it lacks what this node has

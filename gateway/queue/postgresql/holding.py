@@ -156,15 +156,17 @@ def _refusal(target: Target, there: list[_Node], nodes: int) -> StoreError:
     )
 
 
-def cut(connection: Connected, node: str) -> None:
-    """End the writing connection of a node whose time is over. One that sleeps in the middle of a
-    transaction would keep its locks for as long as it sleeps."""
-    connection.execute(
+def cut(connection: Connected, node: str, pid: int | None = None) -> bool:
+    """End the writing connection of a node whose time is over, or that one of its connections which
+    has this process of the server; whether there is none any more. One that sleeps in the middle of
+    a transaction would keep its locks for as long as it sleeps."""
+    rows = connection.execute(
         "SELECT pg_terminate_backend(pid, %s) FROM pg_locks WHERE locktype = 'advisory' AND granted"
         " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        " AND classid = %s AND objid = hashtext(%s)::oid",
-        (int(CUT * 1_000), _LOCK, node),
-    )
+        " AND classid = %s AND objid = hashtext(%s)::oid AND pid = coalesce(%s, pid)",
+        (int(CUT * 1_000), _LOCK, node, pid),
+    ).fetchall()
+    return all(ended for [ended] in rows)
 
 
 def done(connection: Connected, taken: Taken, operation: int) -> bool | None:
