@@ -2,7 +2,7 @@
 read again after a crash."""
 
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import apsw
@@ -13,17 +13,16 @@ import trio
 from gateway.errors import StoreError
 from gateway.message import LaneKey, Message
 from gateway.queue import chunks
-from gateway.queue.operators import Owing
 from gateway.queue.sqlite import SqliteStore, schema
 from gateway.queue.sqlite.backup import backup
 from gateway.queue.store import Entry, Final, Progress, Ref, Sent, Settlement
+from tests.queue.asking import DEADLINE, SINGLE, Asks
 from tests.queue.contract.rig import LANE, decoded
 from tests.queue.on_disk import Clock, rows
 
 MakeEntry = Callable[..., Entry]
 MakeFinal = Callable[..., Final]
 
-DEADLINE = 9e8
 TABLES = ("arrived", "message", "taken", "part", "progress")
 
 
@@ -211,27 +210,12 @@ async def test_what_is_erased_is_in_no_chunk(
     assert await states(store, 1, 2) == ["delivered", "queued"]
 
 
-@pytest.mark.parametrize(
-    ("asks", "left"),
-    [
-        (lambda s: s.find("acme", [2], []), 1),
-        (lambda s: s.find("acme", [], ["k2"]), 1),
-        (lambda s: s.find_any(2), 1),
-        (lambda s: s.put_back([2]), 1),
-        (lambda s: s.leased(0, 10), 0),
-        (lambda s: s.search(["447911123456"], None, 10), 0),
-        (lambda s: s.match([Ref("alpha", "r2")]), 1),
-        (lambda s: s.owed_count(Owing("alpha", 9e9, 0.0)), 1),
-        (lambda s: s.owed(Owing("alpha", 9e9, 0.0), "", 10), 1),
-        (lambda s: s.requeue(Owing("alpha", 9e9, 0.0), [2], 1.0), 1),
-        (lambda s: s.overdue(DEADLINE, 10), 1),
-    ],
-)
+@pytest.mark.parametrize(("asks", "left"), [*SINGLE, (lambda s: s.find("acme", [], ["k2"]), 1)])
 async def test_who_asks_for_single_messages_finds_them(
     store: SqliteStore,
     path: str,
     entry: MakeEntry,
-    asks: Callable[[SqliteStore], Awaitable[object]],
+    asks: Asks,
     left: int,
 ) -> None:
     await store.accept([entry(1, leased=True)])

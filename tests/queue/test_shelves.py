@@ -12,9 +12,9 @@ import trio
 from gateway.errors import StoreError, StoreFenced
 from gateway.message import Message
 from gateway.queue import chunks
-from gateway.queue.operators import Owing
 from gateway.queue.postgresql import PostgresStore, holding
 from gateway.queue.store import Entry, Final, Progress, Ref, Sent, Settlement
+from tests.queue.asking import DEADLINE, SINGLE, Asks
 from tests.queue.contract.rig import LANE, decoded
 from tests.queue.nodes import opener
 from tests.queue.on_disk import Clock
@@ -24,7 +24,6 @@ MakeEntry = Callable[..., Entry]
 MakeFinal = Callable[..., Final]
 Rows = Callable[[], dict[str, int]]
 
-DEADLINE = 9e8
 TABLES = ("arrived", "message", "taken", "part")
 PHONES = [f"4479{n:08}" for n in range(100)]
 
@@ -152,26 +151,12 @@ async def test_no_outcome_is_forgotten_while_a_chunk_needs_it(
     assert rows() == {"message": 1}
 
 
-@pytest.mark.parametrize(
-    ("asks", "left"),
-    [
-        (lambda s: s.find("acme", [2], []), 1),
-        (lambda s: s.find_any(2), 1),
-        (lambda s: s.put_back([2]), 1),
-        (lambda s: s.leased(0, 10), 0),
-        (lambda s: s.search(["447911123456"], None, 10), 0),
-        (lambda s: s.match([Ref("alpha", "r2")]), 1),
-        (lambda s: s.owed_count(Owing("alpha", 9e9, 0.0)), 1),
-        (lambda s: s.owed(Owing("alpha", 9e9, 0.0), "", 10), 1),
-        (lambda s: s.requeue(Owing("alpha", 9e9, 0.0), [2], 1.0), 1),
-        (lambda s: s.overdue(DEADLINE, 10), 1),
-    ],
-)
+@pytest.mark.parametrize(("asks", "left"), SINGLE)
 async def test_who_asks_for_single_messages_finds_them(
     store: PostgresStore,
     rows: Rows,
     entry: MakeEntry,
-    asks: Callable[[PostgresStore], Awaitable[Any]],
+    asks: Asks,
     left: int,
 ) -> None:
     await store.accept([entry(1, leased=True)])

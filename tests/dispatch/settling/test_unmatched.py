@@ -29,6 +29,23 @@ async def deliver(world: Any, *receipts: Any) -> None:
     await world.calm()
 
 
+PLACES = ("in memory", "in the store", "before the response")
+"""Where the part of a receipt may be when that comes."""
+
+
+async def answer(world: Any, ref: str, receipt: Any, place: str) -> None:
+    """Have the carrier answer under an id, and the receipt come when its part is there."""
+    if place == "before the response":
+        await deliver(world, receipt)
+        assert await world.outcomes() == {}
+    world.bind.reply(ids=[ref])
+    await world.calm()
+    if place == "in the store":
+        world.forget_parts()
+    if place != "before the response":
+        await deliver(world, receipt)
+
+
 def metric(world: Any, name: str, **labels: str) -> float:
     rendered = world.metrics.snapshot().render().decode()
     series = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
@@ -132,7 +149,7 @@ async def test_nothing_fits_a_phone_that_is_plainly_another(
     assert await world.outcomes() == {}
 
 
-@pytest.mark.parametrize("place", ["in memory", "in the store", "before the response"])
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("source", [PHONE, "", "Carrier", SENDER, STRANGER])
 @pytest.mark.parametrize(
     ("form", "ref", "written"),
@@ -145,15 +162,7 @@ async def test_with_a_stated_form_the_phone_is_not_needed(
     await world.configure(carriers=[make_settings(receipt_id=form)])
     [message] = await world.accepted({"to": PHONE})
     receipt = make_receipt(written, "DELIVRD", source)
-    if place == "before the response":
-        await deliver(world, receipt)
-        assert await world.outcomes() == {}
-    world.bind.reply(ids=[ref])
-    await world.calm()
-    if place != "before the response":
-        if place == "in the store":
-            world.forget_parts()
-        await deliver(world, receipt)
+    await answer(world, ref, receipt, place)
     assert await world.outcomes() == {message: "delivered"}
     await world.check_finished()
 
@@ -253,7 +262,7 @@ async def test_what_was_learnt_survives_a_restart(open_world: Any, make_receipt:
         assert other not in await world.outcomes()
 
 
-@pytest.mark.parametrize("place", ["in memory", "in the store", "before the response"])
+@pytest.mark.parametrize("place", PLACES)
 async def test_each_carrier_has_ids_of_its_own(
     world: Any, make_receipt: Any, make_settings: Any, place: str
 ) -> None:
@@ -416,7 +425,7 @@ def parameters(ref: str, state: int) -> tlv.Tlvs:
     return tlv.RECEIPTED_MESSAGE_ID.of(ref), tlv.MESSAGE_STATE.of(state)
 
 
-@pytest.mark.parametrize("place", ["in memory", "in the store", "before the response"])
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize(
     ("told", "text", "outcome"),
     [
@@ -435,14 +444,7 @@ async def test_parameters_are_believed_unless_their_id_is_unknown(
 ) -> None:
     [message] = await world.accepted({"to": PHONE})
     receipt = make_receipt("", phone=PHONE, text=text, tlvs=parameters(*told))
-    if place == "before the response":
-        await deliver(world, receipt)
-    world.bind.reply(ids=["1A"])
-    await world.calm()
-    if place != "before the response":
-        if place == "in the store":
-            world.forget_parts()
-        await deliver(world, receipt)
+    await answer(world, "1A", receipt, place)
     assert await world.outcomes() == {message: outcome}
     await world.check_finished()
 
@@ -450,7 +452,7 @@ async def test_parameters_are_believed_unless_their_id_is_unknown(
 # --- D5: states ---
 
 
-@pytest.mark.parametrize("place", ["in memory", "in the store", "before the response"])
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize(
     ("stat", "outcome", "told"),
     [
@@ -474,14 +476,7 @@ async def test_words_of_carriers_decide_and_are_told(
 ) -> None:
     await world.submit({"to": PHONE})
     receipt = make_receipt("26", stat, PHONE, error="021")
-    if place == "before the response":
-        await deliver(world, receipt)
-    world.bind.reply(ids=["1A"])
-    await world.calm()
-    if place != "before the response":
-        if place == "in the store":
-            world.forget_parts()
-        await deliver(world, receipt)
+    await answer(world, "1A", receipt, place)
     [event] = await world.events()
     assert event["type"] == outcome
     assert 0 <= event["at"] - event["detail"].pop("sent_at") < 60
@@ -536,7 +531,7 @@ async def test_an_unknown_word_decides_nothing_and_shows_at_once(
 # --- D6: ids ---
 
 
-@pytest.mark.parametrize("place", ["in memory", "in the store", "before the response"])
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize(
     ("ref", "written"),
     [
@@ -566,14 +561,7 @@ async def test_odd_ids_match_themselves(
 ) -> None:
     [message] = await world.accepted({"to": PHONE})
     receipt = make_receipt(written, "UNDELIV", PHONE, alphabet="latin-1")
-    if place == "before the response":
-        await deliver(world, receipt)
-    world.bind.reply(ids=[ref])
-    await world.calm()
-    if place != "before the response":
-        if place == "in the store":
-            world.forget_parts()
-        await deliver(world, receipt)
+    await answer(world, ref, receipt, place)
     assert await world.outcomes() == {message: "failed"}
     await world.check_finished()
 
