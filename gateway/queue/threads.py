@@ -48,6 +48,10 @@ class Call(Generic[T]):
     def fail(self, error: Exception) -> None:
         self.answered, self.error = True, error
 
+    def doubt(self) -> None:
+        """What came of it is not known yet, whatever came of an attempt before."""
+        self.answered, self.error = False, None
+
 
 class CallThread:
     """A thread and the calls that wait for it.

@@ -468,14 +468,22 @@ async def test_connections_that_are_cut_are_made_again(
     await store.aclose()
 
 
+@pytest.mark.parametrize("cut_before", [False, True])
 async def test_a_commit_whose_answer_is_lost_is_made_once(
-    postgres: Postgres, database: str, made: Callable[..., PostgresStore], entry: MakeEntry
+    postgres: Postgres,
+    database: str,
+    made: Callable[..., PostgresStore],
+    entry: MakeEntry,
+    cut_before: bool,
 ) -> None:
     """Its connection is cut while it waits for a standby that is not there: it was made, and is
-    answered once the standby does not matter any more."""
+    answered once the standby does not matter any more. Nor is it told before where it was tried in
+    vain on a connection that had been lost already."""
     store = made()
     await store.open()
     postgres.reload({"synchronous_standby_names": "'nobody'"})
+    if cut_before:
+        postgres.cut(database)
     answered: list[object] = []
 
     async def accept() -> None:

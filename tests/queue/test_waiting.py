@@ -165,7 +165,7 @@ async def test_what_another_node_sends_crosses_in_a_few_rows(
         await here.store.accept(entries)
         found = rows()
         assert found["backlog"] <= 4  # two, unless it does not know yet who has what was given up
-        assert found["arrival"] <= 2
+        assert found.get("arrival", 0) <= 2  # unless the other one has taken them by now
         there.deaf.set()
         await there.until(lambda heard: LANE in heard.lanes)
         assert {m.id for m in await there.leased()} == theirs
@@ -176,9 +176,10 @@ async def test_what_another_node_sends_crosses_in_a_few_rows(
 async def test_a_chunk_of_two_nodes_is_divided(
     nodes: Callable[..., Any], postgres: Postgres, database: str, rows: Rows, entry: MakeEntry
 ) -> None:
-    """Such as one that was made before there were two."""
+    """Such as one that was made before there were two; not due yet, or whoever takes phones leases
+    at once."""
     async with nodes("alone") as [one]:
-        await one.store.accept(to_all(entry, 200))
+        await one.store.accept(to_all(entry, 200, due=8e9))
     assert rows() == {"backlog": 1}
     async with nodes("a", "b") as both:
         own, theirs = halves(both, to_all(entry, 200))

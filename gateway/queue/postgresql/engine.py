@@ -261,6 +261,8 @@ class Engine:
         try:
             session.transact([gather(call.work) for call in calls])  # type: ignore[arg-type]
         except LostError:
+            for call in calls:
+                call.doubt()
             self._doubtful = _Doubtful(session.operation, calls, values, time.monotonic())
             return False
         except Exception as error:  # noqa: BLE001  every caller is told

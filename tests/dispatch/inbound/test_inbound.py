@@ -423,7 +423,7 @@ async def test_keywords_of_a_region_are_configured(world: Any, make_inbound: Any
 
 
 async def test_an_opt_out_is_confirmed_once_whatever_the_hour(
-    world: Any, make_inbound: Any
+    world: Any, make_inbound: Any, autojump_clock: object
 ) -> None:
     await world.configure(
         policy=chain.PolicyOptions(
