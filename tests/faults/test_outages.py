@@ -44,12 +44,16 @@ def test_the_database_hangs(
     running = [nodes.start(name) for name in "ab"]
     nodes.wait_for_shares(32, 32)
     campaign, reader = start_campaign(nodes)
+    asking = [nodes.client_of(name) for name in "ab"]
     for turn in range(1, int(long_or_short(6, 2))):
         campaign.wait_for(len(campaign.accepted) + 500)
         with postgres.frozen():
-            for told in ('"nodes_not_heard"', '"lease_over"'):
-                for node in running:
-                    node.wait_for(told, turn)
+            for client in asking:
+                client.send("consumers", action="list")
+            for client in asking:
+                assert client.receive()["error"]["code"] == "busy"
+            for node in running:
+                node.wait_for('"lease_over"', turn)
     campaign.wait_for(len(campaign.accepted) + 500)
     nodes.wait_for_shares(32, 32)
     settle_accounts(nodes, campaign, reader, records, 0)
