@@ -37,7 +37,7 @@ test: setup  ## run every test, several at a time on each processor
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 soak: setup  ## break it for longer, in every way there is a test for, on both stores: some 30 minutes
-	SOAK=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal tests/faults tests/endtoend --durations=0
+	SOAK=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal tests/faults tests/endtoend --durations=0
 
 lint: setup  ## check format, style, types and, where advisories can be had, dependencies
 	$(BIN)/ruff format --check .
