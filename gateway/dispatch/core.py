@@ -403,14 +403,16 @@ class Dispatch:
                     nursery.start_soon(self.nodes.run)
                     task_status.started()
             finally:
-                with trio.move_on_after(LAST_WORDS, shield=True):
-                    await self._record_doubts()
-                    self.in_doubt = False
-                    await self._settler.persistently(self._memos.keep)
-                    await self._settler.persistently(self._guard.keep)
-                    await self.upkeep.look_at_absent()
-                self._settling.cancel()
-                self._let_go()
+                try:
+                    with trio.move_on_after(LAST_WORDS, shield=True):
+                        await self._record_doubts()
+                        self.in_doubt = False
+                        await self._settler.persistently(self._memos.keep)
+                        await self._settler.persistently(self._guard.keep)
+                        await self.upkeep.look_at_absent()
+                finally:  # whatever the store says
+                    self._settling.cancel()
+                    self._let_go()
 
     def _let_go(self) -> None:
         """What is held by now is the store's to put back when it is closed."""
