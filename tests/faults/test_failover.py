@@ -119,6 +119,7 @@ def test_a_primary_that_hangs_is_left_for_the_one_that_took_over(
     nodes = Nodes(site, standby, database, 2, dsn)
     records = nodes.carriers("--latency", "0.02", binds=2)
     running = [nodes.start(name) for name in "ab"]
+    nodes.wait_for_shares(32, 32)
     campaign, reader = start_campaign(nodes)
     campaign.wait_for(500)
     with primary.frozen():
