@@ -322,43 +322,34 @@ _SOME: Final = "[...]"
 """Which value of a map it is, as msgspec has it: it does not say."""
 
 
-def _choices(kind: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """The paths at which there is one of a few words, without indices, and these words."""
-    if get_origin(kind) is Literal:
-        *words, last = get_args(kind)
-        yield path, f"{', '.join(words)} or {last}" if words else last
-    elif isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+def _kinds(kind: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The types of which a type is made, each with its path, without indices."""
+    yield path, kind
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         for field in msgspec.structs.fields(kind):
-            yield from _choices(field.type, f"{path}.{field.encode_name}".lstrip("."))
+            yield from _kinds(field.type, f"{path}.{field.encode_name}".lstrip("."))
     else:
         for inner in get_args(kind):
-            yield from _choices(inner, path)
+            yield from _kinds(inner, path)
 
 
+def _one_of(*words: str) -> str:
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+_KINDS: Final = [
+    ((str(request.__struct_config__.tag), path), kind)
+    for request in get_args(_Partial)
+    for path, kind in _kinds(request)
+]
 _CHOICES: Final = {
-    (str(kind.__struct_config__.tag), name): words
-    for kind in get_args(_Partial)
-    for name, words in _choices(kind)
+    place: _one_of(*get_args(kind)) for place, kind in _KINDS if get_origin(kind) is Literal
 }
+"""By op and path, where there is one of a few words, these."""
 
-
-def _maps(kind: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The paths at which there is a map, without indices, and the type of its values."""
-    if get_origin(kind) is dict:
-        yield path, get_args(kind)[1]
-    elif isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        for field in msgspec.structs.fields(kind):
-            yield from _maps(field.type, f"{path}.{field.encode_name}".lstrip("."))
-    else:
-        for inner in get_args(kind):
-            yield from _maps(inner, path)
-
-
-_MAPS: Final = {
-    (str(kind.__struct_config__.tag), name): values
-    for kind in get_args(_Partial)
-    for name, values in _maps(kind)
-}
+_MAPS: Final = {place: get_args(kind)[1] for place, kind in _KINDS if get_origin(kind) is dict}
+"""By op and path, where there is a map, the type of its values."""
 
 
 def _named(body: bytes, path: str) -> str:
