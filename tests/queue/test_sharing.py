@@ -18,10 +18,12 @@ from gateway.queue.postgresql import (
     holding,
     schema,
     sharing,
+    slots,
     statements,
     upkeep,
 )
 from gateway.queue.postgresql.connecting import Target
+from gateway.queue.postgresql.session import Work
 from gateway.queue.postgresql.sharing import shard
 from gateway.queue.store import Entry, Final, Held, Progress, Ref, Sent, Settlement
 from tests.queue.contract.rig import LANE, change, decoded, notices
@@ -306,6 +308,26 @@ async def test_a_node_that_is_slow_to_come_back_to_the_database_is_not_dead(
         assert early.cancelled_caught
         clock += holding.FIRST
         await first.until(lambda heard: heard.share == 1.0)
+
+
+async def test_nobody_is_fenced_off_by_what_waited_while_the_database_was_away(
+    nodes: MakeNodes, postgres: Postgres, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was asked for before that, and is done once the database is back."""
+    monkeypatch.setattr(holding, "RENEW", 3_600.0)
+    clock = 1_000.0
+    monkeypatch.setattr(holding, "now", lambda: clock)
+    async with nodes("a", "b", lease=9_999.0) as both:
+        engine = both[0].store._engine  # noqa: SLF001  what it does by itself, at its moment
+        for node in both:
+            node.listening.cancel()
+        clock += 9_000.0
+        postgres.ask(database, "UPDATE node SET until = '-infinity' WHERE name = 'b'")
+        works: list[Work[Any]] = [sharing.take(64), sharing.take_held, slots.take([])]
+        for work in works:
+            with pytest.raises(StoreError, match="the database was away"):
+                await engine.write(work)
+        await both[1].store.remember("forms", b"x")  # it lives
 
 
 async def test_a_node_knows_how_far_its_clock_is_from_the_database_s(nodes: MakeNodes) -> None:

@@ -16,7 +16,7 @@ import trio
 
 from gateway.errors import StoreError
 from gateway.message import CATEGORIES, LaneKey
-from gateway.queue.postgresql import holding, leasing, reading, sharing, slots, upkeep
+from gateway.queue.postgresql import leasing, reading, sharing, slots, upkeep
 from gateway.queue.postgresql.connecting import Connected
 from gateway.queue.postgresql.engine import Engine
 from gateway.queue.postgresql.listening import SPACING, Listener, News
@@ -95,7 +95,7 @@ class Follower:
         self._heeded = engine.session.heard
         self._share_at = self._look_at = self._count_at = 0.0
         self._next = self._doubt_until = 0.0
-        self._doubtful = self._begun = False
+        self._doubtful = False
         self._left = NET
         self._shared = self._seen_shared = ""
         self._heard = Heard()
@@ -116,7 +116,7 @@ class Follower:
         await self._share()
         await self._engine.write(taking(sharing.take_held))  # for the recovery to find
         await self._engine.write(sharing.take_texts(self.active))
-        self._begun = True
+        self._engine.session.begun = True
         self._engine.tell(News(shares=True))  # there is one more
         self._heard = Heard()
         self._told = -1.0
@@ -130,10 +130,7 @@ class Follower:
             now = trio.current_time()
             self._next = now + SPACING
             await self._go_by(self._listener.take(), now)
-            if (
-                now >= self._share_at
-                and holding.now() >= self._engine.session.resumed + holding.GRACE
-            ):
+            if now >= self._share_at and not self._engine.session.unsure:
                 self._share_at = again = now + SHARE
                 if await self._share() and self._share_at == again:  # `soon` says otherwise
                     giving_up = self.leaving or self._leaving
@@ -289,7 +286,7 @@ class Follower:
             self._heard.held += await engine.read(lambda c: reading.held_of_shards(c, fresh))
             self.active |= fresh
             self._came(lanes)
-            if self._begun:
+            if engine.session.begun:
                 await self._lease_first(lanes, fresh)
         if not self.leaving and missing < 0:
             some = sharing.members(self.active)[: min(-missing, sharing.STEP)]

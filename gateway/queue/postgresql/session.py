@@ -59,6 +59,7 @@ class Session:
         renewed: when the last one began that was made, on `holding.now`'s clock.
         resumed: when the first one began that was made after so long that the time of some other
             node may have run out, if it was the database that did not answer.
+        begun: whether this node has its part of the work, and goes by what others do.
         heard: the last notice that this node goes by.
         generation: the one that history is written to.
         seqs: the last ``seq`` of tenants, by number, as this node has given it.
@@ -74,6 +75,7 @@ class Session:
         self.lease = lease
         self.renewed = holding.now()
         self.resumed = -inf
+        self.begun = False
         self.heard = 0
         self.generation = self._generation = generations.NONE
         self._placed: dict[bytes, bytes] = {}
@@ -268,6 +270,14 @@ class Session:
     def lapsed(self) -> bool:
         """Whether others may take what this node has, or soon will."""
         return holding.now() > self.renewed + self.lease * (1.0 - holding.MARGIN)
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the database was away until now or a moment ago: no other node could say that it
+        lives. A node that begins takes what there is."""
+        now = holding.now()
+        stale = now > self.renewed + self.lease - holding.renewal(self.lease)
+        return self.begun and (stale or now < self.resumed + holding.GRACE)
 
     def _undo(self) -> None:
         """Nothing that was learnt in a transaction that failed holds."""

@@ -11,6 +11,7 @@ from zlib import crc32
 
 import msgspec
 
+from gateway.errors import StoreError
 from gateway.message import LaneKey, Message
 from gateway.numbers import canonical
 from gateway.queue.operators import NodeState
@@ -299,6 +300,7 @@ def take(limit: int) -> Work[int]:
     gives how many."""
 
     def work(session: Session) -> Callable[[], int]:
+        be_sure(session)
         me = session.number
         asked = {"me": me, "limit": limit}
         rows: Sequence[tuple[int, int | None]] = session.execute(SQL["free"], asked).fetchall()
@@ -316,10 +318,23 @@ def take(limit: int) -> Work[int]:
     return work
 
 
+def fence_off_dead(session: Session) -> None:
+    """Fences off the nodes whose time is over."""
+    be_sure(session)
+    session.execute(SQL["fence_off_dead"], {"me": session.number})
+
+
+def be_sure(session: Session) -> None:
+    """Raises StoreError where nodes that live may seem to be dead. It is asked in the transaction
+    that would fence them off: that may have waited for as long as the database was away."""
+    if session.unsure:
+        raise StoreError("the database was away; no node is taken for dead yet")
+
+
 def take_held(session: Session) -> Callable[[], list[Held]]:
     """Takes what nodes that are gone have kept until its other half comes."""
+    fence_off_dead(session)
     me = {"me": session.number}
-    session.execute(SQL["fence_off_dead"], me)
     cursor = session.execute(SQL["take_held"], me)
     return lambda: held(cursor.fetchall())
 

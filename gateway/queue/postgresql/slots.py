@@ -14,14 +14,13 @@ from zlib import crc32
 
 import msgspec
 
-from gateway.queue.postgresql import statements
+from gateway.queue.postgresql import sharing, statements
 from gateway.queue.postgresql.arrays import float8s, int2s, texts
 from gateway.queue.postgresql.connecting import Connected
 from gateway.queue.postgresql.session import Session, Work
 from gateway.queue.store import Ask, Granted, Slot
 
 SQL: Final = statements.load("slots")
-SHARING: Final = statements.load("sharing")
 
 
 class Live(NamedTuple):
@@ -127,7 +126,7 @@ def take(slots: Sequence[Slot]) -> Work[int]:
     """Takes slots that are free, and fences off the nodes that had them; gives how many."""
 
     def work(session: Session) -> Callable[[], int]:
-        session.execute(SHARING["fence_off_dead"], {"me": session.number})
+        sharing.fence_off_dead(session)
         cursor = session.execute(SQL["take"], _values(slots, session.number))
         return lambda: len(cursor.fetchall())
 
