@@ -45,7 +45,7 @@ from gateway.dispatch.settling.plan import Plan
 from gateway.dispatch.settling.settle import Settler
 from gateway.dispatch.upkeep import Upkeep
 from gateway.dispatch.watchdog import Misplaced, Watchdog
-from gateway.message import LaneKey
+from gateway.message import LaneKey, message_id
 from gateway.ops.metrics import Metrics
 from gateway.policy import chain
 from gateway.policy.content.options import Ban
@@ -144,6 +144,7 @@ class Dispatch:
             on_settled=self._send_replies,
             on_room=self._wake,
             refund=self.scheduler.refund,
+            name=lambda: message_id(self._numbers.take(1, clock())[0]),
         )
         self._expect = metrics.expect
         self.fleet = Fleet(
@@ -477,7 +478,7 @@ class Dispatch:
         receipts = [one for one in held if one.kind == "receipt"]
         self.upkeep.without_carrier = [*self.upkeep.without_carrier, *receipts]
         self._unpark()
-        self._settler.passed_on([one for one in held if one.kind == "text"])
+        self._settler.passed_on(held)
 
     async def _forget(self, tenant: str | None, phones: Collection[str]) -> None:
         """Another node has erased what was known of phones."""
@@ -571,3 +572,5 @@ class Dispatch:
             else:
                 without_carrier.append(one)
         self.upkeep.without_carrier = without_carrier
+        passed_on, self._settler.without_carrier = self._settler.without_carrier, []
+        self._settler.passed_on(passed_on)

@@ -25,6 +25,12 @@ class Alone:
     def sends_to(self, _phone: str) -> bool:
         return True
 
+    def taker(self, _phone: str) -> int | None:
+        return None
+
+    def look_for(self, _refs: Collection[str]) -> None:
+        pass
+
     async def until_taken(self, _texts: Sequence[str]) -> None:
         pass
 

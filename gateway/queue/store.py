@@ -186,7 +186,10 @@ class Notice(NamedTuple):
     event: Event
 
 
-HeldKind = Literal["receipt", "inbound", "reply", "handover", "text", "range"]
+HeldKind = Literal["receipt", "inbound", "reply", "handover", "text", "receipts", "range"]
+
+PASSED_ON: frozenset[HeldKind] = frozenset({"text", "receipts"})
+"""What another node has received, and this one is to heed."""
 
 
 class Held(NamedTuple):
@@ -196,7 +199,8 @@ class Held(NamedTuple):
 
     Where nodes share the storage, it is the node's that keeps it; what is about a ``phone`` is the
     node's that sends to it, and goes to another with it. A ``text`` is one from a phone that is
-    another node's, which hears of it (`Store.heard`). A ``handover`` all nodes know. What they
+    another node's, and ``receipts`` are some of what that one has sent to such a phone and others
+    of its own: it hears of them (`Store.heard`). A ``handover`` all nodes know. What they
     count together (``range``) is nobody's: it is changed by `Store.revise`, and told to none.
     """
 
@@ -586,6 +590,14 @@ class Store(Protocol):
 
     def sends_to(self, phone: str) -> bool:
         """Whether what concerns a phone is this node's."""
+
+    def taker(self, phone: str) -> int | None:
+        """The other node that takes receipts of what went to a phone; None where this one looks for
+        what they mean, since the phone is its own or nobody's."""
+
+    def look_for(self, refs: Collection[str]) -> None:
+        """Have other nodes put on record, within moments, what they know of parts that carriers
+        have given these ids; see `match`."""
 
     async def until_taken(self, texts: Sequence[str]) -> None:
         """Wait until ``text``s that were held under these keys are dropped: by the nodes that they

@@ -250,6 +250,14 @@ class FlakyStore:
         """Whether a phone is this node's."""
         return self._store.sends_to(phone)
 
+    def taker(self, phone: str) -> int | None:
+        """The other node that takes receipts of what went to a phone."""
+        return self._store.taker(phone)
+
+    def look_for(self, refs: Collection[str]) -> None:
+        """Have others put on record what they know of parts."""
+        self._store.look_for(refs)
+
     def beside(self) -> MemoryStore:
         """A store of another process on the same storage."""
         return self._store.beside()

@@ -13,6 +13,10 @@ from gateway.policy import chain
 from gateway.policy.conversation import Conversation, ReplyRule
 from gateway.policy.destinations import DestinationOptions
 from gateway.policy.pumping import PumpingOptions
+from gateway.smpp.events import Delivery
+from gateway.smpp.pdu import DataSm, DeliverSm, encode
+from gateway.smpp.quick import told
+from gateway.smpp.tlv import MESSAGE_STATE, RECEIPTED_MESSAGE_ID
 from gateway.text.udh import Concat, concat_header
 from tests.servers import Postgres
 
@@ -271,6 +275,109 @@ async def test_a_receipt_may_overtake_its_response_by_way_of_another_node(
     pair.bind(pair.here).reply(ids=["42x"])
     with trio.fail_after(2):
         await pair.events("delivered", 1)
+
+
+async def send(pair: Pair, *texts: str) -> list[str]:
+    """Have the node that sends to the phone send something, as the carrier acknowledges."""
+    messages = [SubmitMessage(to=f"+{pair.phone}", text=text) for text in texts]
+    [results] = await pair.here.service.submit("acme", [messages])
+    bind = pair.bind(pair.here)
+
+    async def all_sent() -> bool:
+        return len(bind.sent) >= len(texts)
+
+    await until(all_sent)
+    bind.reply(ids=[f"{n}42x" for n in range(len(bind.sent))])
+    ids = [one.message_id for one in results]
+    await until(partial(stand, pair.here, ids, "sent"))
+    return ids
+
+
+async def stand(world: Any, ids: list[str], state: str) -> bool:
+    return bool(await world.states(ids) == [state] * len(ids))
+
+
+def of_the_book(pdu: DeliverSm) -> Delivery:
+    frame = encode(pdu, 7)
+    assert told(frame) is not None
+    return Delivery(7, frame, 1, told(frame))
+
+
+@pytest.mark.parametrize(
+    ("how", "outcome"),
+    [
+        ("book", "delivered"),
+        ("marked", "delivered"),
+        ("failed", "failed"),
+        ("data_sm", "delivered"),
+        ("unmarked", "delivered"),
+        ("national", "delivered"),
+        ("from the sender", "delivered"),
+        ("no phone", "delivered"),
+    ],
+)
+async def test_a_receipt_may_come_to_another_node(
+    pair: Pair, make_receipt: Any, how: str, outcome: str
+) -> None:
+    """In whatever form: the node that has the part hears of it; where its phone does not say which
+    node that is, whoever has the part is asked to put it on record."""
+    ids = await send(pair, "hello")
+    bind = pair.bind(pair.there)
+    pdu = make_receipt("042x", "DELIVRD", pair.phone)
+    if how == "failed":
+        pdu = make_receipt("042x", "UNDELIV", pair.phone, error="027")
+    elif how == "data_sm":
+        names = ("source_addr", "destination_addr", "esm_class")
+        fields = {name: getattr(pdu, name) for name in names}
+        pdu = DataSm(**fields, tlvs=(RECEIPTED_MESSAGE_ID.of("042x"), MESSAGE_STATE.of(2)))
+    elif how == "unmarked":
+        pdu = msgspec.structs.replace(pdu, esm_class=0)
+    elif how == "national":
+        pdu = msgspec.structs.replace(pdu, source_addr=f"0{pair.phone[2:]}", source_addr_ton=2)
+    elif how == "from the sender":
+        pdu = msgspec.structs.replace(pdu, source_addr="10690001", destination_addr=pair.phone)
+    elif how == "no phone":
+        pdu = msgspec.structs.replace(pdu, source_addr="")
+    if how == "book":
+        await bind.listener.delivered(bind, [of_the_book(pdu)])
+    else:
+        await bind.receipts(pdu)
+    with trio.fail_after(5):
+        [event] = await pair.events(outcome, 1)
+    assert event["message_id"] == ids[0]
+    assert bind.answered
+    assert [one["type"] for one in await pair.here.events()] == [outcome]
+    if how == "failed":
+        assert event["detail"]["receipt_error"] == "027"
+
+
+async def test_receipts_of_a_long_message_come_to_both(pair: Pair, make_receipt: Any) -> None:
+    await send(pair, "long " * 60)
+    first, second = (make_receipt(ref, "DELIVRD", pair.phone) for ref in ("042x", "142x"))
+    await pair.bind(pair.there).receipts(first)
+    await pair.bind(pair.here).receipts(second)
+    await pair.events("delivered", 1)
+
+
+async def test_what_another_node_has_sent_a_moment_ago_is_told(pair: Pair) -> None:
+    """By its id and by its phone."""
+    [number] = await send(pair, "hello")
+    assert await pair.there.states([number]) == ["sent"]
+    [(tenant, record)], _ = await pair.there.store.live_to([pair.phone])
+    assert (tenant, record.state) == ("acme", "sent")
+
+
+async def test_receipts_of_a_carrier_that_a_node_does_not_know_wait_for_it(
+    pair: Pair, make_receipt: Any
+) -> None:
+    await send(pair, "hello")
+    before = pair.here.options.carriers
+    await pair.here.configure(carriers=())
+    await pair.bind(pair.there).receipts(make_receipt("042x", "DELIVRD", pair.phone))
+    await trio.sleep(0.3)
+    assert await pair.here.events() == []
+    await pair.here.configure(carriers=before)
+    await pair.events("delivered", 1)
 
 
 async def test_one_time_passwords_are_counted_over_nodes(pair: Pair) -> None:

@@ -10,7 +10,7 @@ nobody out and is never answered.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import structlog
 from msgspec import structs
@@ -28,6 +28,7 @@ from gateway.dispatch.intake.templates import Templates
 from gateway.dispatch.intake.tenants import Tenant, Tenants
 from gateway.dispatch.intake.texted import Texted
 from gateway.dispatch.options import CarrierOptions
+from gateway.dispatch.settling.passing import PASSED_ON_FOR
 from gateway.dispatch.settling.plan import Plan
 from gateway.dispatch.settling.settle import Settler
 from gateway.message import Event, EventType, masked, message_id
@@ -44,9 +45,6 @@ from gateway.queue.tallies import add
 from gateway.smpp.pdu import DataSm, DeliverSm
 
 log = structlog.get_logger(__name__)
-
-PASSED_ON_FOR: Final = 24 * 3600.0
-"""Seconds that a text from another node's phone may wait for that node; it takes 50 ms."""
 
 
 class Inbox:

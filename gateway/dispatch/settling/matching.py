@@ -289,6 +289,8 @@ class Desk:
             one.network_error,
             is_open,
         )
+        if one.parked is None:
+            self._plan.wanted.update(parked.refs)
         settlement = self._plan.settlement
         settlement.drop += [("receipt", gone.key) for gone in correlator.park(parked)]
         correlator.note_early(parked, early)

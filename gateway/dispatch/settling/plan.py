@@ -30,6 +30,8 @@ class Plan:
         again: messages of which parts are sent again, by id.
         unsent: messages with an outcome that were not on record as sent, by id.
         passed_on: texts that ask for a stop and are another node's to heed, by their keys.
+        wanted: the ids, as carriers may have given them, of parts that receipts mean which nobody
+            knows here.
         ends: what is to be done with messages, by id, once the store says that all of their
             receipts have come.
     """
@@ -44,6 +46,7 @@ class Plan:
         self.again: list[int] = []
         self.unsent: list[int] = []
         self.passed_on: list[str] = []
+        self.wanted: set[str] = set()
         self.ends: dict[int, End] = {}
         self.sent: dict[int, tuple[Flight, float]] = {}
         self.taken: list[Flight] = []

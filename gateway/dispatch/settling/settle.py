@@ -26,6 +26,7 @@ from gateway.dispatch.settling import matching, outcomes, responses, unmatched
 from gateway.dispatch.settling.correlation import Parked
 from gateway.dispatch.settling.long_receipts import came
 from gateway.dispatch.settling.outcomes import DELIVERED
+from gateway.dispatch.settling.passing import Passing, Receipts, receipts_of
 from gateway.dispatch.settling.plan import Plan
 from gateway.dispatch.settling.receipts import end_halves, match_in_memory, take_told
 from gateway.errors import StoreError, StoreFenced
@@ -35,7 +36,7 @@ from gateway.ops.metrics import Metrics
 from gateway.policy.prices import Prices
 from gateway.queue import tallies
 from gateway.queue.lanes import Lanes
-from gateway.queue.store import Held, Match, Owed, Ref, Store
+from gateway.queue.store import PASSED_ON, Held, Match, Owed, Ref, Store
 from gateway.smpp.bind import Bind
 from gateway.smpp.events import Delivery, Response
 from gateway.smpp.pdu import DataSm, DeliverSm
@@ -91,6 +92,8 @@ class Settler:
     Attributes:
         prices: what parts cost; None where that is not known.
         failing: the store refuses to record what has happened.
+        without_carrier: receipts that others have passed on, of carriers that this node does not
+            know.
 
     Args:
         take_text: takes what is no receipt.
@@ -98,6 +101,7 @@ class Settler:
         on_settled: called when what was added so is durable.
         on_room: called when there may be room for more.
         refund: called with messages that a carrier has refused for now.
+        name: makes a name for what is passed on.
     """
 
     def __init__(
@@ -117,9 +121,11 @@ class Settler:
         on_settled: Callable[[], Awaitable[None]],
         on_room: Callable[[], None],
         refund: Callable[[Sequence[Message]], None],
+        name: Callable[[], str],
     ) -> None:
         self.prices: Prices | None = None
         self.failing = False
+        self.without_carrier: list[Held] = []
         self._store = store
         self._pool = pool
         self._lanes = lanes
@@ -134,6 +140,7 @@ class Settler:
         self._on_settled = on_settled
         self._on_room = on_room
         self._refund = refund
+        self._name = name
         self._complain = Sparing(log.error)
         self._failing_since = 0.0
         self._responses: list[tuple[Carrier, Sequence[Response]]] = []
@@ -186,10 +193,10 @@ class Settler:
         while self._unanswered >= UNANSWERED_DELIVERIES:
             await self._settled.wait()
 
-    def passed_on(self, texts: Sequence[Held]) -> None:
-        """Texts from this node's phones that others have received."""
-        if texts:
-            self._passed_on += texts
+    def passed_on(self, held: Iterable[Held]) -> None:
+        """Texts and receipts from this node's phones that others have received."""
+        self._passed_on += [one for one in held if one.kind in PASSED_ON]
+        if self._passed_on:
             self._note_work()
 
     def _note_work(self) -> None:
@@ -245,9 +252,11 @@ class Settler:
             responses.take(carrier, self._pool, batch, plan)
         if plan.again:
             self._places.move("carrier", "again", plan.again)
-        await self._take_deliveries(delivered, plan)
+        receipts = self._receipts(passed_on, plan)
+        await self._take_deliveries(delivered, receipts, plan)
         for held in passed_on:
-            await self._take_passed_on(held, plan)
+            if held.kind == "text":
+                await self._take_passed_on(held, plan)
         plan.complete(self.prices)  # now: the next round is to know what this one records
         self._rounds += 1
         return _Round(plan, answered, delivered)
@@ -287,37 +296,87 @@ class Settler:
         self._settled = trio.Event()
 
     async def _take_deliveries(
-        self, delivered: Sequence[tuple[Carrier, Bind, Sequence[Delivery]]], plan: Plan
+        self,
+        delivered: Sequence[tuple[Carrier, Bind, Sequence[Delivery]]],
+        receipts: Sequence[tuple[Carrier, Receipts]],
+        plan: Plan,
     ) -> None:
-        if self._looks and self._store.shared:
+        """Take what has come here, and receipts that others have passed on."""
+        shared = self._store.shared
+        if self._looks and shared:
             await self._compare_halves(plan.now)
         waiting = self._review(plan)
+        passing = Passing(self._store.taker) if shared else None
         for carrier, _, deliveries in delivered:
-            states: dict[int | None, int] = {}
-            words = carrier.words
+            states: Counter[int | None] = Counter()
             for delivery in deliveries:
                 told = delivery.told
-                if told is not None and take_told(carrier, told, plan):
-                    states[DELIVERED] = states.get(DELIVERED, 0) + 1
-                    continue
-                pdu = delivery.pdu
-                receipt = parse(pdu, words)
-                if receipt is None:
-                    await self._take_text(carrier, pdu, plan)
-                    continue
-                state = receipt.state
-                if match_in_memory(carrier, receipt, pdu, plan):
-                    states[state] = states.get(state, 0) + 1
-                else:
-                    waiting.append(unmatched.note(carrier, receipt, pdu, plan.now))
-                if state is None and receipt.word is not None and receipt.marked:
-                    carrier.note_unknown_word(receipt.word)
+                if told is not None:
+                    if take_told(carrier, told, plan):
+                        states[DELIVERED] += 1
+                        continue
+                    if passing is not None and passing.pass_told(carrier, told):
+                        continue
+                await self._take_pdu(carrier, delivery.pdu, states, waiting, plan, passing)
             carrier.note_receipts(states)
+        for carrier, some in receipts:
+            states = Counter()
+            for told in some.told:
+                if take_told(carrier, told, plan):
+                    states[DELIVERED] += 1
+                else:
+                    waiting.append(unmatched.note_told(carrier, told, plan.now))
+            for pdu in some.pdus:
+                await self._take_pdu(carrier, pdu, states, waiting, plan)
+            carrier.note_receipts(states)
+        if passing is not None:
+            plan.settlement.hold += passing.held(self._name, plan.now)
         if waiting:
             # What earlier rounds know of these messages must be in the store to be found there.
             await self.caught_up()
             for carrier, pdu in await matching.match(self._ask, waiting, plan, self._unnamed):
                 await self._take_text(carrier, pdu, plan)
+            self._store.look_for(plan.wanted)
+
+    async def _take_pdu(
+        self,
+        carrier: Carrier,
+        pdu: DeliverSm | DataSm,
+        states: Counter[int | None],
+        waiting: list[unmatched.Unmatched],
+        plan: Plan,
+        passing: Passing | None = None,
+    ) -> None:
+        """Take what a carrier has delivered: count a receipt of a part in memory in ``states``, and
+        add one to ``waiting`` that is to be looked for, unless it is passed on."""
+        receipt = parse(pdu, carrier.words)
+        if receipt is None:
+            await self._take_text(carrier, pdu, plan)
+            return
+        state = receipt.state
+        if match_in_memory(carrier, receipt, pdu, plan):
+            states[state] += 1
+        elif passing is not None and passing.pass_on(carrier, pdu):
+            return
+        else:
+            waiting.append(unmatched.note(carrier, receipt, pdu, plan.now))
+        if state is None and receipt.word is not None and receipt.marked:
+            carrier.note_unknown_word(receipt.word)
+
+    def _receipts(self, held: Iterable[Held], plan: Plan) -> list[tuple[Carrier, Receipts]]:
+        """The receipts that others have passed on, of carriers that this node knows; the rest waits
+        until it does."""
+        found: list[tuple[Carrier, Receipts]] = []
+        for one in held:
+            if one.kind == "receipts":
+                receipts = receipts_of(one)
+                carrier = self._pool.carriers.get(receipts.carrier)
+                if carrier is None:
+                    self.without_carrier.append(one)
+                else:
+                    found.append((carrier, receipts))
+                    plan.settlement.drop.append((one.kind, one.key))
+        return found
 
     async def _compare_halves(self, now: float) -> None:
         """Other nodes may have had the other receipts of messages that have had one here."""

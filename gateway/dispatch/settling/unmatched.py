@@ -14,6 +14,7 @@ from gateway.dispatch.carriers.flights import Part
 from gateway.dispatch.settling.correlation import Parked
 from gateway.queue.store import Match, Ref
 from gateway.smpp.pdu import DataSm, DeliverSm
+from gateway.smpp.quick import Told
 from gateway.smpp.receipts import Claim, Receipt
 from gateway.smpp.tlv import NetworkError
 
@@ -71,6 +72,13 @@ def note(carrier: Carrier, receipt: Receipt, pdu: DeliverSm | DataSm, now: float
         receipt.intermediate,
         None if receipt.marked else pdu,
     )
+
+
+def note_told(carrier: Carrier, told: Told, now: float) -> Unmatched:
+    """A receipt of the form of the book that another node has received."""
+    source, destination, ref, word = told
+    claims = (Claim(ref, carrier.words[word], word),)
+    return Unmatched(carrier, claims, source, destination, now, None, None)
 
 
 def again(carrier: Carrier, parked: Parked) -> Unmatched:

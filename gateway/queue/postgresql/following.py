@@ -86,6 +86,7 @@ class Follower:
         self._on_notice = on_notice
         self.active = self.leaving = 0
         self._owners: Sequence[int | None] = [None] * sharing.SHARDS
+        self._takers: Collection[int] = ()
         self._seqs = -1
         self._newest = 0
         self._told = -1.0
@@ -108,14 +109,14 @@ class Follower:
     @property
     def division(self) -> sharing.Division:
         """Who has which shards, as far as this node knows."""
-        return sharing.Division(self.active, self._owners)
+        return sharing.Division(self.active, self._owners, self._takers)
 
     async def begin(self) -> None:
         """Take what is free of the shards, up to an even share, and what nodes have left behind."""
         await self._engine.write(lambda _: lambda: None)  # opening may have taken its time
         await self._share()
         await self._engine.write(taking(sharing.take_held))  # for the recovery to find
-        await self._engine.write(sharing.take_texts(self.active))
+        await self._engine.write(sharing.take_passed_on(self.active))
         self._engine.session.begun = True
         self._engine.tell(News(shares=True))  # there is one more
         self._heard = Heard()
@@ -170,6 +171,10 @@ class Follower:
         self._note_newest(news.newest)
         if news.arrived & self.active:
             await self._arrivals()
+        if news.passed_on & self.active:
+            await self._passed_on()
+        if news.wanted:
+            await self._shelves.parts(news.wanted)
         if not (news.others or now >= look_at):
             self._look_at = look_at
             return
@@ -196,7 +201,7 @@ class Follower:
         self._left = NET if seen.left is None else seen.left + SPACING
         if seen.shared != self._shared:
             self._share_at = 0.0
-        found = seen.arrived or seen.texts or notices > self._heeded
+        found = seen.arrived or seen.passed_on or notices > self._heeded
         if seqs != self._seqs:
             known = await engine.read(reading.last_seqs)
             self._seqs = sum(known.values())
@@ -222,8 +227,8 @@ class Follower:
                 self._heard.handed |= await engine.read(lambda c: reading.handed(c, handed))
         if seen.arrived:
             await self._arrivals()
-        if seen.texts:
-            self._heard.held += await engine.write(sharing.take_texts(active))
+        if seen.passed_on:
+            await self._passed_on()
         self._note_newest(seen.newest)
         return found
 
@@ -233,6 +238,9 @@ class Follower:
 
     async def _arrivals(self) -> None:
         self._came(await self._engine.write(sharing.arrived(self.active)))
+
+    async def _passed_on(self) -> None:
+        self._heard.held += await self._engine.write(sharing.take_passed_on(self.active))
 
     def _came(self, lanes: dict[LaneKey, float]) -> None:
         known = self._heard.lanes
@@ -276,7 +284,7 @@ class Follower:
         if len(found.live) < self._live:
             self._heard.held += await engine.write(taking(sharing.take_held))
         self._live = len(found.live)
-        self._owners = shares.owners
+        self._owners, self._takers = shares.owners, shares.takers
         fresh = shares.mine & ~self.mine
         if fresh:
             while await engine.write(leasing.mark_block(fresh)):
@@ -344,8 +352,10 @@ class Follower:
             _, counts = upkeep.standing(connection, shards, now)
             return counts + upkeep.leased(connection, shards)
 
-        in_chunks = self._shelves.arrived.counts().items()
+        in_chunks, taken = self._shelves.arrived.counts(), self._shelves.taken.counts()
+        in_chunks.subtract(taken)  # which are in both
         self._heard.counts = [
             *await self._engine.read(count),
-            *(Count(*owner, "queued", messages) for owner, messages in in_chunks if messages),
+            *(Count(*owner, "queued", messages) for owner, messages in in_chunks.items()),
+            *(Count(*owner, "sent", messages) for owner, messages in taken.items()),
         ]

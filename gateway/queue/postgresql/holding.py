@@ -110,12 +110,12 @@ def take(connection: Connected, target: Target, node: str, lease: float, nodes: 
                 [it] = [n for n in _look(connection, nodes) if n.number == one.number]
                 if it.free or it.name == node:  # still
                     [[heard]] = connection.execute(
-                        "UPDATE node SET token = %s, moved = moved AND name = %s, name = %s,"
-                        " binds = '{}', clean = false, nodes = %s,"
+                        "UPDATE node SET token = %s, receipts = %s, moved = moved AND name = %s,"
+                        " name = %s, binds = '{}', clean = false, nodes = %s,"
                         " heard = (SELECT notices FROM gateway),"
                         " until = clock_timestamp() + make_interval(secs => %s) WHERE number = %s"
                         " RETURNING heard",
-                        (it.token + 1, node, node, nodes, lease, it.number),
+                        (it.token + 1, it.token + 1, node, node, nodes, lease, it.number),
                     ).fetchall()
                     connection.execute("DELETE FROM granted WHERE node = %s", (it.number,))
                     return Taken(it.token + 1, it.number, it.clean, it.operation, heard)

@@ -40,32 +40,37 @@ class News(msgspec.Struct, omit_defaults=True):
     """What a node has committed that may concern others.
 
     Attributes:
-        arrived: the shards for which messages have come.
+        arrived, passed_on: the shards for which messages have come, and what their phones say.
         seqs: the last ``seq`` of tenants that have new events.
         newest: the highest message number that was accepted.
         rates: what is wanted of rates is another.
         shares: shards or slots were given up, or there is something else to be shared.
+        wanted: a carrier's ids of parts that somebody looks for: put on record what has them.
         others: something else: look.
     """
 
     arrived: int = 0
+    passed_on: int = 0
     seqs: dict[str, int] = {}
     newest: int = 0
     rates: bool = False
     shares: bool = False
+    wanted: set[str] = set()
     others: bool = False
 
     def __bool__(self) -> bool:
         """Whether anything is to be told: a number alone can wait."""
-        return bool(self.arrived or self.seqs or self.rates or self.shares or self.others)
+        return self != News(newest=self.newest)
 
     def add(self, more: "News") -> None:
         """This was committed later."""
         self.arrived |= more.arrived
+        self.passed_on |= more.passed_on
         self.seqs |= more.seqs
         self.newest = max(self.newest, more.newest)
         self.rates |= more.rates
         self.shares |= more.shares
+        self.wanted |= more.wanted
         self.others |= more.others
 
 
@@ -77,7 +82,7 @@ def encoded(news: News) -> str:
     """What is told. Where that is too long, everybody has to look."""
     text = _encode(news)
     if len(text) > MOST:
-        text = _encode(msgspec.structs.replace(news, seqs={}, others=True))
+        text = _encode(msgspec.structs.replace(news, seqs={}, wanted=set(), others=True))
     return text.decode()
 
 
@@ -186,7 +191,7 @@ class Listener:
                 for told in connection.notifies(timeout=0.0):
                     news = decoded(told.payload)
                     if told.pid == me:  # what it may not know yet of itself
-                        news = News(arrived=news.arrived, others=news.others)
+                        news = News(news.arrived, news.passed_on, others=news.others)
                     self._hear(news)
             if self._to_tell:
                 self._tell(connection)

@@ -9,7 +9,7 @@ import msgspec
 from gateway.message import LaneKey, Message
 from gateway.queue import events
 from gateway.queue.operators import KEPT, Change, Counted, HourCount, Means, Owing, QueueCount
-from gateway.queue.postgresql import arrived, backlog, reading, statements
+from gateway.queue.postgresql import arrived, backlog, reading, statements, taken
 from gateway.queue.postgresql.arrays import decode_life, decode_message, int8s, messages, octets
 from gateway.queue.postgresql.connecting import Connected
 from gateway.queue.postgresql.reading import ask
@@ -110,9 +110,12 @@ def live_slice(
 
 def _elsewhere(connection: Connected, phones: Sequence[str]) -> list[tuple[str, Record]]:
     messages = arrived.telling(connection, phones)
-    gone = arrived.left(connection, messages) if messages else set()
+    if not messages:
+        return []
+    sent = taken.among(connection, messages)
+    gone = arrived.left(connection, messages)
     return [
-        (m.tenant, Record(number, m.accepted_at, message=m, state="queued"))
+        (m.tenant, reading.in_chunk(m, m.accepted_at, "queued", sent.get(number)))
         for number, m in messages.items()
         if number not in gone
     ]

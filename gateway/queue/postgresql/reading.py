@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from gateway.facts import Use
-from gateway.message import WaitingState
+from gateway.message import Handed, Message, WaitingState
 from gateway.queue import events, marks
 from gateway.queue.chunks import Owner
-from gateway.queue.postgresql import backlog, sharing, statements
+from gateway.queue.postgresql import backlog, sharing, statements, taken
 from gateway.queue.postgresql.arrays import (
     decode_handed,
     decode_life,
@@ -17,7 +17,7 @@ from gateway.queue.postgresql.arrays import (
     texts,
 )
 from gateway.queue.postgresql.connecting import Connected
-from gateway.queue.postgresql.schema import SENT, WAITING
+from gateway.queue.postgresql.schema import LEASED, SENT, WAITING
 from gateway.queue.store import Consumer, EventChunk, Held, Match, Oldest, Owed, Record, Ref
 from gateway.queue.tallies import SPAN, Stat, Stats
 
@@ -71,6 +71,7 @@ def find(connection: Connected, tenant: str, asked: Iterable[int], now: float) -
     # In this order, so that a message which leaves its chunk or gets its outcome in between is
     # found.
     in_chunks = backlog.find(connection, wanted)
+    sent = taken.among(connection, [n for n, one in in_chunks.items() if one.state == LEASED])
     for place, due, at, body, handed in ask(
         connection, "live", ids=int8s([*wanted]), tenant=tenant
     ):
@@ -83,9 +84,18 @@ def find(connection: Connected, tenant: str, asked: Iterable[int], now: float) -
     for number in in_chunks.keys() - records.keys():
         place, due, at, m = in_chunks[number]
         if m.tenant == tenant:
-            state = waiting_state(place, due > now)
-            records[number] = Record(number, at, message=m, state=state)
+            records[number] = in_chunk(m, at, waiting_state(place, due > now), sent.get(number))
     return records
+
+
+def in_chunk(
+    message: Message, at: float, state: WaitingState, sent: tuple[float, Handed | None] | None
+) -> Record:
+    """What is known of a message in a chunk, and of when and how a carrier got it."""
+    if sent is None:
+        return Record(message.id, at, message=message, state=state)
+    since, handed = sent
+    return Record(message.id, since, message=message, state="sent", handed=handed)
 
 
 def waiting_state(place: int, later: bool) -> WaitingState:

@@ -38,10 +38,18 @@ from gateway.queue.postgresql.arrays import (
 from gateway.queue.postgresql.arrived import PartedRow
 from gateway.queue.postgresql.schema import SENT
 from gateway.queue.postgresql.session import Session, Work, every
-from gateway.queue.postgresql.sharing import shard
+from gateway.queue.postgresql.sharing import combined, shard
 from gateway.queue.postgresql.shelves import Departure, Shelves
 from gateway.queue.postgresql.taken import Entry, Parts
-from gateway.queue.store import EventChunk, HeldKind, Progress, Sent, Settlement, went
+from gateway.queue.store import (
+    PASSED_ON,
+    EventChunk,
+    HeldKind,
+    Progress,
+    Sent,
+    Settlement,
+    went,
+)
 from gateway.queue.tallies import HOUR, Key, add, ended
 
 SQL: Final = statements.load("settling")
@@ -89,7 +97,7 @@ class _Rows(msgspec.Struct):
     refs: list[tuple[str, bytes]] = []
     hold: dict[str, Any] | None = None
     drop: dict[str, Any] | None = None
-    texts: bool = False
+    passed_on: int = 0
     uses_sent: list[tuple[str, str, int]] = []
     uses_back: list[tuple[str, str, int]] = []
 
@@ -145,19 +153,20 @@ def _add_sent(
     *,
     alone: bool,
 ) -> None:
-    """Messages of one part stay in chunks where no other node has to find them; others that were in
-    one go on in rows."""
+    """Messages of one part stay in chunks; others that were in one go on in rows. Where several
+    nodes work, so does what has a row: its shard may be about to go to another."""
     in_rows: list[Sent] = []
     entries: list[Entry] = []
     for one in sent:
         m = one.message
         entry = Entry(m.id, one.carrier, one.deadline, one.refs, one.handed)
-        if alone and m.parts == 1 and not m.maybe_duplicate and m.id not in told:
+        in_chunk = shelves.arrived.holds(m.id)
+        if (alone or in_chunk) and m.parts == 1 and not m.maybe_duplicate and m.id not in told:
             rows.entries.append(entry)
             rows.owners.add((m.tenant, m.category))
             continue
         entries.append(entry)
-        if shelves.arrived.holds(m.id):
+        if in_chunk:
             rows.parted.append(arrived.parted(m, SENT, now, one.deadline, one.handed))
         else:
             in_rows.append(one)
@@ -201,7 +210,9 @@ def _add_held(rows: _Rows, settlement: Settlement) -> None:
                 [-1 if one.phone is None else shard(one.phone) for one in held.values()]
             ),
         }
-        rows.texts = any(one.kind == "text" for one in held.values())
+        rows.passed_on = combined(
+            [shard(one.phone) for one in held.values() if one.kind in PASSED_ON and one.phone]
+        )
     if settlement.drop:
         rows.drop = {
             "kinds": texts(kind for kind, _ in settlement.drop),
@@ -267,7 +278,7 @@ def settle(
             execute(SQL["forget_parts"], {"carriers": carriers, "refs": refs})
         if rows.hold is not None:
             execute(SQL["hold"], rows.hold | {"node": session.number})
-            session.news.others |= rows.texts
+            session.news.passed_on |= rows.passed_on
         if rows.drop is not None:
             execute(SQL["drop"], rows.drop)
         if changes:

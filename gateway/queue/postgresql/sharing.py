@@ -5,7 +5,7 @@ when others come; what a dead node had, it takes as well, once that one is fence
 A set of shards is an integer, one bit for each, signed as PostgreSQL's are: `ALL` is -1.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
@@ -39,10 +39,17 @@ class Division(NamedTuple):
     Attributes:
         active: the shards whose messages it leases and sends.
         owners: the node that has each shard, None for none.
+        takers: the nodes that take receipts of what they have sent.
     """
 
     active: int
     owners: Sequence[int | None]
+    takers: Collection[int] = ()
+
+    def taker(self, number: int) -> int | None:
+        """The node that takes receipts from a shard's phones, None where it is this one or none."""
+        owner = self.owners[number]
+        return owner if owner in self.takers and not self.active >> number & 1 else None
 
     def owner(self, number: int) -> int | None:
         """The node that has a shard; -1 for this one, while it is not giving it up."""
@@ -150,7 +157,8 @@ class Tick(NamedTuple):
     Attributes:
         seqs: the sum of what tenants have of events.
         notices: the number of the last notice.
-        arrived, texts: whether messages have come for some shards, and texts from their phones.
+        arrived, passed_on: whether messages have come for some shards, and texts or receipts from
+            their phones.
         newest: the highest message number.
         shared: something else where nodes, shards or slots stand otherwise.
         left: seconds until a node's time is over that says nothing more; None where there is none.
@@ -159,7 +167,7 @@ class Tick(NamedTuple):
     seqs: int
     notices: int
     arrived: bool
-    texts: bool
+    passed_on: bool
     newest: int
     shared: str
     left: float | None
@@ -218,28 +226,32 @@ class Shares(NamedTuple):
         free: how many nobody has, or a node that has let go or whose time is over.
         silent: the names of the latter.
         owners: the node of each shard, None for none.
+        takers: the nodes that take receipts of what they have sent.
     """
 
     mine: int
     free: int
     silent: frozenset[str]
     owners: Sequence[int | None]
+    takers: frozenset[int]
 
 
 def look(connection: Connected, me: int) -> Shares:
     """See who has what."""
     cursor = connection.cursor(binary=True)
-    mine, free, silent = [], 0, set()
+    mine, free, silent, takers = [], 0, set(), set()
     owners: list[int | None] = [None] * SHARDS
-    for number, node, is_free, clean, name in cursor.execute(SQL["shards"]).fetchall():
+    for number, node, is_free, clean, name, takes in cursor.execute(SQL["shards"]).fetchall():
         owners[number] = node
+        if takes:
+            takers.add(node)
         if node == me:
             mine.append(number)
         elif is_free:
             free += 1
             if not clean:
                 silent.add(name)
-    return Shares(combined(mine), free, frozenset(silent), owners)
+    return Shares(combined(mine), free, frozenset(silent), owners, frozenset(takers))
 
 
 def nodes(connection: Connected, me: int) -> list[NodeState]:
@@ -339,12 +351,12 @@ def take_held(session: Session) -> Callable[[], list[Held]]:
     return lambda: held(cursor.fetchall())
 
 
-def take_texts(shards: int) -> Work[list[Held]]:
-    """Takes the texts from phones of some shards that other nodes have received."""
+def take_passed_on(shards: int) -> Work[list[Held]]:
+    """Takes the texts and receipts from phones of some shards that other nodes have received."""
 
     def work(session: Session) -> Callable[[], list[Held]]:
         values = {"me": session.number, "shards": int2s(members(shards))}
-        cursor = session.execute(SQL["take_texts"], values)
+        cursor = session.execute(SQL["take_passed_on"], values)
         return lambda: held(cursor.fetchall())
 
     return work

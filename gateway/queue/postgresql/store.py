@@ -8,7 +8,8 @@ how; this module tells which.
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import TypeVar
+from itertools import islice
+from typing import Final, TypeVar
 
 import msgspec
 import trio
@@ -96,6 +97,10 @@ from gateway.queue.tail import EventTail
 from gateway.queue.tallies import HOUR, KEPT, Stats
 
 T = TypeVar("T")
+
+WANTED: Final = 100
+"""Parts that other nodes are asked for at once: what is told has room for few. Others are found
+once what has them is old enough to be put on record."""
 
 
 class PostgresStore:
@@ -201,6 +206,13 @@ class PostgresStore:
 
     def sends_to(self, phone: str) -> bool:
         return sharing.has(self._shares.active, phone)
+
+    def taker(self, phone: str) -> int | None:
+        return self._shares.division.taker(sharing.shard(phone))
+
+    def look_for(self, refs: Collection[str]) -> None:
+        if refs:
+            self._engine.tell(News(wanted={*islice(refs, WANTED)}))
 
     async def until_taken(self, texts: Sequence[str]) -> None:
         engine = self._engine

@@ -1,12 +1,11 @@
-"""What carriers have taken a moment ago where no other node works beside this one: a row for all of
-one settlement (`gateway.queue.chunks`).
+"""What carriers have taken a moment ago: a row for all of one settlement (`gateway.queue.chunks`).
 
 It says that a carrier has the messages, under which ids and until when. What waits longer is
-shelved: written into ``message`` and ``part``, where each is found by itself. Where several nodes
-share the database, receipts come to any of them, and messages are in rows from then on.
+shelved: written into ``message`` and ``part``, where each is found by itself. Only the node itself
+looks for parts in its chunks; receipts that come to another node are passed on to it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -15,6 +14,7 @@ from gateway.message import Handed
 from gateway.queue.postgresql import statements
 from gateway.queue.postgresql.arrays import encode_handed, float8s, int2s, int4s, int8s, octets
 from gateway.queue.postgresql.arrived import SQL, first
+from gateway.queue.postgresql.connecting import Connected
 from gateway.queue.postgresql.session import Session, every
 
 _SETTLING: Final = statements.load("settling")
@@ -41,6 +41,9 @@ class TakenRow(NamedTuple):
 
 encode = msgspec.msgpack.Encoder().encode
 """The body of a row of a list of `Entry`."""
+
+_encode_id = msgspec.msgpack.Encoder().encode
+"""A number as it stands in such a body."""
 
 _decode = msgspec.msgpack.Decoder(list[Entry]).decode
 
@@ -90,6 +93,21 @@ def _shelve(session: Session, rows: Iterable[tuple[float, Any]]) -> None:
         }
         session.execute(_SETTLING["sent"], values | {"now": at})
         put_parts(session, parts_of(sent), at)
+
+
+def among(connection: Connected, ids: Collection[int]) -> dict[int, tuple[float, Handed | None]]:
+    """Those of these messages that are in a chunk of any node: since when, and how the carrier got
+    them."""
+    if not ids:
+        return {}
+    asked = {"ids": octets([_encode_id(number) for number in ids])}
+    cursor = connection.cursor(binary=True).execute(SQL["among_taken"], asked)
+    return {
+        entry.message: (at, entry.handed)
+        for at, body in cursor.fetchall()
+        for entry in _decode(body)
+        if entry.message in ids
+    }
 
 
 Parts = dict[tuple[str, bytes], tuple[int, int]]

@@ -51,3 +51,7 @@ SELECT * FROM unnest(%(ids)s::int8[], %(lanes)s::int4[], %(shards)s::int2[], %(p
 -- name: telling
 SELECT body FROM arrived WHERE EXISTS (SELECT FROM unnest(%(phones)s::bytea[]) AS phone
     WHERE position(phone IN body) > 0);
+
+-- name: among_taken
+SELECT at, body FROM taken WHERE EXISTS (SELECT FROM unnest(%(ids)s::bytea[]) AS id
+    WHERE position(id IN body) > 0);

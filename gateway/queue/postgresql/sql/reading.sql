@@ -126,12 +126,12 @@ WHERE state = 1 AND (%(shards)s::int8 >> shard) & 1 = 1 GROUP BY tenant, categor
 
 -- name: held
 SELECT kind, key, body, expires FROM held WHERE kind = 'handover'
-OR CASE WHEN shard IS NULL OR kind = 'text' THEN node = %(node)s OR node >= %(nodes)s
+OR CASE WHEN shard IS NULL OR kind IN ('text', 'receipts') THEN node = %(node)s OR node >= %(nodes)s
     ELSE (%(shards)s::int8 >> shard) & 1 = 1 END;
 
 -- name: held_of_shards
 SELECT kind, key, body, expires FROM held WHERE (%(shards)s::int8 >> shard) & 1 = 1
-AND kind NOT IN ('text', 'handover');
+AND kind NOT IN ('text', 'receipts', 'handover');
 
 -- name: handed
 SELECT key, expires FROM held WHERE kind = 'handover' AND key = ANY(%(keys)s::bytea[]);

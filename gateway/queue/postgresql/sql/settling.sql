@@ -63,7 +63,7 @@ DELETE FROM part WHERE ctid = ANY(ARRAY(SELECT found.ctid
 
 -- name: hold
 INSERT INTO held (kind, key, body, expires, shard, node)
-SELECT kind, key, body, expires, nullif(shard, -1), CASE kind WHEN 'text' THEN -1 ELSE %(node)s END
+SELECT kind, key, body, expires, nullif(shard, -1), CASE WHEN kind IN ('text', 'receipts') THEN -1 ELSE %(node)s END
 FROM unnest(%(kinds)s::text[], %(keys)s::bytea[], %(bodies)s::bytea[], %(expires)s::float8[],
     %(shards)s::int2[]) AS new (kind, key, body, expires, shard)
 ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body, expires = excluded.expires,

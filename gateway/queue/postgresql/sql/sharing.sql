@@ -1,6 +1,7 @@
 -- name: shards
 SELECT shard.number, shard.node,
-    coalesce(node.clean OR node.until < clock_timestamp(), true), coalesce(node.clean, true), node.name
+    coalesce(node.clean OR node.until < clock_timestamp(), true), coalesce(node.clean, true), node.name,
+    coalesce(node.receipts = node.token, false)
 FROM shard LEFT JOIN node ON node.number = shard.node ORDER BY shard.number;
 
 -- name: nodes
@@ -34,11 +35,11 @@ WHERE number <> %(me)s AND NOT clean AND until < clock_timestamp();
 -- name: take_held
 WITH gone AS (SELECT number FROM node
     WHERE number <> %(me)s AND (clean OR until < clock_timestamp())),
-back AS (UPDATE held SET node = -1 WHERE kind = 'text' AND node IN (SELECT number FROM gone))
+back AS (UPDATE held SET node = -1 WHERE kind IN ('text', 'receipts') AND node IN (SELECT number FROM gone))
 UPDATE held SET node = %(me)s WHERE shard IS NULL AND node IN (SELECT number FROM gone)
 RETURNING kind, key, body, expires;
 
--- name: take_texts
+-- name: take_passed_on
 UPDATE held SET node = %(me)s WHERE node = -1 AND shard = ANY(%(shards)s::int2[])
 RETURNING kind, key, body, expires;
 
