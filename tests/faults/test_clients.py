@@ -83,7 +83,7 @@ def test_connections_that_are_abandoned(
             before = settled(vitals, gateway, before.files)
     after = settled(vitals, gateway, before.files)
     assert after.memory - before.memory < 20
-    assert after.threads == before.threads
+    assert after.threads <= before.threads
     assert after.lines < 300
     assert sorted(waits)[len(waits) // 2] < 2.0
     assert max(waits) < SOON
