@@ -43,6 +43,10 @@ TENANTS: Final = 3
 BINDS: Final = 6
 """Of the carrier: as many for each node, whether there are one, two or three."""
 
+RECEIPTS: Final = 2.0
+"""Seconds after which the carrier gives a receipt, as a real one does at the soonest. Given at
+once, one node settles it in the same round as the response, which several cannot."""
+
 SERVER: Final = ("server CPU", "us/message")
 TOTAL: Final = ("all CPU", "us/message")
 LOG: Final = ("WAL", "bytes/message")
@@ -152,7 +156,8 @@ def run(nodes: int, options: NodesOptions, folder: Path) -> Sample:
     """One flood on so many nodes, on an empty database."""
     with scratch(folder) as empty, server(empty) as postgres:
         site = Site(empty, postgres)
-        with site.running(nodes, Carrier(binds=BINDS)):
+        receipts = ("--receipt-delay", f"{RECEIPTS:g}")
+        with site.running(nodes, Carrier(binds=BINDS, simulator=receipts)):
             idle = site.spent()
             time.sleep(IDLE_SECONDS)
             before = site.spent()
