@@ -124,6 +124,20 @@ TABLES: Final[Mapping[str, Table]] = {
             "body": "octets",
         },
     ),
+    "import": Table(
+        ("tenant", "name"),
+        {
+            "tenant": "tenant", "name": "words", "at": "real", "size": "number", "rest": "number",
+            "changed": "number", "marked": "real",
+        },
+    ),
+    "staged": Table(
+        ("tenant", "name", "part"),
+        {
+            "tenant": "tenant", "name": "words", "part": "number", "size": "number",
+            "body": "octets",
+        },
+    ),
     "stat": Table(
         ("tenant", "hour", "campaign", "variant", "carrier", "code"),
         {
@@ -150,7 +164,7 @@ _LEASED: Final = 1
 PAGE: Final = 2_000
 """Rows read and written at a time: some megabytes."""
 
-LARGE: Final = {"event": 64}
+LARGE: Final = {"event": 64, "staged": 64}
 """The same for tables whose rows are large."""
 
 MOVED: Final = "moved"

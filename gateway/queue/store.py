@@ -315,6 +315,41 @@ class OptoutEntry(NamedTuple):
     text: str | None = None
 
 
+class Import(NamedTuple):
+    """How an import stands: changes that hold all or not at all, staged under a name.
+
+    Attributes:
+        size: how many were staged.
+        rest: how many of them do not hold yet.
+        changed: how many of the others have changed anything.
+        marked: when it was said that all are to hold (`Store.apply`), in Unix seconds.
+    """
+
+    size: int
+    rest: int
+    changed: int
+    marked: float | None
+
+
+class Staged(NamedTuple):
+    """Changes of an import that were staged together. What a body says is dispatch's.
+
+    Attributes:
+        part: numbers it; parts are carried out in this order.
+        size: how many there are here.
+    """
+
+    tenant: str
+    name: str
+    part: int
+    size: int
+    body: bytes
+
+
+IMPORT_KEPT: float = 86_400.0
+"""Seconds after which an import is forgotten that nobody has applied, or that is done."""
+
+
 VERSIONS: int = 50
 """Versions that are kept of a template."""
 
@@ -761,6 +796,36 @@ class Store(Protocol):
     async def consent_list(self, tenant: str, after: str, limit: int) -> Sequence[Consent]:
         """All records of the ``limit`` numbers that come after ``after``, as texts are ordered."""
 
+    # --- imports ---
+    #
+    #   stage ──> staged ──apply──> marked ──carry_out, chunk by chunk──> done
+    #                └──a day──> (gone)                                    └──a day──> (gone)
+
+    async def stage(self, staged: Staged, now: float) -> Import:
+        """Put changes aside; returns how the import stands. Nothing is done where that part is
+        there already, or the import is marked: it takes no more then."""
+
+    async def apply(self, tenant: str, name: str, size: int, now: float) -> Import | None:
+        """Mark an import, if ``size`` changes are staged of it, so that all of them hold sooner or
+        later, whatever happens; returns what `imported` does. One that is marked stays so."""
+
+    async def imported(self, tenant: str, name: str) -> Import | None:
+        """How an import stands, None where there is none. When this tells that there is no
+        ``rest``, all nodes go by all of it."""
+
+    async def next_staged(self) -> Staged | None:
+        """What is to be carried out next: of the import that was marked first, what was staged
+        first. None where there is nothing, and where it is another node that does it."""
+
+    async def carry_out(
+        self, staged: Staged, optouts: Sequence[OptoutChange], consents: Sequence[Consent]
+    ) -> list[bool] | None:
+        """Make changes as `optout` and `consent` do, with what is staged of them going in the same
+        step; says of each whether it changed anything, those of ``consents`` last. Nothing is done,
+        which None tells, where that is gone already. Since time may have passed, opt-outs are taken
+        back only as far as they had been added by the ``at`` of the change. That other nodes go by
+        it, `imported` tells."""
+
     # --- what tenants ask ---
 
     async def find(
@@ -856,4 +921,5 @@ class Store(Protocol):
         longer; where history goes by dropping tables (`gateway.queue.postgresql.generations`),
         events and outcomes for an eighth of the time that they are kept for, and keys for half of
         it, and what is counted are steps. What was counted for ``stats`` goes after
-        `gateway.queue.tallies.KEPT` hours, whatever ``before`` is."""
+        `gateway.queue.tallies.KEPT` hours, whatever ``before`` is; so do imports after
+        `IMPORT_KEPT`."""

@@ -14,7 +14,10 @@ class Optouts(Tables):
         await self._change()
         return self._change_optouts(changes)
 
-    def _change_optouts(self, changes: Sequence[OptoutChange]) -> list[bool]:
+    def _change_optouts(
+        self, changes: Sequence[OptoutChange], *, dated: bool = False
+    ) -> list[bool]:
+        """``dated``: only what was added until then is taken back."""
         changed = []
         for scope, written, out, source, at, message, text in changes:
             number = canonical(written)
@@ -24,7 +27,8 @@ class Optouts(Tables):
                 entries.setdefault(source, OptoutEntry(scope, number, source, at, message, text))
             else:
                 for lifted in LIFTS[source]:
-                    entries.pop(lifted, None)
+                    if lifted in entries and not (dated and entries[lifted].at > at):
+                        del entries[lifted]
             changed.append(len(entries) != before)
             if not entries:
                 del self._optouts[scope, number]

@@ -1,10 +1,11 @@
 """What is forgotten with time."""
 
-from gateway.queue.memory.schema import Tables, forget
+from gateway.queue.memory.imports import Imports
+from gateway.queue.memory.schema import forget
 from gateway.queue.tallies import HOUR, KEPT
 
 
-class Pruning(Tables):
+class Pruning(Imports):
     """Forgets what is old."""
 
     async def prune(self, before: float, limit: int) -> int:
@@ -41,4 +42,4 @@ class Pruning(Tables):
         gone += forget(self._failing, lambda one: one.expires < now, limit - gone)
         for hour in [one for one in self._tallies if one < self._clock() // HOUR - KEPT]:
             del self._tallies[hour]
-        return gone
+        return gone + self._forget_imports()

@@ -22,11 +22,13 @@ from gateway.queue.store import (
     Consumer,
     Held,
     HeldKind,
+    Import,
     Known,
     OptoutEntry,
     Owed,
     Ref,
     Refused,
+    Staged,
     TemplateVersion,
 )
 from gateway.queue.tallies import Key
@@ -83,6 +85,8 @@ class Tables:
         self._optouts: dict[tuple[str, str], dict[str, OptoutEntry]] = {}
         self._uses: dict[tuple[str, str], dict[tuple[int, int], tuple[Use, int]]] = {}
         self._consents: dict[tuple[str, str], list[Consent]] = {}
+        self._imports: dict[tuple[str, str], tuple[Import, float]] = {}  # since when it stands so
+        self._staged: dict[tuple[str, str, int], Staged] = {}
         self._failing: dict[tuple[str, str], Failing] = {}
         self._refused: list[Refused] = []
         self._consumers: dict[tuple[str, str], Consumer] = {}

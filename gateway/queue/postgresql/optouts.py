@@ -23,32 +23,35 @@ def rows(changes: Sequence[OptoutChange]) -> list[OptoutChange]:
     return [change._replace(number=canonical(change.number)) for change in changes]
 
 
-def change(session: Session, changes: Sequence[OptoutChange]) -> list[bool]:
-    """Add opt-outs and take some back, in order; says of each whether it changed anything."""
-    # By scope and number, the change that adds each source; None for what is stored already.
-    entries: dict[tuple[str, str], dict[str, OptoutChange | None]] = {}
+def change(session: Session, changes: Sequence[OptoutChange], *, dated: bool = False) -> list[bool]:
+    """Add opt-outs and take some back, in order; says of each whether it changed anything.
+    ``dated``: only what was added until then is taken back."""
+    # By scope and number, when each source said so, and the change; None for one that is stored.
+    entries: dict[tuple[str, str], dict[str, tuple[float, OptoutChange | None]]] = {}
     gone: dict[tuple[str, str], set[str]] = {}
     for scope in dict.fromkeys(one.scope for one in changes):
         asked = texts({one.number for one in changes if one.scope == scope})
         found = session.execute(WRITES["optouts_of"], {"scope": scope, "numbers": asked})
-        for number, source in found.fetchall():
-            entries.setdefault((scope, number), {})[source] = None
+        for number, source, since in found.fetchall():
+            entries.setdefault((scope, number), {})[source] = since, None
     changed = []
     for one in changes:
         held = entries.setdefault((one.scope, one.number), {})
         before = len(held)
         if one.out:
-            held.setdefault(one.source, one)
+            held.setdefault(one.source, (one.at, one))
         else:
             for lifted in LIFTS[one.source]:
-                if lifted in held and held.pop(lifted) is None:
+                if lifted not in held or (dated and held[lifted][0] > one.at):
+                    continue
+                if held.pop(lifted)[1] is None:
                     gone.setdefault((one.scope, lifted), set()).add(one.number)
         changed.append(len(held) != before)
     for (scope, source), numbers in gone.items():
         values = {"scope": scope, "source": source, "numbers": texts(numbers)}
         session.execute(WRITES["opt_in"], values)
     for held in entries.values():
-        for added in held.values():
+        for _, added in held.values():
             if added is not None:
                 text = None if added.text is None else added.text.encode()
                 session.execute(WRITES["opt_out"], added._asdict() | {"text": text})

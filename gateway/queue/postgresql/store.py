@@ -39,6 +39,7 @@ from gateway.queue.postgresql import (
     consumers,
     erasing,
     facts,
+    imports,
     leasing,
     moving,
     operators,
@@ -63,6 +64,7 @@ from gateway.queue.postgresql.listening import News
 from gateway.queue.postgresql.session import Session, Work
 from gateway.queue.search import Search
 from gateway.queue.store import (
+    IMPORT_KEPT,
     MANY,
     MOST_REFUSED,
     NEWEST,
@@ -73,6 +75,7 @@ from gateway.queue.store import (
     Granted,
     Heard,
     HeldKind,
+    Import,
     Known,
     Lease,
     Leased,
@@ -90,6 +93,7 @@ from gateway.queue.store import (
     Settled,
     Settlement,
     Slot,
+    Staged,
     TemplateChange,
     TemplateVersion,
 )
@@ -480,6 +484,40 @@ class PostgresStore:
     async def consent_list(self, tenant: str, after: str, limit: int) -> Sequence[Consent]:
         return await self._engine.read(lambda c: records.page(c, tenant, after, limit))
 
+    # --- imports ---
+
+    async def stage(self, staged: Staged, now: float) -> Import:
+        await self._engine.write(imports.stage(staged, now))
+        return await self.imported(staged.tenant, staged.name) or Import(0, 0, 0, None)
+
+    async def apply(self, tenant: str, name: str, size: int, now: float) -> Import | None:
+        await self._engine.write(imports.apply(tenant, name, size, now))
+        return await self.imported(tenant, name)
+
+    async def imported(self, tenant: str, name: str) -> Import | None:
+        found, notices = await self._engine.read(lambda c: imports.find(c, tenant, name))
+        if found is not None and not found.rest:
+            await self.heeded(notices)
+        return found
+
+    async def next_staged(self) -> Staged | None:
+        if not self._shares.active & 1:
+            return None  # one node does it: whichever has the first shard
+        return await self._engine.read(imports.next_staged)
+
+    async def carry_out(
+        self, staged: Staged, changes: Sequence[OptoutChange], consents: Sequence[Consent]
+    ) -> list[bool] | None:
+        self._note(changes)
+        self._note_withdrawals(consents)
+        rows, kept = optouts.rows(changes), records.rows(consents)
+        forbidden = [one.number for one in rows if one.out]
+        gone = [one.number for one in kept if one.state == "withdrawn"]
+        work = imports.carry_out(staged, rows, kept, self._clock())
+        telling = _telling(_telling(work, "optout", forbidden), "withdrawal", gone)
+        (changed, _), _ = await self._engine.write(telling)
+        return changed
+
     # --- what tenants ask ---
 
     async def find(
@@ -712,6 +750,7 @@ class PostgresStore:
             or await self._forget("forget_failing", now=now, limit=some)
             or await self._forget("forget_ranges", now=now, limit=some)
             or await self._forget("forget_refusals", before=before, limit=some, most=MOST_REFUSED)
+            or await self._engine.write(imports.forget(now - IMPORT_KEPT))
             or await self._in_turn("forget_stats", now, upkeep.PASS, before=hour)
             or await self._history.prune(before, limit)
         )

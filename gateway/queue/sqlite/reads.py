@@ -35,7 +35,7 @@ from gateway.queue.store import (
 _decode_ids = msgspec.json.Decoder(list[int]).decode
 _decode_parts = msgspec.json.Decoder(list[tuple[str, int, str, float, str]]).decode
 _decode_owed = msgspec.json.Decoder(list[tuple[str, float, str]]).decode
-_decode_pairs = msgspec.json.Decoder(list[tuple[str, str]]).decode
+_decode_sources = msgspec.json.Decoder(list[tuple[str, str, float]]).decode
 _decode_sizes = msgspec.json.Decoder(list[tuple[int, int, int]]).decode
 
 
@@ -86,14 +86,16 @@ def used_lanes(execute: Execute) -> set[int]:
     return {number for [number] in execute(query)}
 
 
-def optout_sources(execute: Execute, scope: int, asked: Iterable[str]) -> list[tuple[str, str]]:
-    """Which of ``asked`` are opted out in a scope, with each of their sources."""
+def optout_sources(
+    execute: Execute, scope: int, asked: Iterable[str]
+) -> list[tuple[str, str, float]]:
+    """Which of ``asked`` are opted out in a scope, with each of their sources, and since when."""
     [[found]] = execute(
-        """SELECT json_group_array(json_array(number, source)) FROM optout WHERE scope = ?
+        """SELECT json_group_array(json_array(number, source, at)) FROM optout WHERE scope = ?
         AND number IN (SELECT CAST(value AS TEXT) FROM carray(?))""",
         (scope, texts(asked)),
     )
-    return _decode_pairs(found)
+    return _decode_sources(found)
 
 
 def optout_entries(

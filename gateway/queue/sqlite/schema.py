@@ -204,6 +204,14 @@ STEPS: Final[Sequence[str]] = (
     CREATE INDEX backlog_leased ON backlog (id) WHERE state = 1;
     CREATE INDEX backlog_numbers ON backlog (reach, first, last);
     """,
+    # Imports that hold all or not at all, and their changes until they do.
+    """
+    CREATE TABLE import (tenant INTEGER NOT NULL, name TEXT NOT NULL, at REAL NOT NULL,
+        size INTEGER NOT NULL, rest INTEGER NOT NULL, changed INTEGER NOT NULL, marked REAL,
+        PRIMARY KEY (tenant, name)) WITHOUT ROWID;
+    CREATE TABLE staged (tenant INTEGER NOT NULL, name TEXT NOT NULL, part INTEGER NOT NULL,
+        size INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (tenant, name, part));
+    """,
 )
 """Step *n* leads from version *n* to *n* + 1. Steps are added, never changed. They may call the
 functions `octets`, `phone` and `as_dialled`; the last two follow the rules of `gateway.numbers` as

@@ -42,6 +42,7 @@ from gateway.queue.sqlite import (
     erasing,
     facts,
     failing,
+    imports,
     keys,
     moving,
     operators,
@@ -65,11 +66,13 @@ from gateway.queue.sqlite.schema import GLOBAL_SCOPE
 from gateway.queue.sqlite.session import Session
 from gateway.queue.store import (
     GLOBAL,
+    IMPORT_KEPT,
     MANY,
     NEWEST,
     Consumer,
     Entry,
     EventChunk,
+    Import,
     Known,
     Lease,
     Leased,
@@ -86,6 +89,7 @@ from gateway.queue.store import (
     Seen,
     Settled,
     Settlement,
+    Staged,
     TemplateChange,
     TemplateVersion,
 )
@@ -395,7 +399,7 @@ class SqliteStore(Alone):
             now,
             charging=self._charging,
         )
-        self._optouts.include([row.number for row in rows.optouts if row.entry is not None])
+        self._note_optouts(rows.optouts)
         self._consented = self._consented or bool(settlement.consents)
         self._failing = self._failing or bool(settlement.strikes)
         self._note_withdrawals(rows.consents)
@@ -513,8 +517,7 @@ class SqliteStore(Alone):
 
     async def optout(self, changes: Sequence[OptoutChange]) -> list[bool]:
         rows = writes.optout_rows(self._engine.session, changes)
-        # Before the commit, so that a check made right after it never misses one.
-        self._optouts.include([row.number for row in rows if row.entry is not None])
+        self._note_optouts(rows)
         return await self._engine.write(lambda s: writes.optout(s, rows))
 
     async def consent(self, changes: Sequence[Consent]) -> list[bool]:
@@ -523,8 +526,12 @@ class SqliteStore(Alone):
         self._consented = self._consented or bool(rows)
         return await self._engine.write(lambda s: consents.add(s.execute, rows))
 
-    def _note_withdrawals(self, rows: Sequence[tuple[int, Consent]]) -> None:
+    def _note_optouts(self, rows: Sequence[writes.OptoutRow]) -> None:
         """Before the commit, so that a check made right after it never misses one."""
+        self._optouts.include([row.number for row in rows if row.entry is not None])
+
+    def _note_withdrawals(self, rows: Sequence[tuple[int, Consent]]) -> None:
+        """The same of purposes."""
         self._withdrawals.include([one.number for _, one in rows if one.state == "withdrawn"])
 
     async def consents(
@@ -543,6 +550,38 @@ class SqliteStore(Alone):
         if own is None:
             return []
         return await self._engine.read(lambda e: consents.page(e, own, tenant, after, limit))
+
+    # --- imports ---
+
+    async def stage(self, staged: Staged, now: float) -> Import:
+        key = self._engine.session.tenants.number(staged.tenant), staged.name
+        return await self._engine.write(lambda s: imports.stage(s, key, staged, now))
+
+    async def apply(self, tenant: str, name: str, size: int, now: float) -> Import | None:
+        key = self._engine.session.tenants.number(tenant), name
+        return await self._engine.write(lambda s: imports.apply(s, key, size, now))
+
+    async def imported(self, tenant: str, name: str) -> Import | None:
+        own = self._engine.session.tenants.known(tenant)
+        if own is None:
+            return None
+        return await self._engine.read(lambda e: imports.find(e, (own, name)))
+
+    async def next_staged(self) -> Staged | None:
+        return await self._engine.read(imports.next_staged)
+
+    async def carry_out(
+        self, staged: Staged, optouts: Sequence[OptoutChange], consents_: Sequence[Consent]
+    ) -> list[bool] | None:
+        session, now = self._engine.session, self._clock()
+        rows, records = writes.optout_rows(session, optouts), consents.rows(session, consents_)
+        key = session.tenants.number(staged.tenant), staged.name
+        self._note_optouts(rows)
+        self._note_withdrawals(records)
+        self._consented = self._consented or bool(records)
+        return await self._engine.write(
+            lambda s: imports.carry_out(s, key, staged, rows, records, now)
+        )
 
     async def stats(
         self, tenant: str, campaign: str | None, start: int, stop: int, limit: int
@@ -773,6 +812,7 @@ class SqliteStore(Alone):
             await self._pruner.prune(before, limit)
             or await self._prune_uses()
             or await self._prune_failing(limit)
+            or await self._engine.write(lambda s: imports.forget(s, now - IMPORT_KEPT))
         )
 
     async def _part(self, before: float = math.inf) -> None:

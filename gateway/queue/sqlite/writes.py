@@ -410,6 +410,7 @@ class OptoutRow(NamedTuple):
     scope: int
     number: str
     source: str
+    at: float
     entry: tuple[Any, ...] | None
 
 
@@ -417,33 +418,35 @@ def optout_rows(session: Session, changes: Sequence[OptoutChange]) -> list[Optou
     """Changes with the number of their scope, under the number that stands for their phone."""
     tenant = session.tenants.number
     rows = []
-    for scope, written, out, source, *rest in changes:
+    for scope, written, out, source, at, *rest in changes:
         number = canonical(written)
         owner = GLOBAL_SCOPE if scope == GLOBAL else tenant(scope)
-        rows.append(
-            OptoutRow(owner, number, source, (owner, number, source, *rest) if out else None)
-        )
+        entry = (owner, number, source, at, *rest) if out else None
+        rows.append(OptoutRow(owner, number, source, at, entry))
     return rows
 
 
-def optout(session: Session, rows: Sequence[OptoutRow]) -> list[bool]:
-    """Add opt-outs and take some back, in order; says of each whether it changed anything."""
-    # By scope and number, the row of each source; None stands for one that is stored already.
-    entries: dict[tuple[int, str], dict[str, tuple[Any, ...] | None]] = {}
+def optout(session: Session, rows: Sequence[OptoutRow], *, dated: bool = False) -> list[bool]:
+    """Add opt-outs and take some back, in order; says of each whether it changed anything.
+    ``dated``: only what was added until then is taken back."""
+    # By scope and number, when each source said so, and its row; None for one that is stored.
+    entries: dict[tuple[int, str], dict[str, tuple[float, tuple[Any, ...] | None]]] = {}
     gone: dict[tuple[int, str], list[str]] = {}
     for scope in {row.scope for row in rows}:
         asked = {row.number for row in rows if row.scope == scope}
-        for number, source in reads.optout_sources(session.execute, scope, asked):
-            entries.setdefault((scope, number), {})[source] = None
+        for number, source, since in reads.optout_sources(session.execute, scope, asked):
+            entries.setdefault((scope, number), {})[source] = since, None
     changed = []
-    for scope, number, source, entry in rows:
+    for scope, number, source, at, entry in rows:
         held = entries.setdefault((scope, number), {})
         before = len(held)
         if entry is not None:
-            held.setdefault(source, entry)
+            held.setdefault(source, (at, entry))
         else:
             for lifted in LIFTS[source]:
-                if lifted in held and held.pop(lifted) is None:
+                if lifted not in held or (dated and held[lifted][0] > at):
+                    continue
+                if held.pop(lifted)[1] is None:
                     gone.setdefault((scope, lifted), []).append(number)
         changed.append(len(held) != before)
     for (scope, source), numbers_back in gone.items():
@@ -452,7 +455,7 @@ def optout(session: Session, rows: Sequence[OptoutRow]) -> list[bool]:
             AND number IN (SELECT CAST(value AS TEXT) FROM carray(?))""",
             (scope, source, texts(numbers_back)),
         )
-    added = [row for held in entries.values() for row in held.values() if row is not None]
+    added = [row for held in entries.values() for _, row in held.values() if row is not None]
     _OPTOUT.run(session.execute, [*chain.from_iterable(added)])
     return changed
 

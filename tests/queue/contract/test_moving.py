@@ -26,6 +26,7 @@ from gateway.queue.store import (
     Refused,
     Sent,
     Settlement,
+    Staged,
     TemplateChange,
 )
 from tests.queue.contract.rig import READY, MakeEntry, Rig, decoded, engine
@@ -98,6 +99,10 @@ async def fill(rig: Rig, entry: MakeEntry) -> None:
     await store.put_templates(
         [TemplateChange("acme", ODD, 1.0, b"1"), TemplateChange("acme", ODD, 2.0, b"")]
     )
+    await store.stage(Staged("acme", ODD, 1, 2, b"\0\xff"), 1_000.0)
+    await store.stage(Staged("acme", ODD, 2, 3, b""), 1_000.0)
+    await store.apply("acme", ODD, 5, 1_001.0)
+    await store.stage(Staged("other", "begun", 1, 1, b"1"), 1_000.0)
     await store.acknowledge("acme", ODD, 40)
     await store.remember("learnt", b"\0\x01")
     operators: Any = store
@@ -125,6 +130,8 @@ async def knows(rig: Rig) -> list[Any]:
         await store.consents("acme", [PHONE]),
         await store.template_versions("acme", ODD),
         await store.refusals("acme", [ODD]),
+        [await store.imported("acme", ODD), await store.imported("other", "begun")],
+        await store.next_staged(),
         sorted((await store.stats("acme", None, 0, 9, 1_000)).rows, key=str),
         sorted((await store.stats("acme", ODD, 0, 9, 1_000)).rows, key=str),
         await store.recall("learnt"),

@@ -110,7 +110,9 @@ ON CONFLICT (tenant, hour, campaign, variant, carrier, code)
     DO UPDATE SET count = stat.count + excluded.count;
 
 -- name: optouts_of
-SELECT number, source FROM optout WHERE scope = %(scope)s AND number = ANY(%(numbers)s::text[]);
+SELECT asked.number, source, at FROM unnest(%(numbers)s::text[]) AS asked (number),
+    LATERAL (SELECT source, at FROM optout
+        WHERE scope = %(scope)s AND optout.number = asked.number OFFSET 0) AS held;
 
 -- name: opt_out
 INSERT INTO optout (scope, number, source, at, message, text)
