@@ -47,6 +47,7 @@ class Answers:
             schema.Consumers: self._consumers,
             schema.Optout: self._optout,
             schema.Consent: self._consent,
+            schema.Import: self._import,
             schema.Handover: self._handover,
             schema.Person: self._person,
             schema.Template: self._template,
@@ -173,6 +174,7 @@ class Answers:
         return schema.ExplainReply(request.id, True, found)
 
     async def _consent(self, request: schema.Consent) -> Reply:
+        _check_stages(request, "add", "withdraw")
         if request.action == "list":
             if request.numbers is not None or request.rows is not None:
                 raise RequestError("bad_request", "numbers: a list takes none; check looks them up")
@@ -192,8 +194,12 @@ class Answers:
             )
             for row in rows
         ]
-        results = await self._backend.consent(self._tenant, request.action, whole)
+        results = await self._backend.consent(self._tenant, request.action, whole, request.into)
         return schema.ConsentReply(request.id, True, results)
+
+    async def _import(self, request: schema.Import) -> Reply:
+        imported = await self._backend.apply(self._tenant, request.name, request.size)
+        return schema.ImportReply(request.id, True, imported)
 
     async def _person(self, request: schema.Person) -> Reply:
         erased = await self._backend.erase(self._tenant, request.number)
@@ -211,6 +217,7 @@ class Answers:
         return schema.HandoverReply(request.id, True, results)
 
     async def _optout(self, request: schema.Optout) -> Reply:
+        _check_stages(request, "add", "remove")
         if request.action == "list":
             if request.numbers is not None:
                 raise RequestError("bad_request", "numbers: a list takes none; check looks them up")
@@ -219,7 +226,7 @@ class Answers:
         if request.numbers is None:
             raise RequestError("bad_request", "numbers: missing")
         results = await self._backend.optout(
-            self._tenant, request.action, request.numbers, request.source
+            self._tenant, request.action, request.numbers, request.source, request.into
         )
         return schema.OptoutReply(request.id, True, results)
 
@@ -230,3 +237,10 @@ class Answers:
             raise RequestError("bad_request", "text: missing")
         found = await self._backend.template(self._tenant, request)
         return schema.TemplateReply(request.id, True, found)
+
+
+def _check_stages(request: schema.Optout | schema.Consent, *actions: str) -> None:
+    """Raise RequestError where a request is to be staged, and its action is none of those that
+    change something later as well as now."""
+    if request.into is not None and request.action not in actions:
+        raise RequestError("bad_request", f"import: {request.action} changes nothing to stage")

@@ -23,6 +23,8 @@ from gateway.api.schema import (
     Explained,
     HandoverAction,
     HandoverResult,
+    Imported,
+    Into,
     MessageStatus,
     OptoutAction,
     OptoutBy,
@@ -103,9 +105,15 @@ class Backend(Protocol):
         None."""
 
     async def optout(
-        self, tenant: str, action: OptoutAction, numbers: Sequence[str], source: OptoutBy
+        self,
+        tenant: str,
+        action: OptoutAction,
+        numbers: Sequence[str],
+        source: OptoutBy,
+        into: Into | None,
     ) -> Sequence[OptoutResult | Rejected]:
-        """Add, remove or look up opt-outs, in order of ``numbers``, as ``source`` may."""
+        """Add, remove or look up opt-outs, in order of ``numbers``, as ``source`` may. ``into``
+        names an import in which they are staged: nothing changes before that is applied."""
 
     async def explain(
         self, tenant: str, ids: Sequence[str], keys: Sequence[str]
@@ -113,9 +121,17 @@ class Backend(Protocol):
         """The lives of messages, of ``ids`` and then of ``keys``."""
 
     async def consent(
-        self, tenant: str, action: ConsentAction, rows: Sequence[ConsentRow]
+        self,
+        tenant: str,
+        action: ConsentAction,
+        rows: Sequence[ConsentRow],
+        into: Into | None,
     ) -> Sequence[ConsentResult | Rejected]:
-        """Change or look up consents, in order of ``rows``."""
+        """Change or look up consents, in order of ``rows``; ``into`` as of `optout`."""
+
+    async def apply(self, tenant: str, name: str, size: int) -> Imported:
+        """Have all changes of an import hold, which are so many, and say after a while how far that
+        is. Once it was said, it goes on whatever ends meanwhile."""
 
     async def erase(self, tenant: str, number: str) -> Erased:
         """Erase all that is known of a phone but its opt-outs; raises RequestError where it is no

@@ -33,6 +33,8 @@ from gateway.api.wire import (
     Explained,
     HandoverAction,
     HandoverResult,
+    Imported,
+    Into,
     Message,
     OptoutAction,
     OptoutBy,
@@ -210,11 +212,23 @@ class Client:
                 return found
 
     def optout(
-        self, action: OptoutAction, numbers: Sequence[str], source: OptoutBy = "api"
+        self,
+        action: OptoutAction,
+        numbers: Sequence[str],
+        source: OptoutBy = "api",
+        into: Into | None = None,
     ) -> list[OptoutResult | Rejected]:
-        """Add, remove or check opt-outs, as ``source`` may."""
+        """Add, remove or check opt-outs, as ``source`` may; ``into`` names an import in which they
+        are staged, see `apply`."""
         fields = {"op": "optout", "action": action, "numbers": numbers, "source": source}
-        return wire.optouts(self._ask_one(fields))
+        return wire.optouts(self._ask_one(wire.staged(fields, into)))
+
+    def apply(self, name: str, size: int) -> Imported:
+        """Have all changes hold that were staged in an import, ``size`` of them, and see how far
+        that is: call it until there is no ``rest``. From the first call on, either all of them will
+        hold, or it raises ApiError, and none does."""
+        fields = {"op": "import", "action": "apply", "name": name, "size": size}
+        return wire.imported(self._ask_one(fields))
 
     def explain(self, ids: Sequence[str] = (), keys: Sequence[str] = ()) -> list[Explained | None]:
         """The lives of messages, of ``ids`` and then of ``keys``; None for unknown ones."""
@@ -225,13 +239,16 @@ class Client:
         action: ConsentAction,
         numbers: Sequence[str] = (),
         rows: Sequence[Mapping[str, Any]] | None = None,
+        into: Into | None = None,
         **fields: Any,
     ) -> list[ConsentResult | Rejected]:
         """Put consents on record, or look them up; a result for each number, or for each of
         ``rows`` in their place, which say more of each. ``fields``, of all of them: ``purpose``,
-        ``source``, ``wording``, ``by``, ``at``."""
+        ``source``, ``wording``, ``by``, ``at``. ``into`` names an import in which they are staged,
+        see `apply`."""
         given = {"numbers": numbers} if rows is None else {"rows": rows}
-        return wire.consents(self._ask_one({"op": "consent", "action": action, **given, **fields}))
+        fields = wire.staged({"op": "consent", "action": action, **given, **fields}, into)
+        return wire.consents(self._ask_one(fields))
 
     def handovers(self, after: str = "") -> list[HandoverResult]:
         """The next conversations that a person has, behind a number; empty where there are none."""

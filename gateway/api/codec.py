@@ -24,6 +24,7 @@ from gateway.api.schema import (
     Explain,
     Handover,
     Hello,
+    Import,
     MessageOptions,
     Optout,
     Pause,
@@ -85,6 +86,7 @@ _Partial = (
     | Consumers
     | Optout
     | Consent
+    | Import
     | Handover
     | Person
     | Template

@@ -142,17 +142,39 @@ class Stats(RequestBase, frozen=True, tag="stats"):
     until: Moment | None = field(default=None, name="to")
 
 
+ImportName = Annotated[str, Meta(min_length=1, max_length=64)]
+"""Of changes that are staged, to hold all or not at all."""
+
+
+class Into(Struct, frozen=True, forbid_unknown_fields=True):
+    """An import in which the changes of a request are staged. ``part`` numbers the request: one
+    that comes again is not staged twice."""
+
+    name: ImportName
+    part: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+
+
+class Import(RequestBase, frozen=True, tag="import"):
+    """Have all changes of an import hold; ``size`` is how many were staged."""
+
+    action: Literal["apply"]
+    name: ImportName
+    size: Annotated[int, Meta(ge=1)]
+
+
 OptoutAction = Literal["add", "remove", "check"]
 OptoutBy = Literal["api", "import", "complaint"]
 """Who says so: a program, a list that was brought along, or somebody who complained."""
 
 
 class Optout(RequestBase, frozen=True, tag="optout"):
-    """``numbers`` are needed for all but a ``list``, which goes on behind the number ``after``."""
+    """``numbers`` are needed for all but a ``list``, which goes on behind the number ``after``.
+    ``into`` stages what is added or removed."""
 
     action: Literal["add", "remove", "check", "list"]
     numbers: list[str] | None = None
     source: OptoutBy = "api"
+    into: Into | None = field(default=None, name="import")
     after: str = ""
 
 
@@ -207,7 +229,7 @@ class Person(RequestBase, frozen=True, tag="person"):
 
 class Consent(RequestBase, frozen=True, tag="consent"):
     """Of ``numbers``, all alike, or of ``rows``; a ``list`` takes neither, and goes on behind the
-    number ``after``."""
+    number ``after``. ``into`` stages what is added or withdrawn."""
 
     action: Literal["add", "withdraw", "ask", "check", "history", "list"]
     numbers: list[str] | None = None
@@ -217,6 +239,7 @@ class Consent(RequestBase, frozen=True, tag="consent"):
     source: Word | None = None
     wording: Wording | None = None
     by: Word | None = None
+    into: Into | None = field(default=None, name="import")
     after: str = ""
 
 
@@ -261,6 +284,7 @@ Request = (
     | Consumers
     | Optout
     | Consent
+    | Import
     | Template
     | Explain
     | Handover
@@ -271,7 +295,7 @@ OPS: Final = frozenset(
     {
         "hello", "submit", "quote", "status", "cancel", "pause", "resume", "stats",
         "subscribe", "ack", "consumers", "optout", "consent", "template", "explain",
-        "handover", "person",
+        "handover", "person", "import",
     }
 )  # fmt: skip
 
@@ -514,6 +538,15 @@ class ConsentResult(Struct, frozen=True, gc=False, omit_defaults=True):
     records: Sequence[ConsentRecord] = ()
 
 
+class Imported(Struct, frozen=True, gc=False):
+    """How an import stands: how many changes were staged, how many of them do not hold yet, and how
+    many of the others have changed anything."""
+
+    size: int
+    rest: int
+    changed: int
+
+
 class ConsumerState(Struct, frozen=True, gc=False):
     """Where a consumer stands.
 
@@ -701,6 +734,10 @@ class OptoutReply(_Reply, frozen=True):
     results: Sequence[OptoutResult | Rejected]
 
 
+class ImportReply(_Reply, frozen=True):
+    imported: Imported
+
+
 class TemplateReply(_Reply, frozen=True):
     templates: Sequence[TemplateState]
 
@@ -737,6 +774,7 @@ Reply = (
     | ConsumersReply
     | OptoutReply
     | ConsentReply
+    | ImportReply
     | HandoverReply
     | PersonReply
     | TemplateReply

@@ -206,6 +206,22 @@ class ConsentResult(NamedTuple):
     records: Sequence[Mapping[str, Any]] = ()
 
 
+class Into(NamedTuple):
+    """An import in which the changes of a request are staged. ``part`` numbers the request."""
+
+    name: str
+    part: int
+
+
+class Imported(NamedTuple):
+    """How an import stands: how many changes were staged, how many of them do not hold yet, and how
+    many of the others have changed anything."""
+
+    size: int
+    rest: int
+    changed: int
+
+
 class Consumer(NamedTuple):
     """Where a consumer stands: all up to ``seq`` is handled, ``lag`` events are not. It was last
     heard of at ``seen_at``, in Unix seconds, or is ``connected``."""
@@ -354,6 +370,10 @@ def consents_listed(reply: Reply) -> list[ConsentResult]:
     return [_known(ConsentResult, r) for r in reply["results"]]
 
 
+def imported(reply: Reply) -> Imported:
+    return _known(Imported, reply["imported"])
+
+
 def optouts(reply: Reply) -> list[OptoutResult | Rejected]:
     return [_rejected(r) if "error" in r else _known(OptoutResult, r) for r in reply["results"]]
 
@@ -393,6 +413,11 @@ def event(fields: Fields, epoch: str | None) -> Event:
         epoch,
         get("variant"),
     )
+
+
+def staged(fields: Fields, into: Into | None) -> Fields:
+    """A request whose changes are staged in an import, if one is named."""
+    return fields if into is None else {**fields, "import": into._asdict()}
 
 
 def put_template(

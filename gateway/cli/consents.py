@@ -17,7 +17,7 @@ from gateway.api.blocking import Client
 from gateway.api.wire import ConsentAction, ConsentResult, Rejected
 from gateway.cli import cells
 from gateway.cli.access import Access
-from gateway.cli.lists import Desk, Line, carry, is_whole, pages
+from gateway.cli.lists import Desk, Line, Whole, carry, pages
 from gateway.cli.output import UsageError, record, show
 from gateway.cli.recipients import Region, reader
 
@@ -34,6 +34,9 @@ STATES: Final[Mapping[str, ConsentAction]] = {
 }
 """What is done with a row that is added, by its state. That a phone was asked allows nothing, and
 whoever reads the list did not ask it."""
+
+CHANGING: Final = ("add", "withdraw")
+"""Actions that can be staged."""
 
 Fields = dict[str, Any]
 
@@ -78,7 +81,8 @@ def consent(
     by
         Who says so.
     all_or_nothing
-        Try the whole file first, and do nothing where a line of it is wrong.
+        Add or withdraw all of the file, or nothing: nothing where a line of it is wrong, and never
+        a part of it, whatever ends meanwhile.
     csv_
         Write a list as CSV, a line for each record, which add --file reads again.
     """
@@ -88,28 +92,27 @@ def consent(
         return _list(access, as_csv=csv_)
     if bool(numbers) == (file is not None):
         raise UsageError("name phone numbers, or a file of them with --file")
-    if all_or_nothing and file is None:
-        raise UsageError("--all-or-nothing is for a list: name a file of numbers with --file")
+    if all_or_nothing and (file is None or action not in CHANGING):
+        raise UsageError("--all-or-nothing: add or withdraw a list, and name its file with --file")
     shared = {"purpose": purpose, "source": source, "wording": wording, "by": by}
     if source is None:
         shared["source"] = "api" if file is None else "import"
-    whole = {name: value for name, value in shared.items() if value is not None}
-    tally = Tally()
+    said = {name: value for name, value in shared.items() if value is not None}
+    tally, whole = Tally(), Whole() if all_or_nothing else None
     with access.client() as client:
-        desk = _desk(client, action, whole, region, tally)
+        desk = _desk(client, action, said, region, tally, whole)
         if file is None:
             show(desk.settle([Line("", number) for number in numbers]))
-        elif not all_or_nothing or is_whole(
-            file, _desk(client, "check", whole, region, Tally()), MORE
-        ):
+        elif whole is not None:
+            if (done := whole.carry(file, desk, client.apply, MORE)) is not None:
+                show([{"numbers": desk.known, "changed": done.changed, "refused": 0}])
+        else:
             shown = action in ("check", "history")
             try:
                 carry(file, desk, show if shown else None, MORE)
             finally:
                 if not shown and desk.begun:
                     show([tally.told(desk.refused)])
-        else:
-            return 1
     return int(desk.refused > 0)
 
 
@@ -136,6 +139,7 @@ def _desk(
     shared: Mapping[str, str],
     region: Region,
     tally: "Tally",
+    whole: Whole | None,
 ) -> Desk[Fields, ConsentResult]:
     read = reader(region)
 
@@ -148,7 +152,12 @@ def _desk(
                 continue
             asked = [{k: v for k, v in rows[i].items() if k != "state"} for i in those]
             does = STATES[state] if action == "add" else action
-            results |= zip(those, client.consent(does, rows=asked, **shared), strict=True)
+            staging = whole if does in CHANGING else None
+            into = None if staging is None else staging.part()
+            told = client.consent(does, rows=asked, into=into, **shared)
+            if staging is not None:
+                staging.note(told)
+            results |= zip(those, told, strict=True)
         return [results[index] for index in range(len(rows))]
 
     return Desk(lambda line: _row(line, line.number(read)), ask, tally.note)

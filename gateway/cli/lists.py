@@ -2,11 +2,12 @@
 carried to the gateway some at a time, and told line by line where something is wrong.
 
 A list is taken row by row, where all lines but those that are wrong are heeded, or all or nothing:
-then it is tried whole before anything is done. Where the gateway goes away in between, the line is
-told from which on there was no answer; the same list can be given again, and what is there already
+then all of it is staged before anything is done, and holds at one word. Where the gateway goes away
+in between, what that means is told; the same list can be given again, and what is there already
 changes nothing.
 """
 
+import secrets
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -15,7 +16,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, Final, Generic, NamedTuple, TypeVar
 
-from gateway.api.wire import Rejected
+from gateway.api.wire import Imported, Into, Rejected
 from gateway.cli.output import UsageError, record
 from gateway.cli.recipients import Reader
 from gateway.cli.rows import may_be_number, name_of
@@ -197,8 +198,10 @@ def carry(
     desk: Desk[Any, Any],
     show: Callable[[list[dict[str, Any]]], None] | None = None,
     others: Collection[str] = (),
+    lost: str = "give the list again, what is there already changes nothing",
 ) -> None:
-    """Carry a file to a desk, with its progress on stderr; ``show`` is given what became of it."""
+    """Carry a file to a desk, with its progress on stderr; ``show`` is given what became of it, and
+    ``lost`` says what it means that an answer did not come."""
     # It takes longer to import than a small command does.
     from gateway.cli.progress import Meter  # noqa: PLC0415
 
@@ -216,11 +219,7 @@ def carry(
                     meter.tell(numbers.position, f"{desk.known:,} done, {desk.refused:,} refused")
         finally:
             if desk.unanswered is not None:
-                print(
-                    f"gateway: no answer from {desk.unanswered} on; give the list again, what is"
-                    " there already changes nothing",
-                    file=sys.stderr,
-                )
+                print(f"gateway: no answer from {desk.unanswered} on; {lost}", file=sys.stderr)
 
 
 Page = TypeVar("Page", bound=Sequence[Any])
@@ -241,21 +240,59 @@ def pages(ask: Callable[[str], Page]) -> Iterator[Page]:
                 meter.tell(count, f"{count:,} listed")
 
 
-def is_whole(path: Path, trial: Desk[Any, Any], others: Collection[str] = ()) -> bool:
-    """Whether every line of a file can be heeded; tells so where not.
+class Whole:
+    """A list that is taken all or nothing: its lines are staged in an import, which is applied."""
 
-    Raises:
-        UsageError: it is a pipe, which would be empty when it is read again.
-    """
-    if path.exists() and not path.is_file():
-        raise UsageError(
-            f"--all-or-nothing: {path} cannot be read twice: save the list as a file first"
-        )
-    carry(path, trial, None, others)
-    if trial.refused:
-        print(
-            f"gateway: nothing was done: of {trial.known + trial.refused:,} lines {trial.refused:,}"
-            " are wrong; mend them, or leave --all-or-nothing out",
-            file=sys.stderr,
-        )
-    return not trial.refused
+    def __init__(self) -> None:
+        self._name = secrets.token_hex(8)
+        self._parts = self._size = 0
+
+    def part(self) -> Into:
+        """Where the changes of the next request are staged."""
+        self._parts += 1
+        return Into(self._name, self._parts)
+
+    def note(self, results: Sequence[Any | Rejected]) -> None:
+        """Count what was staged by a request that had these results."""
+        self._size += sum(not isinstance(result, Rejected) for result in results)
+
+    def carry(
+        self,
+        path: Path,
+        desk: Desk[Any, Any],
+        apply: Callable[[str, int], Imported],
+        others: Collection[str] = (),
+    ) -> Imported | None:
+        """Carry a file to a desk that stages it, and have all of it hold, both with progress on
+        stderr. None where a line of it is wrong, which is told: nothing is done then."""
+        carry(path, desk, None, others, "nothing was done; give the list again")
+        if desk.refused:
+            print(
+                f"gateway: nothing was done: of {desk.known + desk.refused:,} lines"
+                f" {desk.refused:,} are wrong; mend them, or leave --all-or-nothing out",
+                file=sys.stderr,
+            )
+            return None
+        return self._apply(apply) if self._size else Imported(0, 0, 0)
+
+    def _apply(self, apply: Callable[[str, int], Imported]) -> Imported:
+        from gateway.cli.progress import Meter  # noqa: PLC0415
+
+        known = None
+        try:
+            with Meter(self._size) as meter:
+                while (known := apply(self._name, self._size)).rest:
+                    if meter.due:
+                        done = known.size - known.rest
+                        meter.tell(done, f"{done:,} of {known.size:,} hold")
+        finally:
+            if known is None or known.rest:
+                print(
+                    "gateway: all of the list will hold, whatever ends meanwhile"
+                    if known
+                    else "gateway: either all of the list will hold, or nothing of it",
+                    "; give it again to see that it does",
+                    sep="",
+                    file=sys.stderr,
+                )
+        return known

@@ -16,7 +16,7 @@ from gateway.api.blocking import Client
 from gateway.api.wire import OptoutAction, OptoutBy, OptoutResult, Rejected
 from gateway.cli import orders
 from gateway.cli.access import Access
-from gateway.cli.lists import Desk, Line, carry, is_whole, pages
+from gateway.cli.lists import Desk, Line, Whole, carry, pages
 from gateway.cli.operators import LOCAL, NOBODY, AdminAccess, MaybeAccess
 from gateway.cli.output import UsageError, record, show
 from gateway.cli.recipients import Region, reader
@@ -67,7 +67,8 @@ def optout(
     everybody
         Those that hold for everybody's texts, which are operators' to add, remove and list.
     all_or_nothing
-        Try the whole file first, and do nothing where a line of it is wrong.
+        Add or remove all numbers of the file, or none: none where a line of it is wrong, and never
+        a part of them, whatever ends meanwhile.
     csv_
         Write a list as CSV, which --file reads again.
     """
@@ -79,29 +80,33 @@ def optout(
         return _list(access.required(), as_csv=csv_)
     if bool(numbers) == (file is not None):
         raise UsageError("name phone numbers, or a file of them with --file")
-    if all_or_nothing and file is None:
-        raise UsageError("--all-or-nothing is for a list: name a file of numbers with --file")
+    if all_or_nothing and (file is None or action == "check"):
+        raise UsageError("--all-or-nothing: add or remove a list, and name its file with --file")
     by = source or ("api" if file is None else "import")
-    tally = Tally()
+    tally, whole = Tally(), Whole() if all_or_nothing else None
     with access.required().client() as client:
-        desk = _desk(client, action, by, region, tally)
+        desk = _desk(client, action, by, region, tally, whole)
         if file is None:
             show(desk.settle([Line("", number) for number in numbers]))
-        elif not all_or_nothing or is_whole(
-            file, _desk(client, "check", by, region, Tally()), MORE
-        ):
+        elif whole is not None:
+            if (done := whole.carry(file, desk, client.apply, MORE)) is not None:
+                show([{"numbers": desk.known, "changed": done.changed, "refused": 0}])
+        else:
             try:
                 carry(file, desk, show if action == "check" else None, MORE)
             finally:
                 if action != "check" and desk.begun:
                     show([tally.told(desk.refused)])
-        else:
-            return 1
     return int(desk.refused > 0)
 
 
 def _desk(
-    client: Client, action: OptoutAction, by: OptoutBy, region: Region, tally: "Tally"
+    client: Client,
+    action: OptoutAction,
+    by: OptoutBy,
+    region: Region,
+    tally: "Tally",
+    whole: Whole | None,
 ) -> Desk[Row, OptoutResult]:
     read = reader(region)
 
@@ -115,7 +120,11 @@ def _desk(
         for source in get_args(OptoutBy):
             those = [index for index, (_, says) in enumerate(rows) if says == source]
             if those:
-                told = client.optout(action, [rows[index][0] for index in those], source)
+                numbers = [rows[index][0] for index in those]
+                into = None if whole is None else whole.part()
+                told = client.optout(action, numbers, source, into)
+                if whole is not None:
+                    whole.note(told)
                 results |= zip(those, told, strict=True)
         return [results[index] for index in range(len(rows))]
 

@@ -39,6 +39,7 @@ from gateway.dispatch.release.steering import Steering
 from gateway.dispatch.release.stops import Stops
 from gateway.dispatch.serving.erasure import Erasure
 from gateway.dispatch.serving.events import EventHub
+from gateway.dispatch.serving.imports import Imports
 from gateway.dispatch.serving.service import Service
 from gateway.dispatch.settling.correlation import Parked
 from gateway.dispatch.settling.plan import Plan
@@ -171,7 +172,8 @@ class Dispatch:
         self._templates = Templates(store, clock, self._reword)
         self._wordings = Wordings(self._templates.of)
         conversations = Conversations(store)
-        consents = Consents(store, self._intake, metrics, clock)
+        self._imports = Imports(store, self._settler, metrics, clock)
+        consents = Consents(store, self._intake, self._imports, metrics, clock)
         self._inbox = Inbox(
             store=store,
             tenants=self.tenants,
@@ -306,6 +308,7 @@ class Dispatch:
             intake=self._intake,
             steering=self._steering,
             consents=consents,
+            imports=self._imports,
             conversations=conversations,
             erasure=self.erasure,
             templates=self._templates,
@@ -399,6 +402,7 @@ class Dispatch:
                     await nursery.start(self.fleet.run)
                     nursery.start_soon(self._refiller.run)
                     nursery.start_soon(self.upkeep.run)
+                    nursery.start_soon(self._imports.run)
                     nursery.start_soon(self._releaser.run)
                     nursery.start_soon(self._store.until_fenced)
                     nursery.start_soon(self.nodes.run)

@@ -31,6 +31,8 @@ from gateway.api.schema import (
     ExplainedStep,
     HandoverAction,
     HandoverResult,
+    Imported,
+    Into,
     MessageStatus,
     OptoutAction,
     OptoutBy,
@@ -45,6 +47,7 @@ from gateway.api.schema import (
 )
 from gateway.api.server import Server
 from gateway.api.shared import Shared
+from gateway.errors import RequestError
 
 TOKEN = "s3cret"
 
@@ -63,6 +66,7 @@ class Backend:
         self.groups: list[int] = []
         self.out: set[str] = set()
         self.consented: list[ConsentRow] = []
+        self.staged: dict[str, list[str]] = {}
         self.cursors: dict[tuple[str, str], int] = {}
         self.gate = trio.Event()
         self.gate.set()
@@ -159,11 +163,18 @@ class Backend:
         return Counted([row], hour + 1 if more else None)
 
     async def optout(
-        self, tenant: str, action: OptoutAction, numbers: Sequence[str], source: OptoutBy
+        self,
+        tenant: str,
+        action: OptoutAction,
+        numbers: Sequence[str],
+        source: OptoutBy,
+        into: Into | None,
     ) -> Sequence[OptoutResult | Rejected]:
         self._fail()
         before = set(self.out)
-        if action == "add":
+        if into is not None:
+            self.staged.setdefault(into.name, []).extend(numbers)
+        elif action == "add":
             self.out |= set(numbers)
         elif action == "remove":
             self.out -= set(numbers)
@@ -194,10 +205,16 @@ class Backend:
         ]
 
     async def consent(
-        self, tenant: str, action: ConsentAction, rows: Sequence[ConsentRow]
+        self,
+        tenant: str,
+        action: ConsentAction,
+        rows: Sequence[ConsentRow],
+        into: Into | None,
     ) -> Sequence[ConsentResult | Rejected]:
         self._fail()
-        self.consented += rows if action == "add" else []
+        if into is not None:
+            self.staged.setdefault(into.name, []).extend(row.number for row in rows)
+        self.consented += rows if action == "add" and into is None else []
         known = {row.number for row in self.consented}
         return [
             ConsentResult(
@@ -206,6 +223,14 @@ class Backend:
             )
             for row in rows
         ]  # fmt: skip
+
+    async def apply(self, tenant: str, name: str, size: int) -> Imported:
+        """Nearly all of it holds."""
+        self._fail()
+        staged = self.staged.get(name, [])
+        if len(staged) != size:
+            raise RequestError("bad_request", f"size: {len(staged)} changes are staged")
+        return Imported(size, 1, size - 1)
 
     async def consents(self, tenant: str, after: str) -> Sequence[ConsentResult]:
         self._fail()

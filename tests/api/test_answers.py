@@ -147,6 +147,43 @@ async def test_optout(peer: Any) -> None:
     assert reply["results"] == [{**out, "changed": False}]
 
 
+async def test_an_import(peer: Any, backend: Any) -> None:
+    into = {"import": {"name": "spring", "part": 1}}
+    for action in ("add", "remove"):
+        reply = await peer.ask(op="optout", action=action, numbers=["447700900123"], **into)
+        assert reply["results"][0]["changed"] is False
+    rows = [{"number": "447700900124"}]
+    reply = await peer.ask(op="consent", action="withdraw", rows=rows, **into)
+    assert len(reply["results"]) == 1
+    assert backend.staged == {"spring": ["447700900123", "447700900123", "447700900124"]}
+    reply = await peer.ask(op="import", action="apply", name="spring", size=3)
+    assert reply["imported"] == {"size": 3, "rest": 1, "changed": 2}
+    reply = await peer.ask(op="import", action="apply", name="spring", size=4)
+    assert reply["error"] == {"code": "bad_request", "message": "size: 3 changes are staged"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"op": "optout", "action": "check", "numbers": []}, "check changes nothing to stage"),
+        ({"op": "optout", "action": "list"}, "list changes nothing to stage"),
+        ({"op": "consent", "action": "ask", "numbers": []}, "ask changes nothing to stage"),
+        ({"op": "consent", "action": "list"}, "list changes nothing to stage"),
+        ({"op": "optout", "action": "add", "import": {"name": "spring"}}, "import.part: missing"),
+        (
+            {"op": "import", "action": "apply", "name": "spring", "size": 0},
+            "size: expected int >= 1",
+        ),
+    ],
+)
+async def test_what_cannot_be_staged(peer: Any, fields: dict[str, Any], why: str) -> None:
+    if fields["op"] != "import":
+        fields = {"import": {"name": "spring", "part": 1}, **fields}
+    reply = await peer.ask(**fields)
+    assert reply["error"]["code"] == "bad_request"
+    assert why in reply["error"]["message"]
+
+
 async def test_opt_outs_are_listed_by_the_page(peer: Any) -> None:
     numbers = ["447700900125", "447700900123", "447700900124"]
     await peer.ask(op="optout", action="add", numbers=numbers)

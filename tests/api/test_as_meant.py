@@ -53,7 +53,13 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "subscribe": {"consumer": "crm", "from": "start"},
     "ack": {"consumer": "crm", "seq": 7, "epoch": "1f"},
     "consumers": {"action": "delete", "consumer": "crm"},
-    "optout": {"action": "add", "numbers": ["1"], "source": "import", "after": "1"},
+    "optout": {
+        "action": "add",
+        "numbers": ["1"],
+        "source": "import",
+        "import": {"name": "spring", "part": 7},
+        "after": "1",
+    },
     "explain": {"ids": ["1"], "keys": ["k"]},
     "consent": {
         "action": "add",
@@ -66,8 +72,10 @@ REQUESTS: dict[str, dict[str, Any]] = {
         "source": "s",
         "wording": "w",
         "by": "b",
+        "import": {"name": "spring", "part": 7},
         "after": "1",
     },
+    "import": {"action": "apply", "name": "spring", "size": 7},
     "template": {
         "action": "put",
         "name": "code",

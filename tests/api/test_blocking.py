@@ -21,6 +21,8 @@ from gateway.api.wire import (
     Accepted,
     ApiError,
     CancelResult,
+    Imported,
+    Into,
     Message,
     OptoutResult,
     Quoted,
@@ -56,6 +58,9 @@ async def test_every_request(running: Any) -> None:
             assert client.cancel(keys=["k"]) == (1, [CancelResult("m1", True, "cancelled")])
             assert client.optout("check", ["44"]) == [OptoutResult("44", False, False)]
             assert client.optouts() == []
+            client.optout("add", ["45"], into=Into("spring", 1))
+            client.consent("withdraw", rows=[{"number": "46"}], into=Into("spring", 2), by="web")
+            assert client.apply("spring", 2) == Imported(2, 1, 1)
             assert [one.hour for one in client.stats(since=3, until=6)] == [3, 4, 5]
             assert client.ack("crm", 5) == 5
             assert client.ack("crm", 6, "of another epoch") == 5

@@ -17,6 +17,8 @@ from gateway.api.wire import (
     Accepted,
     ApiError,
     CancelResult,
+    Imported,
+    Into,
     Message,
     OptoutResult,
     Quoted,
@@ -111,6 +113,11 @@ async def test_results_are_typed_and_in_order(running: Any) -> None:
         assert await client.optout("add", ["44"]) == [OptoutResult("44", True, True)]
         assert await client.optouts() == [OptoutResult("44", True, False)]
         assert await client.optouts("44") == []
+        assert await client.optout("add", ["45"], "import", Into("spring", 1)) == [
+            OptoutResult("45", False, False)
+        ]
+        await client.consent("add", ["45", "46"], into=Into("spring", 2), source="import")
+        assert await client.apply("spring", 3) == Imported(3, 1, 2)
         assert await client.ack("crm", 5) == 5
         assert await client.ack("crm", 6, "of another epoch") == 5
         (consumer,) = await client.consumers()

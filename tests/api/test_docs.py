@@ -195,6 +195,7 @@ REPLIES: list[schema.Reply | list[Event]] = [
         ],
     ),
     schema.HandoverReply(14, True, [schema.HandoverResult("8613912345678", False, True)]),
+    schema.ImportReply(19, True, schema.Imported(1, 0, 1)),
     schema.PersonReply(15, True, schema.Erased("8613912345678", 1, 0, 12, 3, 0)),
     schema.TemplateReply(
         13,

@@ -2,12 +2,14 @@
 
 import codecs
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.cli.lists import Numbers
+from gateway.api.wire import Imported, OptoutResult
+from gateway.cli.lists import Desk, Numbers, Whole
 from gateway.cli.output import UsageError
 
 ONE, TWO = "447700900140", "447700900141"
@@ -155,3 +157,51 @@ def test_numbers_come_from_the_command_line_or_from_a_file(
     assert ended.status in (1, 2)
     assert ended.out == ""
     assert ended.err.startswith("gateway: ")
+
+
+def lost(*_: Any) -> Any:
+    raise ConnectionError("gone")
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        ([lost], "gateway: either all of the list will hold, or nothing of it; give it again"),
+        ([Imported(2, 1, 1), lost], "gateway: all of the list will hold, whatever ends meanwhile;"),
+    ],
+)
+def test_what_it_means_that_an_answer_does_not_come(
+    answers: list[Any], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(f"{ONE}\n{TWO}\n")
+    whole = Whole()
+
+    def ask(rows: Sequence[str]) -> list[OptoutResult]:
+        results = [OptoutResult(row, False, False) for row in rows]
+        whole.note(results)
+        return results
+
+    desk: Desk[str, OptoutResult] = Desk(lambda line: line.written, ask, lambda _: None)
+    waiting = iter(answers)
+
+    def apply(name: str, size: int) -> Imported:
+        assert (len(name), size) == (16, 2)
+        answer = next(waiting)
+        return answer() if callable(answer) else answer  # type: ignore[no-any-return]
+
+    with pytest.raises(ConnectionError):
+        whole.carry(file, desk, apply)
+    assert told in capsys.readouterr().err
+
+
+def test_what_it_means_that_a_list_is_lost_on_its_way(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(f"{ONE}\n{TWO}\n")
+    desk: Desk[str, OptoutResult] = Desk(lambda line: line.written, lost, lambda _: None)
+    with pytest.raises(ConnectionError):
+        Whole().carry(file, desk, lost)
+    told = "gateway: no answer from line 1 on; nothing was done; give the list again"
+    assert capsys.readouterr().err.strip() == told

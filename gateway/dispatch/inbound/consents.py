@@ -22,12 +22,14 @@ from gateway.api.schema import (
     ConsentResult,
     ConsentRow,
     Error,
+    Into,
     Rejected,
 )
 from gateway.dispatch.intake.drafting import LATE, Question
 from gateway.dispatch.intake.intake import Intake
 from gateway.dispatch.intake.tenants import Tenant
 from gateway.dispatch.intake.turns import TURN
+from gateway.dispatch.serving.imports import Imports, StagedConsents
 from gateway.errors import RequestError
 from gateway.numbers import NumberError, canonical, read, region_of
 from gateway.ops.metrics import Metrics
@@ -70,17 +72,28 @@ class Consents:
     """Keeps the records of consents."""
 
     def __init__(
-        self, store: Store, intake: Intake, metrics: Metrics, clock: Callable[[], float]
+        self,
+        store: Store,
+        intake: Intake,
+        imports: Imports,
+        metrics: Metrics,
+        clock: Callable[[], float],
     ) -> None:
         self._store = store
+        self._imports = imports
         self._intake = intake
         self._metrics = metrics
         self._clock = clock
 
     async def handle(
-        self, tenant: Tenant, action: ConsentAction, rows: Sequence[ConsentRow]
+        self,
+        tenant: Tenant,
+        action: ConsentAction,
+        rows: Sequence[ConsentRow],
+        into: Into | None = None,
     ) -> list[ConsentResult | Rejected]:
-        """Change or look up consents, in order of ``rows``."""
+        """Change or look up consents, in order of ``rows``; ``into`` names an import in which
+        changes are staged."""
         now = self._clock()
         results: list[ConsentResult | Rejected | None] = [None] * len(rows)
         asked: list[tuple[int, Consent]] = []
@@ -96,7 +109,10 @@ class Consents:
         if action == "ask":
             asked = await self._ask(tenant, asked, results)
         new: dict[int, bool] = {}
-        if action in STATES and asked:
+        if into is not None:
+            staged = StagedConsents(action, [one for _, one in asked])
+            await self._imports.stage(tenant.options.id, into, len(asked), staged)
+        elif action in STATES and asked:
             added = await self._store.consent([one for _, one in asked])
             new = {index: did for (index, _), did in zip(asked, added, strict=True)}
             if done := sum(added):

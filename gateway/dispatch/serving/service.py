@@ -25,6 +25,8 @@ from gateway.api.schema import (
     HandoverAction,
     HandoverResult,
     Holder,
+    Imported,
+    Into,
     Left,
     MessageStatus,
     OptoutAction,
@@ -48,6 +50,7 @@ from gateway.dispatch.serving import counted
 from gateway.dispatch.serving.erasure import Erasure
 from gateway.dispatch.serving.events import EventHub, Subscription, too_many
 from gateway.dispatch.serving.explaining import explained
+from gateway.dispatch.serving.imports import Imports, StagedOptouts
 from gateway.errors import RequestError
 from gateway.message import LaneKey, message_id, message_number
 from gateway.numbers import NumberError, canonical, read
@@ -83,6 +86,7 @@ class Service:
         intake: Intake,
         steering: Steering,
         consents: Consents,
+        imports: Imports,
         conversations: Conversations,
         erasure: Erasure,
         templates: Templates,
@@ -97,6 +101,7 @@ class Service:
         self._intake = intake
         self._steering = steering
         self._consents = consents
+        self._imports = imports
         self._conversations = conversations
         self._erasure = erasure
         self._templates = templates
@@ -208,9 +213,10 @@ class Service:
         action: OptoutAction,
         numbers: Sequence[str],
         source: OptoutBy = "api",
+        into: Into | None = None,
     ) -> Sequence[OptoutResult | Rejected]:
         """Change or look up opt-outs, in order of ``numbers``; what a source may take back is in
-        `gateway.queue.store.LIFTS`."""
+        `gateway.queue.store.LIFTS`. ``into`` names an import in which changes are staged."""
         region = self._tenant(tenant).options.default_region
         readings: list[str | NumberError] = []
         for start in range(0, len(numbers), TURN):
@@ -219,8 +225,11 @@ class Service:
             readings += [_read(number, region) for number in numbers[start : start + TURN]]
         valid = [number for number in readings if isinstance(number, str)]
         changed: dict[str, bool] = {}
-        if action != "check":
-            now = self._clock()
+        now = self._clock()
+        if into is not None:
+            staged = StagedOptouts(action, source, now, valid)
+            await self._imports.stage(tenant, into, len(valid), staged)
+        elif action != "check":
             changes = [
                 OptoutChange(tenant, number, action == "add", source, now) for number in valid
             ]
@@ -256,10 +265,19 @@ class Service:
         return [explained(record, turned_away) for record, turned_away in pairs]
 
     async def consent(
-        self, tenant: str, action: ConsentAction, rows: Sequence[ConsentRow]
+        self,
+        tenant: str,
+        action: ConsentAction,
+        rows: Sequence[ConsentRow],
+        into: Into | None = None,
     ) -> Sequence[ConsentResult | Rejected]:
-        """Change or look up consents."""
-        return await self._consents.handle(self._tenant(tenant), action, rows)
+        """Change or look up consents; ``into`` names an import in which changes are staged."""
+        return await self._consents.handle(self._tenant(tenant), action, rows, into)
+
+    async def apply(self, tenant: str, name: str, size: int) -> Imported:
+        """Have all of an import hold."""
+        known = await self._imports.apply(tenant, name, size)
+        return Imported(known.size, known.rest, known.changed)
 
     async def handovers(self, tenant: str, after: str) -> Sequence[HandoverResult]:
         """The next conversations of a tenant that a person has, behind a number."""
