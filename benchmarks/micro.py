@@ -135,7 +135,7 @@ def _rule_steps(plain: list[Message], now: float) -> Iterator[Step]:
     consent = ConsentRule(ConsentOptions(require=("*",)))
     given = {message.to: frozenset({"marketing"}) for message in plain}
     yield Step("policy: consent", lambda: consent.judge(plain, Facts(consents=given), now))
-    yield Step("policy: frequency, mark", lambda: [frequency.marked(one) for one in plain])
+    yield Step("policy: frequency, mark", lambda: frequency.counted(plain))
     yield Step("policy: frequency, judge", lambda: frequency.judge(marked, Facts(uses=had), now))
     quiet = QuietHours(QuietHoursOptions(open="08:00-20:00", reopening=1800))
     day, night = _in_china("12:00"), _in_china("23:00")

@@ -87,8 +87,9 @@ def steps(english: Sequence[Message], chinese: Sequence[Message], now: float) ->
     yield "policy: template, fill", lambda: [template.fill(one) for one in values]
     yield "policy: template, match", lambda: [list(book.made_with(text)) for text in texts]
     budget = Budget(1 << 60, 1 << 40, Prices(PRICE), CARRIERS)
-    charged = [structs.replace(m, charges=budget.charges(m)) for m in english]
-    yield "policy: budget, charge", lambda: [budget.charges(m) for m in english]
+    charges = budget.charges(english)
+    charged = [structs.replace(m, charges=c) for m, c in zip(english, charges, strict=True)]
+    yield "policy: budget, charge", lambda: budget.charges(english)
     yield "policy: budget, judge", _judging(budget.judge, charged, now)
     for kind, made in (("english", english), ("chinese", chinese)):
         name = "policy: admission chain, every rule"
@@ -131,7 +132,8 @@ def _whole(made: Sequence[Message], bans: frozenset[Ban], now: float) -> Callabl
     budget, frequency = policy.budget, policy.frequency
     if budget is None or frequency is None:
         raise AssertionError("every rule is on")
-    ready = [frequency.marked(structs.replace(m, charges=budget.charges(m))) for m in made]
+    charged = zip(made, budget.charges(made), strict=True)
+    ready = [frequency.marked(structs.replace(m, charges=c)) for m, c in charged]
     consents = {m.to: frozenset({"marketing"}) for m in made}
     facts = Facts(consents=consents, unreachable={"86100": now})
     if policy.admission.judge(ready, facts, now):

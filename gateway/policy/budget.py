@@ -6,6 +6,7 @@ that would exceed a limit (`gateway.queue.store.Store.accept`): this rule only s
 of a batch are the ones too many.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -55,17 +56,23 @@ class Budget:
         self._today = (-1.0, "")
         self._recent: dict[tuple[str, str, int], tuple[Charge, ...]] = {}
 
-    def charges(self, message: Message) -> tuple[Charge, ...]:
-        """What a message is charged with when it is accepted."""
-        day = message.accepted_at // DAY
-        if self._today[0] != day or len(self._recent) >= RECENT:
-            self._today = (day, month_of(message.accepted_at))
+    def charges(self, messages: Sequence[Message]) -> list[tuple[Charge, ...]]:
+        """What each of some messages, of one day, is charged with when it is accepted."""
+        if not messages:
+            return []
+        at = messages[0].accepted_at
+        if self._today[0] != at // DAY or len(self._recent) >= RECENT:
+            self._today = (at // DAY, month_of(at))
             self._recent.clear()
-        key = (message.route, message.to[: self._digits], message.parts)
-        charges = self._recent.get(key)
-        if charges is None:
-            charges = self._recent[key] = self._work_out(message)
-        return charges
+        digits, recent = self._digits, self._recent
+        found: list[tuple[Charge, ...]] = []
+        for message in messages:
+            key = (message.route, message.to[:digits], message.parts)
+            charges = recent.get(key)
+            if charges is None:
+                charges = recent[key] = self._work_out(message)
+            found.append(charges)
+        return found
 
     def _work_out(self, message: Message) -> tuple[Charge, ...]:
         found: list[Charge] = []
@@ -139,9 +146,9 @@ def _cost(one: tuple[str, int]) -> int:
 
 def count_spent(spent: dict[str, int], messages: Sequence[Message]) -> None:
     """Put what messages that are about to be accepted are charged with to what is spent."""
-    for message in messages:
-        for account, amount, _ in message.charges:
-            spent[account] = spent.get(account, 0) + amount
+    for charges, count in Counter([message.charges for message in messages]).items():
+        for account, amount, _ in charges:
+            spent[account] = spent.get(account, 0) + count * amount
 
 
 def _next_month(month: str) -> float:

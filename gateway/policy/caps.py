@@ -205,30 +205,37 @@ class Selector:
         self._fixed = Counted(_mark(self._name), self.keep)
         self._begun: dict[_Names, blake2b] = {}
 
-    def counted(self, message: Message) -> Counted | None:
-        """What the message counts as, and for how long, None where it does not."""
-        if self.category is not None and message.category != self.category:
-            return None
-        if self._regions and place_of(message.to).region not in self._regions:
-            return None
-        campaign = signed = None
-        if self._campaign is not None:
-            campaign = message.campaign
-            if campaign is None or self._campaign not in (EACH, campaign):
-                return None
-        if self._signature is not None:
-            signed = signature(message.text)
-            if signed is None or self._signature not in (EACH, signed):
-                return None
-        if not self._varies:
-            return self._fixed
-        begun = self._begun.get((campaign, signed)) or self._begin(campaign, signed)
-        made = begun.copy()
-        if self._same_text:
-            made.update(b"\0" + message.text.encode())
-        return Counted(_number(made.digest()), self.keep)
+    def counted(self, messages: Sequence[Message]) -> list[Counted | None]:
+        """What each of some messages counts as, and for how long, None where it does not."""
+        category, regions, begun = self.category, self._regions, self._begun
+        of_campaign, of_signature, same_text = self._campaign, self._signature, self._same_text
+        found: list[Counted | None] = []
+        for message in messages:
+            counted = campaign = signed = None
+            if (
+                (category is None or message.category == category)
+                and (not regions or place_of(message.to).region in regions)
+                and (
+                    of_campaign is None
+                    or ((campaign := message.campaign) and of_campaign in (EACH, campaign))
+                )
+                and (
+                    of_signature is None
+                    or ((signed := signature(message.text)) and of_signature in (EACH, signed))
+                )
+            ):
+                if not self._varies:
+                    counted = self._fixed
+                else:
+                    names = (campaign, signed)
+                    made = (begun.get(names) or self._begin(names)).copy()
+                    if same_text:
+                        made.update(b"\0" + message.text.encode())
+                    counted = Counted(_number(made.digest()), self.keep)
+            found.append(counted)
+        return found
 
-    def _begin(self, *names: str | None) -> blake2b:
+    def _begin(self, names: _Names) -> blake2b:
         """The digest of names; the marks of a campaign's texts begin alike."""
         if len(self._begun) >= BEGUN:
             self._begun.clear()

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from gateway.facts import USES, Facts, Use
-from gateway.message import CATEGORIES, Counted, Message
+from gateway.message import Counted, Message
 from gateway.numbers import canonical
 from gateway.policy.caps import FrequencyCap, selectors
 from gateway.policy.local import place_for
@@ -63,22 +63,20 @@ class Frequency:
         repeats: Sequence[FrequencyCap] = (),
     ) -> None:
         found = selectors((*caps, *repeats))
-        self._selectors = {
-            category: [one for one in found if one.category in (None, category)]
-            for category in CATEGORIES
-        }
+        self._selectors = found
         self._repeats = {*map(id, repeats)}
         self._fewest = min((cap.max or 0 for cap in (*caps, *repeats)), default=0)
         self._opens = opens
 
-    def counted(self, message: Message) -> tuple[Counted, ...]:
-        """What a message is to count as."""
-        those = self._selectors[message.category]
-        return tuple([one for by in those if (one := by.counted(message)) is not None])
+    def counted(self, messages: Sequence[Message]) -> list[tuple[Counted, ...]]:
+        """What each of some messages is to count as."""
+        rows = zip(*[selector.counted(messages) for selector in self._selectors], strict=True)
+        return [row if None not in row else tuple(filter(None, row)) for row in rows]
 
     def marked(self, message: Message) -> Message:
         """The message with what it is to count as."""
-        return msgspec.structs.replace(message, counted=self.counted(message))
+        [counted] = self.counted([message])
+        return msgspec.structs.replace(message, counted=counted)
 
     def judge(self, messages: Sequence[Message], facts: Facts, now: float) -> Verdicts:
         verdicts: Verdicts = {}
@@ -134,8 +132,8 @@ class Frequency:
         if not moments:
             return None
         capping: list[tuple[FrequencyCap, list[float]]] = []
-        for selector in self._selectors[message.category]:
-            counted = selector.counted(message)
+        for selector in self._selectors:
+            [counted] = selector.counted([message])
             if counted is not None and counted.mark in moments:
                 taken = sorted(moments[counted.mark])
                 for cap in selector.caps:

@@ -109,11 +109,12 @@ def _cost(rows: Settling, message: Message, carrier: str | None) -> bool:
 def sums(entries: Iterable[Entry]) -> dict[tuple[str, str], int]:
     """What messages are charged with when they are accepted."""
     found: dict[tuple[str, str], int] = {}
-    for entry in entries:
-        if entry.message.charges:
-            for one in entry.message.charges:
-                account = entry.message.tenant, one.account
-                found[account] = found.get(account, 0) + one.amount
+    messages = [entry.message for entry in entries]
+    alike = Counter([(m.tenant, m.charges) for m in messages if m.charges])
+    for (tenant, charges), count in alike.items():
+        for one in charges:
+            account = tenant, one.account
+            found[account] = found.get(account, 0) + count * one.amount
     return found
 
 

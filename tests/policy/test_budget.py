@@ -87,11 +87,11 @@ def test_tariffs_that_are_refused(options: PriceOptions, line: str) -> None:
 def test_a_message_is_charged_with_what_it_costs_at_most(make_message: MakeMessage) -> None:
     budget = Budget(1_000_000, 100, PRICES, CARRIERS)
     fields = {"to": "8613812345678", "parts": 2, "accepted_at": NOVEMBER}
-    assert budget.charges(make_message(**fields)) == (
+    assert budget.charges([make_message(**fields)])[0] == (
         Charge("balance", 100_000, (("alpha", 80_000), ("beta", 100_000))),
         Charge("parts 2026-11", 2),
     )
-    assert budget.charges(make_message(route="one", **fields))[0] == Charge("balance", 100_000)
+    assert budget.charges([make_message(route="one", **fields)])[0][0] == Charge("balance", 100_000)
     assert budget.limits(NOVEMBER) == {"balance": 1_000_000, "parts 2026-11": 100}
 
 
@@ -100,7 +100,8 @@ def test_the_messages_too_many_are_refused(make_message: MakeMessage) -> None:
     plain = make_message("8613812345678", route="one", parts=2)
     dear = make_message("8613812345678", route="one", parts=3)
     batch = [
-        structs.replace(one, charges=budget.charges(one)) for one in (plain, dear, plain, plain)
+        structs.replace(one, charges=budget.charges([one])[0])
+        for one in (plain, dear, plain, plain)
     ]
     found = budget.judge(batch, Facts(spent={"balance": 0}), NOVEMBER)
     assert {index: verdict.rule for index, verdict in found.items()} == {1: "balance", 3: "balance"}
@@ -110,7 +111,7 @@ def test_the_messages_too_many_are_refused(make_message: MakeMessage) -> None:
 def test_a_quota_says_when_it_begins_anew(make_message: MakeMessage) -> None:
     budget = Budget(None, 10, None, CARRIERS)
     one = make_message(parts=2, accepted_at=NOVEMBER)
-    charged = structs.replace(one, charges=budget.charges(one))
+    charged = structs.replace(one, charges=budget.charges([one])[0])
     [refused] = budget.judge([charged], Facts(spent={"parts 2026-11": 9}), NOVEMBER).values()
     assert isinstance(refused, Refuse)
     assert (refused.rule, refused.code) == ("quota", "quota_exceeded")
@@ -125,5 +126,5 @@ def test_each_month_pays_for_its_own(make_message: MakeMessage) -> None:
     for at, month in ((december - 1, "11"), (december, "12"), (december - 1, "11")) * 2:
         for parts in (1, 2):
             message = make_message(to="8613812345678", parts=parts, accepted_at=at)
-            assert budget.charges(message)[1] == Charge(f"parts 2026-{month}", parts)
+            assert budget.charges([message])[0][1] == Charge(f"parts 2026-{month}", parts)
         assert [*budget.limits(at)] == ["balance", f"parts 2026-{month}"]

@@ -12,7 +12,7 @@ anything of a batch is refused, it is asked first and the rest is judged without
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import Final, NamedTuple, cast
 
 import trio
@@ -440,16 +440,13 @@ class Intake:
                 refused.append(index)
         frequency, budget = tenant.policy.frequency, tenant.policy.budget
         if frequency is not None or budget is not None:
+            made = [draft for _, draft in drafts]
+            nothing = repeat((), len(made))
+            counted = nothing if frequency is None else frequency.counted(made)
+            charges = nothing if budget is None else budget.charges(made)
             drafts = [
-                (
-                    index,
-                    structs.replace(
-                        draft,
-                        counted=() if frequency is None else frequency.counted(draft),
-                        charges=() if budget is None else budget.charges(draft),
-                    ),
-                )
-                for index, draft in drafts
+                (index, structs.replace(draft, counted=as_what, charges=with_what))
+                for (index, draft), as_what, with_what in zip(drafts, counted, charges, strict=True)
             ]
         return drafts, refused
 
