@@ -261,18 +261,29 @@ async def test_a_text_that_a_dead_node_had_taken_goes_to_the_next(
 
 
 async def test_receipts_are_passed_on_to_nodes_that_take_them(
-    nodes: MakeNodes, postgres: Postgres, database: str
+    nodes: MakeNodes, postgres: Postgres, database: str, entry: MakeEntry
 ) -> None:
-    """One of an older version does not: its part of the work is looked for in the database."""
+    """One of an older version does not: its part of the work is looked for in the database. Nor
+    does it pass any on, and what is sent beside it is where it looks."""
     async with nodes("a", "b") as [here, there]:
         mine = next(one for one in PHONES if here.store.sends_to(one))
         other = next(one for one in PHONES if there.store.sends_to(one))
         await here.until(lambda _: here.store.taker(other) is not None)
         assert here.store.taker(mine) is None
         assert there.store.taker(mine) == 1 - (here.store.taker(other) or 0)
+
+        async def in_rows(number: int) -> list[tuple[int]]:
+            one = entry(number, to=mine, leased=True)
+            await here.store.accept([one])
+            sent = Sent(one.message, "alpha", (f"r{number}",), 9e9)
+            await here.store.settle(Settlement(sent=[sent]))
+            return postgres.ask(database, "SELECT message FROM part")
+
+        assert await in_rows(1) == []
         postgres.ask(database, "UPDATE node SET receipts = receipts - 1 WHERE name = 'b'")
         await there.store.introduce("1", "digest", {})
         await here.until(lambda _: here.store.taker(other) is None)
+        assert await in_rows(2) == [(2,)]
 
 
 async def test_all_nodes_know_the_conversations_that_persons_have(nodes: MakeNodes) -> None:

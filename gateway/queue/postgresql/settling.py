@@ -103,7 +103,13 @@ class _Rows(msgspec.Struct):
 
 
 def _rows(
-    settlement: Settlement, told: Container[int], shelves: Shelves, now: float, *, alone: bool
+    settlement: Settlement,
+    told: Container[int],
+    shelves: Shelves,
+    now: float,
+    *,
+    alone: bool,
+    passed_on: bool,
 ) -> _Rows:
     first: dict[int, store.Final] = {}
     repeated: set[int] = set()
@@ -126,7 +132,7 @@ def _rows(
     rows = _Rows([*first.values()], first.keys(), repeated, streams)
     # A message that is sent and final at once never needs to be found by a receipt.
     sent = [one for one in settlement.sent if one.message.id not in first]
-    _add_sent(rows, sent, told, shelves, now, alone=alone)
+    _add_sent(rows, sent, told, shelves, now, alone=alone, passed_on=passed_on)
     if settlement.expected:
         states = dict(settlement.expected)
         rows.expected = {"ids": int8s([*states]), "states": octets([*states.values()])}
@@ -152,16 +158,19 @@ def _add_sent(
     now: float,
     *,
     alone: bool,
+    passed_on: bool,
 ) -> None:
     """Messages of one part stay in chunks; others that were in one go on in rows. Where several
-    nodes work, so does what has a row: its shard may be about to go to another."""
+    nodes work, so does what has a row: its shard may be about to go to another. And everything does
+    where one of them does not pass on the receipts that come to it."""
     in_rows: list[Sent] = []
     entries: list[Entry] = []
     for one in sent:
         m = one.message
         entry = Entry(m.id, one.carrier, one.deadline, one.refs, one.handed)
         in_chunk = shelves.arrived.holds(m.id)
-        if (alone or in_chunk) and m.parts == 1 and not m.maybe_duplicate and m.id not in told:
+        stays = alone or (in_chunk and passed_on)
+        if stays and m.parts == 1 and not m.maybe_duplicate and m.id not in told:
             rows.entries.append(entry)
             rows.owners.add((m.tenant, m.category))
             continue
@@ -231,15 +240,16 @@ def _add_uses(rows: _Rows, settlement: Settlement) -> None:
 
 
 def settle(
-    settlement: Settlement, shelves: Shelves, now: float, *, alone: bool
+    settlement: Settlement, shelves: Shelves, now: float, *, alone: bool, passed_on: bool
 ) -> tuple[Work[Settled], Departure]:
     """Records a settlement, and says what leaves chunks with it; ``alone``: no other node works
-    beside this one."""
+    beside this one; ``passed_on``: all that do pass its receipts on."""
     told_of = {one.message for one in settlement.progress}
     told_of.update(number for number, _ in settlement.expected)
     if told_of:
         shelves.part(told_of)
-    rows, hour = _rows(settlement, told_of, shelves, now, alone=alone), int(now // HOUR)
+    rows = _rows(settlement, told_of, shelves, now, alone=alone, passed_on=passed_on)
+    hour = int(now // HOUR)
     changes, consents = optouts.rows(settlement.optouts), records.rows(settlement.consents)
     strikes, heard = phones.struck(settlement.strikes), phones.heard(settlement.heard)
     charges = settling(settlement)

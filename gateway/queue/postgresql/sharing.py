@@ -51,6 +51,12 @@ class Division(NamedTuple):
         owner = self.owners[number]
         return owner if owner in self.takers and not self.active >> number & 1 else None
 
+    @property
+    def passed_on(self) -> bool:
+        """Whether all that send pass receipts on, as those do that take them: nodes of an older
+        version look for what was sent in the database, and find nothing that is in a chunk."""
+        return all(owner is None or owner in self.takers for owner in self.owners)
+
     def owner(self, number: int) -> int | None:
         """The node that has a shard; -1 for this one, while it is not giving it up."""
         return -1 if self.active >> number & 1 else self.owners[number]

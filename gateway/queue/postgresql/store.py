@@ -411,7 +411,11 @@ class PostgresStore:
         forbidden = [canonical(one.number) for one in settlement.optouts if one.out]
         gone = [canonical(one.number) for one in settlement.consents if one.state == "withdrawn"]
         work, leaving = settling.settle(
-            settlement, self._shelves, self._clock(), alone=not self.shared
+            settlement,
+            self._shelves,
+            self._clock(),
+            alone=not self.shared,
+            passed_on=self._shares.division.passed_on,
         )
         telling = _telling(_telling(work, "optout", forbidden), "withdrawal", gone)
         handed = [one.key for one in settlement.hold if one.kind == "handover"]
