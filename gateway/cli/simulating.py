@@ -25,6 +25,7 @@ def simulate(
     system_id: str = _DEFAULT.system_id,
     account: Annotated[Sequence[str], Parameter(metavar="NAME=PASSWORD", show_default=False)] = (),
     max_binds: int = _DEFAULT.max_binds,
+    enquire_link: float = _DEFAULT.enquire_link,
     seed: int = _DEFAULT.seed,
     latency: float = _DEFAULT.latency,
     latency_jitter: float = _DEFAULT.latency_jitter,
@@ -67,6 +68,9 @@ def simulate(
         A system_id that may bind, and its password; repeat for more. Without any, anybody may.
     max_binds
         How many binds one system_id may have.
+    enquire_link
+        A peer that has said nothing for so long is asked whether it is there, and its connection
+        closes where it says nothing for as long again; 0 asks nobody.
     seed
         The same submissions in the same order meet the same fate with the same seed.
     latency
@@ -120,6 +124,7 @@ def simulate(
             system_id=system_id,
             accounts=_pairs("account", account),
             max_binds=max_binds,
+            enquire_link=enquire_link,
             seed=seed,
             latency=latency,
             latency_jitter=latency_jitter,

@@ -30,7 +30,8 @@ from gateway.ops.logs import Sparing
 from gateway.queue.lanes import Lanes
 from gateway.queue.operators import NodeState, OperatorStore
 from gateway.queue.scheduler import SchedulerOptions, Share
-from gateway.queue.store import Heard, Held, OwnSlots, Recovery
+from gateway.queue.store import Heard, Held, OwnSlots, Recovery, Slot
+from gateway.smpp.bind import Left
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +53,10 @@ QUIET: Final = 0.25
 PATIENCE: Final = 5.0
 """Seconds without an answer after which a node goes by none of them: long before its time is over,
 and others may have what it had."""
+
+LINGER: Final = 300.0
+"""Seconds for which a carrier may keep a session that nobody has ended: it asks whether somebody is
+there after a minute or so, waits for an answer as long, and may ask again."""
 
 ASTRAY: Final = 2.0
 """Seconds by which a node's clock may differ from the database's before it says so: clocks that
@@ -130,6 +135,8 @@ class Nodes:
         self._wanted = True
         self._news = trio.Event()
         self._slots: Mapping[str, OwnSlots] = {}
+        self._left: dict[Slot, Left] = {}
+        self._began: Left | None = None
         self._over = False
         self._warn = Sparing(log.warning)
         self._on_share = on_share
@@ -146,6 +153,8 @@ class Nodes:
         """Take over what an opened store says."""
         self.number, self.nodes = recovery.node or 0, recovery.nodes
         self._grants.me = self.number
+        if not recovery.clean:
+            self._began = Left("the gateway before this one", trio.current_time() + LINGER)
 
     def configured(self) -> None:
         """The configuration is another."""
@@ -251,6 +260,8 @@ class Nodes:
             self._ledger.take_part(heard.share)
             log.info("share", phones=f"{heard.share:.0%}")
             self._on_share()
+        until = trio.current_time() + LINGER
+        self._left |= {slot: Left(f"node {name}", until) for slot, name in heard.inherited.items()}
         if heard.slots is not None:
             self._slots = heard.slots
             counts = {name: len(one.numbers) for name, one in heard.slots.items()}
@@ -311,9 +322,16 @@ class Nodes:
     def carrier(self, whole: CarrierSettings) -> CarrierSettings:
         """What runs here of a carrier."""
         if self.nodes == 1:
-            return whole
+            return msgspec.structs.replace(whole, left=self._left_of(whole, range(whole.slots)))
         mine = () if self._over else self._own(whole.options.id).numbers
-        return msgspec.structs.replace(whole, mine=tuple(n for n in mine if n < whole.slots))
+        mine = tuple(n for n in mine if n < whole.slots)
+        return msgspec.structs.replace(whole, mine=mine, left=self._left_of(whole, mine))
+
+    def _left_of(self, carrier: CarrierSettings, slots: Iterable[int]) -> Mapping[int, Left]:
+        """The sessions whose places those in some slots of a carrier take."""
+        name, now = carrier.options.id, trio.current_time()
+        found = {n: self._left.get(Slot(name, n), self._began) for n in slots}
+        return {n: left for n, left in found.items() if left is not None and now < left.until}
 
     def slots_part(self, carrier: str) -> float:
         """Of a carrier's binds, how many are this node's."""

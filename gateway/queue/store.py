@@ -536,6 +536,8 @@ class Heard(msgspec.Struct):
         rates: somebody wants, or has, something else of rates (`Store.grant`).
         slots: by carrier, those of its binds that this node may use; None where that is as before.
         leaving: slots that it gives up: once no session uses one any more, it is to be vacated.
+        inherited: slots that are this node's from now on, and who had them before: a node that fell
+            silent, so that nobody has ended its sessions.
     """
 
     lanes: dict[LaneKey, float] = {}
@@ -551,6 +553,7 @@ class Heard(msgspec.Struct):
     rates: bool = False
     slots: dict[str, OwnSlots] | None = None
     leaving: list[Slot] = []
+    inherited: dict[Slot, str] = {}
 
 
 class Consumer(NamedTuple):

@@ -38,16 +38,18 @@ missing answer against the carrier: it may be there, unread."""
 _REPEAT: Final = 60.0
 """Seconds in which a log line that says the same again is only counted."""
 
-HOPELESS: Final = frozenset(
-    {
-        Status.ESME_RINVPASWD,
-        Status.ESME_RINVSYSID,
-        Status.ESME_RINVSYSTYP,
-        Status.ESME_RBINDFAIL,
-    }
+CREDENTIALS: Final = frozenset(
+    {Status.ESME_RINVPASWD, Status.ESME_RINVSYSID, Status.ESME_RINVSYSTYP}
 )
+"""Refusals of who we say that we are."""
+
+HOPELESS: Final = CREDENTIALS | {Status.ESME_RBINDFAIL}
 """Refusals that only a person mends, at the carrier or in the configuration; hammering gets
 accounts locked. The next attempt comes after the longest wait, or half of it at least."""
+
+AGAIN: Final = 10.0
+"""Seconds at most between attempts while the carrier may have a session too many, see `Left`: it
+ends that one some time after nobody answers its enquire_link."""
 
 Connect = Callable[[BindOptions], Awaitable[trio.abc.Stream]]
 
@@ -84,6 +86,19 @@ class BindListener(Protocol):
         session ends meanwhile: the carrier will deliver again what was not answered."""
 
 
+class Left(NamedTuple):
+    """A session that nobody has ended, and whose place a bind takes: its process was killed, or
+    stands still. The carrier may have it still, and allow no other one.
+
+    Attributes:
+        whose: who had it.
+        until: when that explains a refusal no longer, on the bind's clock.
+    """
+
+    whose: str
+    until: float
+
+
 class _Line(NamedTuple):
     event: str
     detail: str
@@ -102,6 +117,7 @@ class Bind:
         options: what it was built with.
         draining: whether it ends for good, see `drain`.
         peer: what the carrier called itself when it let the last session in.
+        left: the session whose place it takes, until it is bound.
     """
 
     def __init__(
@@ -113,6 +129,7 @@ class Bind:
         clock: Callable[[], float] = time.time,
         rng: Callable[[], float] = random.random,
         connect: Connect = connect,
+        left: Left | None = None,
     ) -> None:
         """``clock`` gives seconds and should not jump: a step forward looks like a silence. ``rng``
         gives numbers from 0 to 1, to spread attempts in time. ``connect`` is `link.connect`, or
@@ -129,6 +146,7 @@ class Bind:
         self._unheard = 0
         self.draining = False
         self.peer = ""
+        self.left = left
         self._pause = trio.CancelScope()  # around what may be dropped at once
         self._over = trio.Event()
         self._over.set()
@@ -194,6 +212,11 @@ class Bind:
         if self._link:
             self._link.end(reason)
 
+    def explained(self, status: int) -> bool:
+        """Whether the session that was left may be why the carrier refuses the bind."""
+        left = self.left
+        return left is not None and status not in CREDENTIALS and self._clock() < left.until
+
     async def drain(self) -> None:
         """End in order: submit nothing more, wait for what is unanswered, unbind, and let `run`
         return. How long that may take is the caller's to limit; `run` is then to be cancelled."""
@@ -245,6 +268,8 @@ class Bind:
         if self._clock() - link.bound_at >= backoff.longest:
             self._failures = 0
         self._failures += 1
+        if link.refused and self.explained(link.refused):
+            return min(AGAIN, backoff.longest) * (1 + self._rng()) / 2
         if link.refused in HOPELESS:
             return backoff.longest * (1 + self._rng()) / 2
         return backoff.ceiling(self._failures) * self._rng()
@@ -326,14 +351,16 @@ class Bind:
                     await self._without_reading(link, listener.delivered(self, deliveries))
                 case events.TimedOut(contexts):
                     listener.timed_out(self, contexts)
+                case events.Bound(already=True) if self.explained(Status.ESME_RALYBND):
+                    self._refuse(link, Status.ESME_RALYBND)
                 case events.Bound(system_id):
                     link.bound_at = self._clock()
                     self.peer = system_id
+                    self.left = None
                     self._stand("bound", system_id)
                     listener.bound(self)
                 case events.BindRefused(status):
-                    link.refused = status
-                    link.end(f"refused with {status_name(status)}")
+                    self._refuse(link, status)
                 case events.Unbound():
                     link.end("unbound")
                 case events.Dead(reason):
@@ -345,6 +372,13 @@ class Bind:
             link.rearm.unpark_all()
         if self.draining:
             self._unbind_once_done()
+
+    def _refuse(self, link: Link, status: int) -> None:
+        link.refused = status
+        why = f"refused with {status_name(status)}"
+        if self.left is not None and self.explained(status):
+            why += f", perhaps for the session of {self.left.whose}, which nobody has ended"
+        link.end(why)
 
     def _unbind_once_done(self) -> None:
         link = self._link

@@ -67,10 +67,13 @@ class Bound(msgspec.Struct, frozen=True):
     Attributes:
         system_id: the carrier's name for itself.
         version: the SMPP version it speaks, 0x34 for 3.4; None where it does not say.
+        already: it says that we were bound before (ESME_RALYBND): most carriers take the bind even
+            so, and some do not, having another session of the account.
     """
 
     system_id: str
     version: int | None
+    already: bool = False
 
 
 class BindRefused(msgspec.Struct, frozen=True):

@@ -390,7 +390,8 @@ class Session:
             return
         self._enter_bound()
         version = SC_INTERFACE_VERSION.get(getattr(packet.pdu, "tlvs", ()))
-        self._news.add(events.Bound(getattr(packet.pdu, "system_id", ""), version))
+        already = packet.status == Status.ESME_RALYBND
+        self._news.add(events.Bound(getattr(packet.pdu, "system_id", ""), version, already))
 
     def _enter_bound(self) -> None:
         self._handshake = 0

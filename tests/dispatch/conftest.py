@@ -28,7 +28,7 @@ from gateway.policy import chain
 from gateway.queue.memory import MemoryStore
 from gateway.queue.operators import OperatorStore
 from gateway.queue.postgresql import PostgresStore
-from gateway.smpp.bind import Bind, BindListener
+from gateway.smpp.bind import Bind, BindListener, Left
 from gateway.smpp.events import Delivery, Response
 from gateway.smpp.options import BindOptions
 from gateway.smpp.pdu import DataSm, DeliverSm, Encoded, Pdu, SubmitSm, decode
@@ -53,8 +53,15 @@ class FakeBind(Bind):
         carried: every message of which it was ever given parts.
     """
 
-    def __init__(self, options: BindOptions, name: str, listener: BindListener, **_: Any) -> None:
-        super().__init__(options, name, listener)
+    def __init__(
+        self,
+        options: BindOptions,
+        name: str,
+        listener: BindListener,
+        left: Left | None = None,
+        **_: Any,
+    ) -> None:
+        super().__init__(options, name, listener, left=left)
         self.listener = listener
         self.sent: list[SubmitSm] = []
         self.writes: list[int] = []

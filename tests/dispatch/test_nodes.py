@@ -9,6 +9,7 @@ import structlog
 import trio
 
 from gateway.dispatch import gauges
+from gateway.dispatch.nodes import LINGER
 from gateway.queue.memory import MemoryStore
 from gateway.queue.operators import NodeState
 from gateway.queue.scheduler import SchedulerOptions, Share
@@ -75,10 +76,18 @@ class Node:
         self.world = world
         self.store = store
 
-    async def hear(self, *numbers: int, of: int = 4, leaving: Collection[int] = ()) -> None:
-        """Others of the slots are its own."""
+    async def hear(
+        self,
+        *numbers: int,
+        of: int = 4,
+        leaving: Collection[int] = (),
+        inherited: Collection[int] = (),
+    ) -> None:
+        """Others of the slots are its own, some of them after a silent node."""
         heard = Heard(
-            slots={"alpha": OwnSlots(numbers, of)}, leaving=[Slot("alpha", n) for n in leaving]
+            slots={"alpha": OwnSlots(numbers, of)},
+            leaving=[Slot("alpha", n) for n in leaving],
+            inherited={Slot("alpha", n): "b" for n in inherited},
         )
         await self.store.tell.send(heard)
         await self.world.calm()
@@ -125,6 +134,31 @@ async def test_the_binds_of_its_slots_run(node: Node) -> None:
     await node.hear(0, 1, 2, 3)
     assert node.up == ["alpha-1", "alpha-2", "alpha-3", "alpha-4"]
     assert node.world.made["alpha-2"] is kept
+
+
+async def test_what_a_silent_node_had_may_have_sessions_still(
+    node: Node, autojump_clock: object
+) -> None:
+    await node.hear(0, 1, inherited=[1])
+    first, second = (node.world.made[f"alpha-{n}"].left for n in (1, 2))
+    assert first is None
+    assert second is not None
+    assert (second.whose, round(second.until - trio.current_time())) == ("node b", LINGER)
+    await trio.sleep(LINGER)
+    await node.hear(0)
+    await node.hear(0, 1)
+    assert node.world.made["alpha-2"].left is None
+
+
+async def test_so_may_a_gateway_that_has_not_ended_in_order(autojump_clock: object) -> None:
+    beginning = START - trio.current_time()
+    store = MemoryStore(lambda: beginning + trio.current_time())
+    lefts = []
+    for in_doubt in (True, False, False):
+        async with opened(FlakyStore(store, beginning)) as world:
+            lefts.append(world.bind.left and world.bind.left.whose)
+        await store.aclose(in_doubt=in_doubt)
+    assert lefts == [None, "the gateway before this one", None]
 
 
 async def test_a_slot_is_vacated_once_what_was_sent_is_answered(node: Node) -> None:

@@ -36,17 +36,25 @@ def test_a_node_of_three_is_killed(nodes_of: MakeNodes, start_campaign: Start) -
 
 
 def test_a_node_that_sleeps_is_a_zombie(nodes_of: MakeNodes, start_campaign: Start) -> None:
-    """It is stopped for longer than its lease, and then goes on as if nothing were."""
+    """It is stopped for longer than its lease, and then goes on as if nothing were. Until carriers
+    find out that nobody answers on its sessions, they refuse those that take their places."""
     nodes = nodes_of(2)
-    records = nodes.carriers("--latency", "0.02", binds=2)
-    nodes.start("a")
+    records = nodes.carriers("--latency", "0.02", "--enquire-link", "8", binds=2)
+    first = nodes.start("a")
     sleeper = nodes.start("b")
     nodes.wait_for_shares(32, 32)
     campaign, reader = start_campaign(nodes)
     campaign.wait_for(2_000)
+    bound = first.text().count('"bound"')
     sleeper.signal(signal.SIGSTOP)
     del nodes.apis["b"]
     nodes.wait_for_shares(64)
+    first.wait_for('"session_left"', 2)
+    asked = nodes.site.command("asked", "carriers", "--config", str(nodes.site.folder / "a.toml"))
+    asked.wait()
+    assert "for the session of node b, which nobody has ended" in asked.text()
+    first.wait_for('"bound"', bound + 2)
+    assert '"bind_refused"' not in first.text()
     sleeper.signal(signal.SIGCONT)
     assert sleeper.wait() == 1
     assert '"fenced"' in sleeper.text()

@@ -44,6 +44,7 @@ class Node:
             self.heard.erased += heard.erased
             self.heard.slots = self.heard.slots if heard.slots is None else heard.slots
             self.heard.leaving = heard.leaving or self.heard.leaving
+            self.heard.inherited |= heard.inherited
 
     async def until(self, so: Callable[[Heard], Any]) -> None:
         """Wait until what was heard is so."""

@@ -21,7 +21,7 @@ from gateway.smpp import bind as bind_module
 from gateway.smpp import link as link_module
 from gateway.smpp import pdu as p
 from gateway.smpp import session as session_module
-from gateway.smpp.bind import Bind
+from gateway.smpp.bind import Bind, Left
 from gateway.smpp.events import Delivery, Response, StrangeKind
 from gateway.smpp.framing import Splitter
 from gateway.smpp.options import Backoff, BindOptions
@@ -666,6 +666,69 @@ async def test_refused_credentials_are_not_hammered(
             await recorder.wait_for("bound")
     assert recorder.all("refused") == [status]
     assert waits[0] == first_wait
+
+
+@pytest.mark.parametrize(
+    ("status", "first_wait", "second_wait", "told"),
+    [
+        (Status.ESME_RBINDFAIL, 7.5, 45.0, True),
+        (0x412, 7.5, 1.0, True),  # carriers have words of their own for too many sessions
+        (Status.ESME_RINVPASWD, 45.0, 45.0, False),
+    ],
+)
+async def test_a_carrier_may_have_a_session_still_that_nobody_has_ended(
+    make_options: Callable[..., BindOptions],
+    recorder: Recorder,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    first_wait: float,
+    second_wait: float,
+    told: bool,
+) -> None:
+    """It is tried again soon, until it is late enough that this cannot be why."""
+    waits: list[float] = []
+    now = 0.0
+
+    async def no_sleep(seconds: float) -> None:
+        nonlocal now
+        waits.append(seconds)
+        now += 50.0
+        await trio.lowlevel.checkpoint()
+
+    async def refuse(peer: Peer) -> None:
+        packet = await peer.next()
+        await peer.send(p.BindTransceiverResp(), packet.sequence, status)
+
+    monkeypatch.setattr(trio, "sleep", no_sleep)
+    with structlog.testing.capture_logs() as lines:
+        async with carrier(refuse, refuse, serve) as port:
+            left = Left("node b", 40.0)
+            options = make_options(port=port)
+            bind = Bind(options, "alpha-1", recorder, clock=lambda: now, rng=lambda: 0.5, left=left)
+            async with running(bind):
+                await recorder.wait_for("bound")
+    why = ", perhaps for the session of node b, which nobody has ended"
+    assert [line["detail"].endswith(why) for line in lines[:3]] == [told, False, False]
+    assert waits == [first_wait, second_wait]
+    assert bind.left is None
+
+
+@pytest.mark.parametrize(("until", "refused"), [(9e9, 1), (-9e9, 0)])
+async def test_already_bound_is_refused_where_there_may_be_another_session(
+    make_options: Callable[..., BindOptions], recorder: Recorder, until: float, refused: int
+) -> None:
+    async def already(peer: Peer) -> None:
+        packet = await peer.next()
+        await peer.send(p.BindTransceiverResp(), packet.sequence, Status.ESME_RALYBND)
+        await peer.answer_forever()
+
+    async with carrier(already, serve) as port:
+        left = Left("node b", until)
+        options = make_options(port=port, backoff=AT_ONCE)
+        async with running(Bind(options, "alpha-1", recorder, left=left)):
+            await recorder.wait_for("bound")
+    assert recorder.all("refused") == [Status.ESME_RALYBND] * refused
+    assert len(recorder.losses) == 1
 
 
 async def test_drain_waits_for_the_window_and_unbinds(make: Make, recorder: Recorder) -> None:

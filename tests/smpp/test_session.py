@@ -118,7 +118,7 @@ class TestBind:
         session = Session("esme", OPTIONS, 0.0)
         session.bind(0.0)
         resp = p.encode(p.BindTransceiverResp(), 1, Status.ESME_RALYBND)
-        assert session.receive(resp, 1.0) == [Bound("", None)]
+        assert session.receive(resp, 1.0) == [Bound("", None, already=True)]
         assert session.room == 8
 
     def test_an_unreadable_acceptance_is_an_acceptance(self) -> None:

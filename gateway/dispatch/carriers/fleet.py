@@ -1,6 +1,7 @@
 """The carriers and binds that run: started, replaced and let go of as the configuration says."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
@@ -12,7 +13,7 @@ from gateway.dispatch.options import CarrierOptions
 from gateway.dispatch.settling.correlation import Budget
 from gateway.ops.metrics import Metrics
 from gateway.ops.problems import ProblemError
-from gateway.smpp.bind import Bind, BindListener
+from gateway.smpp.bind import Bind, BindListener, Left
 from gateway.smpp.options import BindOptions
 
 log = structlog.get_logger(__name__)
@@ -34,12 +35,14 @@ class CarrierSettings(msgspec.Struct, frozen=True):
         identity: equal for two settings whose binds need not be made anew.
         mine: the slots whose binds run here, where nodes share them; None where all do. A slot is a
             bind, or one of each kind.
+        left: the sessions whose places they take, by slot, see `gateway.smpp.bind.Left`.
     """
 
     options: CarrierOptions
     binds: tuple[BindOptions, ...]
     identity: object
     mine: tuple[int, ...] | None = None
+    left: Mapping[int, Left] = MappingProxyType({})
 
     @property
     def slots(self) -> int:
@@ -63,7 +66,13 @@ class MakeBind(Protocol):
     """Makes a bind, see `gateway.smpp.bind.Bind`."""
 
     def __call__(
-        self, options: BindOptions, name: str, listener: BindListener, *, clock: Callable[[], float]
+        self,
+        options: BindOptions,
+        name: str,
+        listener: BindListener,
+        *,
+        clock: Callable[[], float],
+        left: Left | None,
     ) -> Bind: ...
 
 
@@ -190,7 +199,13 @@ class Fleet:
         if self._nursery is None:
             raise AssertionError("configured before it runs")
         made = tuple(
-            self._make_bind(options, name, carrier, clock=trio.current_time)
+            self._make_bind(
+                options,
+                name,
+                carrier,
+                clock=trio.current_time,
+                left=settings.left.get(settings.slot(name)),
+            )
             for name, options in binds.items()
         )
         for place, bind in enumerate(made):

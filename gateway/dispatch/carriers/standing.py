@@ -26,6 +26,16 @@ ABILITIES: Final[Mapping[str, frozenset[Mode]]] = {
 }
 """What a carrier's binds are for, and which modes do it."""
 
+COMPARE: Final = (
+    "compare system_id, password and system_type with what the carrier gave you, and ask whether"
+    " the account is open to this address"
+)
+
+WAIT: Final = (
+    "none: a bind is tried every few seconds, and taken once the carrier ends the old session, for"
+    " want of answers to enquire_link"
+)
+
 log = structlog.get_logger(__name__)
 
 
@@ -45,7 +55,7 @@ class Standing:
         self._carrier = carrier
         # Why a bind is not up: "" where it is, None where its first attempt is still under way.
         self._why: dict[Bind, str | None] = {}
-        self._refused: dict[Bind, int] = {}
+        self._refused: dict[Bind, tuple[int, str]] = {}
         self._stands: dict[str, BindStanding] = {}
         self._cannot: tuple[str, ...] = ()
         self._down_since = 0.0
@@ -55,7 +65,7 @@ class Standing:
     def use(self, binds: Sequence[Bind]) -> None:
         """These are its binds from now on, new ones about to make their first attempt."""
         self._why = {bind: self._why.get(bind) for bind in binds}
-        self._refused = {bind: status for bind, status in self._refused.items() if bind in binds}
+        self._refused = {bind: what for bind, what in self._refused.items() if bind in binds}
         if not binds:
             self._cannot = ()
         names = {bind.name for bind in binds}
@@ -92,18 +102,21 @@ class Standing:
         before = self.of(bind.name)
         since = now if before.since is None else before.since
         self._stands[bind.name] = BindStanding(False, since, reason, now)
-        if status in HOPELESS and bind in self._why:
-            if status not in self._refused.values():
-                log.warning(
-                    "bind_refused",
-                    carrier=self._carrier,
-                    bind=bind.name,
-                    status=status_name(status),
-                    mend="compare system_id, password and system_type with what the carrier gave "
-                    "you, and ask whether the account is open to this address",
-                )
-            self._refused[bind] = status
+        if status and bind in self._why:
+            self._note_refusal(bind, status)
         self._judge(bind, reason, now)
+
+    def _note_refusal(self, bind: Bind, status: int) -> None:
+        whose = bind.left.whose if bind.left and bind.explained(status) else ""
+        if not whose and status not in HOPELESS:
+            return
+        if (status, whose) not in self._refused.values():
+            tell = {"carrier": self._carrier, "bind": bind.name, "status": status_name(status)}
+            if whose:
+                log.warning("session_left", session_of=whose, mend=WAIT, **tell)
+            else:
+                log.warning("bind_refused", mend=COMPARE, **tell)
+        self._refused[bind] = status, whose
 
     def throttled(self, now: float, limit: float) -> None:
         """The carrier refused parts for coming too fast; ``limit`` is what it is given now."""

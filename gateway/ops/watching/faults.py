@@ -14,11 +14,13 @@ FAULTS: Final = (
         ("carriers", "Binds up"),
         "The carrier cannot be used. Where another one of its routes is up, nobody feels it yet.",
         (
-            "the log: `connect_failed`, `bind_failed`, `bind_refused`, with `detail`",
+            "the log: `connect_failed`, `bind_failed`, with `detail`",
+            "`bind_refused` and `session_left` there: what the refusals mean",
             "`rate(gateway_binds_failed_total[5m])`: it is tried",
         ),
         "Call the carrier. After `bind_refused`, compare system_id and password, then reload: the"
-        " new binds try at once.",
+        " new binds try at once. After `session_left`, wait, have the carrier end the account's"
+        " old sessions, or kill the process that has them and is frozen (`session_of`).",
         "Restarting over and over: carriers lock accounts for it.",
         "`gateway_bind_up` is 1, and the log has `carrier_up`.",
     ),

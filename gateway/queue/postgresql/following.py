@@ -119,7 +119,7 @@ class Follower:
         await self._engine.write(sharing.take_passed_on(self.active))
         self._engine.session.begun = True
         self._engine.tell(News(shares=True))  # there is one more
-        self._heard = Heard()
+        self._heard = Heard(inherited=self._heard.inherited)
         self._told = -1.0
         self._slots = {}
 
@@ -328,9 +328,11 @@ class Follower:
         engine, me = self._engine, self._engine.session.number
         missing = found.missing(me)
         if missing:
-            await self._cut(found.silent)
+            left = found.left
+            await self._cut(frozenset(left.values()))
             if await engine.write(slots.take(missing)):
                 found = await engine.read(lambda c: slots.look(c, me))
+                self._heard.inherited |= {slot: left[slot] for slot in found.mine & left.keys()}
         self._leaving |= found.surplus(me, sending=bool(self.mine))
         self._heard.leaving = sorted(self._leaving)
         mine = {

@@ -1,6 +1,7 @@
 """How nodes share the binds of carriers. A bind is a slot, which one node has at a time; a node
 that gives one up has no session there any more, and what a dead node had is taken once that one is
-fenced off: by its own clock it has closed its sessions by then.
+fenced off: by its own clock it has closed its sessions by then. One that is frozen has not, and its
+carriers may refuse the node that has its slots from then on (`Slots.left`).
 
 Phones go only to nodes that have a bind of every carrier, since any message may have to go by any.
 So as many nodes send as the carrier with the fewest binds has, those with the lowest numbers; the
@@ -63,13 +64,13 @@ class Slots(NamedTuple):
         live: the nodes that work.
         mine: the slots of this node.
         taken: those that another node has and keeps.
-        silent: the names of nodes that have some, and whose time is over.
+        left: those of nodes whose time is over, and the name of each one's.
     """
 
     live: Sequence[Live]
     mine: frozenset[Slot]
     taken: frozenset[Slot]
-    silent: frozenset[str]
+    left: Mapping[Slot, str]
 
     def of(self, carrier: str, without: Collection[Slot]) -> tuple[int, ...]:
         """The numbers of a node's slots of a carrier, but for some."""
@@ -106,15 +107,15 @@ def look(connection: Connected, me: int) -> Slots:
         Live(number, moved, msgspec.json.decode(binds, type=dict[str, int]))
         for number, moved, binds in cursor.execute(SQL["live"]).fetchall()
     ]
-    mine, taken, silent = set(), set(), set()
+    mine, taken, left = set(), set(), {}
     for carrier, number, node, is_free, clean, name in cursor.execute(SQL["slots"]).fetchall():
         if node == me:
             mine.add(Slot(carrier, number))
         elif not is_free:
             taken.add(Slot(carrier, number))
         elif not clean:
-            silent.add(name)
-    return Slots(live, frozenset(mine), frozenset(taken), frozenset(silent))
+            left[Slot(carrier, number)] = name
+    return Slots(live, frozenset(mine), frozenset(taken), left)
 
 
 def _values(slots: Iterable[Slot], me: int) -> dict[str, Any]:

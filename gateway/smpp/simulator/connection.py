@@ -54,8 +54,9 @@ class Connection:
 
     def drop(self) -> None:
         """Close the connection without a word."""
-        self._carrier.dropped += 1
-        self._scope.cancel()
+        if not self._scope.cancel_called:
+            self._carrier.dropped += 1
+            self._scope.cancel()
 
     def _look(self) -> None:
         """Wake the writer if it would sleep too long."""
@@ -85,6 +86,8 @@ class Connection:
             self._due = due = trio.Event()
             ended = peer.ended
             frames = peer.due(trio.current_time())
+            if peer.dropped:
+                self.drop()
             if frames:
                 try:
                     await self._stream.send_all(b"".join(frames))

@@ -28,6 +28,8 @@ class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
         system_id: the carrier's name for itself.
         accounts: the password of each system_id that may bind; empty lets anybody in.
         max_binds: how many binds one system_id may have.
+        enquire_link: a peer that has said nothing for so long is asked whether it is there, and
+            its connection closes where it says nothing for as long again; 0 asks nobody.
         latency, latency_jitter: a response takes the first and up to the second on top.
         errors: the share of submissions that get each error, by the name of the status.
         rate: submissions (so, parts) taken in a second over all binds; the rest get
@@ -57,6 +59,7 @@ class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     system_id: str = "simulator"
     accounts: dict[str, str] = {}
     max_binds: int = 10
+    enquire_link: float = 0.0
     seed: int = 0
     latency: float = 0.0
     latency_jitter: float = 0.0

@@ -90,6 +90,8 @@ class Peer:
         self._recorder = recorder
         self._number = number
         self._splitter = Splitter()
+        self._heard_at = math.inf
+        self._asked = False
         self._ready: list[bytes] = []
         self._later: list[tuple[float, int, bytes]] = []
         self._order = count()
@@ -128,6 +130,12 @@ class Peer:
         """Take the frames that are to be sent by now; all responses where the session ended."""
         until = math.inf if self.ended else now
         frames, self._ready = self._ready, []
+        if now >= self._silent_at:
+            if self._asked:
+                self.dropped = True
+                return []
+            self._asked = True
+            frames.append(encode(EnquireLink(), next(self._sequences)))
         while self._later and self._later[0][0] <= until:
             frames.append(heappop(self._later)[2])
         if self._account is not None and self._room > 0 and not self.ended:
@@ -142,9 +150,16 @@ class Peer:
         if self._ready:
             return 0.0
         due = self._later[0][0] if self._later else math.inf
+        due = min(due, self._silent_at)
         if self._account is not None and self._room > 0:
             due = min(due, self._account.next_due())
         return due
+
+    @property
+    def _silent_at(self) -> float:
+        """When it has said nothing for so long that it is asked, or was asked in vain."""
+        patience = self._carrier.options.enquire_link
+        return self._heard_at + patience * (1 + self._asked) if patience else math.inf
 
     @property
     def _room(self) -> int:
@@ -167,6 +182,7 @@ class Peer:
 
     def receive(self, data: bytes, now: float) -> None:
         """Handle what came, whatever it is."""
+        self._heard_at, self._asked = now, False
         bad_length = False
         try:
             frames = self._splitter.feed(data)

@@ -13,7 +13,7 @@ from gateway.dispatch.carriers.actions import Action
 from gateway.dispatch.carriers.carriers import Carrier
 from gateway.dispatch.carriers.standing import CALM
 from gateway.smpp import pdu as p
-from gateway.smpp.bind import Bind
+from gateway.smpp.bind import Bind, Left
 from gateway.smpp.framing import Splitter
 from gateway.smpp.options import Backoff, BindOptions
 from gateway.smpp.states import ANSWERS
@@ -40,6 +40,7 @@ class History:
         self.nursery = nursery
         self.binds: dict[str, Bind] = {}
         self.scopes: dict[str, trio.CancelScope] = {}
+        self.left: Left | None = None
 
     def use(self, *modes: str) -> None:
         """Run binds of these modes, in place of those before."""
@@ -68,6 +69,7 @@ class History:
             clock=trio.current_time,
             rng=lambda: 0.5,
             connect=connect,
+            left=self.left,
         )
 
     async def serve(self, stream: trio.abc.Stream, status: int, scope: trio.CancelScope) -> None:
@@ -88,7 +90,7 @@ class History:
 
     def processor(self, _: object, level: str, line: MutableMapping[str, Any]) -> NoReturn:
         about = line.get("bind") or line["carrier"]
-        told = [str(line[key]) for key in ("cannot", "status") if key in line]
+        told = [str(line[key]) for key in ("cannot", "status", "session_of") if key in line]
         self.said.append(" ".join([level, line["event"], about, *told]))
         raise structlog.DropEvent
 
@@ -250,6 +252,26 @@ async def test_refused_credentials_are_one_warning_until_they_are_taken(
         tale.hang_up("alpha-1", then=status)  # the account was closed: a change, told at once
         await trio.sleep(5)
         assert tale.read() == ["info bind_lost alpha-1", "info bind_failed alpha-1", refused]
+
+
+async def test_a_session_that_nobody_has_ended_is_another_warning(
+    bench: Any, autojump_clock: object
+) -> None:
+    """And a reason that only a person mends is told once that is no explanation any more."""
+    async with history(bench) as tale:
+        tale.meets = dict.fromkeys(["alpha-1", "alpha-2"], Status.ESME_RBINDFAIL)
+        tale.left = Left("node b", trio.current_time() + 300)
+        tale.use("transceiver", "transceiver")
+        await trio.sleep(HOURS)
+        down = "warning carrier_down alpha ('send', 'receive')"
+        assert [line for line in tale.read() if line.startswith("warning")] == [
+            "warning session_left alpha-1 ESME_RBINDFAIL node b",
+            down,
+            "warning bind_refused alpha-1 ESME_RBINDFAIL",
+        ]
+        tale.meets.clear()
+        await trio.sleep(120)
+        assert tale.carrier.binds[0].up
 
 
 async def test_another_refusal_is_another_warning(bench: Any, autojump_clock: object) -> None:

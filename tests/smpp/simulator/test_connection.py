@@ -66,6 +66,22 @@ async def test_a_connection_that_has_enough_unsent_is_not_read(
         await client.aclose()
 
 
+async def test_a_peer_that_says_nothing_loses_its_bind(
+    make: Any, autojump_clock: trio.testing.MockClock
+) -> None:
+    client, server = trio.testing.memory_stream_pair()
+    carrier = make.carrier(enquire_link=10.0)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(Connection(carrier, None, server, 1).run)
+        await client.send_all(BIND)
+        bound, asked = await heard(client, 2)
+        assert (bound, round(asked, 1)) == (0, 10)
+        assert carrier.statistics().binds == 1
+        assert await client.receive_some() == b""
+        assert round(trio.current_time()) == 20
+    assert (carrier.statistics().binds, carrier.dropped) == (0, 1)
+
+
 async def test_what_is_due_later_is_sent_before_the_connection_closes(
     make: Any, submits: list[bytes], autojump_clock: trio.testing.MockClock
 ) -> None:

@@ -91,6 +91,17 @@ class TestBinding:
         line.send(BindTransceiver(system_id="u"))
         assert line.heard()[0].status == Status.ESME_RALYBND
 
+    def test_who_says_nothing_is_asked_and_then_dropped(self, make: Any) -> None:
+        line = make.bound(make.carrier(enquire_link=10.0))
+        line.heard()
+        assert line.peer.next_due() == 10.0
+        assert line.heard(9.9) == []
+        assert [type(packet.pdu) for packet in line.heard(10.0)] == [EnquireLink]
+        line.send(EnquireLinkResp(), now=12.0)
+        assert [type(packet.pdu) for packet in line.heard(22.0)] == [EnquireLink]
+        assert (line.heard(31.9), line.peer.dropped) == ([], False)
+        assert (line.heard(32.0), line.peer.dropped) == ([], True)
+
     def test_a_receiver_may_not_submit(self, make: Any, submit: SubmitSm) -> None:
         line = make.bound(make.carrier(), BindReceiver)
         line.send(submit)
