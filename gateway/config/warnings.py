@@ -158,14 +158,19 @@ def contents(settings: Settings, _today: date) -> Iterable[str]:
 
 
 def idle(settings: Settings, _today: date) -> Iterable[str]:
-    """Tenants for which no rule holds, and rules about places that nothing is sent to."""
+    """Tenants for which no rule holds, and rules about what is not sent, and places that nothing is
+    sent to."""
     dispatch = settings.dispatch
-    yield from idle_advice.without_rules(
-        dispatch.policy,
-        dispatch.policies,
-        {tenant.id: tenant.categories for tenant in dispatch.tenants},
-        any(carrier.options.bans for carrier in dispatch.carriers),
-    )
+    policy, policies = dispatch.policy, dispatch.policies
+    sent = {tenant.id: tenant.categories for tenant in dispatch.tenants}
+    banned = any(carrier.options.bans for carrier in dispatch.carriers)
+    yield from idle_advice.without_rules(policy, policies, sent, banned)
+    yield from idle_advice.unsent(policy, policies, sent)
+    for index, carrier in enumerate(dispatch.carriers):
+        hours, bans = carrier.options.hours, bool(carrier.options.bans)
+        kept = hours.categories if hours is not None else ()
+        found = idle_advice.unsent_by_any(kept, bans, sent)
+        yield from (f"carriers[{index}].{line}" for line in found)
     yield from (f"policy.{line}" for line in idle_advice.nowhere(dispatch.policy))
 
 

@@ -136,7 +136,10 @@ class Budget:
             why = f"it costs up to {units(amount):.6g}{currency}, and {units(left):.6g} is left"
             return Refuse("balance", "quota_exceeded", f"balance: {why}; pay in more")
         month = account.removeprefix("parts ")
-        why = f"it takes {amount} parts, and of {self._quota} in {month} (UTC) {left} are left"
+        why = (
+            f"it takes {amount} parts, and of {self._quota} in {month} (UTC) {left} are left; wait"
+            " for the next month, or have the quota raised"
+        )
         return Refuse("quota", "quota_exceeded", f"quota: {why}", _next_month(month))
 
 

@@ -1,15 +1,18 @@
 """What an operator should know of rules that a configuration has and that never apply: tenants for
-which none holds, and rules about regions that nothing is sent to. All of it is allowed."""
+which none holds, rules about what none of their tenants sends, and rules about regions that nothing
+is sent to. All of it is allowed."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import chain
-from typing import Final
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 from gateway.message import CATEGORIES, Category
 from gateway.policy.caps import expanded
 from gateway.policy.chain import PolicyOptions, TenantOptions
 from gateway.policy.consent import EVERYWHERE
 from gateway.policy.content.options import ContentOptions
+from gateway.policy.destinations import DestinationOptions
 from gateway.policy.hours import with_territories
 from gateway.policy.quiet_hours import QuietHoursOptions
 
@@ -65,6 +68,82 @@ def _rules(
 
 def _never_closed(options: QuietHoursOptions) -> bool:
     return options.open == ALWAYS and not options.regions and not options.closings
+
+
+class _Written(NamedTuple):
+    """A rule that somebody has written: where its categories stand, what they are, and for which
+    tenants it is switched on."""
+
+    key: str
+    categories: Collection[Category]
+    is_on: Callable[[TenantOptions], bool]
+
+
+def unsent(
+    policy: PolicyOptions, tenants: Mapping[str, TenantOptions], sent: Sent
+) -> Iterator[str]:
+    """Rules about categories that none of the tenants may send for which they hold. Of caps and
+    consents `caps_advice` and the configuration tell."""
+    for key, categories, is_on in _written(policy):
+        senders = [sent[name] for name, own in tenants.items() if is_on(own)]
+        if senders and categories and all(map(frozenset(categories).isdisjoint, senders)):
+            yield (
+                f"policy.{key}: never applies, for none of its tenants may send {_or(categories)};"
+                " name what they send, or leave it out"
+            )
+    for number, (name, own) in enumerate(tenants.items()):
+        narrower = own.destinations
+        if narrower is not None:
+            for key, categories, _ in _of_destinations(narrower):
+                if categories and frozenset(categories).isdisjoint(sent[name]):
+                    yield (
+                        f"tenants[{number}].{key}: never applies, for it may not send"
+                        f" {_or(categories)}"
+                    )
+
+
+def unsent_by_any(hours: Collection[Category], banned: bool, sent: Sent) -> Iterator[str]:
+    """The same of what a carrier takes not at all or not at any time: nobody sends such messages.
+
+    Args:
+        hours: the categories that keep to its hours, none where it has none.
+        banned: it has bans, which are of promotions.
+    """
+    everything = {category for categories in sent.values() for category in categories}
+    about: list[tuple[str, Collection[Category]]] = [("hours.categories", hours)]
+    about += [("bans", ["marketing"])] if banned else []
+    for key, categories in about:
+        if categories and everything.isdisjoint(categories):
+            yield f"{key}: never applies, for no tenant may send {_or(categories)}"
+
+
+def _written(policy: PolicyOptions) -> Iterator[_Written]:
+    quiet, content = policy.quiet_hours, policy.content
+    if quiet != QuietHoursOptions():
+        yield _Written("quiet_hours.categories", quiet.categories, attrgetter("quiet_hours"))
+    if policy.repeats.per is not None:
+        yield _Written("repeats.categories", policy.repeats.categories, attrgetter("repeats"))
+    spared = policy.unreachable.categories
+    yield _Written("unreachable.categories", spared, attrgetter("unreachable"))
+    if content.links == "registered" or content.shorteners == "refuse" or content.max_parts:
+        yield _Written("content.categories", content.categories, attrgetter("content"))
+    for at, one in enumerate(content.words):
+        yield _Written(f"content.words[{at}].categories", one.categories, attrgetter("content"))
+    for at, line in enumerate(content.optout_line):
+        key = f"content.optout_line[{at}].category"
+        yield _Written(key, [line.category], attrgetter("content"))
+    yield from _of_destinations(policy.destinations)
+
+
+def _of_destinations(options: DestinationOptions) -> Iterator[_Written]:
+    if not options.is_idle:
+        yield _Written("destinations.categories", options.categories, lambda _: True)
+    if options.watched:
+        yield _Written("destinations.watched", ["otp"], lambda _: True)
+
+
+def _or(categories: Collection[Category]) -> str:
+    return " or ".join(one for one in CATEGORIES if one in categories)
 
 
 def nowhere(policy: PolicyOptions) -> Iterator[str]:

@@ -107,6 +107,66 @@ def test_a_rule_about_places_that_are_not_texted(
     assert not told(read(policy=some), "never applies")
 
 
+PROMOTIONS = ["marketing"]
+
+
+@pytest.mark.parametrize(
+    ("tables", "key"),
+    [
+        ({"policy": {"quiet_hours": {"open": "09:00-20:00"}}}, "policy.quiet_hours.categories"),
+        (
+            {"policy": {"repeats": {"per": "1d", "categories": PROMOTIONS}}},
+            "policy.repeats.categories",
+        ),
+        ({"policy": {"unreachable": {"categories": PROMOTIONS}}}, "policy.unreachable.categories"),
+        (
+            {"policy": {"content": {"max_parts": 2, "categories": PROMOTIONS}}},
+            "policy.content.categories",
+        ),
+        (
+            {"policy": {"content": {"words": [{**LIST[0], "categories": PROMOTIONS}]}}},
+            "policy.content.words[0].categories",
+        ),
+        (
+            {"policy": {"content": {"optout_line": [{"region": "US", "text": "Reply STOP"}]}}},
+            "policy.content.optout_line[0].category",
+        ),
+        (
+            {"policy": {"destinations": {"allowed": ["US"], "categories": PROMOTIONS}}},
+            "policy.destinations.categories",
+        ),
+        (
+            {"tenant": {"destinations": {"blocked": ["FR"], "categories": PROMOTIONS}}},
+            "tenants[0].destinations.categories",
+        ),
+        ({"carrier": {"hours": {"open": "09:00-20:00"}}}, "carriers[0].hours.categories"),
+        ({"carrier": {"bans": ["links"]}}, "carriers[0].bans"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_rule_about_what_nobody_sends(read: Read, tables: dict[str, Any], key: str) -> None:
+    said = f"{key}: never applies, for "
+    senders = {**CODES, **tables.get("tenant", {})}
+    [line] = told(read(**{**tables, "tenant": senders}), "never applies")
+    assert line.startswith(said)
+    assert "may not send marketing" in line or "may send marketing" in line
+    assert not told(read(**tables), "never applies")
+
+
+def test_a_guard_where_nobody_sends_passwords(read: Read) -> None:
+    guard = {"destinations": {"watched": ["US"]}}
+    promotions = {"category": "marketing", "categories": ["marketing"]}
+    assert told(read(policy=guard, tenant=promotions), "policy.destinations.watched: never applies")
+    assert not told(read(policy=guard, tenant=CODES), "never applies")
+
+
+def test_a_rule_that_whoever_sends_it_has_switched_off(read: Read) -> None:
+    """Some other tenant may have it on; what counts is who has both."""
+    hours = {"quiet_hours": {"open": "09:00-20:00"}}
+    settings = read(policy=hours, tenant={"quiet_hours": False})
+    assert not told(settings, "policy.quiet_hours.categories: never applies")  # said otherwise
+
+
 @pytest.mark.parametrize(
     ("text", "region", "keyword"),
     [

@@ -60,7 +60,7 @@ def test_texts_are_completed_or_refused_with_rule_and_place(site: Any) -> None:
         ("见 http://shop.example@evil.test", "links", 8),
         ("电话400-820-8820", "phones", 8),
         ("加微信领券", "contacts", 6),
-        ("大促" * 70, "max_parts", None),
+        ("大促" * 70, "max_parts", 134),
     ]
     messages = [{"to": CHINA, "text": text} for text, _, _ in cases]
     results = client.ask("submit", messages=messages)["results"]

@@ -116,7 +116,10 @@ def test_a_quota_says_when_it_begins_anew(make_message: MakeMessage) -> None:
     assert isinstance(refused, Refuse)
     assert (refused.rule, refused.code) == ("quota", "quota_exceeded")
     assert refused.retry_at == 1_796_083_200.0
-    assert refused.why == "quota: it takes 2 parts, and of 10 in 2026-11 (UTC) 1 are left"
+    assert refused.why == (
+        "quota: it takes 2 parts, and of 10 in 2026-11 (UTC) 1 are left; wait for the next month,"
+        " or have the quota raised"
+    )
     assert budget.left({"parts 2026-11": 9}, NOVEMBER) == (None, None, 1)
 
 

@@ -1,8 +1,9 @@
 """The rule on what texts may have: no banned words, no links that lead elsewhere, no contacts where
 a carrier takes none, no more parts than allowed. It judges texts as they are to be sent."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, Literal
 
 from gateway.facts import NOTHING, Facts
 from gateway.message import Category, Message
@@ -19,6 +20,8 @@ from gateway.policy.content.options import Ban, ContentOptions, WordList
 from gateway.policy.hours import names_of
 from gateway.policy.regions import NOWHERE, Place, place_of
 from gateway.policy.rules import Refuse, Verdicts
+from gateway.text.alphabets import gsm7_codes
+from gateway.text.measuring import measure
 
 SHOWN: Final = 40
 """Characters of a text that a refusal repeats."""
@@ -145,7 +148,18 @@ class Contents:
         if message.category not in self._options.categories:
             return None
         what = f"{message.parts} parts in {message.encoding}, over {most}; shorten the text"
-        return Refuse("max_parts", "content_refused", f"max_parts: {what}")
+        return _refuse("max_parts", f"{what} to what fits", _end_of(message, most))
+
+
+def _end_of(message: Message, parts: int) -> int:
+    """Where in a text what goes into so many parts ends."""
+    text = message.text
+    wanted: Literal["gsm7", "ucs2"] = "ucs2"
+    if message.encoding == "gsm7" and gsm7_codes(text) is not None:
+        wanted = "gsm7"  # without shift tables, in which a little more fits
+    return bisect_right(
+        range(1, len(text) + 1), parts, key=lambda size: measure(text[:size], wanted).parts
+    )
 
 
 def _words(words: Words, one: WordList) -> Look:
