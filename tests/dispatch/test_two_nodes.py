@@ -8,7 +8,8 @@ import msgspec
 import pytest
 import trio
 
-from gateway.api.schema import SubmitMessage
+from gateway.api.schema import Into, SubmitMessage
+from gateway.facts import OPTOUTS
 from gateway.policy import chain
 from gateway.policy.conversation import Conversation, ReplyRule
 from gateway.policy.destinations import DestinationOptions
@@ -395,3 +396,18 @@ async def test_one_time_passwords_are_counted_over_nodes(pair: Pair) -> None:
         [[result]] = await world.service.submit("acme", [[message]])
         later.append(result.not_before is not None)
     assert later == [False] * 5 + [True] * 3
+
+
+@pytest.mark.parametrize("asked", [0, 1])
+async def test_an_import_holds_at_every_node_once_one_says_so(pair: Pair, asked: int) -> None:
+    """Whichever is asked, and whichever carries it out."""
+    for part, world in enumerate(pair.both):
+        numbers = PHONES[part::2]
+        await world.service.optout("acme", "add", numbers, "import", Into("spring", part))
+    asking = pair.both[asked]
+    with trio.fail_after(30):
+        while (await asking.service.apply("acme", "spring", len(PHONES))).rest:
+            pass
+    for world in pair.both:
+        facts = await world.store.facts("acme", PHONES, OPTOUTS)
+        assert facts.opted_out == {*PHONES}

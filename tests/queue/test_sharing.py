@@ -35,6 +35,7 @@ from gateway.queue.store import (
     Ref,
     Sent,
     Settlement,
+    Staged,
 )
 from tests.queue.contract.rig import LANE, change, decoded, notices
 from tests.queue.nodes import Node, opener
@@ -325,6 +326,37 @@ async def test_an_opt_out_is_answered_once_every_node_goes_by_it(nodes: MakeNode
             assert facts.opted_out == {PHONES[0]}
             there.deaf.set()
         assert answered.is_set()
+
+
+async def test_an_import_is_done_once_every_node_goes_by_it(nodes: MakeNodes) -> None:
+    """By whichever node it is carried out, which is one of them, and whichever is asked."""
+    async with nodes("a", "b") as [here, there]:
+        told: list[str] = []
+        await here.store.stage(Staged("acme", "spring", 1, 1, b""), 1_000.0)
+        await there.store.apply("acme", "spring", 1, 1_000.0)
+        [(staged, doing)] = [
+            (staged, node)
+            for node in (here, there)
+            if (staged := await node.store.next_staged()) is not None
+        ]
+        other = there if doing is here else here
+        other.deaf = trio.Event()
+        with trio.fail_after(5):  # the next part need not wait for other nodes
+            await doing.store.carry_out(staged, [change(PHONES[0])], [])
+
+        async def ask(node: Node) -> None:
+            found = await node.store.imported("acme", "spring")
+            told.append(f"{found.rest} left")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, doing)
+            await other.until(lambda heard: "optout" in heard.notices)
+            await trio.sleep(0.3)
+            assert told == []
+            other.deaf.set()
+        assert told == ["0 left"]
+        facts = await other.store.facts("acme", [PHONES[0]], OPTOUTS)
+        assert facts.opted_out == {PHONES[0]}
 
 
 @pytest.mark.parametrize("away", [7_000.0, 10_000.0])
