@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import secrets
 import signal
 import socket
@@ -16,18 +17,21 @@ from hypothesis import strategies as st
 
 from gateway.errors import StoreError, StoreFenced
 from gateway.queue.backends import StoreOptions
+from gateway.queue.consents import Consent
 from gateway.queue.postgresql import (
     PostgresStore,
     arrays,
     connecting,
     holding,
+    optouts,
+    records,
     schema,
     session,
     statements,
 )
 from gateway.queue.postgresql.connecting import Connected, Target
 from gateway.queue.postgresql.following import Follower
-from gateway.queue.store import Entry, Known, Settlement
+from gateway.queue.store import Entry, Known, OptoutChange, Settlement
 from tests.queue.contract.rig import LANE, decoded, notices
 from tests.servers import OWNER, Postgres, cluster
 from tools.ports import free_port
@@ -848,3 +852,55 @@ async def test_a_node_whose_time_is_over_once_it_has_opened_has_all_phones(
     await store.accept([entry(1)])
     assert [message.id for message in (await store.lease(LANE, 1e9, 10)).messages] == [1]
     await store.aclose()
+
+
+# --- plans ---
+
+
+def read_from(plan: dict[str, Any], table: str) -> float:
+    """How many rows of a table a plan has read when it was carried out."""
+    own = 0.0
+    if plan.get("Relation Name") == table:
+        rows = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
+        own = rows * plan["Actual Loops"]
+    return own + sum(read_from(one, table) for one in plan.get("Plans", ()))
+
+
+@pytest.mark.parametrize(
+    ("table", "statement"),
+    [
+        ("optout", optouts.WRITES["optouts_of"]),
+        ("optout", optouts.READS["opted_out"]),
+        ("optout", optouts.READS["optout_entries"]),
+        ("consent", records.SQL["consents"]),
+    ],
+)
+async def test_phones_are_looked_up_by_the_index_before_their_table_was_ever_analysed(
+    postgres: Postgres,
+    database: str,
+    made: Callable[..., PostgresStore],
+    table: str,
+    statement: bytes,
+) -> None:
+    """A list of millions is in before the server has looked at the table: plans are made as if it
+    was empty."""
+    store = made()
+    await store.open()
+    numbers = [f"4477{n:08}" for n in range(600)]
+    await store.optout([OptoutChange("acme", number, True, "api", 1.0) for number in numbers])
+    await store.consent([Consent("acme", n, "news", "given", 1.0, "form") for n in numbers])
+    await store.aclose()
+    asked = {
+        "numbers": f"ARRAY{numbers[::30]}",
+        "scopes": "ARRAY['', 'acme']",
+        "scope": "'acme'",
+        "tenant": "'acme'",
+    }
+    names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", statement.decode())))
+    text = re.sub(r"%\((\w+)\)s", lambda name: f"${names.index(name[1]) + 1}", statement.decode())
+    given_ = ", ".join(asked[name] for name in names)
+    with connecting.connect(Target.of(postgres.dsn(database), "commit"), "tests") as connection:
+        connection.execute(f"PREPARE asked AS {text}".encode())
+        explain = f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE asked ({given_})"
+        [[[plan]]] = connection.execute(explain.encode()).fetchall()
+    assert read_from(plan["Plan"], table) <= 40

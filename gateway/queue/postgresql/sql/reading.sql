@@ -48,8 +48,10 @@ SELECT name, consumer, cursor.seq, since, seen FROM cursor JOIN tenant ON tenant
 WHERE name = coalesce(%(tenant)s, name) ORDER BY name COLLATE "C", consumer;
 
 -- name: opted_out
-SELECT number FROM optout WHERE scope = ANY(%(scopes)s::text[])
-AND number = ANY(%(numbers)s::text[]);
+SELECT asked.number FROM unnest(%(numbers)s::text[]) AS asked (number),
+    unnest(%(scopes)s::text[]) AS owner (scope),
+    LATERAL (SELECT FROM optout
+        WHERE optout.scope = owner.scope AND optout.number = asked.number LIMIT 1) AS held;
 
 -- name: uses
 SELECT number, marks, at, message, sent FROM use
@@ -60,8 +62,10 @@ AND number = ANY(%(numbers)s::text[]);
 SELECT 1 FROM use LIMIT 1;
 
 -- name: optout_entries
-SELECT scope, number, source, at, message, text FROM optout
-WHERE scope = ANY(%(scopes)s::text[]) AND number = ANY(%(numbers)s::text[]);
+SELECT owner.scope, asked.number, source, at, message, text
+FROM unnest(%(numbers)s::text[]) AS asked (number), unnest(%(scopes)s::text[]) AS owner (scope),
+    LATERAL (SELECT source, at, message, text FROM optout
+        WHERE optout.scope = owner.scope AND optout.number = asked.number OFFSET 0) AS held;
 
 -- name: optout_list
 SELECT scope, number, source, at, message, text FROM optout WHERE scope = %(scope)s

@@ -1,7 +1,10 @@
 -- name: consents
-SELECT number, n, purpose, state, at, source, wording, said_by FROM consent
-WHERE tenant = (SELECT id FROM tenant WHERE name = %(tenant)s)
-AND number = ANY(%(numbers)s::text[]) ORDER BY number, n;
+SELECT asked.number, n, purpose, state, at, source, wording, said_by
+FROM unnest(%(numbers)s::text[]) AS asked (number),
+    LATERAL (SELECT n, purpose, state, at, source, wording, said_by FROM consent
+        WHERE tenant = (SELECT id FROM tenant WHERE name = %(tenant)s)
+        AND consent.number = asked.number OFFSET 0) AS held
+ORDER BY asked.number, n;
 
 -- name: add_consent
 INSERT INTO consent (tenant, number, n, purpose, state, at, source, wording, said_by)
