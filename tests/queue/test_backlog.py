@@ -1,5 +1,6 @@
 """What waits in chunks: one row for many messages, split only where some of them part ways."""
 
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -329,8 +330,9 @@ async def test_a_store_of_before_is_drained(
         await old.accept([entry(n) for n in range(1, 11)])
         await old.aclose()
     connection = apsw.Connection(path)
-    connection.execute("DROP TABLE backlog")
     step = next(n for n, text in enumerate(schema.STEPS) if "CREATE TABLE backlog" in text)
+    for table in re.findall(r"CREATE TABLE (\w+)", "".join(schema.STEPS[step:])):
+        connection.execute(f"DROP TABLE {table}")
     connection.pragma("user_version", step)
     connection.close()
     store = SqliteStore(path, clock=clock)

@@ -254,10 +254,13 @@ async def test_other_nodes_find_what_is_in_a_chunk(
         live, _ = await there.store.live_to(PHONES[:2])
         assert [record.number for _, record in live] == [2]
         assert rows() == {"arrived": 1}
-        await here.store.settle(
-            Settlement(sent=[sent(mine[1].message)])
-        )  # its receipt may go there
-        [match] = (await there.store.match([Ref("alpha", "r2")])).values()
+        await here.store.settle(Settlement(sent=[sent(mine[1].message)]))
+        assert await states(there.store, 2) == ["sent"]
+        there.store.look_for(["r2"])  # its receipt has come there
+        with trio.fail_after(30):
+            while not (matches := await there.store.match([Ref("alpha", "r2")])):
+                await trio.sleep(0.02)
+        [match] = matches.values()
         assert match.message.id == 2
         settled = await there.store.settle(Settlement(finals=[delivered(match.message)]))
         assert settled.passed_over == frozenset()
