@@ -331,6 +331,7 @@ def _node(each: Item) -> Item:
         "version": each["version"],
         "configuration": each["config"],
         "behind": each["behind"],
+        "clock": f"{each['ahead']:+.1f} s" if each["ahead"] else "",
     }
 
 

@@ -80,6 +80,7 @@ def feed(metrics: Metrics, dispatch: Dispatch, clock: Callable[[], float]) -> No
     metrics.node_moved.feed(nodes(lambda one: one.moved))
     metrics.node_phones.feed(nodes(lambda one: one.share))
     metrics.node_behind.feed(nodes(lambda one: one.behind if one.alive else 0))
+    metrics.node_clock_ahead.feed(nodes(lambda one: one.ahead if one.alive else 0.0))
     metrics.node_slots.feed(
         lambda: {
             (one.name, carrier): count

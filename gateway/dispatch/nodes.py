@@ -62,6 +62,9 @@ ASTRAY: Final = 2.0
 """Seconds by which a node's clock may differ from the database's before it says so: clocks that
 anything keeps together differ by far less."""
 
+TELLING: Final = 0.5
+"""Seconds by which what a node tells of its clock may be off."""
+
 
 class Nodes:
     """Follows the other nodes.
@@ -134,6 +137,7 @@ class Nodes:
         self._granted_at = 0.0
         self._wanted = True
         self._news = trio.Event()
+        self._ahead = 0.0
         self._slots: Mapping[str, OwnSlots] = {}
         self._left: dict[Slot, Left] = {}
         self._began: Left | None = None
@@ -191,7 +195,8 @@ class Nodes:
         await self._news.wait()
         self._news = trio.Event()
         try:
-            await self._store.introduce(__version__, self._config(), self._binds())
+            ahead = self._ahead
+            await self._store.introduce(__version__, self._config(), self._binds(), ahead)
         except StoreError:
             self._news.set()
             raise
@@ -239,6 +244,9 @@ class Nodes:
         if others:
             self._warn("configurations_differ", str(others), now, mine=mine, others=others)
         ahead = await self._store.ahead()
+        if abs(ahead - self._ahead) >= TELLING:
+            self._ahead = ahead
+            self._news.set()
         if abs(ahead) > ASTRAY:
             self._warn("clock_differs", "", now, ahead=round(ahead, 1))
 

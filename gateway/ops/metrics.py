@@ -314,6 +314,11 @@ class Metrics:
             "node_slots", "Binds of a carrier, or pairs, that a node has.", "node", "carrier"
         )
         self.node_behind = Gauge("node_behind", "Notices that a node does not go by yet.", "node")
+        self.node_clock_ahead = Gauge(
+            "node_clock_ahead_seconds",
+            "By how much a node's clock is ahead.",
+            "node",
+        )
         self.node_info = Gauge(
             "node_info",
             "1, labelled with a node's version and what its file begins its SHA-256 with.",

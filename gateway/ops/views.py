@@ -495,6 +495,7 @@ class NodeView(View, frozen=True):
         behind: notices that it does not go by yet; more than none for a moment only.
         moved: it sends nothing, as long as there are others (`/move`).
         slots: how many slots of each carrier it has: binds, or pairs of binds.
+        ahead: seconds by which its clock is ahead of the database's, below 0 where it is behind.
     """
 
     number: int
@@ -507,6 +508,7 @@ class NodeView(View, frozen=True):
     behind: int
     moved: bool
     slots: Mapping[str, int]
+    ahead: float
 
 
 class Step(View, frozen=True):

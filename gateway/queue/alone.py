@@ -55,7 +55,9 @@ class Alone:
     async def ahead(self) -> float:
         return 0.0
 
-    async def introduce(self, _version: str, _config: str, _binds: Mapping[str, int]) -> None:
+    async def introduce(
+        self, _version: str, _config: str, _binds: Mapping[str, int], _ahead: float
+    ) -> None:
         pass
 
     async def move(self, _name: str, *, away: bool) -> None:

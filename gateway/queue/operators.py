@@ -169,6 +169,7 @@ class NodeState(NamedTuple):
         behind: notices that it does not go by yet.
         moved: it is to send nothing, see `OperatorStore.move`.
         slots: how many slots of each carrier it has (`gateway.queue.store.Slot`).
+        ahead: seconds by which its clock is ahead of the storage's, as it has told lately.
     """
 
     number: int
@@ -181,6 +182,7 @@ class NodeState(NamedTuple):
     behind: int
     moved: bool = False
     slots: Mapping[str, int] = MappingProxyType({})
+    ahead: float = 0.0
 
 
 class OperatorStore(Store, Protocol):
@@ -193,7 +195,9 @@ class OperatorStore(Store, Protocol):
         """Seconds by which this machine's clock is at least ahead of the storage's, below 0 where
         it is behind; 0 where the time that asking takes may be all there is, or they are one."""
 
-    async def introduce(self, version: str, config: str, binds: Mapping[str, int]) -> None:
+    async def introduce(
+        self, version: str, config: str, binds: Mapping[str, int], ahead: float
+    ) -> None:
         """Tell the others what this node is, see `NodeState`, and how many binds (pairs, where they
         are of two kinds) each carrier may have."""
 

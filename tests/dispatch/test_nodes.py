@@ -38,7 +38,7 @@ class SharedStore(MemoryStore):
         self.grants = 0
         self.granted: dict[str, Granted] = {}
         self.others: list[Granted] = []
-        self.astray = 0.0
+        self.astray = self.told_ahead = 0.0
 
     async def open(self) -> Recovery:
         return msgspec.structs.replace(await super().open(), node=0, nodes=2)
@@ -46,8 +46,11 @@ class SharedStore(MemoryStore):
     async def heard(self) -> Heard:
         return await self._heard.receive()
 
-    async def introduce(self, _version: str, _config: str, binds: Mapping[str, int]) -> None:
+    async def introduce(
+        self, _version: str, _config: str, binds: Mapping[str, int], ahead: float
+    ) -> None:
         self.introduced.append(binds)
+        self.told_ahead = ahead
 
     async def nodes(self) -> Sequence[NodeState]:
         return [
@@ -277,3 +280,4 @@ async def test_it_warns_of_a_clock_that_is_not_the_database_s(
             await node.store.tell.send(Heard(counts=[]))
             await node.world.calm()
     assert [line["ahead"] for line in lines if line["event"] == "clock_differs"] == told
+    assert node.store.told_ahead == astray

@@ -44,6 +44,18 @@ def test_clocks_an_hour_apart(nodes_of: MakeNodes) -> None:
     assert not ends.keys() & waiting
     ahead.wait_for('"clock_differs"')
     assert '"clock_differs"' not in right.text()
+    told: dict[str, float] = {}
+    for look in range(20):  # of half a second each
+        config = str(nodes.site.folder / "a.toml")
+        command = (sys.executable, "-m", "gateway", "nodes", "--config", config)
+        asked = nodes.site.start(f"asked-{look}", *command)
+        asked.wait()
+        lines = [line for line in asked.text().splitlines() if line.startswith("{")]
+        told = {one["name"]: one["ahead"] for one in map(json.loads, lines)}
+        if told["b"]:
+            break
+    assert told["a"] == 0.0
+    assert 3_590.0 < told["b"] < 3_610.0
     assert right.terminate() == 0
     read(len(accepted))
     assert set(ends) == set(accepted)

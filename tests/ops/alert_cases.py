@@ -229,6 +229,11 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case(False, 15, node_info("a", "c0ffee") | node_info("b", "c0ffee")),
         Case(False, 15, node_info("a", "c0ffee") | node_info("b", "decaf", "1x5 _x90")),
     ),
+    "ClockDiffers": (
+        Case(True, 10, own("node_clock_ahead_seconds", "-3600x90", node="a")),
+        Case(False, 10, own("node_clock_ahead_seconds", "1.5x90", node="a")),
+        Case(False, 10, own("node_clock_ahead_seconds", "30 30 0x90", node="a")),
+    ),
     "BindsUnused": (
         Case(True, 15, own("slots_unused", "1x90", carrier="alpha")),
         Case(False, 15, own("slots_unused", "0 2x5 0x90", carrier="alpha")),

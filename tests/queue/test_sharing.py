@@ -282,7 +282,7 @@ async def test_receipts_are_passed_on_to_nodes_that_take_them(
 
         assert await in_rows(1) == []
         postgres.ask(database, "UPDATE node SET receipts = receipts - 1 WHERE name = 'b'")
-        await there.store.introduce("1", "digest", {})
+        await there.store.introduce("1", "digest", {}, 0.0)
         await here.until(lambda _: here.store.taker(other) is None)
         assert await in_rows(2) == [(2,)]
 
@@ -489,8 +489,8 @@ async def test_each_node_says_what_it_is(
     nodes: MakeNodes, postgres: Postgres, database: str
 ) -> None:
     async with nodes("a", "b") as [here, there]:
-        await here.store.introduce("1.2", "c0ffee", {"alpha": 3})
-        await there.store.introduce("1.3", "decaf", {"alpha": 3})
+        await here.store.introduce("1.2", "c0ffee", {"alpha": 3}, -2.5)
+        await there.store.introduce("1.3", "decaf", {"alpha": 3}, 0.0)
         for node, count in ((here, 2), (there, 1)):
             await node.until(
                 lambda heard, count=count: (
@@ -498,7 +498,7 @@ async def test_each_node_says_what_it_is(
                 )
             )
         assert await there.store.nodes() == [
-            NodeState(0, "a", False, True, "1.2", "c0ffee", 0.5, 0, False, {"alpha": 2}),
+            NodeState(0, "a", False, True, "1.2", "c0ffee", 0.5, 0, False, {"alpha": 2}, -2.5),
             NodeState(1, "b", True, True, "1.3", "decaf", 0.5, 0, False, {"alpha": 1}),
         ]
         there.listening.cancel()

@@ -81,7 +81,7 @@ def numbers(*those: Node) -> list[int]:
 
 
 async def introduce(node: Node, **binds: int) -> None:
-    await node.store.introduce("1", "c", binds)
+    await node.store.introduce("1", "c", binds, 0.0)
 
 
 @asynccontextmanager

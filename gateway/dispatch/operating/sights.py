@@ -376,6 +376,7 @@ class Sights:
                 config=one.config,
                 phones=one.share,
                 behind=one.behind,
+                ahead=round(one.ahead, 1),
                 moved=one.moved,
                 slots=one.slots,
             )

@@ -239,6 +239,23 @@ FAULTS: Final = (
         "`gateway nodes` shows one digest.",
     ),
     Alert(
+        "ClockDiffers",
+        "warning",
+        "max by (job, node) (abs(gateway_node_clock_ahead_seconds)) > 2",
+        "5m",
+        "the clock of {{ $labels.node }} is {{ $value | humanizeDuration }} off the database's",
+        ("store", "Clocks of nodes"),
+        "What that node sends falls due, expires and keeps to quiet hours by a wrong clock. Leases"
+        " are not concerned, and nothing is lost or goes out twice.",
+        (
+            "`gateway nodes`: whose, by how much; where all differ alike, it is the database's",
+            "`chronyc tracking` on that machine and on the database's",
+        ),
+        "Mend what keeps the clock; meanwhile `gateway move` that node away, where hours matter.",
+        "Setting a clock far back by hand while its node sends: what waits, waits that longer.",
+        "`gateway nodes` shows no difference.",
+    ),
+    Alert(
         "BindsUnused",
         "warning",
         "max by (job, carrier) (gateway_slots_unused) > 0",

@@ -282,6 +282,12 @@ STORE: Final = Board(
             level("node_behind", "node", how="max"),
         ),
         lines(
+            "Clocks of nodes",
+            "Seconds by which each is ahead of the database's, below 0 where it is behind.",
+            "s",
+            level("node_clock_ahead_seconds", "node", how="max"),
+        ),
+        lines(
             "Memory",
             "What the process uses, beside what it may.",
             "bytes",

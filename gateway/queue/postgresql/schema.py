@@ -15,7 +15,7 @@ _LOCK = 0x534D5347
 """``SMSG``: held while the schema is looked at, so that two processes do not make it at once."""
 
 
-BESIDE: Final = frozenset({11, 13, 14, 15})
+BESIDE: Final = frozenset({11, 13, 14, 15, 16})
 """The schema versions to which a step leads that nodes of the version before may work beside: one
 that adds what they need not know. Any other one waits until none of them works."""
 

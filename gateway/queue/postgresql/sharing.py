@@ -278,8 +278,9 @@ def nodes(connection: Connected, me: int) -> list[NodeState]:
             behind,
             moved,
             slots.get(number, {}),
+            ahead,
         )
-        for number, name, alive, version, config, shards, behind, moved in (
+        for number, name, alive, version, config, shards, behind, moved, ahead in (
             cursor.execute(SQL["nodes"]).fetchall()
         )
     ]
@@ -294,13 +295,13 @@ def ahead(connection: Connected, clock: Callable[[], float]) -> float:
     return max(before - there, 0.0) + min(clock() - there, 0.0)
 
 
-def introduce(version: str, config: str, binds: Mapping[str, int]) -> Work[None]:
+def introduce(version: str, config: str, binds: Mapping[str, int], ahead: float) -> Work[None]:
     """Says of this node what it is."""
 
     def work(session: Session) -> Callable[[], None]:
         told = msgspec.json.encode(binds).decode()
-        values = {"version": version, "config": config, "binds": told, "me": session.number}
-        session.execute(SQL["introduce"], values)
+        values = {"version": version, "config": config, "binds": told, "ahead": ahead}
+        session.execute(SQL["introduce"], values | {"me": session.number})
         session.news.shares = True
         return lambda: None
 

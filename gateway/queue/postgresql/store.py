@@ -259,8 +259,10 @@ class PostgresStore:
     async def ahead(self) -> float:
         return await self._engine.read(lambda c: sharing.ahead(c, self._clock))
 
-    async def introduce(self, version: str, config: str, binds: Mapping[str, int]) -> None:
-        await self._engine.write(sharing.introduce(version, config, binds))
+    async def introduce(
+        self, version: str, config: str, binds: Mapping[str, int], ahead: float
+    ) -> None:
+        await self._engine.write(sharing.introduce(version, config, binds, ahead))
         self._shares.soon()
 
     async def move(self, name: str, *, away: bool) -> None:

@@ -9,7 +9,7 @@ from tests.queue.contract.rig import Rig
 
 async def test_one_node_has_all_and_gives_nothing_up(rig: Rig) -> None:
     store = cast("OperatorStore", rig.store)
-    await store.introduce("1.0", "c0ffee", {"alpha": 2})
+    await store.introduce("1.0", "c0ffee", {"alpha": 2}, 0.0)
     await store.vacate([Slot("alpha", 0)])
     await store.move("somebody", away=True)
     assert not store.shared

@@ -7,7 +7,7 @@ FROM shard LEFT JOIN node ON node.number = shard.node ORDER BY shard.number;
 -- name: nodes
 SELECT number, name, NOT clean AND until >= clock_timestamp(), version, config,
     (SELECT count(*) FROM shard WHERE shard.node = node.number),
-    (SELECT notices FROM gateway) - heard, moved
+    (SELECT notices FROM gateway) - heard, moved, ahead
 FROM node WHERE name <> '' ORDER BY number;
 
 -- name: clock
@@ -17,7 +17,8 @@ SELECT extract(epoch FROM clock_timestamp())::float8;
 SELECT node, carrier, count(*) FROM slot GROUP BY node, carrier ORDER BY carrier;
 
 -- name: introduce
-UPDATE node SET version = %(version)s, config = %(config)s, binds = %(binds)s WHERE number = %(me)s;
+UPDATE node SET version = %(version)s, config = %(config)s, binds = %(binds)s,
+    ahead = %(ahead)s WHERE number = %(me)s;
 
 -- name: free
 SELECT shard.number, node.number FROM shard LEFT JOIN node ON node.number = shard.node
