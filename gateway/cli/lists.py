@@ -198,10 +198,11 @@ def carry(
     desk: Desk[Any, Any],
     show: Callable[[list[dict[str, Any]]], None] | None = None,
     others: Collection[str] = (),
+    did: str = "done",
     lost: str = "give the list again, what is there already changes nothing",
 ) -> None:
-    """Carry a file to a desk, with its progress on stderr; ``show`` is given what became of it, and
-    ``lost`` says what it means that an answer did not come."""
+    """Carry a file to a desk, with its progress on stderr; ``show`` is given what became of it,
+    ``did`` says in a word what that is, and ``lost`` what it means that an answer did not come."""
     # It takes longer to import than a small command does.
     from gateway.cli.progress import Meter  # noqa: PLC0415
 
@@ -216,7 +217,7 @@ def carry(
                 if show is not None:
                     show(told)
                 if meter.due:
-                    meter.tell(numbers.position, f"{desk.known:,} done, {desk.refused:,} refused")
+                    meter.tell(numbers.position, f"{desk.known:,} {did}, {desk.refused:,} refused")
         finally:
             if desk.unanswered is not None:
                 print(f"gateway: no answer from {desk.unanswered} on; {lost}", file=sys.stderr)
@@ -265,7 +266,7 @@ class Whole:
     ) -> Imported | None:
         """Carry a file to a desk that stages it, and have all of it hold, both with progress on
         stderr. None where a line of it is wrong, which is told: nothing is done then."""
-        carry(path, desk, None, others, "nothing was done; give the list again")
+        carry(path, desk, None, others, "staged", "nothing was done; give the list again")
         if desk.refused:
             print(
                 f"gateway: nothing was done: of {desk.known + desk.refused:,} lines"

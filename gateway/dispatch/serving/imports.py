@@ -24,8 +24,9 @@ log = structlog.get_logger(__name__)
 LARGEST: Final = 10_000_000
 """Changes of an import: as many as there are opt-outs of a large tenant, some 200 MB."""
 
-PATIENCE: Final = 1.0
-"""Seconds for which `Imports.apply` waits for the end before it says how far it is."""
+PATIENCE: Final = 0.25
+"""Seconds for which `Imports.apply` waits for the end before it says how far it is: as often as a
+progress bar is to move."""
 
 LOOK: Final = 1.0
 """Seconds between looks for what other nodes have marked."""
