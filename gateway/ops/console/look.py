@@ -4,6 +4,7 @@ A page is named by its path. What is gathered depends on the address and on the 
 so that all who look at the same page are served one rendering.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
 
@@ -51,6 +52,7 @@ class Look:
         self._sent = Fresh(lambda: self._ask(operations.sent))
         self._tenants = self._of_queues(operations.tenants)
         self._consumers = Fresh(lambda: self._ask(operations.consumers))
+        self._nodes = Fresh(lambda: self._ask(operations.nodes))
         self._pauses = self._of_queues(operations.pauses)
         self._reach = Fresh(lambda: self._ask(operations.reach))
         self._policy = Fresh(lambda: self._ask(operations.policy))
@@ -67,6 +69,7 @@ class Look:
             "/messages": self._message_list,
             "/optouts": self._optout_list,
             "/consumers": self._consumer_list,
+            "/nodes": self._node_list,
             "/audit": self._audit,
             "/panels": self._nothing,
         }
@@ -261,6 +264,25 @@ class Look:
             },
         )
         return {"rows": rows}
+
+    async def _node_list(self, query: Query, _caller: Caller) -> Context:
+        nodes = await self._nodes()
+        rows = listing(
+            nodes,
+            query,
+            "/nodes",
+            lambda one: " ".join((one.name, one.config, one.version, *one.slots)),
+            {
+                "node": lambda one: one.number,
+                "state": lambda one: (one.alive, not one.moved, one.number),
+                "phones": lambda one: (most(one.phones), one.number),
+                "behind": lambda one: (most(one.behind if one.alive else 0), one.number),
+                "clock": lambda one: (most(abs(one.ahead)), one.number),
+            },
+        )
+        used = Counter(one.config for one in nodes if one.alive and one.config)
+        usual, _ = used.most_common(1)[0] if used else ("", 0)
+        return {"rows": rows, "differing": used.keys() - {usual}}
 
     async def _audit(self, query: Query, caller: Caller) -> Context:
         demand(caller, AUDITING)

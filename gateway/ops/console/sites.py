@@ -52,6 +52,7 @@ PAGES: Final = {
         Page("/messages", "Messages", "messages.html", search="id of a message, number of a phone"),
         Page("/optouts", "Opt-outs", "optouts.html", search="number of a phone"),
         Page("/consumers", "Consumers", "consumers.html", live=True, search="tenant, consumer"),
+        Page("/nodes", "Nodes", "nodes.html", live=True, search="node, carrier, configuration"),
         Page("/system", "System", "system.html", live=True, board="store"),
         Page("/audit", "Audit", "audit.html", search="who, verb, subject"),
         Page("/panels", "Panels", "panels.html"),

@@ -135,6 +135,7 @@ class Staged:
         self.tenant_views: list[TenantView] = list(TENANTS)
         self.campaign_views: list[CampaignView] = list(CAMPAIGNS)
         self.consumer_views: list[ConsumerView] = list(CONSUMERS)
+        self.node_views: list[NodeView] = list(NODES)
         self.message_views: dict[str, MessageView] = {MESSAGE.id: MESSAGE}
         self.optout_views: list[OptoutView] = list(OPTOUTS)
         self.pause_views: list[PauseView] = [PAUSE]
@@ -179,7 +180,7 @@ class Staged:
         return self.consumer_views
 
     async def nodes(self) -> Sequence[NodeView]:
-        return ()
+        return self.node_views
 
     async def message(self, identifier: str) -> MessageView:
         if identifier not in self.message_views:
@@ -484,6 +485,25 @@ CONSUMERS: Final = (
     ConsumerView(
         tenant="globex", name="billing", connected=False, missed=True, seq=11_020, lag=2_310,
         since=NOW - 400_000, seen_at=NOW - 7_400,
+    ),
+)  # fmt: skip
+
+NODES: Final = (
+    NodeView(
+        number=0, name="a", here=True, alive=True, version="1.4.0", config="3f9c2a7e5b1d4c68",
+        phones=0.5, behind=0, moved=False, slots={"alpha": 2, "beta": 1}, ahead=0.0,
+    ),
+    NodeView(
+        number=1, name="b", here=False, alive=True, version="1.4.0", config="3f9c2a7e5b1d4c68",
+        phones=0.0, behind=0, moved=True, slots={}, ahead=0.3,
+    ),
+    NodeView(
+        number=2, name="c", here=False, alive=True, version="1.3.2", config="77aa01e2d9c4b5f0",
+        phones=0.5, behind=2, moved=False, slots={"alpha": 2}, ahead=3_600.0,
+    ),
+    NodeView(
+        number=3, name="d", here=False, alive=False, version="1.3.2", config="77aa01e2d9c4b5f0",
+        phones=0.0, behind=913, moved=False, slots={}, ahead=0.0,
     ),
 )  # fmt: skip
 

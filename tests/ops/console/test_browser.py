@@ -33,6 +33,7 @@ PAGES = [
     "/messages/m6f3a2b1c",
     "/optouts?tenant=acme",
     "/consumers",
+    "/nodes",
     "/system",
     "/audit",
     "/panels",
