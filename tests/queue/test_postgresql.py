@@ -796,6 +796,7 @@ INT8 = st.integers(-(1 << 63), (1 << 63) - 1)
     st.lists(st.none() | st.floats(allow_nan=False)),
     st.lists(st.binary(max_size=20)),
     st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))),
+    st.lists(st.booleans()),
 )
 def test_arrays_come_back_as_they_went(
     postgres: Postgres,
@@ -804,7 +805,10 @@ def test_arrays_come_back_as_they_went(
     perhaps: list[float | None],
     octets: list[bytes],
     texts: list[str],
+    there: list[bool],
 ) -> None:
+    some_octets = [one if is_there else None for one, is_there in zip(octets, there, strict=False)]
+    some_texts = [one if is_there else None for one, is_there in zip(texts, there, strict=False)]
     with psycopg.connect(postgres.dsn("postgres"), autocommit=True) as connection:
         arrays.register(connection)
         given_ = (
@@ -815,10 +819,13 @@ def test_arrays_come_back_as_they_went(
             arrays.maybe_float8s(perhaps),
             arrays.octets(octets),
             arrays.texts(texts),
+            arrays.maybe_octets(some_octets),
+            arrays.maybe_texts(some_texts),
         )
         query = "SELECT %s::int8[], %s::int4[], %s::int2[], %s::float8[], %s::float8[],"
         cursor = connection.cursor(binary=True)
-        [row] = cursor.execute(query + " %s::bytea[], %s::text[]", given_).fetchall()
+        query += " %s::bytea[], %s::text[], %s::bytea[], %s::text[]"
+        [row] = cursor.execute(query, given_).fetchall()
     sent = (
         numbers,
         [number >> 32 for number in numbers],
@@ -827,6 +834,8 @@ def test_arrays_come_back_as_they_went(
         perhaps,
         octets,
         texts,
+        some_octets,
+        some_texts,
     )
     assert row == sent
 

@@ -108,6 +108,21 @@ def texts(values: Iterable[str]) -> Array:
     return _of(Texts, len(encoded), _joined(encoded))
 
 
+def maybe_octets(values: Sequence[bytes | None]) -> Array:
+    """A ``bytea[]`` with NULLs."""
+    return _maybe(Octets, values)
+
+
+def maybe_texts(values: Iterable[str | None]) -> Array:
+    """A ``text[]`` with NULLs; no text may have a NUL."""
+    return _maybe(Texts, [None if value is None else value.encode() for value in values])
+
+
+def _maybe(kind: type[Array], values: Sequence[bytes | None]) -> Array:
+    elements = [_NULL if value is None else _length(len(value)) + value for value in values]
+    return _of(kind, len(values), b"".join(elements), int(None in values))
+
+
 def _joined(values: Sequence[bytes]) -> bytes:
     return b"".join(chain.from_iterable(zip(map(_length, map(len, values)), values, strict=True)))
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from gateway.numbers import canonical
 from gateway.queue.filter import BitFilter
 from gateway.queue.postgresql import statements
-from gateway.queue.postgresql.arrays import texts
+from gateway.queue.postgresql.arrays import float8s, maybe_octets, maybe_texts, texts
 from gateway.queue.postgresql.connecting import Connected
 from gateway.queue.postgresql.session import Session
 from gateway.queue.store import GLOBAL, LIFTS, OptoutChange, OptoutEntry
@@ -50,12 +50,21 @@ def change(session: Session, changes: Sequence[OptoutChange], *, dated: bool = F
     for (scope, source), numbers in gone.items():
         values = {"scope": scope, "source": source, "numbers": texts(numbers)}
         session.execute(WRITES["opt_in"], values)
-    for held in entries.values():
-        for _, added in held.values():
-            if added is not None:
-                text = None if added.text is None else added.text.encode()
-                session.execute(WRITES["opt_out"], added._asdict() | {"text": text})
+    added = [one for held in entries.values() for _, one in held.values() if one is not None]
+    if added:
+        session.execute(WRITES["opt_out"], _columns(added))
     return changed
+
+
+def _columns(added: Sequence[OptoutChange]) -> dict[str, Any]:
+    return {
+        "scopes": texts(one.scope for one in added),
+        "numbers": texts(one.number for one in added),
+        "sources": texts(one.source for one in added),
+        "ats": float8s([one.at for one in added]),
+        "messages": maybe_texts(one.message for one in added),
+        "texts": maybe_octets([None if one.text is None else one.text.encode() for one in added]),
+    }
 
 
 def work(changes: Sequence[OptoutChange]) -> Callable[[Session], Callable[[], list[bool]]]:

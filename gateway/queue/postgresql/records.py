@@ -7,7 +7,7 @@ from gateway.numbers import canonical
 from gateway.queue.consents import RECORDS, Consent, is_new
 from gateway.queue.filter import BitFilter
 from gateway.queue.postgresql import statements
-from gateway.queue.postgresql.arrays import texts
+from gateway.queue.postgresql.arrays import float8s, int4s, int8s, maybe_octets, octets, texts
 from gateway.queue.postgresql.connecting import Connected
 from gateway.queue.postgresql.session import Session, Work, every
 from gateway.queue.store import VERSIONS, TemplateChange, TemplateVersion
@@ -30,7 +30,8 @@ def add(session: Session, changes: Sequence[Consent]) -> list[bool]:
         for row in found.fetchall():
             known.setdefault((tenant, row[0]), []).append(_consent(tenant, row))
             last[tenant, row[0]] = row[1]
-    new = []
+    new, added = [], list[tuple[int, int, Consent]]()
+    dropped: dict[tuple[int, str], int] = {}
     for change in changes:
         key = change.tenant, change.number
         records = known.setdefault(key, [])
@@ -39,10 +40,14 @@ def add(session: Session, changes: Sequence[Consent]) -> list[bool]:
             continue
         records.append(change)
         n = last[key] = last.get(key, 0) + 1
-        where = {"tenant": session.tenant(change.tenant), "number": change.number}
-        session.execute(SQL["add_consent"], _octets(change) | where | {"n": n})
+        added.append((session.tenant(change.tenant), n, change))
         if len(records) > RECORDS:
-            session.execute(SQL["drop_consents"], where | {"n": n - RECORDS})
+            dropped[added[-1][0], change.number] = n - RECORDS
+    if added:
+        session.execute(SQL["add_consent"], _columns(added))
+    for (tenant_number, number), n in dropped.items():
+        values = {"tenant": tenant_number, "number": number, "n": n}
+        session.execute(SQL["drop_consents"], values)
     return new
 
 
@@ -56,11 +61,23 @@ def work(changes: Sequence[Consent]) -> Work[list[bool]]:
     return done
 
 
-def _octets(change: Consent) -> dict[str, Any]:
+def _columns(added: Sequence[tuple[int, int, Consent]]) -> dict[str, Any]:
+    said = [one for _, _, one in added]
     return {
-        name: value.encode() if name in ("purpose", "source", "wording", "by") and value else value
-        for name, value in change._asdict().items()
+        "tenants": int4s([tenant for tenant, _, _ in added]),
+        "numbers": texts(one.number for one in said),
+        "ns": int8s([n for _, n, _ in added]),
+        "purposes": octets([one.purpose.encode() for one in said]),
+        "states": texts(one.state for one in said),
+        "ats": float8s([one.at for one in said]),
+        "sources": octets([one.source.encode() for one in said]),
+        "wordings": maybe_octets([_encoded(one.wording) for one in said]),
+        "bys": maybe_octets([_encoded(one.by) for one in said]),
     }
+
+
+def _encoded(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()
 
 
 def _consent(tenant: str, row: Sequence[Any]) -> Consent:

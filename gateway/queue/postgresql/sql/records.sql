@@ -8,8 +8,9 @@ ORDER BY asked.number, n;
 
 -- name: add_consent
 INSERT INTO consent (tenant, number, n, purpose, state, at, source, wording, said_by)
-VALUES (%(tenant)s, %(number)s, %(n)s, %(purpose)s, %(state)s, %(at)s, %(source)s, %(wording)s,
-    %(by)s);
+SELECT * FROM unnest(%(tenants)s::int4[], %(numbers)s::text[], %(ns)s::int8[], %(purposes)s::bytea[],
+    %(states)s::text[], %(ats)s::float8[], %(sources)s::bytea[], %(wordings)s::bytea[],
+    %(bys)s::bytea[]);
 
 -- name: drop_consents
 DELETE FROM consent WHERE tenant = %(tenant)s AND number = %(number)s AND n <= %(n)s;

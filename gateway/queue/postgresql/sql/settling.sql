@@ -116,7 +116,8 @@ SELECT asked.number, source, at FROM unnest(%(numbers)s::text[]) AS asked (numbe
 
 -- name: opt_out
 INSERT INTO optout (scope, number, source, at, message, text)
-VALUES (%(scope)s, %(number)s, %(source)s, %(at)s, %(message)s, %(text)s);
+SELECT * FROM unnest(%(scopes)s::text[], %(numbers)s::text[], %(sources)s::text[], %(ats)s::float8[],
+    %(messages)s::text[], %(texts)s::bytea[]);
 
 -- name: opt_in
 DELETE FROM optout WHERE scope = %(scope)s AND source = %(source)s
