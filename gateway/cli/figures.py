@@ -4,7 +4,7 @@ is in `gateway.cli.counting`."""
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -13,6 +13,24 @@ from gateway.cli.counting import in_all
 
 ENDED: Final = ("delivered", "failed", "expired", "unknown")
 """The outcomes by which reach is measured."""
+
+TITLES: Final = ("sent", *ENDED, "opt-outs", "reach", "% unknown")
+"""The columns of a table, but for the first."""
+
+MATTERING: Final = (
+    "reach",
+    "delivered",
+    "sent",
+    "failed",
+    "unknown",
+    "expired",
+    "opt-outs",
+    "% unknown",
+)
+"""The same, those first that stay where there is room for few."""
+
+GAP: Final = 2
+"""Columns of the terminal between two of a table."""
 
 BARE: Final = {"pad_edge": False, "box": None, "header_style": "bold"}
 
@@ -49,9 +67,9 @@ def screen(stats: Sequence[Stat], what: str) -> RenderableType:
             line = "   ".join(f"{name} {number:,}" for name, number in shown)
             parts.append(Text(f"{title}: {line}"))
     if carriers := _by(stats, "carrier"):
-        parts += [Text(), _table("carrier", carriers)]
+        parts += [Text(), _Table("carrier", carriers)]
     if len(variants := _by(stats, "variant")) > 1:
-        parts += [Text(), _table("variant", variants)]
+        parts += [Text(), _Table("variant", variants)]
     return Group(*parts)
 
 
@@ -64,21 +82,46 @@ def _by(stats: Iterable[Stat], name: str) -> dict[str, dict[str, Any]]:
     return {label: in_all(rows) for label, rows in sorted(of.items())}
 
 
-def _table(name: str, sums: Mapping[str, Mapping[str, Any]]) -> Table:
-    table = Table(**BARE)  # type: ignore[arg-type]  # of several types
-    table.add_column(name)
-    for column in ("sent", "delivered", "failed", "expired", "unknown", "opt-outs"):
-        table.add_column(column, justify="right")
-    table.add_column("reach", justify="right")
-    table.add_column("unknown", justify="right")
-    for label, total in sums.items():
+class _Table:
+    """Figures by carrier or variant, in as many columns as there is room for: those that tell least
+    go first.
+
+    Args:
+        name: of what the rows are of.
+    """
+
+    def __init__(self, name: str, sums: Mapping[str, Mapping[str, Any]]) -> None:
+        self._columns = {name: [*sums], **_columns(sums.values())}
+        self._order = (name, *MATTERING)
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        left, kept = options.max_width + GAP, set[str]()
+        for title in self._order:
+            width = max(map(len, (title, *self._columns[title]))) + GAP
+            if width <= left or not kept:
+                kept.add(title)
+                left -= width
+        table = Table(**BARE)  # type: ignore[arg-type]  # of several types
+        shown = {title: cells for title, cells in self._columns.items() if title in kept}
+        for title in shown:
+            table.add_column(title, justify="left" if title == self._order[0] else "right")
+        for row in zip(*shown.values(), strict=True):
+            table.add_row(*row)
+        yield table
+
+
+def _columns(sums: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """The figures of rows, by the titles of their columns."""
+    found: dict[str, list[str]] = {title: [] for title in TITLES}
+    for total in sums:
         outcomes = total.get("outcomes", {})
         shares = reach(outcomes)
-        table.add_row(
-            label,
+        cells = (
             f"{total.get('sent', 0):,}",
             *(f"{outcomes.get(one, 0):,}" for one in ENDED),
             f"{total.get('optouts', 0):,}",
             *(("", "") if shares is None else (f"{share:.1%}" for share in shares)),
         )
-    return table
+        for title, cell in zip(TITLES, cells, strict=True):
+            found[title].append(cell)
+    return found

@@ -2,6 +2,7 @@
 
 import io
 
+import pytest
 from rich.console import Console
 
 from gateway.api.wire import Stat
@@ -19,9 +20,9 @@ STATS = [
 ]  # fmt: skip
 
 
-def shown(stats: list[Stat]) -> str:
+def shown(stats: list[Stat], width: int = 140) -> str:
     file = io.StringIO()
-    Console(file=file, width=140).print(screen(stats, "campaign spring"))
+    Console(file=file, width=width).print(screen(stats, "campaign spring"))
     return file.getvalue()
 
 
@@ -49,3 +50,18 @@ def test_the_screen_has_carriers_variants_and_rules() -> None:
 
 def test_nothing_yet_is_shown_too() -> None:
     assert "accepted 0" in shown([])
+
+
+@pytest.mark.parametrize(
+    ("width", "titles"),
+    [
+        (140, "carrier sent delivered failed expired unknown opt-outs reach % unknown"),
+        (40, "carrier sent delivered failed reach"),
+        (25, "carrier delivered reach"),
+        (16, "carrier reach"),
+        (7, "carrier"),
+    ],
+)
+def test_a_narrow_terminal_has_fewer_columns(width: int, titles: str) -> None:
+    head = next(line for line in shown(STATS, width).splitlines() if line.startswith("carrier"))
+    assert " ".join(head.split()) == titles

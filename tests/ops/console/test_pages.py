@@ -132,9 +132,15 @@ async def test_now_says_so_where_all_is_well(staged: Staged) -> None:
         ("/consumers", ["away", "2,310", "2 h 3 min ago"]),
         (
             "/nodes",
-            ["go by different configurations", "this one", "60 min ahead", "is off", "alpha&nbsp;2"],
+            [
+                "go by different configurations",
+                "this one",
+                "60 min ahead",
+                "is off",
+                "alpha&nbsp;2",
+            ],
         ),
-        ("/nodes", ["moved away", "Move back", "is gone", "Move away", "differs"]),
+        ("/nodes", ["alpha&nbsp;2", "moved away", "Move back", "is gone", "Move away", "differs"]),
         ("/nodes?q=beta", ["1 of 4 nodes"]),
         ("/audit", ["night shift, operator", "10.0.0.7", "0 is not between 1 and 10000"]),
         ("/audit?q=reload", ["configuration"]),
