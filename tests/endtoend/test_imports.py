@@ -13,8 +13,8 @@ import pytest
 
 from tests.conftest import PATIENCE, TOKEN
 
-CHUNK: Final = 500
-NUMBERS: Final = [f"4477{n:08}" for n in range(100 * CHUNK)]
+CHUNK: Final = 200
+NUMBERS: Final = [f"4477{n:08}" for n in range(250 * CHUNK)]
 """More than are carried out in the time that it takes to ask how far that is."""
 
 

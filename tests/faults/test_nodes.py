@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.queue.postgresql.sharing import shard
+from tests.endtoend import test_imports as imports
 from tests.faults.nodes import LEASE, MakeNodes
 from tests.faults.test_postgresql import settle_accounts
 from tests.servers import Postgres
@@ -33,6 +34,29 @@ def test_a_node_of_three_is_killed(nodes_of: MakeNodes, start_campaign: Start) -
     campaign.wait_for(len(campaign.accepted) + 1_000)
     settle_accounts(nodes, campaign, reader, records, 1)
     assert first.terminate() == 0
+
+
+def test_another_node_goes_on_with_an_import(
+    nodes_of: MakeNodes, postgres: Postgres, database: str
+) -> None:
+    """It is carried out by the node that has the first shard, and that one is killed in the middle.
+    The other, which was asked, says that all of it holds once it does."""
+    nodes = nodes_of(2)
+    nodes.site.account("alpha", nodes.site.free_port())
+    running = {name: nodes.start(name) for name in "ab"}
+    nodes.wait_for_shares(32, 32)
+    query = "SELECT name FROM node JOIN shard ON shard.node = node.number WHERE shard.number = 0"
+    [[doing]] = postgres.ask(database, query)
+    [asked] = {*running} - {doing}
+    client, other = nodes.client_of(asked), nodes.client_of(asked)
+    imports.stage(client)
+    size = len(imports.NUMBERS)
+    client.send("import", action="apply", name="spring", size=size)
+    imports.until(lambda: imports.out(other, imports.NUMBERS[0]) == [True])
+    running[doing].kill()
+    assert imports.out(other, imports.NUMBERS[-1]) == [False], "it was killed in the middle"
+    assert imports.apply(other) == {"size": size, "rest": 0, "changed": size}
+    assert imports.listed(other) == size
 
 
 def test_a_node_that_sleeps_is_a_zombie(nodes_of: MakeNodes, start_campaign: Start) -> None:
