@@ -85,11 +85,11 @@ class Imports:
 
     async def apply(self, tenant: str, name: str, size: int) -> Import:
         """Have all of an import hold. Waits until it does, or for `PATIENCE`: with no ``rest``, all
-        of it holds on all nodes. Raises RequestError where it has not ``size`` changes: none of
-        them holds then."""
+        of it holds on all nodes. Raises RequestError where not ``size`` changes are staged: none of
+        them holds then. One that was applied already is told of."""
         now = self._clock()
         known = await self._store.apply(tenant, name, size, now)
-        if known is None or known.size != size:
+        if known is None or known.marked is None:
             staged = 0 if known is None else known.size
             raise RequestError(
                 "bad_request",

@@ -76,6 +76,7 @@ async def test_an_import_that_was_applied_takes_no_more(
     await finish(world, 1)
     with pytest.raises(RequestError, match="import: 'spring' was applied; take another name"):
         await stage(world, PHONES[1])
+    assert await finish(world, 2) == Imported(1, 0, 1), "it holds, whatever is asked of it"
     assert await out(world) == [PHONES[0]]
 
 
