@@ -45,7 +45,7 @@ class StagedOptouts(msgspec.Struct, frozen=True, array_like=True, tag="optouts")
 
 
 class StagedConsents(msgspec.Struct, frozen=True, array_like=True, tag="consents"):
-    """StagedConsents that were staged together."""
+    """Consents that were staged together."""
 
     action: ConsentAction
     records: Sequence[Consent]
