@@ -387,6 +387,70 @@ async def test_a_node_that_is_slow_to_come_back_to_the_database_is_not_dead(
         await first.until(lambda heard: heard.share == 1.0)
 
 
+async def test_a_node_that_comes_when_the_database_does_takes_nobody_for_dead(
+    nodes: MakeNodes,
+    postgres: Postgres,
+    database: str,
+    entry: MakeEntry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """None could say that it lives while that was away. One that does keeps what it has; what the
+    other had goes to who has come, once it could have been heard of."""
+    monkeypatch.setattr(holding, "RENEW", 3_600.0)
+    clock = 1_000.0
+    monkeypatch.setattr(holding, "now", lambda: clock)
+    async with nodes("a", "b", of=3, lease=9_999.0) as [living, dead]:
+        for node in (living, dead):
+            node.listening.cancel()
+        postgres.ask(database, "UPDATE node SET until = clock_timestamp() - interval '1 s'")
+        async with trio.open_nursery() as nursery:
+            came = Node(PostgresStore(postgres.dsn(database), node="c", nodes=3, lease=9_999.0))
+            await came.store.open()
+            nursery.start_soon(came.listen)
+            await living.store.remember("forms", b"x")  # it is not fenced off
+            held = Held("receipt", "k", b"", 9e9)
+            await living.store.settle(Settlement(hold=[held]))
+            with trio.move_on_after(1.5) as early:
+                await came.until(lambda heard: heard.share)
+            assert early.cancelled_caught
+            await living.store.remember("forms", b"y")
+            clock += holding.GRACE
+            await came.until(lambda heard: heard.share)
+            with pytest.raises(StoreFenced):
+                await dead.store.remember("forms", b"z")
+            await living.store.remember("forms", b"z")
+            nursery.cancel_scope.cancel()
+        await came.store.aclose()
+        await dead.store.aclose(in_doubt=True)
+
+
+async def test_a_spare_that_comes_when_the_database_does_takes_nobody_s_place(
+    postgres: Postgres, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the one that has it could have been heard of."""
+    monkeypatch.setattr(holding, "RENEW", 3_600.0)
+    over = "UPDATE node SET until = clock_timestamp() - interval '1 s'"
+    first = PostgresStore(postgres.dsn(database), node="a", lease=9_999.0)
+    await first.open()
+    spare = PostgresStore(postgres.dsn(database), node="b", lease=1.0)
+    postgres.ask(database, over)
+
+    async def live() -> None:
+        await trio.sleep(0.5)
+        await first.remember("forms", b"x")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(live)
+        with pytest.raises(StoreError, match="is in use by node a"):
+            await spare.open()
+    postgres.ask(database, over)
+    await spare.open()
+    with pytest.raises(StoreFenced):
+        await first.remember("forms", b"y")
+    for store in (first, spare):
+        await store.aclose()
+
+
 async def test_nobody_is_fenced_off_by_what_waited_while_the_database_was_away(
     nodes: MakeNodes, postgres: Postgres, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

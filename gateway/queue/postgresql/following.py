@@ -91,6 +91,7 @@ class Follower:
         self._newest = 0
         self._told = -1.0
         self._live = 0
+        self._held_left = False
         self._slots: dict[str, OwnSlots] = {}
         self._leaving: set[Slot] = set()
         self._heeded = engine.session.heard
@@ -115,7 +116,7 @@ class Follower:
         """Take what is free of the shards, up to an even share, and what nodes have left behind."""
         await self._engine.write(lambda _: lambda: None)  # opening may have taken its time
         await self._share()
-        await self._engine.write(taking(sharing.take_held))  # for the recovery to find
+        await self._take_held()  # for the recovery to find
         await self._engine.write(sharing.take_passed_on(self.active))
         self._engine.session.begun = True
         self._engine.tell(News(shares=True))  # there is one more
@@ -136,6 +137,8 @@ class Follower:
                 if await self._share() and self._share_at == again:  # `soon` says otherwise
                     giving_up = self.leaving or self._leaving
                     self._share_at = now + LEAVE if giving_up else math.inf
+            if self._held_left and self._engine.session.sure:
+                await self._take_held()
             if now >= self._count_at:
                 self._count_at = now + COUNT
                 await self._count()
@@ -239,6 +242,12 @@ class Follower:
     async def _arrivals(self) -> None:
         self._came(await self._engine.write(sharing.arrived(self.active)))
 
+    async def _take_held(self) -> None:
+        """Take what dead nodes have kept; of those that may not be dead, later."""
+        sure = self._engine.session.sure
+        self._heard.held += await self._engine.write(taking(sharing.take_held))
+        self._held_left = not sure
+
     async def _passed_on(self) -> None:
         self._heard.held += await self._engine.write(sharing.take_passed_on(self.active))
 
@@ -282,7 +291,7 @@ class Follower:
             if await engine.write(taking(sharing.take(missing))):
                 shares = await engine.read(lambda c: sharing.look(c, me))
         if len(found.live) < self._live:
-            self._heard.held += await engine.write(taking(sharing.take_held))
+            await self._take_held()
         self._live = len(found.live)
         self._owners, self._takers = shares.owners, shares.takers
         fresh = shares.mine & ~self.mine
@@ -344,7 +353,7 @@ class Follower:
         return bool(missing)
 
     async def _cut(self, silent: frozenset[str]) -> None:
-        if silent:
+        if silent and self._engine.session.sure:
             await self._engine.read(lambda c: sharing.cut(c, silent))
 
     async def _count(self) -> None:

@@ -40,9 +40,10 @@ CUT: Final = 5.0
 """Seconds that the server may take to end a connection."""
 
 _NODES: Final = b"""SELECT number, name, clean OR until < clock_timestamp(), token, clean,
-    operation, nodes FROM node
+    operation, nodes, clean OR until = '-infinity' FROM node
     WHERE number < %s OR NOT (clean OR until < clock_timestamp()) ORDER BY number"""
-"""The nodes, whether each has let go, and how many there may be by what it knows."""
+"""The nodes, whether each has let go, how many there may be by what it knows, and whether it will
+not come back: it has ended in order, or was fenced off."""
 
 _LOCK: Final = 0x534D
 """The first half of the lock of a name; the second is its hash."""
@@ -74,6 +75,13 @@ class _Node(NamedTuple):
     clean: bool
     operation: int
     nodes: int
+    over: bool
+
+
+def grace(lease: float) -> float:
+    """Seconds for which a node that has just come takes nobody for dead whose time was over when it
+    came: the database may have been away until then. See `GRACE`."""
+    return min(GRACE, 1.5 * lease)
 
 
 def lock(connection: Connected, node: str) -> bool:
@@ -84,7 +92,8 @@ def lock(connection: Connected, node: str) -> bool:
 
 
 def take(connection: Connected, target: Target, node: str, lease: float, nodes: int = 1) -> Taken:
-    """Take a number, once one is free. Raises StoreError where none is for long."""
+    """Take a number, once one is free: of a node whose time was over when this one came, once it
+    has had the time to say that it lives. Raises StoreError where none is for long."""
     until = time.monotonic() + lease + 2.0
     while not lock(connection, node):
         if time.monotonic() >= until:
@@ -99,9 +108,13 @@ def take(connection: Connected, target: Target, node: str, lease: float, nodes: 
         " WHERE NOT EXISTS (SELECT FROM node WHERE number = new) ON CONFLICT DO NOTHING",
         (nodes - 1,),
     )
+    came, living = time.monotonic(), set[int]()
     while True:
         found = _look(connection, nodes)
-        one = _choose(found, node, nodes)
+        living.update(n.number for n in found if not n.free)
+        sure = time.monotonic() >= came + grace(lease)
+        known = [n for n in found if n.name == node or n.over or n.number in living or sure]
+        one = _choose(found, [n for n in known if n.free or n.name == node], node, nodes)
         if one is not None:
             if one.name != node and not one.clean:
                 cut(connection, one.name)
@@ -119,7 +132,7 @@ def take(connection: Connected, target: Target, node: str, lease: float, nodes: 
                     ).fetchall()
                     connection.execute("DELETE FROM granted WHERE node = %s", (it.number,))
                     return Taken(it.token + 1, it.number, it.clean, it.operation, heard)
-        if time.monotonic() >= until:
+        if time.monotonic() >= until and known == found:
             raise _refusal(target, [n for n in found if not n.free], nodes)
         time.sleep(POLL)
 
@@ -128,13 +141,13 @@ def _look(connection: Connected, nodes: int) -> list[_Node]:
     return [_Node(*row) for row in connection.execute(_NODES, (nodes,)).fetchall()]
 
 
-def _choose(found: list[_Node], node: str, nodes: int) -> _Node | None:
-    """The number to take: one's own, else one that is free, where all nodes agree how many there
-    are."""
+def _choose(found: list[_Node], free: list[_Node], node: str, nodes: int) -> _Node | None:
+    """The number to take of those that are free: one's own before others, where all nodes agree how
+    many there are."""
     if any(not n.free and n.name != node and n.nodes != nodes for n in found):
         return None
-    mine = [n for n in found if n.name == node and n.number < nodes]
-    return next((n for n in (*mine, *found) if (n.free or n in mine) and n.number < nodes), None)
+    mine = [n for n in free if n.name == node]
+    return next((n for n in (*mine, *free) if n.number < nodes), None)
 
 
 def _refusal(target: Target, there: list[_Node], nodes: int) -> StoreError:

@@ -59,6 +59,7 @@ class Session:
         renewed: when the last one began that was made, on `holding.now`'s clock.
         resumed: when the first one began that was made after so long that the time of some other
             node may have run out, if it was the database that did not answer.
+        came: when this node had its first connection, on that clock.
         begun: whether this node has its part of the work, and goes by what others do.
         heard: the last notice that this node goes by.
         generation: the one that history is written to.
@@ -73,7 +74,7 @@ class Session:
         self.alone = alone
         self.operation = self.made = 0
         self.lease = lease
-        self.renewed = holding.now()
+        self.came = self.renewed = holding.now()
         self.resumed = -inf
         self.begun = False
         self.heard = 0
@@ -274,10 +275,17 @@ class Session:
     @property
     def unsure(self) -> bool:
         """Whether the database was away until now or a moment ago: no other node could say that it
-        lives. A node that begins takes what there is."""
+        lives."""
         now = holding.now()
         stale = now > self.renewed + self.lease - holding.renewal(self.lease)
         return self.begun and (stale or now < self.resumed + holding.GRACE)
+
+    @property
+    def sure(self) -> bool:
+        """Whether a node whose time is over is dead. It may be alive where the database was away
+        until this one came, of which this one knows nothing."""
+        came_long_ago = holding.now() >= self.came + holding.grace(self.lease)
+        return not self.unsure and (self.alone or came_long_ago)
 
     def _undo(self) -> None:
         """Nothing that was learnt in a transaction that failed holds."""

@@ -321,12 +321,12 @@ def take(limit: int) -> Work[int]:
     def work(session: Session) -> Callable[[], int]:
         be_sure(session)
         me = session.number
-        asked = {"me": me, "limit": limit}
+        asked = {"me": me, "limit": limit, "sure": session.sure}
         rows: Sequence[tuple[int, int | None]] = session.execute(SQL["free"], asked).fetchall()
         owners = {owner for _, owner in rows if owner is not None}
         gone: set[int] = set()
         if owners:
-            values = {"nodes": int4s(sorted(owners))}
+            values = {"nodes": int4s(sorted(owners)), "sure": session.sure}
             gone = set(every(session.execute(SQL["fence_off"], values).fetchall()))
         taken = [number for number, owner in rows if owner is None or owner in gone]
         if taken:
@@ -338,9 +338,10 @@ def take(limit: int) -> Work[int]:
 
 
 def fence_off_dead(session: Session) -> None:
-    """Fences off the nodes whose time is over."""
+    """Fences off the nodes whose time is over, unless this one has just come."""
     be_sure(session)
-    session.execute(SQL["fence_off_dead"], {"me": session.number})
+    if session.sure:
+        session.execute(SQL["fence_off_dead"], {"me": session.number})
 
 
 def be_sure(session: Session) -> None:
@@ -351,7 +352,7 @@ def be_sure(session: Session) -> None:
 
 
 def take_held(session: Session) -> Callable[[], list[Held]]:
-    """Takes what nodes that are gone have kept until its other half comes."""
+    """Takes what nodes that are gone for good have kept until its other half comes."""
     fence_off_dead(session)
     me = {"me": session.number}
     cursor = session.execute(SQL["take_held"], me)

@@ -22,12 +22,14 @@ UPDATE node SET version = %(version)s, config = %(config)s, binds = %(binds)s,
 
 -- name: free
 SELECT shard.number, node.number FROM shard LEFT JOIN node ON node.number = shard.node
-WHERE node.number IS NULL OR (node.number <> %(me)s AND (node.clean OR node.until < clock_timestamp()))
+WHERE node.number IS NULL OR (node.number <> %(me)s AND (node.clean OR node.until = '-infinity'
+    OR (%(sure)s AND node.until < clock_timestamp())))
 ORDER BY shard.number LIMIT %(limit)s FOR UPDATE OF shard SKIP LOCKED;
 
 -- name: fence_off
 UPDATE node SET token = token + 1, until = '-infinity'
-WHERE number = ANY(%(nodes)s::int4[]) AND (clean OR until < clock_timestamp()) RETURNING number;
+WHERE number = ANY(%(nodes)s::int4[]) AND (clean OR until = '-infinity'
+    OR (%(sure)s AND until < clock_timestamp())) RETURNING number;
 
 -- name: fence_off_dead
 UPDATE node SET token = token + 1, until = '-infinity'
@@ -35,7 +37,7 @@ WHERE number <> %(me)s AND NOT clean AND until < clock_timestamp();
 
 -- name: take_held
 WITH gone AS (SELECT number FROM node
-    WHERE number <> %(me)s AND (clean OR until < clock_timestamp())),
+    WHERE number <> %(me)s AND (clean OR until = '-infinity')),
 back AS (UPDATE held SET node = -1 WHERE kind IN ('text', 'receipts') AND node IN (SELECT number FROM gone))
 UPDATE held SET node = %(me)s WHERE shard IS NULL AND node IN (SELECT number FROM gone)
 RETURNING kind, key, body, expires;
