@@ -48,3 +48,17 @@ async def test_a_gateway_finds_in_it_what_it_needs(brought: Postgres) -> None:
     recovery = await store.open()
     assert recovery.node == 0
     await store.aclose()
+
+
+def test_a_server_goes_on_though_a_process_of_it_ends_as_it_is_frozen(
+    request: pytest.FixtureRequest, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was counted among those that are to be stopped."""
+    server = request.getfixturevalue("postgres")
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    children = postgres._children  # noqa: SLF001
+    monkeypatch.setattr(postgres, "_children", lambda parent: [ended.pid, *children(parent)])
+    with server.frozen():
+        pass
+    assert server.ask(database, "SELECT 1") == [(1,)]

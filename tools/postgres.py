@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -112,9 +112,7 @@ class Postgres:
         """End all of the server's processes at once."""
         postmaster = self.pid
         every = [postmaster, *_children(postmaster)]
-        for process in every:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+        _signal(every, signal.SIGKILL)
         while any(_runs(process) for process in every):
             time.sleep(0.01)
         # Its number stays taken until somebody asks for its status; it holds these for as long.
@@ -129,12 +127,10 @@ class Postgres:
         os.kill(postmaster, signal.SIGSTOP)
         every = [postmaster, *_children(postmaster)]
         try:
-            for process in every:
-                os.kill(process, signal.SIGSTOP)
+            _signal(every, signal.SIGSTOP)
             yield
         finally:
-            for process in every:
-                os.kill(process, signal.SIGCONT)
+            _signal(every, signal.SIGCONT)
 
     def promote(self) -> None:
         """Have a server that follows another one be a primary itself."""
@@ -227,6 +223,13 @@ def _runs(process: int) -> bool:
     except OSError:
         return False
     return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
+
+
+def _signal(processes: Sequence[int], number: signal.Signals) -> None:
+    """Send a signal to some processes, of which some may have ended."""
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, number)
 
 
 def _children(parent: int) -> list[int]:
