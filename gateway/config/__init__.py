@@ -33,6 +33,11 @@ MAX_DOTS: Final = 1000
 60 KB, would take ``tomllib`` fifteen seconds and 3.6 GB."""
 
 
+ITS_OWN: Final = {"queue": {"node"}, "api": {"listen"}, "admin": {"listen"}}
+"""What nodes that share a database need not have alike, by table: a node's name, and where it
+listens."""
+
+
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """Read a configuration file, and the certificates and passwords that it names.
 
@@ -49,7 +54,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     if faults.lines:
         raise ConfigError(faults.lines)
     _load_holidays(settings)
-    dispatch = msgspec.structs.replace(settings.dispatch, digest=digest)
+    dispatch = msgspec.structs.replace(settings.dispatch, digest=digest, shared=_shared(table))
     return msgspec.structs.replace(settings, digest=digest, dispatch=dispatch)
 
 
@@ -119,6 +124,18 @@ def _parse(path: Path) -> tuple[dict[str, object], str]:
     except ValueError as error:
         reason = f"not TOML: {error}"
     raise ConfigError([f"{path}: {reason}"])
+
+
+def _shared(table: Mapping[str, object]) -> str:
+    """See `gateway.dispatch.core.DispatchOptions.shared`."""
+    alike: dict[str, object] = {}
+    for name, keys in table.items():
+        own = ITS_OWN.get(name)
+        if own is None or not isinstance(keys, dict):
+            alike[name] = keys
+        elif left := {key: value for key, value in keys.items() if key not in own}:
+            alike[name] = left
+    return sha256(msgspec.json.encode(alike, order="deterministic")).hexdigest()[:12]
 
 
 def _excess(data: bytes) -> str:

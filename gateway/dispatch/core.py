@@ -79,6 +79,7 @@ class DispatchOptions(msgspec.Struct, frozen=True):
         routes: in order; none for one that every carrier shares.
         retention: seconds for which history is kept.
         digest: names the configuration that says all this.
+        shared: names what of it nodes that share a store are to have alike.
     """
 
     tenants: Sequence[TenantOptions] = ()
@@ -89,6 +90,7 @@ class DispatchOptions(msgspec.Struct, frozen=True):
     routes: Sequence[RouteOptions] = ()
     retention: float = RETENTION
     digest: str = ""
+    shared: str = ""
 
 
 class Dispatch:
@@ -226,7 +228,7 @@ class Dispatch:
             steering=self._steering,
             templates=self._templates,
             clock=clock,
-            config=lambda: self.options.digest,
+            config=lambda: self.options.shared,
             binds=lambda: {one.options.id: one.slots for one in self.options.carriers},
             occupied=lambda: self.fleet.occupied,
             rates=self._rates,

@@ -75,7 +75,7 @@ class Nodes:
         seen: the nodes, as they stood some seconds ago; none where there is one.
 
     Args:
-        config: tells the digest of the configuration in force.
+        config: names what nodes are to have alike of the configuration in force.
         binds: tells how many slots each carrier has by it.
         occupied: tells the slots that have sessions here, see `Fleet.occupied`.
         rates: tells the rates that hold over all nodes, as they are used here.
