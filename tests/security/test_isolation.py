@@ -9,7 +9,7 @@ import trio
 from gateway.api.schema import OPS
 from tests.security.running import TENANTS, Peer, Running
 
-PHONE, OTHER_PHONE = "447700900123", "447700900124"
+PHONE, OTHER_PHONE, STAGED_PHONE = "447700900123", "447700900124", "447700900125"
 UNKNOWN = {
     "id": "1234567890abcdef",
     "key": "no-such-key",
@@ -19,6 +19,7 @@ UNKNOWN = {
     "sender": "10690009",
     "consent": "447700900999",
     "template": "no-such-template",
+    "import": "no-such-import",
 }
 """What nobody has, by what it is."""
 
@@ -50,6 +51,8 @@ async def belongings(acme: Peer) -> Belongings:
         "consent", action="add", numbers=[OTHER_PHONE], purpose="marketing", source="form"
     )
     await acme.ask("template", action="put", name="welcome", text="Welcome to the shop")
+    staged = {"import": {"name": "list-7", "part": 0}}
+    await acme.ask("optout", action="add", numbers=[STAGED_PHONE], **staged)
     names = {
         "id": waiting,
         "key": "order-7",
@@ -58,6 +61,7 @@ async def belongings(acme: Peer) -> Belongings:
         "optout": OTHER_PHONE,
         "consent": OTHER_PHONE,
         "template": "welcome",
+        "import": "list-7",
         "sender": TENANTS["acme"],
     }
     return Belongings(names, 1)
@@ -95,6 +99,12 @@ PROBES: list[tuple[str, str, dict[str, Any]]] = [
     ("submit", "template", {"messages": [{"to": "+447700900123", "template": "{}"}]}),
     ("handover", "consent", {"action": "check", "numbers": ["{}"]}),
     ("person", "consent", {"action": "erase", "number": "{}"}),
+    ("import", "import", {"action": "apply", "name": "{}", "size": 1}),
+    (
+        "optout",
+        "import",
+        {"action": "add", "numbers": [STAGED_PHONE], "import": {"name": "{}", "part": 0}},
+    ),
 ]
 """Requests, the sort of thing that each names, and where."""
 
@@ -140,6 +150,8 @@ async def test_what_is_anothers_is_unknown_in_the_same_way_as_what_never_was(
     [listed] = (await acme.ask("optout", action="list"))["results"]
     assert listed == out
     assert (await acme.ask("subscribe", consumer="crm"))["next"] == 2
+    applied = await acme.ask("import", action="apply", name="list-7", size=1)
+    assert applied["imported"]["size"] == 1
 
 
 async def test_events_go_to_their_tenant_alone(acme: Peer, rival: Peer) -> None:
