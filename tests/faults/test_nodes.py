@@ -217,9 +217,12 @@ def test_a_tenant_s_rate_holds_over_all_nodes(nodes_of: MakeNodes) -> None:
     sent = [json.loads(line) for record in records for line in record.read_text().splitlines()]
     assert len(sent) == len(phones)
     times = sorted(part["time"] for part in sent)
-    began = times[0] + 2  # after the burst, and once nodes have heard of one another
-    count = sum(began <= at < began + 10 for at in times)
-    assert 0.95 * rate * 10 <= count <= 1.05 * rate * 10
+    # After the burst, and once nodes have heard of one another. A machine that is busy with other
+    # things may send late for a while, never more.
+    starts = [times[0] + 2 + tenths / 10 for tenths in range(20)]
+    counts = [sum(began <= at < began + 10 for at in times) for began in starts]
+    assert max(counts) >= 0.95 * rate * 10
+    assert all(count <= 1.05 * rate * 10 for count in counts)
 
 
 def test_two_nodes_of_one_name(nodes_of: MakeNodes, start_campaign: Start) -> None:
