@@ -29,15 +29,17 @@ class Call(Generic[T]):
     """Something to do in the thread, and what came of it.
 
     ``applied`` is called in the event loop with the value, call after call in their order, before
-    any caller goes on: it brings what the loop keeps in memory up to the store.
+    any caller goes on: it brings what the loop keeps in memory up to the store. Then the callers go
+    on in that order (``turn``): one that was given what another has put back finds it put back.
     """
 
-    __slots__ = ("answered", "applied", "caller", "error", "finished", "value", "work")
+    __slots__ = ("answered", "applied", "caller", "error", "finished", "turn", "value", "work")
 
     def __init__(self, work: Callable[[], T], applied: Callable[[T], None] | None) -> None:
         self.work = work
         self.applied = applied
         self.answered = self.finished = False
+        self.turn = 0
         self.value: T | None = None
         self.error: Exception | None = None
         self.caller: trio.lowlevel.Task | None = None
@@ -66,6 +68,7 @@ class CallThread:
         self._serve = serve
         self._waiting: queue.SimpleQueue[Sequence[Call[Any]] | None] = queue.SimpleQueue()
         self._riding: list[Call[Any]] = []
+        self._turns = self._turn = 0
         self._token = trio.lowlevel.current_trio_token()
         self._ended = trio.Event()
         self._closed = False
@@ -95,6 +98,9 @@ class CallThread:
         else:
             self._set_out()
             await trio.lowlevel.wait_task_rescheduled(_not_to_be_cancelled)
+        while call.turn != self._turn:  # trio wakes tasks in any order
+            await trio.lowlevel.cancel_shielded_checkpoint()
+        self._turn += 1
         if call.error is not None:
             raise call.error
         return cast("T", call.value)
@@ -115,7 +121,7 @@ class CallThread:
 
     def answer(self, calls: Sequence[Call[Any]]) -> None:
         """Let callers of earlier groups go on; called in the thread."""
-        self.soon(lambda: _finish(calls))
+        self.soon(lambda: self._finish(calls))
 
     def soon(self, work: Callable[[], None]) -> None:
         """Do ``work`` in the event loop; called in any thread."""
@@ -149,23 +155,24 @@ class CallThread:
                     if not call.answered:
                         call.fail(error)
             try:
-                self._token.run_sync_soon(_finish, [call for call in calls if call.answered])
+                self._token.run_sync_soon(self._finish, [call for call in calls if call.answered])
             except trio.RunFinishedError:
                 return
         self.soon(self._ended.set)
 
-
-def _finish(group: Sequence[Call[Any]]) -> None:
-    """Let callers go on, each once: one that its group had left unanswered may have been answered
-    before that group was over."""
-    fresh = [call for call in group if not call.finished]
-    for call in fresh:
-        call.finished = True
-        if call.error is None and call.applied is not None:
-            call.applied(call.value)
-    for call in fresh:
-        if call.caller is not None:
-            trio.lowlevel.reschedule(call.caller)
+    def _finish(self, group: Sequence[Call[Any]]) -> None:
+        """Let callers go on, each once: one that its group had left unanswered may have been
+        answered before that group was over."""
+        fresh = [call for call in group if not call.finished]
+        for call in fresh:
+            call.finished = True
+            if call.error is None and call.applied is not None:
+                call.applied(call.value)
+        for call in fresh:
+            if call.caller is not None:
+                call.turn = self._turns
+                self._turns += 1
+                trio.lowlevel.reschedule(call.caller)
 
 
 def _not_to_be_cancelled(_: object) -> trio.lowlevel.Abort:

@@ -91,3 +91,23 @@ async def test_patient_calls_are_made_before_the_end(groups: Groups, nursery: tr
     await groups.thread.stop()
     await wait_all_tasks_blocked()
     assert done == ["done"]
+
+
+async def test_callers_go_on_in_the_order_of_their_calls(
+    groups: Groups, nursery: trio.Nursery
+) -> None:
+    """Whatever the order in which trio runs tasks that were woken together, which it turns round by
+    chance. What one has put back may be in the hands of the next."""
+    for _ in range(50):
+        done: list[int] = []
+
+        async def call(number: int, patience: float, done: list[int] = done) -> None:
+            done.append(await groups.thread.call(lambda: number, patience=patience))
+
+        for number in range(7):
+            nursery.start_soon(call, number, 1_000.0)
+            await wait_all_tasks_blocked()
+        await call(7, 0.0)
+        await wait_all_tasks_blocked()
+        assert done == [*range(8)]
+    assert groups.sizes == [8] * 50
