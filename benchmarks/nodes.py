@@ -69,7 +69,7 @@ IDLE_SECONDS: Final = 5.0
 BLOCK: Final = 10_000
 """Messages in one call of the store, where it is filled."""
 
-MORE: Final = 150_000
+MORE: Final = 500_000
 """Messages beyond those that are to wait: the first nodes send them until the last is there."""
 
 PATIENCE: Final = 180.0
